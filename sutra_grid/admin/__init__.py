@@ -1,0 +1,1 @@
+"""The admin: an HTTP API over the shared registry."""

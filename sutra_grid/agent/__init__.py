@@ -1,0 +1,1 @@
+"""The agent: supervises the storage nodes of one host."""

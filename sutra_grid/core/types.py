@@ -1,0 +1,317 @@
+"""The vocabulary of the grid: immutable values that every part shares.
+
+Standard library only. Everything here is a value: compare it, copy it with
+``dataclasses.replace``, never mutate it. Units stand last in a name; ``*_at_ms``
+is wall-clock milliseconds since the Unix epoch, for people, never for arithmetic
+that decides something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Platform(StrEnum):
+    """Where an agent's host lives."""
+
+    DOCKER = "docker"
+    K8S = "k8s"
+    AWS = "aws"
+    DESKTOP = "desktop"
+
+
+class AgentStatus(StrEnum):
+    """The master's judgement of an agent by its heartbeats."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+
+
+class Desired(StrEnum):
+    """What should be with a node; only the master writes it."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ABSENT = "absent"
+
+
+class NodeState(StrEnum):
+    """What is with a node's process; only its agent knows it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class NodeStatus(StrEnum):
+    """What is shown of a node: desired and observed together."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Health(StrEnum):
+    """The answer of a node's health probe."""
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+class ClusterHealth(StrEnum):
+    """One word for the whole grid."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    CRITICAL = "critical"
+
+
+class Reason(StrEnum):
+    """Why something is as it is. Every refusal, state and event carries one.
+
+    A message in words goes with it; programs decide by the reason only.
+    """
+
+    NONE = ""
+    # requests that are refused
+    INVALID_ARGUMENT = "invalid_argument"
+    UNKNOWN_AGENT = "unknown_agent"
+    UNKNOWN_NODE = "unknown_node"
+    UNKNOWN_ENGINE = "unknown_engine"
+    NODE_REMOVED = "node_removed"
+    AGENT_OFFLINE = "agent_offline"
+    AGENT_DRAINED = "agent_drained"
+    AGENT_NOT_EMPTY = "agent_not_empty"
+    AGENT_UNREACHABLE = "agent_unreachable"
+    NO_AGENT_AVAILABLE = "no_agent_available"
+    SLOTS_FULL = "slots_full"
+    PORT_TAKEN = "port_taken"
+    PORT_OUT_OF_RANGE = "port_out_of_range"
+    NO_PORT_FREE = "no_port_free"
+    PATH_OUTSIDE_DATA = "path_outside_data"
+    PATH_TAKEN = "path_taken"
+    PATH_NOT_WRITABLE = "path_not_writable"
+    BINARY_MISSING = "binary_missing"
+    BINARY_NOT_EXECUTABLE = "binary_not_executable"
+    DISK_FULL = "disk_full"
+    REQUEST_ID_REUSED = "request_id_reused"
+    WRONG_AGENT = "wrong_agent"
+    HOST_CONFLICT = "host_conflict"
+    SUPERSEDED = "superseded"
+    REGISTRY_UNAVAILABLE = "registry_unavailable"
+    OVERLOADED = "overloaded"
+    STALE_GENERATION = "stale_generation"
+    CONCURRENT_CHANGE = "concurrent_change"
+    TIMED_OUT = "timed_out"
+    UNSUPPORTED = "unsupported"
+    INTERNAL = "internal"
+    # why a node is in its state
+    SPAWNED = "spawned"
+    COMMANDED = "commanded"
+    CRASHED = "crashed"
+    CRASH_LOOP = "crash_loop"
+    BACK_OFF = "back_off"
+    START_FAILED = "start_failed"
+    START_TIMEOUT = "start_timeout"
+    ADOPTED = "adopted"
+    LOST = "lost"
+    STOP_TIMEOUT = "stop_timeout"
+    RESTARTS_DISABLED = "restarts_disabled"
+    JOURNAL_CORRUPT = "journal_corrupt"
+    NOT_REPORTED = "not_reported"
+    PENDING = "pending"
+    PROBE_FAILED = "probe_failed"
+    MEMORY_LIMIT = "memory_limit"
+    # why an agent has its status
+    REGISTERED = "registered"
+    HEARTBEAT = "heartbeat"
+    MISSED_HEARTBEATS = "missed_heartbeats"
+    UNREGISTERED = "unregistered"
+    MASTER_STARTED = "master_started"
+    RECOVERED = "recovered"
+
+
+class Actor(StrEnum):
+    """Who caused an event."""
+
+    OPERATOR = "operator"
+    AGENT = "agent"
+    MASTER = "master"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """What a node is started with. Empty and zero values are the agent's to resolve."""
+
+    engine: str = ""
+    port: int = 0
+    storage_path: str = ""
+    memory_limit_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What the master wants of one node. Newer generations replace older ones.
+
+    ``restart_generation``: the process must have been started for this generation
+    or a later one.
+    """
+
+    node_id: str
+    generation: int
+    desired: Desired
+    spec: NodeSpec = field(default_factory=NodeSpec)
+    restart_generation: int = 0
+    agent_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeExit:
+    """One end of a node's process. ``code`` is None when a signal ended it or nobody could know."""
+
+    code: int | None
+    signal: int
+    at_ms: int
+    uptime_ms: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSample:
+    """Resources of a node's process. ``cpu_percent`` is of one CPU."""
+
+    at_ms: int = 0
+    cpu_percent: float = 0.0
+    rss_bytes: int = 0
+    uptime_ms: int = 0
+    threads: int = 0
+    open_files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostSample:
+    """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is data_path's."""
+
+    at_ms: int = 0
+    cpu_percent: float = 0.0
+    cpu_count: int = 0
+    memory_total_bytes: int = 0
+    memory_available_bytes: int = 0
+    disk_total_bytes: int = 0
+    disk_free_bytes: int = 0
+    load_average_1m: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """What an agent says of one node. ``spec`` is resolved; ``exits`` newest first, at most 5."""
+
+    node_id: str
+    generation: int
+    desired: Desired
+    state: NodeState
+    pid: int = 0
+    endpoint: str = ""
+    spec: NodeSpec = field(default_factory=NodeSpec)
+    restart_generation: int = 0
+    reason: Reason = Reason.NONE
+    message: str = ""
+    health: Health = Health.UNKNOWN
+    restarts: int = 0
+    started_at_ms: int = 0
+    exits: tuple[NodeExit, ...] = ()
+    sample: NodeSample | None = None
+    backoff_ms: int = 0
+    log_tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A storage node as the registry holds it: what is desired and what was last observed."""
+
+    node_id: str
+    agent_id: str
+    spec: NodeSpec
+    desired: Desired
+    generation: int
+    restart_generation: int
+    created_at_ms: int
+    report: NodeReport | None = None
+
+    def assignment(self) -> Assignment:
+        """What the agent is told of this node."""
+        return Assignment(
+            node_id=self.node_id,
+            generation=self.generation,
+            desired=self.desired,
+            spec=self.spec,
+            restart_generation=self.restart_generation,
+            agent_id=self.agent_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as the registry holds it. ``last_heartbeat_ms`` is wall time, for people."""
+
+    agent_id: str
+    hostname: str
+    platform: str
+    max_storage_nodes: int
+    version: str = ""
+    endpoint: str = ""
+    host_id: str = ""
+    instance_id: str = ""
+    session_id: str = ""
+    heartbeat_interval_ms: int = 5_000
+    engines: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    data_path: str = ""
+    status: AgentStatus = AgentStatus.HEALTHY
+    reason: Reason = Reason.NONE
+    message: str = ""
+    status_since_ms: int = 0
+    drained: bool = False
+    registered_at_ms: int = 0
+    last_heartbeat_ms: int = 0
+    host: HostSample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. ``event_id`` is 0 until the registry gives it one."""
+
+    kind: str
+    at_ms: int
+    actor: Actor
+    agent_id: str = ""
+    node_id: str = ""
+    reason: Reason = Reason.NONE
+    message: str = ""
+    event_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSummary:
+    """The grid in numbers and one word; ``reasons`` say in words why it is not healthy."""
+
+    status: ClusterHealth
+    total_agents: int = 0
+    healthy_agents: int = 0
+    degraded_agents: int = 0
+    offline_agents: int = 0
+    total_storage_nodes: int = 0
+    running_storage_nodes: int = 0
+    desired_storage_nodes: int = 0
+    failed_storage_nodes: int = 0
+    unknown_storage_nodes: int = 0
+    reasons: tuple[str, ...] = ()

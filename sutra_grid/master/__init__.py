@@ -1,0 +1,1 @@
+"""The master: registration, failure detection, deployment, reconciliation."""

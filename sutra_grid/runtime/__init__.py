@@ -1,0 +1,1 @@
+"""What every daemon needs: clock, ticker, shutdown, logging, config. Imports core only."""
