@@ -1,0 +1,141 @@
+"""Log lines that are an event and ``key=value`` fields, thin over the standard library's logging.
+
+    2026-01-02T03:04:05.678Z INFO master.registration "agent registered" agent=agent-1 session=ab12
+
+A record is one line, whatever its values hold: quotes, newlines and control characters are
+escaped. Only a traceback adds lines, and those are indented, so that a line that starts
+with a timestamp is always a record. Code that may not import this module (``wire``) logs
+through ``logging.getLogger(__name__)`` with ``extra={"fields": {...}}`` and comes out alike.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
+
+PACKAGE: Final = "sutra_grid"
+
+
+class EventLogger:
+    """Logs events of one module. Safe from any thread; one instance a module is usual."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, event: str, /, **fields: object) -> None:
+        """For whoever hunts a fault."""
+        self._log(logging.DEBUG, event, fields)
+
+    def info(self, event: str, /, **fields: object) -> None:
+        """Something changed, as it should."""
+        self._log(logging.INFO, event, fields)
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Something is off, and the program copes."""
+        self._log(logging.WARNING, event, fields)
+
+    def error(self, event: str, /, **fields: object) -> None:
+        """Something failed, and somebody should look."""
+        self._log(logging.ERROR, event, fields)
+
+    def exception(self, event: str, /, **fields: object) -> None:
+        """An error with the traceback of the exception that is being handled."""
+        self._log(logging.ERROR, event, fields, exc_info=True)
+
+    def _log(self, level: int, event: str, fields: Mapping[str, object], *, exc_info: bool = False) -> None:
+        if self._logger.isEnabledFor(level):
+            # The event is no format string: a stray % in it must not be read as one.
+            self._logger.log(level, "%s", event, exc_info=exc_info, extra={"fields": fields}, stacklevel=3)
+
+
+def get_logger(name: str) -> EventLogger:
+    """The event logger of a module; pass ``__name__``."""
+    return EventLogger(logging.getLogger(name))
+
+
+def setup_logging(level: str = "info", stream: TextIO | None = None, fmt: str = "text") -> None:
+    """Send all records to ``stream`` (standard error when None). Replaces what was set up before.
+
+    ``level`` is one of ``LEVELS`` and holds for the grid's own code; libraries are heard from
+    warning upwards. ``fmt`` is one of ``FORMATS``. Raises ``ValueError`` for another name.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"log level {level!r} is none of {', '.join(LEVELS)}")
+    if fmt not in FORMATS:
+        raise ValueError(f"log format {fmt!r} is none of {', '.join(FORMATS)}")
+    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler.setFormatter(JsonFormatter() if fmt == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(PACKAGE).setLevel(level.upper())
+
+
+class TextFormatter(logging.Formatter):
+    """One line a record, for people and for grep."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and below it the indented traceback if there is one."""
+        head = f"{_timestamp(record)} {record.levelname} {_short_name(record.name)} {_quoted(record.getMessage())}"
+        fields = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record).items())
+        trace = "".join(f"\n    {line}" for line in self._traceback(record).splitlines())
+        return head + fields + trace
+
+    def _traceback(self, record: logging.LogRecord) -> str:
+        return self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record, for log collectors. A field never hides one of the fixed names."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object as one line."""
+        out: dict[str, object] = {key: _json_value(value) for key, value in _fields(record).items()}
+        out |= {
+            "time": _timestamp(record),
+            "level": record.levelname.lower(),
+            "logger": _short_name(record.name),
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            out["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(out)
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    seconds = int(record.created)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(record.msecs):03d}Z"
+
+
+def _short_name(name: str) -> str:
+    return name.removeprefix(f"{PACKAGE}.")
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    fields = getattr(record, "fields", None)
+    return fields if isinstance(fields, Mapping) else {}
+
+
+def _text_value(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    plain = text.isprintable() and not any(character in text for character in ' "=\\')
+    return text if text and plain else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _json_value(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,74 @@
+"""One request to end the process, from a signal or from the program itself."""
+
+from __future__ import annotations
+
+import queue
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Shutdown:
+    """Set once, seen by everybody who waits.
+
+    Made of a ``SimpleQueue``, whose ``put`` is reentrant, and not of a ``threading.Event``: a
+    signal handler runs inside whatever the main thread was doing, and ``Event.set`` there
+    deadlocks when that was ``Event.wait`` with the event's lock in hand.
+
+    As a context manager it installs the handlers and puts the former ones back.
+    """
+
+    def __init__(self) -> None:
+        self._token: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._reason: str | None = None
+        self._former: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Take SIGTERM and SIGINT. Main thread only. A second signal changes nothing."""
+        for number in SIGNALS:
+            self._former[number] = signal.signal(number, self._on_signal)
+
+    def uninstall(self) -> None:
+        """Put back the handlers that ``install`` found. Main thread only."""
+        while self._former:
+            number, handler = self._former.popitem()
+            signal.signal(number, handler)
+
+    def request(self, reason: str) -> None:
+        """End the process because of ``reason``. Any thread; the first reason stays."""
+        if self._reason is None:
+            self._reason = reason
+            self._token.put(None)
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Block until a request or the timeout; true when there was a request. Any thread, any number of them."""
+        try:
+            self._token.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return False
+        self._token.put(None)  # for the next one who waits
+        return True
+
+    @property
+    def requested(self) -> bool:
+        """Whether the process is asked to end."""
+        return self._reason is not None
+
+    @property
+    def reason(self) -> str:
+        """Why, for the log: the signal's name or what ``request`` was told. Empty before."""
+        return self._reason or ""
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.request(signal.Signals(number).name)
+
+    def __enter__(self) -> Self:
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.uninstall()
