@@ -1,0 +1,118 @@
+"""Queries about agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from sutra_grid.core.errors import NotFound
+from sutra_grid.core.types import Agent, AgentStatus, Reason
+from sutra_grid.registry.codec import clean, host_from_document, host_to_document, reason_of
+from sutra_grid.registry.statements import AGENTS, upsert
+
+
+def select_all(connection: Connection) -> list[Agent]:
+    """All agents by id."""
+    return [_agent(row) for row in connection.execute(select(AGENTS).order_by(AGENTS.c.agent_id))]
+
+
+def select_one(connection: Connection, agent_id: str) -> Agent | None:
+    """The agent, or None."""
+    row = connection.execute(select(AGENTS).where(AGENTS.c.agent_id == agent_id)).one_or_none()
+    return None if row is None else _agent(row)
+
+
+def save(connection: Connection, agent: Agent) -> None:
+    """Insert the agent, or overwrite all of its columns."""
+    upsert(connection, AGENTS, _columns(agent))
+
+
+def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
+    """Change the flag alone, so that a status that is written meanwhile stays."""
+    statement = update(AGENTS).where(AGENTS.c.agent_id == agent_id).values(drained=drained)
+    if connection.execute(statement).rowcount == 0:
+        raise unknown(agent_id)
+    agent = select_one(connection, agent_id)
+    assert agent is not None  # the update locked its row
+    return agent
+
+
+def lock(connection: Connection, agent_id: str, *, shared: bool = False) -> None:
+    """Keep the agent's row as it is until the commit; ``shared`` lets others do the same."""
+    statement = select(AGENTS.c.agent_id).where(AGENTS.c.agent_id == agent_id).with_for_update(read=shared)
+    if connection.execute(statement).one_or_none() is None:
+        raise unknown(agent_id)
+
+
+def remove(connection: Connection, agent_id: str) -> None:
+    """Delete the agent; its nodes were buried before."""
+    connection.execute(delete(AGENTS).where(AGENTS.c.agent_id == agent_id))
+
+
+def unknown(agent_id: str) -> NotFound:
+    """The error for an agent that is not registered."""
+    return NotFound(
+        f"agent {agent_id} is not registered",
+        reason=Reason.UNKNOWN_AGENT,
+        hint="List the agents: sutra-grid-cli agents list",
+    )
+
+
+def status_columns(agent: Agent) -> dict[str, Any]:
+    """The columns that the master's judgement changes."""
+    return {
+        "status": agent.status.value,
+        "reason": agent.reason.value,
+        "message": clean(agent.message),
+        "status_since_ms": agent.status_since_ms,
+    }
+
+
+def _columns(agent: Agent) -> dict[str, Any]:
+    return {
+        "agent_id": agent.agent_id,
+        "hostname": clean(agent.hostname),
+        "platform": clean(agent.platform),
+        "max_storage_nodes": agent.max_storage_nodes,
+        "version": clean(agent.version),
+        "endpoint": clean(agent.endpoint),
+        "host_id": clean(agent.host_id),
+        "instance_id": clean(agent.instance_id),
+        "session_id": agent.session_id,
+        "heartbeat_interval_ms": agent.heartbeat_interval_ms,
+        "engines": [clean(engine) for engine in agent.engines],
+        "labels": {clean(name): clean(value) for name, value in agent.labels.items()},
+        "data_path": clean(agent.data_path),
+        "drained": agent.drained,
+        "registered_at_ms": agent.registered_at_ms,
+        "last_heartbeat_ms": agent.last_heartbeat_ms,
+        "host": None if agent.host is None else host_to_document(agent.host),
+        **status_columns(agent),
+    }
+
+
+def _agent(row: Row[Any]) -> Agent:
+    return Agent(
+        agent_id=row.agent_id,
+        hostname=row.hostname,
+        platform=row.platform,
+        max_storage_nodes=row.max_storage_nodes,
+        version=row.version,
+        endpoint=row.endpoint,
+        host_id=row.host_id,
+        instance_id=row.instance_id,
+        session_id=row.session_id,
+        heartbeat_interval_ms=row.heartbeat_interval_ms,
+        engines=tuple(row.engines),
+        labels=row.labels,
+        data_path=row.data_path,
+        status=AgentStatus(row.status),
+        reason=reason_of(row.reason),
+        message=row.message,
+        status_since_ms=row.status_since_ms,
+        drained=row.drained,
+        registered_at_ms=row.registered_at_ms,
+        last_heartbeat_ms=row.last_heartbeat_ms,
+        host=None if row.host is None else host_from_document(row.host),
+    )

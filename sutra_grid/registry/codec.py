@@ -1,0 +1,143 @@
+"""Core values to JSON documents of the registry, and back.
+
+Written out by hand: lists of 30,000 nodes pass through here, and ``dataclasses.asdict``
+costs ten times as much. A reason that a newer program of the same schema wrote is read
+as ``Reason.NONE``; its message stays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sutra_grid.core.types import (
+    Desired,
+    Health,
+    HostSample,
+    NodeExit,
+    NodeReport,
+    NodeSample,
+    NodeSpec,
+    NodeState,
+    Reason,
+)
+
+Document = dict[str, Any]
+
+_REASONS = {reason.value: reason for reason in Reason}
+
+
+def reason_of(text: str) -> Reason:
+    """The reason by its value."""
+    return _REASONS.get(text, Reason.NONE)
+
+
+def clean(text: str) -> str:
+    """``text`` without NUL characters, which PostgreSQL can't store."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if "\x00" in text else text
+
+
+def report_to_document(report: NodeReport) -> Document:
+    """The document of a report."""
+    return {
+        "node_id": report.node_id,
+        "generation": report.generation,
+        "desired": report.desired.value,
+        "state": report.state.value,
+        "pid": report.pid,
+        "endpoint": clean(report.endpoint),
+        "spec": spec_to_document(report.spec),
+        "restart_generation": report.restart_generation,
+        "reason": report.reason.value,
+        "message": clean(report.message),
+        "health": report.health.value,
+        "restarts": report.restarts,
+        "started_at_ms": report.started_at_ms,
+        "exits": [_exit_to_document(exit_) for exit_ in report.exits],
+        "sample": None if report.sample is None else _sample_to_document(report.sample),
+        "backoff_ms": report.backoff_ms,
+        "log_tail": [clean(line) for line in report.log_tail],
+    }
+
+
+def report_from_document(document: Document) -> NodeReport:
+    """The report of a document."""
+    sample = document["sample"]
+    return NodeReport(
+        node_id=document["node_id"],
+        generation=document["generation"],
+        desired=Desired(document["desired"]),
+        state=NodeState(document["state"]),
+        pid=document["pid"],
+        endpoint=document["endpoint"],
+        spec=NodeSpec(**document["spec"]),
+        restart_generation=document["restart_generation"],
+        reason=reason_of(document["reason"]),
+        message=document["message"],
+        health=Health(document["health"]),
+        restarts=document["restarts"],
+        started_at_ms=document["started_at_ms"],
+        exits=tuple(_exit_from_document(exit_) for exit_ in document["exits"]),
+        sample=None if sample is None else NodeSample(**sample),
+        backoff_ms=document["backoff_ms"],
+        log_tail=tuple(document["log_tail"]),
+    )
+
+
+def spec_to_document(spec: NodeSpec) -> Document:
+    """The columns of a spec; a report's document holds them too."""
+    return {
+        "engine": clean(spec.engine),
+        "port": spec.port,
+        "storage_path": clean(spec.storage_path),
+        "memory_limit_mb": spec.memory_limit_mb,
+    }
+
+
+def host_to_document(host: HostSample) -> Document:
+    """The document of a host's sample."""
+    return {
+        "at_ms": host.at_ms,
+        "cpu_percent": host.cpu_percent,
+        "cpu_count": host.cpu_count,
+        "memory_total_bytes": host.memory_total_bytes,
+        "memory_available_bytes": host.memory_available_bytes,
+        "disk_total_bytes": host.disk_total_bytes,
+        "disk_free_bytes": host.disk_free_bytes,
+        "load_average_1m": host.load_average_1m,
+    }
+
+
+def host_from_document(document: Document) -> HostSample:
+    """The host's sample of a document."""
+    return HostSample(**document)
+
+
+def _sample_to_document(sample: NodeSample) -> Document:
+    return {
+        "at_ms": sample.at_ms,
+        "cpu_percent": sample.cpu_percent,
+        "rss_bytes": sample.rss_bytes,
+        "uptime_ms": sample.uptime_ms,
+        "threads": sample.threads,
+        "open_files": sample.open_files,
+    }
+
+
+def _exit_to_document(exit_: NodeExit) -> Document:
+    return {
+        "code": exit_.code,
+        "signal": exit_.signal,
+        "at_ms": exit_.at_ms,
+        "uptime_ms": exit_.uptime_ms,
+        "reason": exit_.reason.value,
+    }
+
+
+def _exit_from_document(document: Document) -> NodeExit:
+    return NodeExit(
+        code=document["code"],
+        signal=document["signal"],
+        at_ms=document["at_ms"],
+        uptime_ms=document["uptime_ms"],
+        reason=reason_of(document["reason"]),
+    )

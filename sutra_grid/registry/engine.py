@@ -1,0 +1,194 @@
+"""Opens a database and gives out transactions; everything that differs by backend stands here.
+
+SQLite: write-ahead log (readers never wait), ``BEGIN IMMEDIATE`` for whatever writes
+(without it, two read-modify-writes at once lose one), ``synchronous=FULL``. With NORMAL,
+a power loss takes back commits that were acknowledged; the state that is desired of a
+node must not be taken back, and heartbeats are written behind, so FULL costs little.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+
+from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
+from sutra_grid.core.types import Reason
+from sutra_grid.registry.faults import translated
+
+POOL_CONNECTIONS = 8
+POOL_OVERFLOW = 24
+POOL_TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_MS = 30_000
+
+SCHEMES = "sqlite:////path/registry.db or postgresql+psycopg://user@host/database"
+
+
+class Database:
+    """Transactions on one database; thread-safe. Faults come out as core errors.
+
+    ``name`` is the URL for people, without a password; ``file`` the SQLite file, or None.
+    """
+
+    def __init__(self, engine: Engine, name: str, file: Path | None, wait_seconds: float) -> None:
+        self.name = name
+        self.file = file
+        self.wait_seconds = wait_seconds
+        self._reader = engine
+        self._writer = engine.execution_options(begin="IMMEDIATE")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that reads."""
+        with translated(self.name), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that writes: committed, and on disk, when the block ends without an error."""
+        with translated(self.name), self._writer.begin() as connection:
+            yield connection
+
+    def keep_write_ahead_log(self) -> None:
+        """Set SQLite's journal mode, which the file keeps. It can't be changed within a transaction."""
+        if self.file is None:
+            return
+        with translated(self.name), self._reader.execution_options(begin="").connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def dispose(self) -> None:
+        """Close the connections that are not in use."""
+        self._reader.dispose()
+
+
+def open_database(url_text: str, *, wait_seconds: float) -> Database:
+    """The database at a URL. Nothing is read yet; ``wait_seconds`` bounds each wait for a lock."""
+    url = _parse(url_text)
+    if url.get_backend_name() == "sqlite":
+        return _open_sqlite(_sqlite_file(url), wait_seconds)
+    if url.get_backend_name() == "postgresql":
+        return _open_postgres(url.set(drivername="postgresql+psycopg"), wait_seconds)
+    raise InvalidArgument(
+        f"registry {url.render_as_string()} is of no kind that the grid uses",
+        reason=Reason.INVALID_ARGUMENT,
+        hint=f"Use {SCHEMES}",
+    )
+
+
+def _parse(url_text: str) -> URL:
+    try:
+        return make_url(url_text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise InvalidArgument(
+            "the registry's URL can't be read as one", reason=Reason.INVALID_ARGUMENT, hint=f"Use {SCHEMES}"
+        ) from error
+
+
+def _sqlite_file(url: URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise InvalidArgument(
+            f"registry {url.render_as_string()} names no file",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="The master and the admin share the registry, so it can't be in memory; use sqlite:////path/registry.db",
+        )
+    return Path(url.database).expanduser().absolute()
+
+
+# -- SQLite ------------------------------------------------------------------
+
+
+def _open_sqlite(file: Path, wait_seconds: float) -> Database:
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=partial(_connect_sqlite, file, wait_seconds),
+        poolclass=QueuePool,
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        json_serializer=_to_json,
+    )
+    event.listen(engine, "connect", partial(_remember_file, file))
+    event.listen(engine, "checkout", partial(_refuse_other_file, file))
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, str(file), file, wait_seconds)
+
+
+def _connect_sqlite(file: Path, wait_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(file))}?mode=rw",  # a file that was deleted is not made anew, empty
+        uri=True,
+        timeout=wait_seconds,
+        check_same_thread=False,  # the pool gives a connection to one thread at a time
+        isolation_level=None,  # the driver begins nothing by itself: _begin_sqlite does
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("begin", "DEFERRED")
+    if mode:
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _remember_file(file: Path, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info["file"] = _identity(file)
+
+
+def _refuse_other_file(
+    file: Path, _connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Connections to a file that was deleted or replaced would write into the void."""
+    if _identity(file) != entry.info["file"]:
+        raise exc.DisconnectionError("the file was deleted or replaced")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+# -- PostgreSQL --------------------------------------------------------------
+
+
+def _open_postgres(url: URL, wait_seconds: float) -> Database:
+    try:
+        engine = create_engine(
+            url,
+            pool_size=POOL_CONNECTIONS,
+            max_overflow=POOL_OVERFLOW,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            pool_pre_ping=True,  # a server that was restarted costs no failed call
+            json_serializer=_to_json,
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "tcp_user_timeout": 2_000 * CONNECT_TIMEOUT_SECONDS,
+                "application_name": "sutra-grid",
+                "options": f"-c lock_timeout={int(wait_seconds * 1000)} -c statement_timeout={STATEMENT_TIMEOUT_MS}",
+            },
+        )
+    except ImportError as error:
+        raise FailedPrecondition(
+            f"registry {url.render_as_string()} needs the PostgreSQL driver psycopg, which is not installed",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint="Install it: pip install 'sutra-grid[postgres]'",
+        ) from error
+    return Database(engine, url.render_as_string(), None, wait_seconds)
+
+
+def _to_json(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

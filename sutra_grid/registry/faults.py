@@ -1,0 +1,145 @@
+"""The one table from a database's faults to core errors, so that callers see no driver.
+
+A fault that may pass is ``Unavailable``: locked, full, read-only, unreachable, gone.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import exc
+
+from sutra_grid.core.errors import Aborted, GridError, Internal, InvalidArgument, Unavailable
+from sutra_grid.core.types import Reason
+
+
+class Fault(NamedTuple):
+    """What is wrong with the registry, and the next step."""
+
+    words: str
+    hint: str
+
+
+_LOCKED = Fault("is locked by another process", "Try again; if it stays so, find who holds it: fuser -v FILE")
+_FULL = Fault("can't be written: the disk is full", "Free space on its file system")
+_READ_ONLY = Fault("is read-only for this process", "Check the owner and mode of the file and of its directory")
+_UNREACHABLE = Fault("can't be reached", "Check that the database server runs and that the URL is right")
+_NOT_OPENED = Fault("can't be opened", "Check that the file is there and may be read and written by this user")
+_IO_ERROR = Fault("can't be read or written: the disk answered an error", "Look at the kernel log; check the disk")
+_CORRUPT = Fault("is corrupt", "Restore it from a backup, or move it away: agents register again with their nodes")
+_NO_TABLES = Fault("has not the tables of the grid", "Start the master: it sets the registry up")
+_OVERLOADED = Fault("is busy: no connection became free in time", "Try again in a few seconds")
+_FAILED = Fault("failed", "Look at the log of the database")
+
+# By the start of sqlite3's error name; the first that matches counts.
+_SQLITE_FAULTS: tuple[tuple[str, Fault], ...] = (
+    ("SQLITE_BUSY", _LOCKED),
+    ("SQLITE_LOCKED", _LOCKED),
+    ("SQLITE_FULL", _FULL),
+    ("SQLITE_READONLY", _READ_ONLY),
+    ("SQLITE_CANTOPEN", _NOT_OPENED),
+    ("SQLITE_IOERR", _IO_ERROR),
+    ("SQLITE_CORRUPT", _CORRUPT),
+    ("SQLITE_NOTADB", _CORRUPT),
+    ("SQLITE_ERROR", _NO_TABLES),
+)
+
+# By the start of the SQLSTATE (PostgreSQL, appendix A).
+_POSTGRES_FAULTS: tuple[tuple[str, Fault], ...] = (
+    ("55P03", _LOCKED),
+    ("57014", _LOCKED),
+    ("53100", _FULL),
+    ("53", _OVERLOADED),
+    ("25006", _READ_ONLY),
+    ("42P01", _NO_TABLES),
+    ("08", _UNREACHABLE),
+    ("57P", _UNREACHABLE),
+    ("28", _UNREACHABLE),
+    ("3D", _UNREACHABLE),
+    ("58", _IO_ERROR),
+    ("XX", _CORRUPT),
+)
+
+# Serialization failure and deadlock: the same transaction may succeed at once.
+_RETRYABLE_STATES = ("40001", "40P01")
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Raise what a database raises as core errors; ``name`` is the registry's, for people."""
+    try:
+        yield
+    except GridError:
+        raise
+    except (exc.SQLAlchemyError, OverflowError) as error:
+        raise to_grid_error(error, name) from error
+
+
+def to_grid_error(error: Exception, name: str) -> GridError:
+    """The core error for ``error`` of the driver or of SQLAlchemy."""
+    if isinstance(error, OverflowError | exc.DataError):
+        return InvalidArgument(
+            f"the registry can't hold a value of this request: {_driver_words(error)}",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Numbers are at most 2^63-1",
+        )
+    if isinstance(error, exc.TimeoutError):
+        return unavailable(name, _OVERLOADED)
+    if isinstance(error, exc.DisconnectionError):
+        return unavailable(name, _NOT_OPENED, _driver_words(error))
+    if not isinstance(error, exc.DBAPIError) or isinstance(error, exc.IntegrityError):
+        return Internal(f"registry {name}: {_driver_words(error)}", hint="This is a fault of the program; report it")
+    if _sqlstate(error) in _RETRYABLE_STATES:
+        return Aborted(
+            "another change of the registry came between",
+            reason=Reason.CONCURRENT_CHANGE,
+            hint="Send the request again",
+        )
+    return unavailable(name, _fault_of(error), _driver_words(error))
+
+
+def unavailable(name: str, fault: Fault, driver_words: str = "") -> Unavailable:
+    """``fault`` of the registry ``name`` as an error, with what the driver said."""
+    said = f" ({driver_words})" if driver_words else ""
+    return Unavailable(f"registry {name} {fault.words}{said}", reason=Reason.REGISTRY_UNAVAILABLE, hint=fault.hint)
+
+
+def file_fault(error: OSError) -> Fault:
+    """What a failing file operation means for the registry."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _FULL
+    if error.errno == errno.EROFS:
+        return _READ_ONLY
+    return _NOT_OPENED
+
+
+def lock_fault() -> Fault:
+    """The fault of a lock that was not given in time."""
+    return _LOCKED
+
+
+def _fault_of(error: exc.DBAPIError) -> Fault:
+    name = getattr(error.orig, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR" and "no such table" not in str(error.orig):
+        return _FAILED
+    for start, fault in _SQLITE_FAULTS:
+        if name.startswith(start):
+            return fault
+    state = _sqlstate(error)
+    for start, fault in _POSTGRES_FAULTS:
+        if state.startswith(start):
+            return fault
+    # psycopg raises without a state when the connection can't be made or is lost.
+    return _UNREACHABLE if not name and not state and isinstance(error, exc.OperationalError) else _FAILED
+
+
+def _sqlstate(error: exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _driver_words(error: Exception) -> str:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return " ".join(str(cause).split())

@@ -1,0 +1,167 @@
+"""Queries about nodes and the tombstones of removed ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, literal, select, update
+
+from sutra_grid.core.errors import AlreadyExists, NotFound
+from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.registry.agents import lock as lock_agent
+from sutra_grid.registry.codec import report_from_document, report_to_document, spec_to_document
+from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
+
+# An agent that was away for longer may bring a removed node back, to be removed again.
+TOMBSTONE_MAX_AGE_MS = 90 * 24 * 3600 * 1000
+
+
+def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
+    """The nodes of an agent, or all, by id."""
+    statement = select(NODES).order_by(NODES.c.node_id)
+    if agent_id is not None:
+        statement = statement.where(NODES.c.agent_id == agent_id)
+    return [_node(row) for row in connection.execute(statement)]
+
+
+def select_one(connection: Connection, node_id: str) -> Node | None:
+    """The node, or None."""
+    row = connection.execute(select(NODES).where(NODES.c.node_id == node_id)).one_or_none()
+    return None if row is None else _node(row)
+
+
+def select_tombstones(connection: Connection) -> dict[str, int]:
+    """The generation of each removed node."""
+    rows = connection.execute(select(TOMBSTONES.c.node_id, TOMBSTONES.c.generation))
+    return {row.node_id: row.generation for row in rows}
+
+
+def insert(connection: Connection, node: Node) -> None:
+    """Record a node whose id was never used."""
+    lock_agent(connection, node.agent_id, shared=True)
+    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, _columns(node)):
+        raise AlreadyExists(
+            f"node id {node.node_id} is in use or was",
+            reason=Reason.CONCURRENT_CHANGE,
+            hint="Send the request again; a new node gets another id",
+        )
+
+
+def adopt(connection: Connection, node: Node) -> None:
+    """Insert or overwrite a node as its agent has it."""
+    lock_agent(connection, node.agent_id, shared=True)
+    connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.node_id == node.node_id))
+    upsert(connection, NODES, _columns(node))
+
+
+def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool) -> Node:
+    """Set what is desired, under a new generation; the row is locked from the read to the commit."""
+    current = connection.execute(
+        select(NODES.c.generation).where(NODES.c.node_id == node_id).with_for_update()
+    ).scalar_one_or_none()
+    if current is None:
+        raise _missing(connection, node_id)
+    changes: dict[str, Any] = {"desired": desired.value, "generation": current + 1}
+    if restart:
+        changes["restart_generation"] = current + 1
+    connection.execute(update(NODES).where(NODES.c.node_id == node_id).values(**changes))
+    node = select_one(connection, node_id)
+    assert node is not None  # its row is locked
+    return node
+
+
+def resolve_spec(connection: Connection, node_id: str, generation: int, spec: NodeSpec) -> bool:
+    """Store a resolved spec if the generation is still the one it was resolved for."""
+    statement = (
+        update(NODES)
+        .where(NODES.c.node_id == node_id, NODES.c.generation == generation)
+        .values(**spec_to_document(spec))
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def bury(connection: Connection, node_id: str, at_ms: int) -> bool:
+    """Turn a node into a tombstone; False if there is no such node."""
+    row = connection.execute(
+        select(NODES.c.agent_id, NODES.c.generation).where(NODES.c.node_id == node_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return False
+    connection.execute(delete(NODES).where(NODES.c.node_id == node_id))
+    upsert(
+        connection,
+        TOMBSTONES,
+        {"node_id": node_id, "agent_id": row.agent_id, "generation": row.generation, "removed_at_ms": at_ms},
+    )
+    return True
+
+
+def bury_of_agent(connection: Connection, agent_id: str, at_ms: int) -> None:
+    """Turn all nodes of an agent into tombstones."""
+    of_agent = NODES.c.agent_id == agent_id
+    buried = select(NODES.c.node_id, NODES.c.agent_id, NODES.c.generation, literal(at_ms)).where(of_agent)
+    names = ["node_id", "agent_id", "generation", "removed_at_ms"]
+    connection.execute(TOMBSTONES.insert().from_select(names, buried))
+    connection.execute(delete(NODES).where(of_agent))
+
+
+def raise_tombstone(connection: Connection, node_id: str, generation: int) -> None:
+    """Lift a tombstone's generation; it never falls."""
+    lower = (TOMBSTONES.c.node_id == node_id) & (TOMBSTONES.c.generation < generation)
+    connection.execute(update(TOMBSTONES).where(lower).values(generation=generation))
+
+
+def prune_tombstones(connection: Connection, *, before_ms: int) -> None:
+    """Delete tombstones that were made before ``before_ms``."""
+    connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.removed_at_ms < before_ms))
+
+
+def report_columns(report: NodeReport) -> dict[str, Any]:
+    """The columns that a report fills."""
+    return {
+        "state": report.state.value,
+        "pid": report.pid,
+        "health": report.health.value,
+        "reason": report.reason.value,
+        "report": report_to_document(report),
+    }
+
+
+def _is_buried(connection: Connection, node_id: str) -> bool:
+    found = connection.execute(select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == node_id))
+    return found.one_or_none() is not None
+
+
+def _missing(connection: Connection, node_id: str) -> NotFound:
+    hint = "List the nodes: sutra-grid-cli nodes list"
+    if _is_buried(connection, node_id):
+        return NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
+    return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
+
+
+def _columns(node: Node) -> dict[str, Any]:
+    columns = {
+        "node_id": node.node_id,
+        "agent_id": node.agent_id,
+        "desired": node.desired.value,
+        "generation": node.generation,
+        "restart_generation": node.restart_generation,
+        "created_at_ms": node.created_at_ms,
+        **spec_to_document(node.spec),
+    }
+    if node.report is None:
+        return columns | {"state": None, "pid": None, "health": None, "reason": None, "report": None}
+    return columns | report_columns(node.report)
+
+
+def _node(row: Row[Any]) -> Node:
+    return Node(
+        node_id=row.node_id,
+        agent_id=row.agent_id,
+        spec=NodeSpec(row.engine, row.port, row.storage_path, row.memory_limit_mb),
+        desired=Desired(row.desired),
+        generation=row.generation,
+        restart_generation=row.restart_generation,
+        created_at_ms=row.created_at_ms,
+        report=None if row.report is None else report_from_document(row.report),
+    )

@@ -1,0 +1,46 @@
+"""The write-behind batch: heartbeats, statuses, host samples, reports and events in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, update
+
+from sutra_grid.registry.agents import status_columns
+from sutra_grid.registry.codec import host_to_document
+from sutra_grid.registry.events import append_unwritten
+from sutra_grid.registry.nodes import report_columns
+from sutra_grid.registry.statements import AGENTS, NODES, chunks
+from sutra_grid.registry.values import Observations
+
+
+def write(connection: Connection, seen: Observations) -> None:
+    """Write the batch: agents before nodes, as every transaction locks them, and each by its key."""
+    heartbeats = [{"key": agent_id, "last_heartbeat_ms": at_ms} for agent_id, at_ms in sorted(seen.heartbeats.items())]
+    statuses = [{"key": agent.agent_id} | status_columns(agent) for agent in seen.agents]
+    hosts = [{"key": agent_id, "host": host_to_document(host)} for agent_id, host in sorted(seen.hosts.items())]
+    reports = [{"key": report.node_id} | report_columns(report) for report in seen.reports]
+    _update_agents(connection, heartbeats)
+    _update_agents(connection, sorted(statuses, key=_key))
+    _update_agents(connection, hosts)
+    _update_nodes(connection, sorted(reports, key=_key))
+    append_unwritten(connection, seen.events)
+
+
+def _update_agents(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    _execute(connection, update(AGENTS).where(AGENTS.c.agent_id == bindparam("key")), rows)
+
+
+def _update_nodes(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    _execute(connection, update(NODES).where(NODES.c.node_id == bindparam("key")), rows)
+
+
+def _execute(connection: Connection, statement: Update, rows: Sequence[dict[str, Any]]) -> None:
+    for chunk in chunks(rows):
+        connection.execute(statement, chunk)
+
+
+def _key(row: dict[str, Any]) -> str:
+    key: str = row["key"]
+    return key

@@ -1,0 +1,243 @@
+"""The facade of the registry: every method is one transaction and returns core types.
+
+Thread-safe; several processes may have the same registry open. A writing method's
+change is on disk when it returns. When the database does not answer (locked, full,
+read-only, unreachable) a method raises ``Unavailable`` with the reason
+``registry_unavailable``, has changed nothing, and may be called again; connections
+are renewed by themselves. The queries stand in one file a subject.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from sutra_grid.core.types import Agent, Desired, Event, Node, NodeSpec
+from sutra_grid.registry import agents as agent_rows
+from sutra_grid.registry import events as event_rows
+from sutra_grid.registry import nodes as node_rows
+from sutra_grid.registry import observations as observation_rows
+from sutra_grid.registry import requests as request_rows
+from sutra_grid.registry import schema
+from sutra_grid.registry.engine import Database, open_database
+from sutra_grid.registry.values import Observations, Request
+
+LOCK_WAIT_SECONDS = 5.0
+DEFAULT_EVENTS_LIMIT = 100
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Registry:
+    """Agents, nodes, events and requests of one grid. Made by ``Registry.open``."""
+
+    def __init__(self, database: Database, wall_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._wall_ms = wall_ms
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        migrate: bool,
+        create: bool = True,
+        lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+        wall_ms: Callable[[], int] = _wall_ms,
+    ) -> Registry:
+        """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
+
+        ``migrate``: bring the schema up to this program's, under a lock that processes
+        share; ``create``: with it, make an SQLite file that does not exist. A call waits
+        at most ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
+
+        Raises ``FailedPrecondition`` for a schema that is newer than the program or a file
+        that is no registry, ``InvalidArgument`` for a URL that is none, ``Unavailable``
+        when there is no registry yet, or it does not answer.
+        """
+        database = open_database(url, wait_seconds=lock_wait_seconds)
+        try:
+            if migrate:
+                schema.bring_up_to_date(database, create=create)
+            else:
+                schema.require_current(database)
+        except BaseException:
+            database.dispose()
+            raise
+        return cls(database, wall_ms)
+
+    @property
+    def name(self) -> str:
+        """The file, or the URL without its password."""
+        return self._database.name
+
+    def close(self) -> None:
+        """Close the connections. The caller has no call under way."""
+        self._database.dispose()
+
+    def check(self) -> None:
+        """A cheap read that raises when the registry does not answer."""
+        with self._database.reading() as connection:
+            schema.read_revision(connection)
+
+    # -- agents --
+
+    def agents(self) -> list[Agent]:
+        """All agents by id."""
+        with self._database.reading() as connection:
+            return agent_rows.select_all(connection)
+
+    def agent(self, agent_id: str) -> Agent | None:
+        """The agent, or None."""
+        with self._database.reading() as connection:
+            return agent_rows.select_one(connection, agent_id)
+
+    def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
+        """Insert the agent, or overwrite all of its columns."""
+        with self._writing(events) as connection:
+            agent_rows.save(connection, agent)
+
+    def set_drained(self, agent_id: str, drained: bool, events: Sequence[Event] = ()) -> Agent:
+        """Open or close the agent for new nodes. ``NotFound`` if there is none."""
+        with self._writing(events) as connection:
+            return agent_rows.set_drained(connection, agent_id, drained)
+
+    def remove_agent(self, agent_id: str, events: Sequence[Event] = ()) -> None:
+        """Forget the agent; its nodes become tombstones. ``NotFound`` if there is none."""
+        with self._writing(events) as connection:
+            agent_rows.lock(connection, agent_id)
+            node_rows.bury_of_agent(connection, agent_id, self._wall_ms())
+            agent_rows.remove(connection, agent_id)
+
+    # -- nodes --
+
+    def nodes(self, agent_id: str | None = None) -> list[Node]:
+        """The nodes of an agent, or all, by id; removed ones are not among them."""
+        with self._database.reading() as connection:
+            return node_rows.select_all(connection, agent_id)
+
+    def node(self, node_id: str) -> Node | None:
+        """The node, or None; None also for a removed one."""
+        with self._database.reading() as connection:
+            return node_rows.select_one(connection, node_id)
+
+    def tombstones(self) -> dict[str, int]:
+        """The generation of each removed node."""
+        with self._database.reading() as connection:
+            return node_rows.select_tombstones(connection)
+
+    def create_node(self, node: Node, *, request: Request | None, events: Sequence[Event] = ()) -> None:
+        """Record a new node and the request that made it.
+
+        ``AlreadyExists`` for a node id that is, or was, in use (reason ``concurrent_change``) and
+        for a request id that is (``request_id_reused``); ``NotFound`` for an unknown agent.
+        """
+        with self._writing(events) as connection:
+            request_rows.insert(connection, request)
+            node_rows.insert(connection, node)
+
+    def adopt_node(self, node: Node, events: Sequence[Event] = ()) -> None:
+        """Insert or overwrite a node as its agent has it; a tombstone of it goes. ``NotFound``: no such agent."""
+        with self._writing(events) as connection:
+            node_rows.adopt(connection, node)
+
+    def change_desired(
+        self,
+        node_id: str,
+        desired: Desired,
+        *,
+        restart: bool = False,
+        request: Request | None = None,
+        events: Sequence[Event] = (),
+    ) -> Node:
+        """Set what is desired and raise the generation by one, whoever else does the same now.
+
+        ``restart`` sets the restart generation to the new one. Returns the node as it is now.
+        ``NotFound``: reason ``node_removed`` for a removed node, else ``unknown_node``;
+        ``AlreadyExists`` for a request id in use.
+        """
+        with self._writing(events) as connection:
+            request_rows.insert(connection, request)
+            return node_rows.change_desired(connection, node_id, desired, restart=restart)
+
+    def resolve_spec(self, node_id: str, generation: int, spec: NodeSpec) -> bool:
+        """Store what the agent made of the spec; False, and nothing, when the generation is another."""
+        with self._database.writing() as connection:
+            return node_rows.resolve_spec(connection, node_id, generation, spec)
+
+    def bury_node(self, node_id: str, events: Sequence[Event] = ()) -> None:
+        """Turn the node into a tombstone with its generation; without such a node nothing happens, events neither."""
+        with self._database.writing() as connection:
+            if node_rows.bury(connection, node_id, self._wall_ms()):
+                event_rows.append(connection, events)
+
+    def raise_tombstone(self, node_id: str, generation: int) -> None:
+        """Lift a tombstone's generation to at least ``generation``; it never falls."""
+        with self._database.writing() as connection:
+            node_rows.raise_tombstone(connection, node_id, generation)
+
+    # -- write-behind --
+
+    def write_observations(self, observations: Observations) -> None:
+        """Write a batch in one commit. Idempotent: the same batch again changes nothing, events neither."""
+        with self._database.writing() as connection:
+            observation_rows.write(connection, observations)
+
+    # -- events --
+
+    def events(
+        self,
+        *,
+        after_event_id: int = 0,
+        limit: int = DEFAULT_EVENTS_LIMIT,
+        agent_id: str = "",
+        node_id: str = "",
+        kind: str = "",
+    ) -> list[Event]:
+        """Events, oldest first: the first ``limit`` after an id, or, after 0, the newest ``limit``.
+
+        ``kind`` is a kind or its first part (``node`` for ``node.spawned`` and its like).
+        """
+        with self._database.reading() as connection:
+            return event_rows.select_some(
+                connection, event_rows.Filter(after_event_id, agent_id, node_id, kind), limit=limit
+            )
+
+    def last_event_id(self) -> int:
+        """The newest event's id; 0 before the first."""
+        with self._database.reading() as connection:
+            return event_rows.last_id(connection)
+
+    def prune(self, now_ms: int, max_age_ms: int, max_events: int) -> None:
+        """Delete events that are too old or too many, requests of yesterday, tombstones of last season.
+
+        At most some thousand rows a call, so that the lock is held shortly: call it regularly.
+        """
+        with self._database.writing() as connection:
+            event_rows.prune(connection, before_ms=now_ms - max_age_ms, max_events=max_events)
+            request_rows.prune(connection, before_ms=now_ms - request_rows.MAX_AGE_MS)
+            node_rows.prune_tombstones(connection, before_ms=now_ms - node_rows.TOMBSTONE_MAX_AGE_MS)
+
+    # -- requests --
+
+    def request(self, request_id: str) -> Request | None:
+        """The request with this id, or None."""
+        with self._database.reading() as connection:
+            return request_rows.select_one(connection, request_id)
+
+    def finish_request(self, request_id: str, outcome: bytes) -> None:
+        """Keep the answer of a request; nothing happens if it was pruned meanwhile."""
+        with self._database.writing() as connection:
+            request_rows.finish(connection, request_id, outcome)
+
+    @contextmanager
+    def _writing(self, events: Sequence[Event]) -> Iterator[Connection]:
+        """A writing transaction that ends with its events: see ``events.append`` for why they come last."""
+        with self._database.writing() as connection:
+            yield connection
+            event_rows.append(connection, events)

@@ -1,0 +1,170 @@
+"""Which schema a database has, and bringing it up to this program's.
+
+One process at a time: a lock on a file beside the SQLite file, an advisory lock on
+PostgreSQL. A migration is one transaction. Alembic is imported only when there is
+something to migrate.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, exc, inspect, text
+
+from sutra_grid.core.errors import FailedPrecondition, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.registry.engine import Database
+from sutra_grid.registry.faults import file_fault, lock_fault, unavailable
+
+# All revisions, oldest first; one file each in migrations/versions.
+REVISIONS = ("0001",)
+HEAD = REVISIONS[-1]
+
+MIGRATION_LOCK_WAIT_SECONDS = 60.0
+LOCK_POLL_SECONDS = 0.05
+ADVISORY_LOCK = 0x5347_7265_6769_7374  # "SGregist"
+
+
+def bring_up_to_date(database: Database, *, create: bool) -> None:
+    """Migrate to this program's schema, or find it there. Any number of processes may do so at once."""
+    with _migration_lock(database, create=create):
+        with database.reading() as connection:
+            revision = _revision(connection, database.name)
+        _refuse_newer(revision, database.name)
+        database.keep_write_ahead_log()
+        if revision != HEAD:
+            with database.writing() as connection:
+                _migrate(connection)
+
+
+def require_current(database: Database) -> None:
+    """Raise unless the schema is this program's."""
+    if database.file is not None and not database.file.exists():
+        raise _not_set_up(database.name)
+    with database.reading() as connection:
+        revision = _revision(connection, database.name)
+    if revision == HEAD:
+        return
+    if revision is None:
+        raise _not_set_up(database.name)
+    _refuse_newer(revision, database.name)
+    raise Unavailable(
+        f"registry {database.name} has schema {revision}, older than this program's {HEAD}",
+        reason=Reason.REGISTRY_UNAVAILABLE,
+        hint="Start the master of this version: it brings the registry up to date",
+    )
+
+
+def read_revision(connection: Connection) -> str | None:
+    """The schema's revision as it is recorded; fails when there is no record."""
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.attributes["connection"] = connection
+    config.set_main_option("script_location", "sutra_grid.registry:migrations")
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection, name: str) -> str | None:
+    """The schema's revision, None for an empty database; refuses what is no registry."""
+    try:
+        tables = inspect(connection).get_table_names()
+    except exc.DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_NOTADB":
+            raise
+        raise FailedPrecondition(
+            f"registry {name} is not a database",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint="Name another file, or move this one away: the master makes a new registry and takes over what runs",
+        ) from error
+    if not tables:
+        return None
+    if not {"alembic_version", "agents", "nodes"}.issubset(tables):
+        raise FailedPrecondition(
+            f"registry {name} is a database of another program (it holds {', '.join(sorted(tables)[:3])})",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint="Give the grid a database of its own",
+        )
+    return read_revision(connection)
+
+
+def _refuse_newer(revision: str | None, name: str) -> None:
+    if revision is not None and revision not in REVISIONS:
+        raise FailedPrecondition(
+            f"registry {name} has schema {revision}, newer than this program's {HEAD}",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint="Install the newer Sutra Grid again, or restore the backup that was made before its first start",
+        )
+
+
+def _not_set_up(name: str) -> Unavailable:
+    return Unavailable(
+        f"there is no registry at {name} yet",
+        reason=Reason.REGISTRY_UNAVAILABLE,
+        hint="Start the master: it makes the registry",
+    )
+
+
+# -- locks -------------------------------------------------------------------
+
+
+@contextmanager
+def _migration_lock(database: Database, *, create: bool) -> Iterator[None]:
+    if database.file is None:
+        with database.writing() as connection:
+            # Held to the end of this transaction, which does nothing else.
+            connection.execute(text(f"SET LOCAL lock_timeout = {int(MIGRATION_LOCK_WAIT_SECONDS * 1000)}"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+            yield
+        return
+    try:
+        with _file_lock(database.file.with_name(database.file.name + ".lock"), database):
+            _prepare_file(database, database.file, create=create)
+            yield
+    except OSError as error:
+        words = f"{error.filename or database.file}: {error.strerror}"
+        raise unavailable(database.name, file_fault(error), words) from error
+
+
+@contextmanager
+def _file_lock(path: Path, database: Database) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    never = threading.Event()
+    deadline = time.monotonic() + MIGRATION_LOCK_WAIT_SECONDS
+    with path.open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise unavailable(database.name, lock_fault()) from None
+                never.wait(LOCK_POLL_SECONDS)
+        yield
+
+
+def _prepare_file(database: Database, file: Path, *, create: bool) -> None:
+    """Make the file if it may be made; the directory is synced, so that a power loss does not take it back."""
+    if file.exists():
+        return
+    if not create:
+        raise _not_set_up(database.name)
+    file.touch()
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,139 @@
+"""The tables, as typed mappings. Rows are read and written with Core statements.
+
+A change here needs a migration in ``migrations/versions``; a test compares the two.
+Integers are 64 bits wide; text keys compare bytewise on every backend, so that
+lists have one order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+KEY = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite gives out rising ids only to a column whose type is exactly INTEGER.
+SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+DOCUMENT = JSON(none_as_null=True)
+
+
+class Base(DeclarativeBase):
+    """Metadata of the registry; constraints have names, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: BigInteger(),
+        str: Text(),
+        bytes: LargeBinary(),
+        dict[str, Any]: DOCUMENT,
+        list[str]: DOCUMENT,
+    }
+
+
+class AgentRow(Base):
+    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written behind."""
+
+    __tablename__ = "agents"
+
+    agent_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    hostname: Mapped[str]
+    platform: Mapped[str]
+    max_storage_nodes: Mapped[int]
+    version: Mapped[str]
+    endpoint: Mapped[str]
+    host_id: Mapped[str]
+    instance_id: Mapped[str]
+    session_id: Mapped[str]
+    heartbeat_interval_ms: Mapped[int]
+    engines: Mapped[list[str]]
+    labels: Mapped[dict[str, Any]]
+    data_path: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str]
+    message: Mapped[str]
+    status_since_ms: Mapped[int]
+    drained: Mapped[bool]
+    registered_at_ms: Mapped[int]
+    last_heartbeat_ms: Mapped[int]
+    host: Mapped[dict[str, Any] | None]
+
+
+class NodeRow(Base):
+    """One row a node: what is desired, and the last report.
+
+    ``report`` is the whole of it; ``state``, ``pid``, ``health`` and ``reason`` repeat
+    what lists are filtered by, and are null until the first report.
+    """
+
+    __tablename__ = "nodes"
+    __table_args__ = (Index(None, "agent_id"),)
+
+    node_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(KEY, ForeignKey("agents.agent_id"))
+    engine: Mapped[str]
+    port: Mapped[int]
+    storage_path: Mapped[str]
+    memory_limit_mb: Mapped[int]
+    desired: Mapped[str]
+    generation: Mapped[int]
+    restart_generation: Mapped[int]
+    created_at_ms: Mapped[int]
+    state: Mapped[str | None]
+    pid: Mapped[int | None]
+    health: Mapped[str | None]
+    reason: Mapped[str | None]
+    report: Mapped[dict[str, Any] | None]
+
+
+class TombstoneRow(Base):
+    """A removed node: what its agent may still report is not taken for a new one."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (Index(None, "removed_at_ms"),)
+
+    node_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(KEY)
+    generation: Mapped[int]
+    removed_at_ms: Mapped[int]
+
+
+class EventRow(Base):
+    """One row an event. Ids rise for ever: an id that was pruned is never given again."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index(None, "at_ms"),
+        Index(None, "agent_id", "event_id"),
+        Index(None, "node_id", "event_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    event_id: Mapped[int] = mapped_column(SERIAL, primary_key=True, autoincrement=True)
+    at_ms: Mapped[int]
+    kind: Mapped[str] = mapped_column(KEY)
+    agent_id: Mapped[str] = mapped_column(KEY)
+    node_id: Mapped[str] = mapped_column(KEY)
+    reason: Mapped[str]
+    message: Mapped[str]
+    actor: Mapped[str]
+
+
+class RequestRow(Base):
+    """One row a client's mutating call; see ``values.Request``."""
+
+    __tablename__ = "requests"
+    __table_args__ = (Index(None, "created_at_ms"),)
+
+    request_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    method: Mapped[str]
+    fingerprint: Mapped[str]
+    node_id: Mapped[str]
+    created_at_ms: Mapped[int]
+    outcome: Mapped[bytes | None]

@@ -1,0 +1,39 @@
+"""What callers hand to the registry beside core types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sutra_grid.core.types import Agent, Event, HostSample, NodeReport
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client's mutating call, kept so that a retry gets the first answer.
+
+    ``fingerprint`` identifies the call's content; ``outcome`` is the serialized
+    answer, None while the call is under way.
+    """
+
+    request_id: str
+    method: str
+    fingerprint: str
+    node_id: str
+    created_at_ms: int
+    outcome: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What was seen since the last write: one batch of write-behind.
+
+    Only rows that exist are updated; an agent or node that was removed meanwhile is
+    passed over. Of ``agents`` only the columns of their status are written.
+    """
+
+    heartbeats: Mapping[str, int] = field(default_factory=dict)
+    agents: Sequence[Agent] = ()
+    hosts: Mapping[str, HostSample] = field(default_factory=dict)
+    reports: Sequence[NodeReport] = ()
+    events: Sequence[Event] = ()
