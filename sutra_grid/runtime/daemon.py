@@ -1,0 +1,154 @@
+"""The command of a daemon: flags, configuration, logging, and how its start ends.
+
+    main = daemon_command(
+        "sutra-grid-master", help="…", schema=SCHEMA, run=run, flags=[Flag("--listen", "master.listen")]
+    )
+
+``run`` imports its heavy modules itself, so that ``--help``, ``--version`` and
+``--check-config`` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from sutra_grid import __version__
+from sutra_grid.core.errors import GridError
+from sutra_grid.runtime.config import Config, ConfigError, Key, Schema, Section, load
+from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
+
+EXIT_FAILED: Final = 1
+EXIT_CONFIG: Final = 2
+
+LOGGING_SECTION: Final = Section(
+    "logging",
+    [
+        Key("level", "str", "info", help="The least severe records that are written", choices=LEVELS),
+        Key("format", "str", "text", help="Lines for people or JSON objects for collectors", choices=FORMATS),
+    ],
+    help="What the daemon writes to standard error",
+)
+"""For the schema of every daemon."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A command-line flag that overrides the key ``section.key``. Its value is read by the key's kind."""
+
+    option: str
+    key: str
+    help: str = ""
+
+
+def daemon_command(
+    name: str,
+    *,
+    help: str,
+    schema: Schema,
+    run: Callable[[Config], int | None],
+    check: Callable[[Config], object] | None = None,
+    flags: Sequence[Flag] = (),
+) -> click.Command:
+    """A click command with ``--config``, ``--check-config``, ``--version`` and ``flags``.
+
+    ``check`` builds whatever the daemon makes of its configuration and raises ``ConfigError`` for
+    faults that only show between keys; ``--check-config`` ends after it. ``run`` blocks until the
+    daemon's end and returns its exit code (None is 0). The process exits 2 for a wrong
+    configuration or flag and 1 for any other failure, with one message on standard error.
+    """
+
+    def main(config_file: Path | None, check_config: bool, **given: str | None) -> None:
+        overrides = {flag.key: given[_parameter(flag)] for flag in flags}
+        options = {flag.key: flag.option for flag in flags}
+        try:
+            config = load(schema, config_file, environ=os.environ, overrides=overrides, flags=options)
+            if check is not None:
+                check(config)
+        except ConfigError as error:
+            _end(name, error, EXIT_CONFIG)
+        if check_config:
+            click.echo(f"{config_file or 'defaults and environment'}: ok")
+            return
+        _setup_logging(schema, config)
+        sys.exit(_run(name, run, config))
+
+    return click.Command(
+        name,
+        callback=main,
+        params=_parameters(flags, name),
+        help=help,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def disable_grpc_fork_support() -> None:
+    """Set ``GRPC_ENABLE_FORK_SUPPORT=0`` for this process. Call it before anything imports grpc.
+
+    gRPC's fork handlers run around every fork of the process and can break the child of a
+    multi-threaded agent. Only for a daemon that starts other programs; one that forks workers which go
+    on to use gRPC (gunicorn) needs the handlers. A value that the operator set stays.
+    """
+    if "grpc" in sys.modules:
+        raise RuntimeError("grpc is imported already; GRPC_ENABLE_FORK_SUPPORT would have no effect")
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def _parameters(flags: Sequence[Flag], name: str) -> list[click.Parameter]:
+    file = click.Path(dir_okay=False, path_type=Path)
+    parameters: list[click.Parameter] = [
+        click.Option(["--config", "config_file"], type=file, metavar="FILE", help="Configuration file (TOML)."),
+        click.Option(["--check-config"], is_flag=True, help="Check the configuration and exit: 0 good, 2 not."),
+    ]
+    # Values stay text here: the schema reads them, so that a fault reads alike from every source.
+    parameters += [
+        click.Option([flag.option, _parameter(flag)], metavar=_metavar(flag), help=_flag_help(flag)) for flag in flags
+    ]
+    decorate: Callable[[Any], Any] = click.version_option(__version__, "--version", prog_name=name)
+    holder = decorate(lambda: None)
+    return parameters + list(holder.__click_params__)
+
+
+def _parameter(flag: Flag) -> str:
+    return flag.option.lstrip("-").replace("-", "_")
+
+
+def _metavar(flag: Flag) -> str:
+    return flag.key.rpartition(".")[2].upper()
+
+
+def _flag_help(flag: Flag) -> str:
+    return f"{flag.help}  [{flag.key}]" if flag.help else f"Overrides {flag.key}."
+
+
+def _setup_logging(schema: Schema, config: Config) -> None:
+    if schema.section(LOGGING_SECTION.name) is None:
+        setup_logging()
+        return
+    values = config.section(LOGGING_SECTION.name)
+    setup_logging(values["level"], fmt=values["format"])
+
+
+def _run(name: str, run: Callable[[Config], int | None], config: Config) -> int:
+    try:
+        return run(config) or 0
+    except ConfigError as error:
+        _end(name, error, EXIT_CONFIG)
+    except (GridError, OSError) as error:
+        _end(name, error, EXIT_FAILED)
+    except Exception as error:
+        log.exception("daemon failed", daemon=name, error=f"{type(error).__name__}: {error}")
+        return EXIT_FAILED
+
+
+def _end(name: str, error: Exception, code: int) -> NoReturn:
+    click.echo(f"{name}: {error}", err=True)
+    sys.exit(code)

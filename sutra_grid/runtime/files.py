@@ -1,0 +1,114 @@
+"""Files that survive a crash at any moment, and files that say who is at work here."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sutra_grid.core.errors import AlreadyExists, FailedPrecondition
+from sutra_grid.core.types import Reason
+
+PREVIOUS_SUFFIX: Final = ".previous"
+
+
+def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) -> None:
+    """Replace the content of ``path``, durably: a reader or a crash sees the old or the new, never a part.
+
+    With ``keep_previous`` the content before stays beside it as ``NAME.previous``; ``path`` itself is
+    there at every moment. Blocks for three syncs of the disk. One writer a path; the owner sees
+    to that. Raises ``OSError`` (``ENOSPC`` on a full disk) with ``path`` untouched.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if keep_previous:
+            _keep(path)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable: a rename or unlink alone survives no power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep(path: Path) -> None:
+    previous = path.with_name(path.name + PREVIOUS_SUFFIX)
+    link = path.with_name(f".{previous.name}.tmp")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(path, link)
+    except FileNotFoundError:
+        return  # the first write: there is nothing before it
+    os.replace(link, previous)
+
+
+@contextlib.contextmanager
+def lock_file(path: Path, purpose: str = "") -> Iterator[None]:
+    """Hold the only lock on ``path`` while the context lasts; the kernel frees it if the process dies.
+
+    The file is made if need be, says the holder's pid and ``purpose``, and stays after the end:
+    removing it would let two processes hold locks on two files of one name. Never waits. Raises
+    ``AlreadyExists`` naming the holder when somebody else has it, ``FailedPrecondition`` when the
+    file can't be made.
+    """
+    descriptor = _open_lock(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise _refusal(path, descriptor, error) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {purpose}\n".encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise FailedPrecondition(
+            f"the lock file {path} can't be opened: {error.strerror}",
+            reason=Reason.PATH_NOT_WRITABLE,
+            hint="Make its directory, owned by the user that runs this program",
+        ) from error
+
+
+def _refusal(path: Path, descriptor: int, error: OSError) -> AlreadyExists | FailedPrecondition:
+    if error.errno not in (errno.EAGAIN, errno.EACCES):
+        return FailedPrecondition(
+            f"{path} can't be locked: {error.strerror}", hint="Use a file system that has locks (not every NFS has)"
+        )
+    pid, _, purpose = os.pread(descriptor, 1024, 0).decode(errors="replace").strip().partition(" ")
+    holder = f"process {pid} ({_command(pid)})" if pid.isdecimal() else "another process"
+    return AlreadyExists(
+        f"{path} is locked by {holder}{', ' + purpose if purpose else ''}",
+        reason=Reason.PATH_TAKEN,
+        hint="Stop that process first, or use another directory",
+    )
+
+
+def _command(pid: str) -> str:
+    try:
+        words = Path("/proc", pid, "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return "ended just now"
+    return b" ".join(words).decode(errors="replace") or "unknown command"

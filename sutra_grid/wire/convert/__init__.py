@@ -1,0 +1,60 @@
+"""Messages of the wire <-> values of ``core.types``, and messages as JSON.
+
+``X_to_message`` and ``X_from_message`` are inverse to each other. A value of an enumeration that
+decides something (desired, state, health) must be known, else ``InvalidArgument`` names its field; a reason of a
+newer version is taken as none, for it only explains.
+"""
+
+from sutra_grid.wire.convert.agents import (
+    agent_from_info,
+    agent_record,
+    agent_to_info,
+    host_sample_from_message,
+    host_sample_to_message,
+)
+from sutra_grid.wire.convert.cluster import (
+    cluster_summary_from_message,
+    cluster_summary_to_message,
+    event_from_message,
+    event_to_message,
+)
+from sutra_grid.wire.convert.jsonform import to_json
+from sutra_grid.wire.convert.nodes import (
+    assignment_from_message,
+    assignment_to_message,
+    node_exit_from_message,
+    node_exit_to_message,
+    node_report_from_message,
+    node_report_to_message,
+    node_sample_from_message,
+    node_sample_to_message,
+    node_spec_from_message,
+    node_spec_to_message,
+    node_status,
+)
+from sutra_grid.wire.errors import error_detail
+
+__all__ = [
+    "agent_from_info",
+    "agent_record",
+    "agent_to_info",
+    "assignment_from_message",
+    "assignment_to_message",
+    "cluster_summary_from_message",
+    "cluster_summary_to_message",
+    "error_detail",
+    "event_from_message",
+    "event_to_message",
+    "host_sample_from_message",
+    "host_sample_to_message",
+    "node_exit_from_message",
+    "node_exit_to_message",
+    "node_report_from_message",
+    "node_report_to_message",
+    "node_sample_from_message",
+    "node_sample_to_message",
+    "node_spec_from_message",
+    "node_spec_to_message",
+    "node_status",
+    "to_json",
+]

@@ -1,0 +1,187 @@
+"""A gRPC server of the house: bounded, watched over, with health and reflection.
+
+Imports core only; who holds a taken port is looked up by a callable that the daemon passes in.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Final, Self
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+Adder = Callable[[grpc.Server], None]
+"""Adds a servicer: ``lambda server: add_XServicer_to_server(servicer, server)``."""
+
+STOP_GRACE_SECONDS: Final = 5.0
+
+KEEPALIVE_TIME_SECONDS: Final = 60
+KEEPALIVE_TIMEOUT_SECONDS: Final = 20
+MIN_CLIENT_PING_SECONDS: Final = 10
+"""Clients that ping an idle connection more often are cut off; ``wire.channels`` pings every 30 s."""
+
+OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", KEEPALIVE_TIME_SECONDS * 1000),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", MIN_CLIENT_PING_SECONDS * 1000),
+    ("grpc.http2.bdp_probe", 0),  # a quarter of the CPU at 10,000 connections, for nothing on small messages
+)
+
+
+class RunningServer:
+    """A server that answers. Whoever made it stops it, by hand or as a context manager."""
+
+    def __init__(
+        self,
+        server: grpc.Server,
+        pool: ThreadPoolExecutor,
+        health_servicer: health.HealthServicer,
+        host: str,
+        port: int,
+    ) -> None:
+        self._server = server
+        self._pool = pool
+        self._health = health_servicer
+        self.host = host
+        self.port = port
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as it is bound."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def set_serving(self, serving: bool, service: str = "") -> None:
+        """What the health service says of ``service`` (empty: of the whole server). Any thread."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        self._health.set(service, status)
+
+    def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+        """Refuse new calls, let those in flight end within the grace, then cancel them. May be called again.
+
+        Blocks for the grace at most. A handler that goes on after its call was cancelled keeps its
+        thread until it returns.
+        """
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace_seconds).wait()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def serve(
+    services: Mapping[str, Adder],
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    max_concurrent: int,
+    name: str,
+    describe_holder: Callable[[int], str | None] | None = None,
+) -> RunningServer:
+    """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it answering.
+
+    Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
+    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. Raises
+    ``AlreadyExists`` when the port is taken, naming the holder if ``describe_holder`` (as
+    ``runtime.net.port_holder``) knows it; ``PermissionDenied`` or ``InvalidArgument`` when the
+    address can't be bound.
+    """
+    _check_address(host, port, describe_holder)
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=name)
+    server = grpc.server(
+        pool,
+        options=OPTIONS,
+        maximum_concurrent_rpcs=max_concurrent,
+    )
+    for add in services.values():
+        add(server)
+    health_servicer = _add_health(server, list(services))
+    reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound = server.add_insecure_port(address)
+    except RuntimeError as error:  # taken between the check and here
+        pool.shutdown(wait=False)
+        raise _taken(address, port, describe_holder) from error
+    server.start()
+    log.debug("server started", extra={"fields": {"server": name, "address": f"{host}:{bound}", "workers": workers}})
+    return RunningServer(server, pool, health_servicer, host, bound)
+
+
+def _add_health(server: grpc.Server, services: Sequence[str]) -> health.HealthServicer:
+    # Non-blocking: a Watch that stays open must not hold one of the workers.
+    servicer = health.HealthServicer(experimental_non_blocking=True)
+    for service in ("", *services):
+        servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    return servicer
+
+
+def _check_address(host: str, port: int, describe_holder: Callable[[int], str | None] | None) -> None:
+    """Bind and let go: the operating system says what is wrong, while gRPC only says that something is."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise InvalidArgument(
+            f"can't listen on {address}: {error.strerror}",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Use an address of this host",
+        ) from error
+    family, kind, protocol, _, sockaddr = found[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(sockaddr)
+            probe.listen(1)
+        except OSError as error:
+            raise _bind_fault(error, address, port, describe_holder) from error
+
+
+def _bind_fault(
+    error: OSError, address: str, port: int, describe_holder: Callable[[int], str | None] | None
+) -> GridError:
+    if error.errno == errno.EADDRINUSE:
+        return _taken(address, port, describe_holder)
+    if error.errno == errno.EACCES:
+        hint = "Ports below 1024 need a privilege; use a higher one"
+        return PermissionDenied(f"can't listen on {address}: {error.strerror}", hint=hint)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return InvalidArgument(
+            f"can't listen on {address}: it is no address of this host",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Use an address of this host, or 0.0.0.0 for all of them",
+        )
+    return Unavailable(f"can't listen on {address}: {error.strerror}")
+
+
+def _taken(address: str, port: int, describe_holder: Callable[[int], str | None] | None) -> AlreadyExists:
+    holder = describe_holder(port) if describe_holder else None
+    return AlreadyExists(
+        f"can't listen on {address}: the port is taken by {holder or 'another process'}",
+        reason=Reason.PORT_TAKEN,
+        hint="Stop what listens there, or choose another port",
+    )
