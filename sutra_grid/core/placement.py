@@ -1,0 +1,140 @@
+"""Choosing the agent for a new node, and saying why not each other one.
+
+Pure. The healthy, undrained agent with the most free slots that has the engine; of equals
+the first by id, so that the same grid gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound, ResourceExhausted
+from sutra_grid.core.types import Agent, AgentStatus, Reason
+
+_SHOWN_REJECTIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An agent and how many of its slots are used or promised."""
+
+    agent: Agent
+    used_slots: int
+
+    @property
+    def free_slots(self) -> int:
+        """Slots that a new node may take."""
+        return max(0, self.agent.max_storage_nodes - self.used_slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an agent was not chosen."""
+
+    agent_id: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The agent that was chosen (None: no one can take the node) and why not the others."""
+
+    agent: Agent | None
+    rejections: tuple[Rejection, ...] = ()
+
+
+def place(candidates: Iterable[Candidate], engine: str) -> Placement:
+    """Choose an agent for a node of ``engine`` (empty: each agent's default)."""
+    fitting: list[Candidate] = []
+    rejections: list[Rejection] = []
+    for candidate in candidates:
+        obstacle = obstacle_to_placement(candidate, engine)
+        if obstacle is None:
+            fitting.append(candidate)
+        else:
+            rejections.append(obstacle)
+    if not fitting:
+        return Placement(None, _by_id(rejections))
+    best = min(fitting, key=lambda candidate: (-candidate.free_slots, candidate.agent.agent_id))
+    rejections += [_lost_to(best, other) for other in fitting if other is not best]
+    return Placement(best.agent, _by_id(rejections))
+
+
+def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None:
+    """Why the master would not choose this agent by itself; None: it could."""
+    agent = candidate.agent
+    if agent.status is AgentStatus.DEGRADED:
+        return Rejection(agent.agent_id, Reason.MISSED_HEARTBEATS, f"is degraded: {agent.message}")
+    return obstacle_to_spawn(candidate, engine)
+
+
+def obstacle_to_spawn(candidate: Candidate, engine: str) -> Rejection | None:
+    """Why this agent can't take a node of ``engine``, even when it is asked for by name."""
+    agent = candidate.agent
+    name = agent.agent_id
+    if agent.status is AgentStatus.OFFLINE:
+        return Rejection(name, Reason.AGENT_OFFLINE, f"is offline: {agent.message or agent.reason}")
+    if not agent.endpoint:
+        return Rejection(name, Reason.UNSUPPORTED, "gave no endpoint to be called at")
+    if agent.drained:
+        return Rejection(name, Reason.AGENT_DRAINED, "is drained")
+    if engine and engine not in agent.engines:
+        has = ", ".join(agent.engines) or "none"
+        return Rejection(name, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; it has: {has}")
+    if candidate.free_slots == 0:
+        return Rejection(
+            name, Reason.SLOTS_FULL, f"has no free slot: {candidate.used_slots} nodes of {agent.max_storage_nodes}"
+        )
+    return None
+
+
+def refusal(rejection: Rejection) -> GridError:
+    """The error that a caller gets who asked for exactly this agent."""
+    message = f"agent {rejection.agent_id} {rejection.message}"
+    hint = _HINTS.get(rejection.reason, "")
+    error = ResourceExhausted if rejection.reason is Reason.SLOTS_FULL else FailedPrecondition
+    return error(message, reason=rejection.reason, hint=hint)
+
+
+def nowhere(placement: Placement) -> GridError:
+    """The error when no agent can take the node; it names each agent's obstacle, the first few."""
+    if not placement.rejections:
+        hint = "start an agent: sutra-grid-agent --config agent-config.toml"
+        return FailedPrecondition("no agent is registered", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
+    shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
+    more = len(placement.rejections) - len(shown)
+    words = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+    hint = "see `sutra-grid-cli agents list`; free a slot, undrain an agent or add one"
+    return ResourceExhausted(f"no agent can take the node: {words}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
+
+
+def unknown_agent(agent_id: str) -> NotFound:
+    """The error for an agent id that was never registered, or was removed."""
+    return NotFound(
+        f"no agent is called {agent_id!r}",
+        reason=Reason.UNKNOWN_AGENT,
+        hint="`sutra-grid-cli agents list` shows them all",
+    )
+
+
+_HINTS = {
+    Reason.AGENT_OFFLINE: "start the agent on its host, or leave the agent out to let the master choose",
+    Reason.AGENT_DRAINED: "undrain it, or leave the agent out to let the master choose",
+    Reason.SLOTS_FULL: "remove a node, raise max_storage_nodes in the agent's config, or choose another agent",
+    Reason.UNKNOWN_ENGINE: "add an [engines.NAME] table to the agent's config, or choose another engine",
+    Reason.UNSUPPORTED: "it registered without agent_endpoint; run a current sutra-grid-agent there",
+}
+
+
+def _lost_to(best: Candidate, other: Candidate) -> Rejection:
+    if other.free_slots == best.free_slots:
+        why = f"has as many free slots as {best.agent.agent_id} ({best.free_slots}), which comes first by name"
+    else:
+        why = f"has {other.free_slots} free slots, {best.agent.agent_id} has {best.free_slots}"
+    return Rejection(other.agent.agent_id, Reason.NONE, why)
+
+
+def _by_id(rejections: list[Rejection]) -> tuple[Rejection, ...]:
+    return tuple(sorted(rejections, key=lambda rejection: rejection.agent_id))

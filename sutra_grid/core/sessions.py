@@ -1,0 +1,54 @@
+"""Sessions of agents: which of two processes with one agent id is the newer one.
+
+A session id is ``<order>-<instance>``: 14 hex digits that rise with every registration (the
+wall clock's milliseconds, but always above the session before) and a short digest of the
+agent process's instance id. So a heartbeat can be judged without any memory of old
+sessions, also by a master that has just started or whose registry was restored:
+
+* the record's own session is current;
+* an older one of another process was superseded: that process must end itself;
+* anything else (same process, or newer than the record: a restored registry) registers again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+_ORDER_DIGITS = 14
+
+
+class Standing(StrEnum):
+    """What a presented session is worth."""
+
+    CURRENT = "current"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
+
+
+def new_session(previous: str, instance_id: str, wall_ms: int) -> str:
+    """A session id above ``previous`` (may be empty) for the process ``instance_id``."""
+    order = max(wall_ms, _order(previous) + 1)
+    return f"{order:0{_ORDER_DIGITS}x}-{_instance_tag(instance_id)}"
+
+
+def standing(presented: str, current: str, instance_id: str) -> Standing:
+    """Judge ``presented`` against the record's ``current`` session, held by ``instance_id``."""
+    if presented == current and current:
+        return Standing.CURRENT
+    same_process = presented.endswith(f"-{_instance_tag(instance_id)}")
+    older = 0 < _order(presented) < _order(current)
+    return Standing.SUPERSEDED if older and not same_process else Standing.UNKNOWN
+
+
+def _order(session_id: str) -> int:
+    """The rising part; 0 for what is not a session id."""
+    head, dash, _tag = session_id.partition("-")
+    try:
+        return int(head, 16) if dash and len(head) == _ORDER_DIGITS else 0
+    except ValueError:
+        return 0
+
+
+def _instance_tag(instance_id: str) -> str:
+    return hashlib.sha256(instance_id.encode()).hexdigest()[:8]

@@ -1,0 +1,107 @@
+"""An agent's status by silence and by heartbeat."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sutra_grid.core.liveness import (
+    AGENT_TRANSITIONS,
+    LivenessPolicy,
+    change_by_heartbeat,
+    change_by_silence,
+    missed_heartbeats,
+    pause_to_forgive,
+)
+from sutra_grid.core.types import AgentStatus, Reason
+
+POLICY = LivenessPolicy()
+STATUSES = list(AgentStatus)
+
+
+def after_silence(current: AgentStatus, silent_seconds: float, heard: bool = True) -> AgentStatus:
+    change = change_by_silence(
+        current, silent_seconds=silent_seconds, interval_seconds=5.0, policy=POLICY, heard_since_start=heard
+    )
+    return change.status if change else current
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "status"),
+    [
+        (0.0, AgentStatus.HEALTHY),
+        (14.9, AgentStatus.HEALTHY),
+        (15.0, AgentStatus.DEGRADED),
+        (29.9, AgentStatus.DEGRADED),
+        (30.0, AgentStatus.OFFLINE),
+        (3_600.0, AgentStatus.OFFLINE),
+    ],
+)
+def test_silence_degrades_after_three_and_ends_after_six_heartbeats(silent_seconds: float, status: AgentStatus) -> None:
+    assert after_silence(AgentStatus.HEALTHY, silent_seconds) is status
+
+
+def test_an_unregistered_agent_stays_offline_while_it_is_silent() -> None:
+    assert after_silence(AgentStatus.OFFLINE, 1.0) is AgentStatus.OFFLINE
+
+
+def test_the_message_names_the_silence_and_what_is_due() -> None:
+    change = change_by_silence(
+        AgentStatus.HEALTHY, silent_seconds=16.0, interval_seconds=5.0, policy=POLICY, heard_since_start=True
+    )
+    assert change is not None
+    assert change.reason is Reason.MISSED_HEARTBEATS
+    assert change.message == "no heartbeat for 16 s: 3 missed, one is due every 5 s"
+
+
+def test_silence_since_the_masters_start_is_called_so() -> None:
+    change = change_by_silence(
+        AgentStatus.HEALTHY, silent_seconds=16.0, interval_seconds=5.0, policy=POLICY, heard_since_start=False
+    )
+    assert change is not None
+    assert "since the master started 16 s ago" in change.message
+
+
+def test_a_heartbeat_heals_and_a_healthy_agent_does_not_change() -> None:
+    for current in (AgentStatus.DEGRADED, AgentStatus.OFFLINE):
+        change = change_by_heartbeat(current, 31.0)
+        assert change is not None
+        assert (change.status, change.reason) == (AgentStatus.HEALTHY, Reason.RECOVERED)
+    assert change_by_heartbeat(AgentStatus.HEALTHY, 5.0) is None
+
+
+def test_missed_heartbeats_are_never_negative() -> None:
+    assert missed_heartbeats(-3.0, 5.0) == 0
+
+
+def test_only_a_pause_of_the_master_itself_is_forgiven() -> None:
+    assert pause_to_forgive(1.2, 1.0, tolerance_seconds=2.0) == 0.0
+    assert pause_to_forgive(61.0, 1.0, tolerance_seconds=2.0) == 60.0
+
+
+@given(
+    current=st.sampled_from(STATUSES),
+    silent_seconds=st.floats(0, 1e6),
+    interval=st.floats(0.05, 600),
+    degraded=st.integers(1, 5),
+    more=st.integers(1, 5),
+)
+def test_silence_never_improves_a_status_and_every_change_is_in_the_table(
+    current: AgentStatus, silent_seconds: float, interval: float, degraded: int, more: int
+) -> None:
+    change = change_by_silence(
+        current,
+        silent_seconds=silent_seconds,
+        interval_seconds=interval,
+        policy=LivenessPolicy(degraded, degraded + more),
+        heard_since_start=True,
+    )
+    if change is not None:
+        assert AGENT_TRANSITIONS.allows(current, change.status)
+        assert change.status is not AgentStatus.HEALTHY
+    healed = change_by_heartbeat(current, silent_seconds)
+    if healed is not None:
+        assert AGENT_TRANSITIONS.allows(current, healed.status)
+
+
+def test_every_status_has_a_row() -> None:
+    assert set(AGENT_TRANSITIONS.rows()) == set(AgentStatus)

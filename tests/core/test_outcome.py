@@ -1,0 +1,53 @@
+"""What an agent's answer means for the command that caused it."""
+
+from dataclasses import replace
+
+import pytest
+
+from sutra_grid.core.outcome import Verdict, exit_in_words, judge_report, latest_exit_at_ms
+from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeSpec, NodeState, Reason
+
+WANTED = Node("node-1", "agent-1", NodeSpec(), Desired.RUNNING, generation=2, restart_generation=0, created_at_ms=0)
+RUNNING = NodeReport("node-1", 2, Desired.RUNNING, NodeState.RUNNING, pid=7)
+CRASH = NodeExit(code=1, signal=0, at_ms=100, uptime_ms=250, reason=Reason.CRASHED)
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict"),
+    [
+        (RUNNING, Verdict.DONE),
+        (replace(RUNNING, state=NodeState.STARTING), Verdict.DONE),
+        (replace(RUNNING, state=NodeState.STARTING, pid=0), Verdict.PENDING),
+        (replace(RUNNING, state=NodeState.STARTING, pid=0, exits=(CRASH,)), Verdict.FAILED),
+        (replace(RUNNING, state=NodeState.STARTING, exits=(CRASH,)), Verdict.FAILED),
+        (replace(RUNNING, state=NodeState.FAILED, pid=0, reason=Reason.PORT_TAKEN), Verdict.FAILED),
+        (replace(RUNNING, generation=3), Verdict.OVERTAKEN),
+        (replace(RUNNING, generation=1), Verdict.FAILED),
+    ],
+)
+def test_a_node_that_should_run(report: NodeReport, verdict: Verdict) -> None:
+    assert judge_report(WANTED, report).verdict is verdict
+
+
+@pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.ABSENT])
+def test_a_node_that_should_end(desired: Desired) -> None:
+    node = replace(WANTED, desired=desired)
+    assert judge_report(node, replace(RUNNING, state=NodeState.STOPPED, pid=0)).verdict is Verdict.DONE
+    assert judge_report(node, replace(RUNNING, state=NodeState.FAILED, pid=0)).verdict is Verdict.DONE
+    assert judge_report(node, replace(RUNNING, state=NodeState.STOPPING)).verdict is Verdict.PENDING
+
+
+def test_crashes_from_before_the_command_do_not_count() -> None:
+    report = replace(RUNNING, state=NodeState.STARTING, exits=(CRASH,))
+    assert judge_report(WANTED, report, known_exit_at_ms=latest_exit_at_ms(report)).verdict is Verdict.DONE
+
+
+def test_a_failure_says_how_the_process_ended() -> None:
+    report = replace(RUNNING, state=NodeState.FAILED, pid=0, message="it ended at once", exits=(CRASH,))
+    outcome = judge_report(WANTED, report)
+    assert outcome.message == "it ended at once; exit code 1 after 0.2 s"
+
+
+def test_an_exit_in_words() -> None:
+    assert exit_in_words(replace(CRASH, code=None, signal=9)) == "ended by signal 9 after 0.2 s"
+    assert exit_in_words(replace(CRASH, code=None)) == "ended, nobody saw how after 0.2 s"

@@ -1,0 +1,92 @@
+"""Choosing the agent for a new node."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
+from sutra_grid.core.placement import Candidate, nowhere, obstacle_to_spawn, place, refusal
+from sutra_grid.core.types import Agent, AgentStatus, Reason
+
+
+def agent(name: str, slots: int = 10, **other: object) -> Agent:
+    made = Agent(name, "host", "desktop", slots, endpoint="127.0.0.1:7001", engines=("redis", "storage"))
+    return replace(made, **other)
+
+
+def test_the_agent_with_the_most_free_slots_is_chosen() -> None:
+    placement = place([Candidate(agent("a"), 5), Candidate(agent("b"), 2), Candidate(agent("c"), 9)], "")
+    assert placement.agent is not None
+    assert placement.agent.agent_id == "b"
+    assert [r.agent_id for r in placement.rejections] == ["a", "c"]
+    assert placement.rejections[0].message == "has 5 free slots, b has 8"
+
+
+def test_of_equals_the_first_by_name_in_whatever_order_they_come() -> None:
+    candidates = [Candidate(agent(name), 0) for name in ("c", "a", "b")]
+    for order in (candidates, candidates[::-1]):
+        chosen = place(order, "").agent
+        assert chosen is not None
+        assert chosen.agent_id == "a"
+
+
+@pytest.mark.parametrize(
+    ("changes", "used", "reason", "words"),
+    [
+        (
+            {"status": AgentStatus.OFFLINE, "message": "no heartbeat"},
+            0,
+            Reason.AGENT_OFFLINE,
+            "is offline: no heartbeat",
+        ),
+        ({"status": AgentStatus.DEGRADED}, 0, Reason.MISSED_HEARTBEATS, "is degraded"),
+        ({"drained": True}, 0, Reason.AGENT_DRAINED, "is drained"),
+        ({"engines": ("redis",)}, 0, Reason.UNKNOWN_ENGINE, "has no engine 'storage'; it has: redis"),
+        ({"endpoint": ""}, 0, Reason.UNSUPPORTED, "no endpoint"),
+        ({}, 10, Reason.SLOTS_FULL, "no free slot: 10 nodes of 10"),
+    ],
+)
+def test_an_agent_that_can_not_take_it_is_passed_over_with_the_reason(
+    changes: dict[str, object], used: int, reason: Reason, words: str
+) -> None:
+    placement = place([Candidate(agent("a", **changes), used)], "storage")
+    assert placement.agent is None
+    assert placement.rejections[0].reason is reason
+    assert words in placement.rejections[0].message
+
+
+def test_a_degraded_agent_may_be_asked_by_name() -> None:
+    assert obstacle_to_spawn(Candidate(agent("a", status=AgentStatus.DEGRADED), 0), "") is None
+
+
+def test_a_refusal_names_the_agent_and_the_next_step() -> None:
+    rejection = obstacle_to_spawn(Candidate(agent("a", drained=True), 0), "")
+    assert rejection is not None
+    error = refusal(rejection)
+    assert isinstance(error, FailedPrecondition)
+    assert str(error) == "agent a is drained. undrain it, or leave the agent out to let the master choose"
+
+
+def test_nowhere_names_each_obstacle_and_bounds_the_list() -> None:
+    assert "no agent is registered" in str(nowhere(place([], "")))
+    error = nowhere(place([Candidate(agent(f"a{n}", drained=True), 0) for n in range(8)], ""))
+    assert isinstance(error, ResourceExhausted)
+    assert "a0 is drained" in error.message
+    assert error.message.endswith("and 3 more")
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=8))
+def test_whoever_is_chosen_has_room_and_nobody_else_has_more(rows: list[tuple[int, int, bool]]) -> None:
+    candidates = [
+        Candidate(agent(f"a{n}", slots, drained=drained), used) for n, (slots, used, drained) in enumerate(rows)
+    ]
+    placement = place(candidates, "")
+    free = [c.free_slots for c in candidates if not c.agent.drained]
+    if placement.agent is None:
+        assert not any(free)
+    else:
+        chosen = next(c for c in candidates if c.agent is placement.agent)
+        assert chosen.free_slots == max(free) > 0
+    assert len(placement.rejections) + (placement.agent is not None) == len(candidates)

@@ -1,0 +1,64 @@
+"""What happened between two reports."""
+
+from dataclasses import replace
+
+from sutra_grid.core.report_changes import events_between, is_material
+from sutra_grid.core.types import Desired, Health, NodeExit, NodeReport, NodeSample, NodeState, Reason
+
+STARTING = NodeReport("node-1", 1, Desired.RUNNING, NodeState.STARTING, pid=7)
+RUNNING = replace(STARTING, state=NodeState.RUNNING, endpoint="host:50051")
+KILLED = NodeExit(code=None, signal=9, at_ms=100, uptime_ms=5_000, reason=Reason.CRASHED)
+
+
+def kinds(old: NodeReport | None, new: NodeReport) -> list[str]:
+    return [event.kind for event in events_between("agent-1", old, new, at_ms=1)]
+
+
+def test_the_same_report_twice_says_nothing() -> None:
+    assert kinds(RUNNING, RUNNING) == []
+    assert kinds(RUNNING, replace(RUNNING, sample=NodeSample(at_ms=3, cpu_percent=5.0))) == []
+
+
+def test_a_node_that_becomes_ready_has_started() -> None:
+    assert kinds(None, STARTING) == []
+    assert kinds(STARTING, RUNNING) == ["node.started"]
+    assert kinds(None, RUNNING) == ["node.started"]
+
+
+def test_a_killed_node_that_is_back_exited_and_restarted() -> None:
+    back = replace(RUNNING, pid=8, restarts=1, exits=(KILLED,))
+    events = events_between("agent-1", RUNNING, back, at_ms=1)
+    assert [event.kind for event in events] == ["node.exited", "node.restarted"]
+    assert events[0].reason is Reason.CRASHED
+    assert events[0].message == "ended by signal 9 after 5.0 s"
+    assert (events[0].agent_id, events[0].node_id) == ("agent-1", "node-1")
+
+
+def test_several_crashes_between_two_reports_are_told_one_by_one() -> None:
+    newest = replace(KILLED, at_ms=300, signal=11)
+    exits = (newest, replace(KILLED, at_ms=200), KILLED)
+    loop = replace(RUNNING, state=NodeState.FAILED, pid=0, exits=exits, reason=Reason.CRASH_LOOP)
+    old = replace(RUNNING, exits=(KILLED,))
+    events = events_between("agent-1", old, loop, at_ms=1)
+    assert [event.kind for event in events] == ["node.exited", "node.exited", "node.failed"]
+    assert "signal 9" in events[0].message
+    assert "signal 11" in events[1].message
+
+
+def test_a_commanded_end_is_no_crash() -> None:
+    ended = NodeExit(code=0, signal=0, at_ms=100, uptime_ms=5_000, reason=Reason.COMMANDED)
+    assert kinds(RUNNING, replace(RUNNING, state=NodeState.STOPPED, pid=0, exits=(ended,))) == ["node.stopped"]
+
+
+def test_health_is_told_when_it_turns() -> None:
+    sick = replace(RUNNING, health=Health.UNHEALTHY)
+    assert kinds(RUNNING, sick) == ["node.unhealthy"]
+    assert kinds(sick, sick) == []
+    assert kinds(sick, replace(RUNNING, health=Health.HEALTHY)) == ["node.healthy"]
+    assert kinds(RUNNING, replace(RUNNING, health=Health.HEALTHY)) == []
+
+
+def test_fresh_measurements_alone_are_not_material() -> None:
+    assert not is_material(RUNNING, replace(RUNNING, sample=NodeSample(at_ms=9), backoff_ms=3))
+    assert is_material(RUNNING, replace(RUNNING, pid=8))
+    assert is_material(None, RUNNING)

@@ -1,0 +1,47 @@
+"""Which of two processes with one agent id is the newer one."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sutra_grid.core.sessions import Standing, new_session, standing
+
+WALL_MS = 1_700_000_000_000
+
+
+def test_the_records_session_is_current() -> None:
+    session = new_session("", "process-a", WALL_MS)
+    assert standing(session, session, "process-a") is Standing.CURRENT
+
+
+def test_an_older_session_of_another_process_was_superseded() -> None:
+    old = new_session("", "process-a", WALL_MS)
+    new = new_session(old, "process-b", WALL_MS + 1)
+    assert standing(old, new, "process-b") is Standing.SUPERSEDED
+
+
+def test_a_process_never_supersedes_itself() -> None:
+    old = new_session("", "process-a", WALL_MS)
+    new = new_session(old, "process-a", WALL_MS + 1)
+    assert standing(old, new, "process-a") is Standing.UNKNOWN
+
+
+def test_a_session_newer_than_the_record_means_an_older_registry_and_registers_again() -> None:
+    restored = new_session("", "process-a", WALL_MS)
+    lost = new_session(restored, "process-b", WALL_MS + 60_000)
+    assert standing(lost, restored, "process-a") is Standing.UNKNOWN
+
+
+def test_nonsense_registers_again() -> None:
+    current = new_session("", "process-a", WALL_MS)
+    for presented in ("", "x", "zzzzzzzzzzzzzz-12345678", "-", "0-0", current[:-1]):
+        assert standing(presented, current, "process-a") is Standing.UNKNOWN
+    assert standing("", "", "") is Standing.UNKNOWN
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**41), st.text(max_size=8)), min_size=2, max_size=20))
+def test_sessions_rise_whatever_the_wall_clock_does(registrations: list[tuple[int, str]]) -> None:
+    session = ""
+    for wall_ms, instance in registrations:
+        following = new_session(session, instance, wall_ms)
+        assert following > session
+        session = following

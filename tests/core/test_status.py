@@ -1,0 +1,122 @@
+"""One status a node, one word for the grid."""
+
+from dataclasses import replace
+
+import pytest
+
+from sutra_grid.core.status import cluster_summary, shown_status
+from sutra_grid.core.types import (
+    Agent,
+    AgentStatus,
+    ClusterHealth,
+    Desired,
+    Health,
+    Node,
+    NodeReport,
+    NodeSpec,
+    NodeState,
+    NodeStatus,
+    Reason,
+)
+
+RUNNING = NodeReport("node-1", 1, Desired.RUNNING, NodeState.RUNNING, pid=7)
+NODE = Node("node-1", "agent-1", NodeSpec(), Desired.RUNNING, 1, 0, 0, RUNNING)
+HEALTHY, DEGRADED, OFFLINE = AgentStatus.HEALTHY, AgentStatus.DEGRADED, AgentStatus.OFFLINE
+
+
+def with_report(state: NodeState, *, pid: int = 0, **other: object) -> Node:
+    return replace(NODE, report=replace(RUNNING, state=state, pid=pid, **other))
+
+
+@pytest.mark.parametrize("state", list(NodeState))
+def test_a_confirmed_node_is_shown_as_reported(state: NodeState) -> None:
+    assert shown_status(with_report(state), HEALTHY).status == NodeStatus(state)
+
+
+@pytest.mark.parametrize("state", list(NodeState))
+def test_a_node_of_an_offline_agent_is_unknown_never_failed(state: NodeState) -> None:
+    shown = shown_status(with_report(state, pid=7), OFFLINE)
+    assert (shown.status, shown.reason) == (NodeStatus.UNKNOWN, Reason.AGENT_OFFLINE)
+    assert shown.message == f"its agent agent-1 is offline; last reported {state} as process 7"
+
+
+def test_a_node_without_an_agent_is_unknown() -> None:
+    assert shown_status(NODE, None).reason is Reason.UNKNOWN_AGENT
+
+
+@pytest.mark.parametrize(
+    ("desired", "report", "status"),
+    [
+        (Desired.RUNNING, None, NodeStatus.STARTING),
+        (Desired.STOPPED, None, NodeStatus.STOPPING),
+        (Desired.ABSENT, None, NodeStatus.STOPPING),
+        (Desired.RUNNING, RUNNING, NodeStatus.RUNNING),
+        (Desired.RUNNING, replace(RUNNING, state=NodeState.FAILED, pid=0), NodeStatus.STARTING),
+        (Desired.STOPPED, RUNNING, NodeStatus.STOPPING),
+        (Desired.STOPPED, replace(RUNNING, state=NodeState.STOPPED, pid=0), NodeStatus.STOPPED),
+        (Desired.ABSENT, replace(RUNNING, state=NodeState.STOPPED, pid=0), NodeStatus.STOPPING),
+    ],
+)
+def test_a_change_that_is_not_confirmed_is_pending(
+    desired: Desired, report: NodeReport | None, status: NodeStatus
+) -> None:
+    shown = shown_status(replace(NODE, desired=desired, generation=2, report=report), HEALTHY)
+    assert (shown.status, shown.reason) == (status, Reason.PENDING)
+
+
+def test_a_hung_node_is_running_with_the_probes_reason() -> None:
+    shown = shown_status(with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY), HEALTHY)
+    assert (shown.status, shown.reason) == (NodeStatus.RUNNING, Reason.PROBE_FAILED)
+
+
+def agents(*statuses: AgentStatus) -> list[Agent]:
+    return [Agent(f"agent-{n}", "host", "desktop", 10, status=status) for n, status in enumerate(statuses, 1)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "health"),
+    [
+        ([], ClusterHealth.HEALTHY),
+        ([HEALTHY], ClusterHealth.HEALTHY),
+        ([HEALTHY, DEGRADED], ClusterHealth.DEGRADED),
+        ([DEGRADED, DEGRADED], ClusterHealth.DEGRADED),
+        ([HEALTHY, OFFLINE], ClusterHealth.DEGRADED),
+        ([HEALTHY, OFFLINE, OFFLINE], ClusterHealth.CRITICAL),
+        ([OFFLINE], ClusterHealth.CRITICAL),
+    ],
+)
+def test_the_grid_by_its_agents(statuses: list[AgentStatus], health: ClusterHealth) -> None:
+    assert cluster_summary(agents(*statuses), []).status is health
+
+
+def test_a_node_that_should_run_and_does_not_degrades_the_grid() -> None:
+    summary = cluster_summary(agents(HEALTHY), [with_report(NodeState.FAILED, message="crash loop")])
+    assert summary.status is ClusterHealth.DEGRADED
+    assert summary.failed_storage_nodes == 1
+    assert summary.reasons == ("node node-1 on agent-1 should run and is failed: crash loop",)
+
+
+def test_stopped_nodes_leave_the_grid_healthy_and_removed_ones_do_not_count() -> None:
+    stopped = replace(with_report(NodeState.STOPPED), desired=Desired.STOPPED)
+    leaving = replace(NODE, node_id="node-2", desired=Desired.ABSENT)
+    summary = cluster_summary(agents(HEALTHY), [stopped, leaving])
+    assert summary.status is ClusterHealth.HEALTHY
+    assert (summary.total_storage_nodes, summary.desired_storage_nodes) == (1, 0)
+
+
+def test_nodes_of_an_offline_agent_are_told_together() -> None:
+    nodes = [replace(NODE, node_id=f"node-{n}") for n in range(3)]
+    summary = cluster_summary(agents(OFFLINE, HEALTHY), nodes)
+    assert summary.status is ClusterHealth.DEGRADED
+    assert summary.unknown_storage_nodes == 3
+    assert summary.running_storage_nodes == 0
+    assert summary.reasons == (
+        "agent agent-1 is offline: no reason is known",
+        "3 nodes of offline agent agent-1 are unknown",
+    )
+
+
+def test_reasons_are_bounded() -> None:
+    summary = cluster_summary(agents(*[OFFLINE] * 30), [])
+    assert len(summary.reasons) == 11
+    assert summary.reasons[-1] == "and 20 more"
