@@ -1,0 +1,147 @@
+"""The master as the command line calls it: one channel, deadlines, and retries that are safe.
+
+A changing call carries a request id, and is repeated with the same id while its
+answer is lost, so that it takes effect once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from sutra_grid.cli.context import Options
+from sutra_grid.core.errors import GridError, Internal, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.net import format_host_port, parse_host_port
+from sutra_grid.wire import errors as wire_errors
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.channels import open_channel
+from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
+
+M = TypeVar("M", bound=Message)
+
+DEFAULT_PORT: Final = 7000
+# A master that never answered a connection is given up after this, whatever --timeout is.
+CONNECT_SECONDS: Final = 5.0
+# A read that takes longer will not be answered; only changes wait for processes.
+READ_SECONDS: Final = 10.0
+FIRST_RETRY_SECONDS: Final = 0.2
+LAST_RETRY_SECONDS: Final = 2.0
+
+
+class MasterUnreachable(Unavailable):
+    """No connection to the master, or it was lost before the answer."""
+
+
+class Client:
+    """Calls the master. Not shared between threads. Close it, or use it as a context manager."""
+
+    def __init__(self, target: str, source: str, timeout_seconds: float) -> None:
+        self.target = format_host_port(*parse_host_port(target, DEFAULT_PORT))
+        self.timeout_seconds = timeout_seconds
+        self._source = source
+        self._channel = open_channel(self.target)
+        self._stub: Any = GridMasterStub(self._channel)
+        self._connected = threading.Event()
+        self._channel.subscribe(self._watch_connection)
+        self._never = threading.Event()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._channel.unsubscribe(self._watch_connection)
+        self._channel.close()
+
+    def read(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
+        """One call that changes nothing, tried once. Raises ``GridError``."""
+        try:
+            return self._call(method, request, answer, timeout_seconds or min(self.timeout_seconds, READ_SECONDS))
+        except grpc.RpcError as error:
+            raise self._explained(error) from error
+
+    def change(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
+        """One change with a fresh request id, repeated with that id while the answer is lost.
+
+        Gives up after the timeout; or, when the master never accepted a connection,
+        after ``CONNECT_SECONDS``. Raises ``GridError``.
+        """
+        request_with_id: Any = request
+        request_with_id.request_id = str(uuid.uuid4())
+        deadline = time.monotonic() + (timeout_seconds or self.timeout_seconds)
+        connect_deadline = min(deadline, time.monotonic() + CONNECT_SECONDS)
+        pause_seconds = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                return self._call(method, request, answer, max(0.001, deadline - time.monotonic()))
+            except grpc.RpcError as error:
+                end = deadline if self._connected.is_set() else connect_deadline
+                if not _answer_lost(error) or time.monotonic() + pause_seconds >= end:
+                    raise self._explained(error) from error
+            self._never.wait(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, LAST_RETRY_SECONDS)
+
+    def _call(self, method: str, request: Message, answer: type[M], timeout_seconds: float) -> M:
+        call: Callable[..., M] = getattr(self._stub, method)
+        message = call(request, timeout=timeout_seconds)
+        assert isinstance(message, answer), f"{method} answers {type(message).__name__}"
+        return message
+
+    def _watch_connection(self, connectivity: grpc.ChannelConnectivity) -> None:
+        """Called on gRPC's own thread."""
+        if connectivity is grpc.ChannelConnectivity.READY:
+            self._connected.set()
+
+    def _explained(self, error: grpc.RpcError) -> GridError:
+        known = wire_errors.from_rpc_error(error, f"the master at {self.target}")
+        if not _answer_lost(error):
+            return known
+        if self._connected.is_set():
+            message = f"the master at {self.target} went away"
+        else:
+            message = f"no master answers at {self.target}"
+        where = "the default address" if self._source == "default" else f"address from {self._source}"
+        return MasterUnreachable(
+            message,
+            reason=Reason.NONE,
+            hint=f"{where}; start one with 'sutra-grid-master' or 'sutra-grid-cli dev', or give --master HOST:PORT",
+        )
+
+
+def connect(options: Options) -> Client:
+    """A client of the master that ``options`` name; connects with the first call."""
+    target, source = options.target()
+    return Client(target, source, options.timeout_seconds)
+
+
+def outcome(result: pb.NodeResult | pb.SpawnResponse | pb.StopResponse) -> pb.NodeStatus:
+    """The node of an answer that says success. Raises the refusal as ``GridError`` otherwise."""
+    if result.success:
+        return result.node
+    if result.HasField("error"):
+        raise wire_errors.from_detail(result.error)
+    raise Internal(result.error_message or "the master refused and did not say why")
+
+
+def _answer_lost(error: grpc.RpcError) -> bool:
+    """Whether the connection failed, rather than the master having answered that something is unavailable."""
+    if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return False
+    try:
+        return rpc_status.from_call(error) is None
+    except ValueError:  # details that do not match the status: not from a master of ours
+        return True

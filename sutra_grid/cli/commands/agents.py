@@ -1,0 +1,158 @@
+"""``agents``: list, show, drain, undrain and remove."""
+
+from __future__ import annotations
+
+import click
+
+from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands.columns import AGENTS, NODES, agent_status, clock_time
+from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
+from sutra_grid.cli.context import GridGroup, Options, options_of
+from sutra_grid.cli.output.age import age
+from sutra_grid.cli.output.colors import paint
+from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
+from sutra_grid.cli.output.size import size
+from sutra_grid.cli.output.table import printable
+from sutra_grid.cli.output.watch import Watch
+from sutra_grid.wire import grid_pb2 as pb
+
+agent_ids = click.argument("agent_ids", metavar="AGENT...", nargs=-1, required=True, shell_complete=complete_agents)
+
+
+@click.group(cls=GridGroup)
+def agents() -> None:
+    """List, show, drain and remove agents."""
+
+
+@agents.command("list")
+@watch_options
+@click.pass_context
+def list_agents(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
+    """All agents, with the state of their hosts."""
+    options = options_of(ctx)
+    with connect(options) as client:
+
+        def draw() -> str:
+            answer = client.read("ListAgents", pb.Empty(), pb.AgentList)
+            return list_text(options, AGENTS, sorted(answer.agents, key=lambda agent: agent.agent_id))
+
+        if watch:
+            Watch(options, draw, interval_seconds).run()
+        else:
+            emit(draw())
+
+
+@agents.command()
+@click.argument("agent_id", metavar="AGENT", shell_complete=complete_agents)
+@click.pass_context
+def show(ctx: click.Context, agent_id: str) -> None:
+    """One agent: its host, its liveness and its nodes."""
+    options = options_of(ctx)
+    with connect(options) as client:
+        agent = client.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)
+    emit(one_text(options, agent, agent.agent_id, lambda colored: describe_agent(options, agent, colored=colored)))
+
+
+@agents.command()
+@agent_ids
+@click.pass_context
+def drain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
+    """Keep new nodes away from agents; the nodes they have run on."""
+    _set_drained(options_of(ctx), agent_ids, "DrainAgent", "drained")
+
+
+@agents.command()
+@agent_ids
+@click.pass_context
+def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
+    """Let agents take new nodes again."""
+    _set_drained(options_of(ctx), agent_ids, "UndrainAgent", "takes new nodes")
+
+
+@agents.command()
+@agent_ids
+@yes_option
+@click.pass_context
+def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
+    """Forget agents and the records of their nodes.
+
+    For hosts that are gone. Nothing is stopped and no data is deleted; an agent that
+    still runs registers again with its next heartbeat.
+    """
+    options = options_of(ctx)
+    confirm_or_refuse(f"Forget {', '.join(agent_ids)} and what is known of the nodes there?", yes=yes)
+    with connect(options) as client:
+
+        def remove_one(agent_id: str) -> None:
+            client.change("RemoveAgent", pb.AgentCommand(agent_id=agent_id), pb.Empty)
+            emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
+
+        for_each(options, agent_ids, remove_one)
+
+
+def _set_drained(options: Options, ids: tuple[str, ...], method: str, word: str) -> None:
+    changed: list[pb.AgentRecord] = []
+    with connect(options) as client:
+
+        def change_one(agent_id: str) -> None:
+            agent = client.change(method, pb.AgentCommand(agent_id=agent_id), pb.AgentRecord)
+            changed.append(agent)
+            if _for_people(options):
+                emit(f"{agent.agent_id} {word}")
+
+        try:
+            for_each(options, ids, change_one)
+        finally:
+            if not _for_people(options):
+                emit(list_text(options, AGENTS, changed))
+
+
+def _for_people(options: Options) -> bool:
+    return options.output in ("table", "wide")
+
+
+def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) -> str:
+    """One agent for a person."""
+    now = now_ms()
+    word = agent_status(agent)
+    since = f" since {clock_time(agent.status_since_ms)}" if agent.status_since_ms else ""
+    why = " ".join(part for part in (f"({agent.reason})" if agent.reason else "", printable(agent.message)) if part)
+    rows = [
+        ("Agent", agent.agent_id),
+        ("Status", f"{paint(word, word) if colored else word}{since} {why}".rstrip()),
+        (
+            "Last heartbeat",
+            f"{age(agent.last_heartbeat * 1000, now)} ago, every {agent.heartbeat_interval_ms / 1000:g}s",
+        ),
+        ("Host", f"{agent.hostname} ({agent.platform}), host id {agent.host_id or '-'}"),
+        ("Endpoint", agent.agent_endpoint or "- (only by its heartbeats)"),
+        ("Version", agent.version or "-"),
+        ("Engines", ", ".join(agent.engines) or "-"),
+        ("Data path", agent.data_path or "-"),
+        ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(agent.labels.items())) or "-"),
+        ("Registered", clock_time(agent.registered_at_ms)),
+        *host_rows(agent),
+        ("Nodes", f"{agent.current_storage_nodes} of {agent.max_storage_nodes}"),
+    ]
+    lines = [f"{title:<16}{value}" for title, value in rows]
+    if agent.storage_nodes:
+        lines += ["", list_text(options, NODES, agent.storage_nodes, colored=colored)]
+    return "\n".join(lines)
+
+
+def host_rows(agent: pb.AgentRecord) -> list[tuple[str, str]]:
+    """CPU, memory and disk of the agent's host, when it has told them."""
+    if not agent.HasField("host"):
+        return []
+    host = agent.host
+    return [
+        ("CPU", f"{host.cpu_percent:.0f}% of {host.cpu_count}, load {host.load_average_1m:.2f}"),
+        ("Memory free", f"{size(host.memory_available_bytes)} of {size(host.memory_total_bytes)}"),
+        ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}"),
+    ]
+
+
+def read_agent(client: Client, agent_id: str) -> pb.AgentRecord:
+    """One agent by id. Raises NotFound."""
+    return client.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)

@@ -1,0 +1,109 @@
+"""The columns of agents, nodes and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sutra_grid.cli.output.age import age, duration
+from sutra_grid.cli.output.printer import Listing
+from sutra_grid.cli.output.size import size
+from sutra_grid.cli.output.table import Column
+from sutra_grid.wire import grid_pb2 as pb
+
+
+def agent_columns(now_ms: int) -> Sequence[Column[pb.AgentRecord]]:
+    """One row an agent."""
+    return [
+        Column("AGENT", lambda a: a.agent_id, cut="middle", least=12),
+        Column("STATUS", agent_status, colored=True),
+        Column("NODES", lambda a: f"{a.current_storage_nodes}/{a.max_storage_nodes}"),
+        Column("CPU", lambda a: f"{a.host.cpu_percent:.0f}%" if a.HasField("host") else ""),
+        Column("MEM FREE", lambda a: size(a.host.memory_available_bytes) if a.HasField("host") else ""),
+        Column("DISK FREE", lambda a: size(a.host.disk_free_bytes) if a.HasField("host") else ""),
+        Column("SEEN", lambda a: age(a.last_heartbeat * 1000, now_ms)),
+        Column("HOST", lambda a: a.hostname, cut="middle", least=10),
+        Column("REASON", lambda a: a.reason, wide=True),
+        Column("PLATFORM", lambda a: a.platform, wide=True),
+        Column("VERSION", lambda a: a.version, wide=True),
+        Column("ENDPOINT", lambda a: a.agent_endpoint, wide=True),
+        Column("ENGINES", lambda a: ",".join(a.engines), wide=True),
+        Column("DATA PATH", lambda a: a.data_path, wide=True),
+        Column("LABELS", lambda a: ",".join(f"{k}={v}" for k, v in sorted(a.labels.items())), wide=True),
+        Column("MESSAGE", lambda a: a.message, wide=True),
+    ]
+
+
+def node_columns(now_ms: int) -> Sequence[Column[pb.NodeStatus]]:
+    """One row a node."""
+    return [
+        Column("NODE", lambda n: n.node_id, cut="middle", least=13),
+        Column("STATUS", node_status, colored=True),
+        Column("AGENT", lambda n: n.agent_id, cut="middle", least=8),
+        Column("ENDPOINT", lambda n: n.endpoint, cut="middle", least=12),
+        Column("PID", lambda n: str(n.pid) if n.pid else ""),
+        Column("UP", lambda n: uptime(n, now_ms)),
+        Column("MEM", lambda n: size(n.sample.rss_bytes) if n.pid and n.HasField("sample") else ""),
+        Column("RESTARTS", lambda n: str(n.restarts)),
+        Column("ENGINE", lambda n: n.spec.engine, wide=True),
+        Column("CPU", lambda n: f"{n.sample.cpu_percent:.0f}%" if n.pid and n.HasField("sample") else "", wide=True),
+        Column("HEALTH", lambda n: n.health, wide=True, colored=True),
+        Column("DESIRED", lambda n: n.desired, wide=True),
+        Column("REASON", lambda n: n.reason, wide=True),
+        Column("LIMIT", lambda n: f"{n.spec.memory_limit_mb}Mi" if n.spec.memory_limit_mb else "", wide=True),
+        Column("STORAGE PATH", lambda n: n.spec.storage_path, wide=True),
+        Column("MESSAGE", lambda n: n.message, wide=True),
+    ]
+
+
+def event_columns(now_ms: int) -> Sequence[Column[pb.Event]]:
+    """One row an event."""
+    return [
+        Column("AGE", lambda e: age(e.at_ms, now_ms)),
+        Column("TIME", lambda e: clock_time(e.at_ms), wide=True),
+        Column("EVENT", lambda e: e.kind),
+        Column("AGENT", lambda e: e.agent_id, cut="middle", least=8),
+        Column("NODE", lambda e: e.node_id, cut="middle", least=8),
+        Column("REASON", lambda e: e.reason, wide=True),
+        Column("BY", lambda e: e.actor, wide=True),
+        Column("MESSAGE", lambda e: e.message, cut="end", least=10),
+    ]
+
+
+AGENTS = Listing[pb.AgentRecord](
+    "agents",
+    agent_columns,
+    lambda a: a.agent_id,
+    "No agents. Start one with: sutra-grid-agent --config FILE",
+)
+NODES = Listing[pb.NodeStatus](
+    "nodes",
+    node_columns,
+    lambda n: n.node_id,
+    "No storage nodes. Start one with: sutra-grid-cli nodes spawn",
+)
+EVENTS = Listing[pb.Event]("events", event_columns, lambda e: str(e.event_id), "No events.")
+
+
+def agent_status(agent: pb.AgentRecord) -> str:
+    """The status, and whether new nodes are kept away."""
+    return f"{agent.status},drained" if agent.drained else agent.status
+
+
+def node_status(node: pb.NodeStatus) -> str:
+    """The status, with what a person must not miss: a failing probe, a wait before the next start."""
+    if node.status == "running" and node.health == "unhealthy":
+        return "running,unhealthy"
+    if node.backoff_ms:
+        return f"{node.status},back-off {duration(node.backoff_ms / 1000)}"
+    return node.status
+
+
+def uptime(node: pb.NodeStatus, now_ms: int) -> str:
+    """How long the process has run; empty when there is none."""
+    return age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else ""
+
+
+def clock_time(at_ms: int) -> str:
+    """Local date and time, to the second; ``-`` for never."""
+    return datetime.fromtimestamp(at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S") if at_ms else "-"

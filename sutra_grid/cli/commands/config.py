@@ -1,0 +1,75 @@
+"""``config check``: what a daemon would say of its configuration file.
+
+The schemas belong to the roles, which do not import each other, so the daemon itself
+is asked, with ``--check-config``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sutra_grid.cli.context import GridGroup, options_of
+from sutra_grid.cli.exit_codes import ExitCode
+from sutra_grid.cli.scripts import daemon_command
+from sutra_grid.core.errors import DeadlineExceeded, InvalidArgument
+from sutra_grid.core.types import Reason
+
+ROLES: Final = ("master", "agent", "admin")
+
+
+@click.group(cls=GridGroup)
+def config() -> None:
+    """Check configuration files."""
+
+
+@config.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--role", type=click.Choice(ROLES), default=None, help="Whose file. [default: told from its sections]")
+@click.pass_context
+def check(ctx: click.Context, files: tuple[Path, ...], role: str | None) -> None:
+    """Check files as the daemon would at its start, all faults at once. Exit code 2 for a wrong one."""
+    options = options_of(ctx)
+    codes = [_check_one(file, role or role_of(file), options.timeout_seconds) for file in files]
+    raise click.exceptions.Exit(max(codes))
+
+
+def _check_one(file: Path, role: str, timeout_seconds: float) -> int:
+    command = [*daemon_command(role), "--config", str(file), "--check-config"]
+    try:
+        result = subprocess.run(command, check=False, text=True, capture_output=True, timeout=timeout_seconds)
+    except subprocess.TimeoutExpired as error:
+        raise DeadlineExceeded(f"{command[0]} did not finish checking {file} in {timeout_seconds:g} s") from error
+    click.echo(result.stderr, err=True, nl=False)
+    if result.returncode == 0:
+        click.echo(f"{file}: right for the {role}")
+        return ExitCode.DONE
+    click.echo(result.stdout, err=True, nl=False)
+    return ExitCode.USAGE if result.returncode == ExitCode.USAGE else ExitCode.FAILED
+
+
+def role_of(file: Path) -> str:
+    """The daemon whose section the file has. Raises InvalidArgument when that can't be told."""
+    try:
+        sections = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidArgument(
+            f"{file} can't be read: {error.strerror}",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Check the path and its permissions",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(
+            f"{file} is not TOML: {error}", reason=Reason.INVALID_ARGUMENT, hint="https://toml.io shows the format"
+        ) from error
+    found = [role for role in ROLES if role in sections]
+    if len(found) == 1:
+        return found[0]
+    what = f"has the sections of {' and '.join(found)}" if found else f"has none of the sections {', '.join(ROLES)}"
+    raise InvalidArgument(
+        f"{file} {what}", reason=Reason.INVALID_ARGUMENT, hint="Say whose file it is: --role master, agent or admin"
+    )

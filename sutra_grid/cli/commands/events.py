@@ -1,0 +1,98 @@
+"""``events``: what happened, the newest last, and followed by polling with a cursor."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands.columns import EVENTS, clock_time
+from sutra_grid.cli.commands.options import complete_agents, complete_nodes
+from sutra_grid.cli.context import GridCommand, Options, options_of
+from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
+from sutra_grid.cli.output.printer import emit, list_text
+from sutra_grid.cli.output.table import printable
+from sutra_grid.cli.output.watch import Outage
+from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 1.0
+PAGE: Final = 1000
+
+
+@click.command(cls=GridCommand)
+@click.option("--node", "node_id", default="", metavar="NODE", shell_complete=complete_nodes, help="Only of this node.")
+@click.option(
+    "--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents, help="Only of this agent."
+)
+@click.option("--kind", default="", metavar="KIND", help="Only these: node.restarted, or all of 'node' or 'agent'.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="How many of the last."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with new events until Ctrl-C.")
+@click.pass_context
+def events(ctx: click.Context, node_id: str, agent_id: str, kind: str, limit: int, follow: bool) -> None:
+    """What happened, when and why; the newest event comes last."""
+    options = options_of(ctx)
+    request = pb.ListEventsRequest(node_id=node_id, agent_id=agent_id, kind=kind, limit=limit)
+    with connect(options) as client:
+        answer = client.read("ListEvents", request, pb.EventList)
+        if not follow:
+            emit(list_text(options, EVENTS, answer.events))
+            return
+        _print_each(options, answer.events)
+        request.limit = PAGE
+        request.after_event_id = answer.last_event_id
+        _follow(client, options, request)
+
+
+def _follow(client: Client, options: Options, request: pb.ListEventsRequest) -> None:
+    never = threading.Event()
+    outage = Outage()
+    while True:
+        try:
+            answer = client.read("ListEvents", request, pb.EventList)
+        except (Unavailable, DeadlineExceeded):
+            if not outage.lasts:
+                outage.begin_or_go_on()
+                print(f"{outage.text()}; waiting", file=sys.stderr, flush=True)
+            never.wait(POLL_SECONDS)
+            continue
+        outage.end()
+        _print_each(options, answer.events)
+        request.after_event_id = next_cursor(answer)
+        if len(answer.events) < PAGE:
+            never.wait(POLL_SECONDS)
+
+
+def next_cursor(answer: pb.EventList) -> int:
+    """Where to go on: after a full page behind its last event, else behind the newest of all.
+
+    A registry that was made anew counts from the beginning, and its lower number is followed.
+    """
+    return answer.events[-1].event_id if len(answer.events) >= PAGE else answer.last_event_id
+
+
+def _print_each(options: Options, rows: Sequence[pb.Event]) -> None:
+    """One line an event, because a table that grows cannot know its widths."""
+    for event in rows:
+        match options.output:
+            case "json":
+                emit(to_json(message_to_dict(event), compact=True))
+            case "yaml":
+                emit(f"---\n{to_yaml(message_to_dict(event))}")
+            case "name":
+                emit(str(event.event_id))
+            case _:
+                emit(event_line(event))
+
+
+def event_line(event: pb.Event) -> str:
+    """``2026-01-02 03:04:05  node.restarted  node-12ab34cd on agent-1: exit code 1``."""
+    who = " on ".join(part for part in (event.node_id, event.agent_id) if part)
+    about = ": ".join(part for part in (who, printable(event.message)) if part)
+    return f"{clock_time(event.at_ms)}  {event.kind:<16}  {about}"

@@ -1,0 +1,124 @@
+"""``nodes explain``: on one screen, why a node is as it is and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from sutra_grid.cli.advice import grid_does_next, next_step
+from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands.columns import agent_status, clock_time, node_status
+from sutra_grid.cli.commands.node_show import exit_text, generation_text, process_text
+from sutra_grid.cli.commands.options import complete_nodes
+from sutra_grid.cli.context import GridCommand, options_of
+from sutra_grid.cli.output.age import age, duration
+from sutra_grid.cli.output.colors import paint
+from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
+from sutra_grid.cli.output.printer import emit, now_ms
+from sutra_grid.cli.output.table import printable
+from sutra_grid.core.errors import GridError, NotFound
+from sutra_grid.wire import grid_pb2 as pb
+
+# So that everything fits a screen of 24 lines at its worst.
+EXITS: Final = 3
+LOG_LINES: Final = 6
+EVENTS: Final = 3
+
+
+@click.command(cls=GridCommand)
+@click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
+@click.pass_context
+def explain(ctx: click.Context, node_id: str) -> None:
+    """Why a node is as it is, what the grid does next, and what you should do."""
+    options = options_of(ctx)
+    with connect(options) as client:
+        node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node_id), pb.NodeStatus)
+        agent = _agent_of(client, node)
+        events = client.read("ListEvents", pb.ListEventsRequest(node_id=node_id, limit=EVENTS), pb.EventList).events
+        log = _log_tail(client, node)
+    if options.output in ("json", "yaml"):
+        facts = {
+            "node": message_to_dict(node),
+            "agent": message_to_dict(agent) if agent else None,
+            "events": [message_to_dict(event) for event in events],
+            "log_tail": log,
+            "grid_does_next": grid_does_next(node, agent),
+            "next_step": next_step(node, agent)._asdict(),
+        }
+        emit(to_json(facts) if options.output == "json" else to_yaml(facts))
+    elif options.output == "name":
+        emit(node.node_id)
+    else:
+        emit(describe(node, agent, list(events), log, colored=options.colored()))
+
+
+def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:
+    try:
+        return client.read("GetAgent", pb.AgentId(agent_id=node.agent_id), pb.AgentRecord)
+    except NotFound:
+        return None
+
+
+def _log_tail(client: Client, node: pb.NodeStatus) -> list[str]:
+    """The last lines of the log: from the report, else from the agent, else none."""
+    if node.log_tail:
+        return list(node.log_tail[-LOG_LINES:])
+    try:
+        chunk = client.read("ReadNodeLog", pb.LogRequest(node_id=node.node_id, tail_lines=LOG_LINES), pb.LogChunk)
+    except GridError as error:
+        return [f"(can't be read: {error.message})"]
+    return chunk.data.decode("utf-8", "replace").splitlines()[-LOG_LINES:]
+
+
+def describe(
+    node: pb.NodeStatus, agent: pb.AgentRecord | None, events: list[pb.Event], log: list[str], *, colored: bool
+) -> str:
+    """The screen."""
+    now = now_ms()
+    word = node_status(node)
+    why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
+    rows = [
+        ("Node", f"{node.node_id} at {node.endpoint or '-'}"),
+        ("Agent", _agent_text(node, agent, now)),
+        ("Desired", f"{node.desired}, {generation_text(node)}"),
+        ("Status", f"{paint(word, word) if colored else word}{_since(node, events, now)}"),
+        ("Because", why or "-"),
+        ("Process", f"{process_text(node, now)}; {node.restarts} restarts"),
+    ]
+    if node.backoff_ms:
+        rows.append(("Back-off", f"{duration(node.backoff_ms / 1000)} left until the next start"))
+    rows += [("Last exits" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits[:EXITS])]
+    rows += [("Events" if not i else "", _event_text(event, now)) for i, event in enumerate(reversed(events))]
+    lines = [f"{title:<12}{value}".rstrip() for title, value in rows]
+    if log:
+        lines.append("Log")
+        lines += [f"  | {printable(line)}" for line in log]
+    lines.append(f"{'Grid next':<12}{grid_does_next(node, agent)}")
+    step = next_step(node, agent)
+    lines.append(f"{'You next':<12}{step.text}")
+    if step.command:
+        lines.append(f"{'':<12}$ {step.command}")
+    return "\n".join(lines)
+
+
+def _agent_text(node: pb.NodeStatus, agent: pb.AgentRecord | None, now: int) -> str:
+    if agent is None:
+        return f"{node.agent_id}, which the master does not know"
+    seen = age(agent.last_heartbeat * 1000, now)
+    return f"{agent.agent_id} on {agent.hostname}, {agent_status(agent)}, last heartbeat {seen} ago"
+
+
+def _since(node: pb.NodeStatus, events: list[pb.Event], now: int) -> str:
+    """Since when: the process's start while there is one, else its last end, else the last event."""
+    if node.pid and node.started_at_ms:
+        at_ms = node.started_at_ms
+    elif node.exits:
+        at_ms = node.exits[0].at_ms
+    else:
+        at_ms = events[-1].at_ms if events else node.created_at_ms
+    return f" since {clock_time(at_ms)} ({age(at_ms, now)})" if at_ms else ""
+
+
+def _event_text(event: pb.Event, now: int) -> str:
+    return f"{age(event.at_ms, now)} ago: {event.kind} {printable(event.message)}".rstrip()

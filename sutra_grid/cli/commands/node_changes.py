@@ -1,0 +1,145 @@
+"""``nodes spawn|start|stop|restart|remove``: changes, and waiting for their outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+from sutra_grid.cli.client import Client, connect, outcome
+from sutra_grid.cli.commands.columns import NODES
+from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.options import (
+    complete_agents,
+    complete_nodes,
+    confirm_or_refuse,
+    detach_option,
+    yes_option,
+)
+from sutra_grid.cli.commands.settling import await_settled
+from sutra_grid.cli.context import GridCommand, Options, options_of
+from sutra_grid.cli.output.printer import emit, list_text
+from sutra_grid.cli.output.progress import progress
+from sutra_grid.core.types import NodeStatus
+from sutra_grid.wire import grid_pb2 as pb
+
+Change = Callable[[Client, str], pb.NodeStatus]
+
+MAX_COUNT: Final = 1000
+
+node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True, shell_complete=complete_nodes)
+
+
+@click.command(cls=GridCommand)
+@click.option("--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents,
+              help="Where. [default: the healthy agent with the most free slots]")  # fmt: skip
+@click.option("--engine", default="", metavar="NAME", help="What. [default: the agent's storage server]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Its port. [default: a free one of the agent]")
+@click.option("--storage-path", default="", metavar="DIR", help="Below the agent's data path. [default: the node's id]")
+@click.option("--memory-limit-mb", type=click.IntRange(min=0), default=0, help="In mebibytes. [default: the agent's]")
+@click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many, alike.")
+@detach_option
+@click.pass_context
+def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) -> None:
+    """Start new storage nodes."""
+    if count > 1 and (spec["port"] or spec["storage_path"]):
+        raise click.UsageError("--port and --storage-path belong to one node; with --count the agents choose them.")
+    options = options_of(ctx)
+
+    def change(client: Client, _name: str) -> pb.NodeStatus:
+        answer = client.change("SpawnStorageNode", pb.SpawnRequest(**spec), pb.SpawnResponse)  # type: ignore[arg-type]
+        node = outcome(answer)
+        return node if node.node_id else pb.NodeStatus(node_id=answer.node_id, endpoint=answer.endpoint)
+
+    labels = [f"node {number} of {count}" for number in range(1, count + 1)]
+    _change_all(options, tuple(labels), "starting", change, None if detach else NodeStatus.RUNNING)
+
+
+@click.command(cls=GridCommand)
+@node_ids
+@detach_option
+@click.pass_context
+def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
+    """Start stopped or failed nodes on the data they have."""
+    _change_all(
+        options_of(ctx), node_ids, "starting", _command("StartStorageNode"), None if detach else NodeStatus.RUNNING
+    )
+
+
+@click.command(cls=GridCommand)
+@node_ids
+@detach_option
+@click.pass_context
+def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
+    """Stop nodes; they stay known, and their data stays where it is."""
+
+    def change(client: Client, node_id: str) -> pb.NodeStatus:
+        return outcome(client.change("StopStorageNode", pb.StopRequest(node_id=node_id), pb.StopResponse))
+
+    _change_all(options_of(ctx), node_ids, "stopping", change, None if detach else NodeStatus.STOPPED)
+
+
+@click.command(cls=GridCommand)
+@node_ids
+@detach_option
+@click.pass_context
+def restart(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
+    """Stop nodes and start them again."""
+    _change_all(
+        options_of(ctx), node_ids, "restarting", _command("RestartStorageNode"), None if detach else NodeStatus.RUNNING
+    )
+
+
+@click.command(cls=GridCommand)
+@node_ids
+@yes_option
+@click.pass_context
+def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
+    """Stop nodes and forget them. Their data and logs are kept on the host."""
+    confirm_or_refuse(f"Stop and remove {', '.join(node_ids)}? The data stays on the host.", yes=yes)
+    _change_all(options_of(ctx), node_ids, "removing", _command("RemoveStorageNode"), None)
+
+
+COMMANDS: Final = (spawn, start, stop, restart, remove)
+
+
+def _command(method: str) -> Change:
+    def change(client: Client, node_id: str) -> pb.NodeStatus:
+        return outcome(client.change(method, pb.NodeCommand(node_id=node_id), pb.NodeResult))
+
+    return change
+
+
+def _change_all(
+    options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None
+) -> None:
+    """Change each node in turn and tell what came of it; ``wanted`` None: do not wait after the answer."""
+    changed: list[pb.NodeStatus] = []
+    for_people = options.output in ("table", "wide")
+    with connect(options) as client:
+
+        def change_one(name: str) -> None:
+            with progress(options, f"{name}: {doing}") as tell:
+                node = change(client, name)
+                if wanted is not None:
+                    node = await_settled(client, node, wanted, tell)
+            changed.append(node)
+            if for_people:
+                emit(result_line(node, "removed" if doing == "removing" else node.status or doing))
+
+        try:
+            for_each(options, names, change_one)
+        finally:
+            if not for_people:
+                emit(list_text(options, NODES, changed))
+
+
+def result_line(node: pb.NodeStatus, word: str) -> str:
+    """One line of what came of a change: ``node-12ab34cd running on agent-1 at 10.0.0.7:50051, pid 4711``."""
+    where = f" on {node.agent_id}" if node.agent_id else ""
+    if word in ("removed", "stopped"):
+        return f"{node.node_id} {word}{where}"
+    at = f" at {node.endpoint}" if node.endpoint else ""
+    process = f", pid {node.pid}" if node.pid else ""
+    return f"{node.node_id} {word}{where}{at}{process}"

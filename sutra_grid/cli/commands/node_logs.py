@@ -1,0 +1,83 @@
+"""``nodes logs``: a node's log, from its end, and followed by polling with a cursor.
+
+The cursor is the agent's, so that rotation and a restart of the master or the agent
+lose nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Final
+
+import click
+
+from sutra_grid.cli.client import Client, MasterUnreachable, connect
+from sutra_grid.cli.commands.options import complete_nodes
+from sutra_grid.cli.context import GridCommand, options_of
+from sutra_grid.cli.output.watch import Outage
+from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 0.5
+CHUNK_BYTES: Final = 256 * 1024
+
+
+@click.command(cls=GridCommand)
+@click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
+@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option("--tail", type=click.IntRange(min=0), default=100, show_default=True, metavar="N", help="Last lines.")
+@click.pass_context
+def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
+    """The log of a node, as it wrote it."""
+    with connect(options_of(ctx)) as client:
+        # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
+        request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)
+        chunk = client.read("ReadNodeLog", request, pb.LogChunk)
+        if tail:
+            _write(chunk)
+        cursor = _to_the_end(client, node_id, chunk, show=bool(tail))
+        if follow:
+            _follow(client, node_id, cursor)
+
+
+def _to_the_end(client: Client, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:
+    """Read on while chunks are full, and answer the last cursor."""
+    while len(chunk.data) >= CHUNK_BYTES // 2:
+        chunk = _next(client, node_id, chunk.cursor)
+        if show:
+            _write(chunk)
+    return chunk.cursor
+
+
+def _follow(client: Client, node_id: str, cursor: str) -> None:
+    never = threading.Event()
+    outage = Outage()
+    while True:
+        try:
+            chunk = _next(client, node_id, cursor)
+        except (Unavailable, DeadlineExceeded) as error:
+            if not outage.lasts:
+                outage.begin_or_go_on()
+                text = outage.text() if isinstance(error, MasterUnreachable) else error.message
+                print(f"{text}; waiting", file=sys.stderr, flush=True)
+            chunk = pb.LogChunk(cursor=cursor)
+        else:
+            outage.end()
+        cursor = chunk.cursor
+        _write(chunk)
+        if not chunk.data:
+            never.wait(POLL_SECONDS)
+
+
+def _next(client: Client, node_id: str, cursor: str) -> pb.LogChunk:
+    request = pb.LogRequest(node_id=node_id, cursor=cursor, max_bytes=CHUNK_BYTES)
+    return client.read("ReadNodeLog", request, pb.LogChunk)
+
+
+def _write(chunk: pb.LogChunk) -> None:
+    if chunk.rotated:
+        print("(some lines were rotated away before they could be read)", file=sys.stderr, flush=True)
+    if chunk.data:
+        sys.stdout.buffer.write(chunk.data)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,91 @@
+"""``nodes show``: everything that is known of one node."""
+
+from __future__ import annotations
+
+import click
+
+from sutra_grid.cli.client import connect
+from sutra_grid.cli.commands.columns import clock_time, node_status, uptime
+from sutra_grid.cli.commands.options import complete_nodes
+from sutra_grid.cli.context import GridCommand, options_of
+from sutra_grid.cli.output.age import age, duration
+from sutra_grid.cli.output.colors import paint
+from sutra_grid.cli.output.printer import emit, now_ms, one_text
+from sutra_grid.cli.output.size import size
+from sutra_grid.cli.output.table import printable
+from sutra_grid.wire import grid_pb2 as pb
+
+
+@click.command(cls=GridCommand)
+@click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
+@click.pass_context
+def show(ctx: click.Context, node_id: str) -> None:
+    """One node: what it is, and what it uses."""
+    options = options_of(ctx)
+    with connect(options) as client:
+        node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node_id), pb.NodeStatus)
+    emit(one_text(options, node, node.node_id, lambda colored: describe_node(node, colored=colored)))
+
+
+def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
+    """One node for a person."""
+    now = now_ms()
+    word = node_status(node)
+    why = " ".join(part for part in (f"({node.reason})" if node.reason else "", printable(node.message)) if part)
+    rows = [
+        ("Node", node.node_id),
+        ("Status", f"{paint(word, word) if colored else word} {why}".rstrip()),
+        ("Desired", f"{node.desired}, {generation_text(node)}"),
+        ("Agent", node.agent_id),
+        ("Endpoint", node.endpoint or "-"),
+        ("Process", process_text(node, now)),
+        ("Health", node.health or "-"),
+        ("Restarts", str(node.restarts)),
+        ("Engine", node.spec.engine or "-"),
+        ("Storage path", node.spec.storage_path or "-"),
+        ("Memory limit", f"{node.spec.memory_limit_mb}Mi" if node.spec.memory_limit_mb else "-"),
+        ("Created", clock_time(node.created_at_ms)),
+    ]
+    rows += [("Last exit" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits)]
+    return "\n".join(f"{title:<14}{value}".rstrip() for title, value in rows)
+
+
+def generation_text(node: pb.NodeStatus) -> str:
+    """Whether the agent has what was last commanded."""
+    if node.observed_generation == node.generation:
+        return f"generation {node.generation}, which its agent has"
+    return f"generation {node.generation}; its agent has {node.observed_generation or 'none yet'}"
+
+
+def process_text(node: pb.NodeStatus, now: int) -> str:
+    """The process and what it uses, in one line."""
+    if not node.pid:
+        return "none"
+    parts = [f"pid {node.pid}"]
+    if up := uptime(node, now):
+        parts.append(f"up {up}")
+    if node.HasField("sample"):
+        sample = node.sample
+        parts += [f"{size(sample.rss_bytes)} memory", f"{sample.cpu_percent:.0f}% CPU", f"{sample.threads} threads"]
+    return ", ".join(parts)
+
+
+def exit_text(ended: pb.NodeExit, now: int) -> str:
+    """One end of the process: ``3m12s ago: signal 9 after 12s (crashed)``."""
+    if ended.signal:
+        how = f"signal {ended.signal} ({signal_name(ended.signal)})"
+    elif ended.HasField("code"):
+        how = f"exit code {ended.code}"
+    else:
+        how = "nobody saw how"
+    return f"{age(ended.at_ms, now)} ago: {how} after {duration(ended.uptime_ms / 1000)}, {ended.reason or 'no reason'}"
+
+
+def signal_name(number: int) -> str:
+    """``SIGKILL`` for 9."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown signal"

@@ -1,0 +1,53 @@
+"""``nodes``: the group of all node commands, and the ones that read."""
+
+from __future__ import annotations
+
+import click
+
+from sutra_grid.cli.client import connect
+from sutra_grid.cli.commands import node_changes
+from sutra_grid.cli.commands.columns import NODES
+from sutra_grid.cli.commands.explain import explain
+from sutra_grid.cli.commands.node_logs import logs
+from sutra_grid.cli.commands.node_show import show
+from sutra_grid.cli.commands.options import complete_agents, watch_options
+from sutra_grid.cli.context import GridGroup, options_of
+from sutra_grid.cli.output.printer import emit, list_text
+from sutra_grid.cli.output.watch import Watch
+from sutra_grid.core.types import NodeStatus
+from sutra_grid.wire import grid_pb2 as pb
+
+
+@click.group(cls=GridGroup)
+def nodes() -> None:
+    """List, show, spawn, start, stop, restart, remove and explain storage nodes, and read their logs."""
+
+
+@nodes.command("list")
+@click.option(
+    "--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents, help="Only of this agent."
+)
+@click.option("--status", type=click.Choice([str(status) for status in NodeStatus]), default=None, help="Only these.")
+@click.option("--engine", default="", metavar="NAME", help="Only of this engine.")
+@watch_options
+@click.pass_context
+def list_nodes(
+    ctx: click.Context, agent_id: str, status: str | None, engine: str, watch: bool, interval_seconds: float
+) -> None:
+    """All storage nodes, or some."""
+    options = options_of(ctx)
+    request = pb.ListNodesRequest(agent_id=agent_id, status=status or "", engine=engine)
+    with connect(options) as client:
+
+        def draw() -> str:
+            answer = client.read("ListStorageNodes", request, pb.NodeList)
+            return list_text(options, NODES, sorted(answer.nodes, key=lambda node: (node.agent_id, node.node_id)))
+
+        if watch:
+            Watch(options, draw, interval_seconds).run()
+        else:
+            emit(draw())
+
+
+for command in (show, *node_changes.COMMANDS, logs, explain):
+    nodes.add_command(command)

@@ -1,0 +1,86 @@
+"""Options that several commands share, and the completion of ids in a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from sutra_grid.cli.context import Options
+from sutra_grid.cli.output.watch import WATCH_SECONDS
+from sutra_grid.core.errors import GridError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMPLETION_SECONDS = 1.0
+
+
+def watch_options(function: F) -> F:
+    """``--watch`` and ``--interval``."""
+    function = click.option("-w", "--watch", is_flag=True, help="Show it again and again until Ctrl-C.")(function)
+    return click.option(
+        "--interval",
+        "interval_seconds",
+        type=click.FloatRange(min=0.1),
+        default=WATCH_SECONDS,
+        show_default=True,
+        metavar="SECONDS",
+        help="With --watch: how often.",
+    )(function)
+
+
+def yes_option(function: F) -> F:
+    """``--yes``: no question."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
+
+
+def detach_option(function: F) -> F:
+    """``--detach``: the master's answer is enough."""
+    return click.option(
+        "--detach", is_flag=True, help="Return with the master's answer, though the node may still be starting."
+    )(function)
+
+
+def confirm_or_refuse(question: str, *, yes: bool) -> None:
+    """Ask a person; without a terminal to ask on, and without ``--yes``, refuse with exit code 2."""
+    import sys
+
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("this asks before it acts, and there is no terminal to ask on. Give --yes.")
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def complete_nodes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of nodes for the shell; none when the master does not answer at once."""
+    from sutra_grid.wire import grid_pb2 as pb
+
+    def read(client: Any) -> list[str]:
+        answer = client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList, timeout_seconds=COMPLETION_SECONDS)
+        return [node.node_id for node in answer.nodes]
+
+    return _complete(read, incomplete)
+
+
+def complete_agents(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of agents for the shell; none when the master does not answer at once."""
+    from sutra_grid.wire import grid_pb2 as pb
+
+    def read(client: Any) -> list[str]:
+        answer = client.read("ListAgents", pb.Empty(), pb.AgentList, timeout_seconds=COMPLETION_SECONDS)
+        return [agent.agent_id for agent in answer.agents]
+
+    return _complete(read, incomplete)
+
+
+def _complete(read: Callable[[Any], list[str]], incomplete: str) -> list[str]:
+    from sutra_grid.cli.client import connect
+
+    try:
+        with connect(Options()) as client:
+            return [name for name in read(client) if name.startswith(incomplete)]
+    except GridError:
+        return []

@@ -1,0 +1,62 @@
+"""Waiting until a node is what was asked for, or clearly will not be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sutra_grid.cli.client import Client
+from sutra_grid.cli.output.table import printable
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
+from sutra_grid.core.types import NodeStatus, Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 0.5
+LOG_LINES: Final = 3
+UNSETTLED: Final = ("", NodeStatus.STARTING, NodeStatus.STOPPING)
+
+
+def await_settled(
+    client: Client, node: pb.NodeStatus, wanted: NodeStatus, tell: Callable[[str], None]
+) -> pb.NodeStatus:
+    """Poll until ``node`` has the status ``wanted``, and answer it as it is then.
+
+    A master that is away meanwhile is waited for. Raises FailedPrecondition when the
+    node has settled otherwise, DeadlineExceeded when the client's timeout passes first.
+    """
+    never = threading.Event()
+    deadline = time.monotonic() + client.timeout_seconds
+    told = False
+    while node.status != wanted:
+        if node.status not in UNSETTLED:
+            raise _settled_otherwise(node, wanted)
+        if time.monotonic() >= deadline:
+            raise DeadlineExceeded(
+                f"{node.node_id} is still {node.status or 'unknown'} after {client.timeout_seconds:g} s",
+                reason=Reason.TIMED_OUT,
+                hint=f"It may still get there: sutra-grid-cli nodes explain {node.node_id}",
+            )
+        if not told:
+            tell(f"{node.node_id}: {node.status or 'not reported yet'}, waiting until it is {wanted}")
+            told = True
+        never.wait(POLL_SECONDS)
+        try:
+            node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node.node_id), pb.NodeStatus)
+        except NotFound:
+            raise
+        except (Unavailable, DeadlineExceeded) as error:
+            if time.monotonic() >= deadline:
+                raise error
+    return node
+
+
+def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus) -> FailedPrecondition:
+    why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
+    tail = "".join(f"\n  | {printable(line)}" for line in node.log_tail[-LOG_LINES:])
+    return FailedPrecondition(
+        f"{node.node_id} is {node.status}, not {wanted}{f' ({why})' if why else ''}{tail}",
+        reason=Reason.NONE,
+        hint=f"sutra-grid-cli nodes explain {node.node_id}",
+    )

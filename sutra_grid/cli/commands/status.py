@@ -1,0 +1,81 @@
+"""``status``: the grid in numbers and one word."""
+
+from __future__ import annotations
+
+import click
+
+from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands.options import watch_options
+from sutra_grid.cli.context import GridCommand, options_of
+from sutra_grid.cli.output.age import age
+from sutra_grid.cli.output.colors import paint
+from sutra_grid.cli.output.printer import emit, now_ms, one_text
+from sutra_grid.cli.output.table import printable
+from sutra_grid.cli.output.watch import Watch
+from sutra_grid.wire import grid_pb2 as pb
+
+
+@click.command(cls=GridCommand)
+@watch_options
+@click.pass_context
+def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
+    """The whole grid in numbers and one word.
+
+    healthy: every agent is healthy and every node that should run runs. critical: more
+    than half of the agents are offline. degraded: anything between; the reasons follow.
+    """
+    options = options_of(ctx)
+    with connect(options) as client:
+
+        def draw() -> str:
+            cluster = client.read("GetClusterStatus", pb.Empty(), pb.ClusterStatus)
+            return one_text(
+                options, cluster, cluster.status, lambda colored: describe_cluster(client, cluster, colored=colored)
+            )
+
+        if watch:
+            Watch(options, draw, interval_seconds).run()
+        else:
+            emit(draw())
+
+
+def describe_cluster(client: Client, cluster: pb.ClusterStatus, *, colored: bool) -> str:
+    """The status for a person."""
+    word = paint(cluster.status, cluster.status) if colored else cluster.status
+    version = f", version {cluster.master_version}" if cluster.master_version else ""
+    up = f", up {age(cluster.master_started_at_ms, now_ms())}" if cluster.master_started_at_ms else ""
+    lines = [
+        f"Grid    {word}",
+        f"Master  {client.target}{version}{up}",
+        f"Agents  {_counts(cluster.total_agents, _agent_counts(cluster))}",
+        f"Nodes   {_counts(cluster.total_storage_nodes, _node_counts(cluster))}",
+    ]
+    lines += [f"Why     {printable(reason)}" for reason in cluster.reasons]
+    if not cluster.total_agents:
+        lines.append("Next    start an agent: sutra-grid-agent --config FILE")
+    elif not cluster.total_storage_nodes:
+        lines.append("Next    start a storage node: sutra-grid-cli nodes spawn")
+    return "\n".join(lines)
+
+
+def _agent_counts(cluster: pb.ClusterStatus) -> list[tuple[int, str]]:
+    return [
+        (cluster.healthy_agents, "healthy"),
+        (cluster.degraded_agents, "degraded"),
+        (cluster.offline_agents, "offline"),
+    ]
+
+
+def _node_counts(cluster: pb.ClusterStatus) -> list[tuple[int, str]]:
+    return [
+        (cluster.running_storage_nodes, "running"),
+        (cluster.desired_storage_nodes, "should run"),
+        (cluster.failed_storage_nodes, "failed"),
+        (cluster.unknown_storage_nodes, "unknown"),
+    ]
+
+
+def _counts(total: int, parts: list[tuple[int, str]]) -> str:
+    """``9 (9 running, 9 should run)``: parts that are zero are left out."""
+    shown = ", ".join(f"{count} {word}" for count, word in parts if count)
+    return f"{total} ({shown})" if shown else str(total)

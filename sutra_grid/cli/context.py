@@ -1,0 +1,121 @@
+"""The options that every command takes, before or after the subcommand.
+
+The group and each command carry the same parameters; the last one given wins, and
+what was not given keeps the default. Reads the environment, prints nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+OUTPUTS: Final = ("table", "wide", "json", "yaml", "name")
+DEFAULT_MASTER: Final = "127.0.0.1:7000"
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0
+MASTER_VARIABLE: Final = "SUTRA_GRID_MASTER"
+DEV_DIRECTORY: Final = "sutra-grid-dev"
+DEV_ADDRESS_FILE: Final = "master.address"
+
+
+@dataclass
+class Options:
+    """What the person asked of every command. ``master`` is empty until it is given."""
+
+    master: str = ""
+    output: str = "table"
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    no_color: bool = False
+    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def target(self) -> tuple[str, str]:
+        """The master's ``host:port`` and, for messages, where it was taken from.
+
+        In this order: ``--master``, the environment, the dev grid that runs below the
+        current directory, the default.
+        """
+        if self.master:
+            return self.master, "--master"
+        if from_environment := self.environ.get(MASTER_VARIABLE, ""):
+            return from_environment, f"environment variable {MASTER_VARIABLE}"
+        address_file = Path(DEV_DIRECTORY, DEV_ADDRESS_FILE)
+        try:
+            return address_file.read_text(encoding="utf-8").strip() or DEFAULT_MASTER, str(address_file)
+        except (OSError, UnicodeDecodeError):
+            return DEFAULT_MASTER, "default"
+
+    def colored(self) -> bool:
+        """Whether stdout gets colours."""
+        from sutra_grid.cli.output.colors import colors_wanted
+
+        return colors_wanted(self.no_color)
+
+
+def options_of(ctx: click.Context) -> Options:
+    """The one ``Options`` of this invocation."""
+    options: Options = ctx.ensure_object(Options)
+    return options
+
+
+def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep a value that was given; what was not given changes nothing."""
+    if value is not None and value is not False and not ctx.resilient_parsing:
+        setattr(options_of(ctx), str(param.name), value)
+
+
+class GlobalOption(click.Option):
+    """An option of all commands; help shows it in a section of its own."""
+
+
+def _global_options() -> list[click.Parameter]:
+    def option(*names: str, **settings: Any) -> GlobalOption:
+        return GlobalOption(names, expose_value=False, callback=_store, default=None, **settings)
+
+    return [
+        option("--master", metavar="HOST:PORT", help=f"The master's address. [default: {DEFAULT_MASTER}]"),
+        option("-o", "--output", type=click.Choice(OUTPUTS), help="Format of the output. [default: table]"),
+        option(
+            "--timeout",
+            "timeout_seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help=f"How long to wait for the outcome. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
+        ),
+        option("--no-color", is_flag=True, flag_value=True, help="No colours, as with the variable NO_COLOR."),
+    ]
+
+
+class GridCommand(click.Command):
+    """A command that takes the global options too."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.extend(_global_options())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options first, the global ones below."""
+        own = [
+            record
+            for p in self.get_params(ctx)
+            if not isinstance(p, GlobalOption) and (record := p.get_help_record(ctx))
+        ]
+        everywhere = [record for p in self.params if isinstance(p, GlobalOption) and (record := p.get_help_record(ctx))]
+        for title, records in (("Options", own), ("Global options", everywhere)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class GridGroup(GridCommand, click.Group):
+    """A group whose options and commands are all ``GridCommand``s."""
+
+    command_class = GridCommand
+    group_class = type
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Options, then the commands, as click groups do."""
+        GridCommand.format_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)

@@ -1,0 +1,116 @@
+"""The entry point: which commands there are, and how every ending becomes an exit code.
+
+Loads nothing but click: gRPC, rich and yaml are imported by the commands that need
+them, when they run, so that ``--help`` and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import click
+
+from sutra_grid import __version__
+from sutra_grid.cli.context import GridGroup, Options
+from sutra_grid.cli.exit_codes import ExitCode, exit_code
+from sutra_grid.core.errors import GridError
+
+
+class Lazy(NamedTuple):
+    """Where a command lives, and its line in the help, so that help needs no import."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Lazy]] = {
+    "status": Lazy("status", "status", "The whole grid in numbers and one word."),
+    "agents": Lazy("agents", "agents", "List, show, drain and remove agents."),
+    "nodes": Lazy("nodes", "nodes", "List, spawn, stop, explain … storage nodes."),
+    "events": Lazy("events", "events", "What happened, when and why."),
+    "dev": Lazy("dev", "dev", "Run a whole grid on this machine."),
+    "config": Lazy("config", "config", "Check configuration files."),
+    "completion": Lazy("completion", "completion", "Print the completion script of a shell."),
+}
+
+
+class LazyGroup(GridGroup):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of ``cmd_name``."""
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        module = importlib.import_module(f"sutra_grid.cli.commands.{lazy.module}")
+        command: click.Command = getattr(module, lazy.attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a near miss made without importing anything."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            suggestion = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{name}'.{suggestion}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help lines of the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, name="sutra-grid-cli", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sutra-grid-cli", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Drive a Sutra Grid: see its agents and storage nodes, and change them.
+
+    It speaks to the master. Exit codes: 0 done, 1 failed, 2 usage, 3 not found,
+    4 unreachable or timed out, 5 denied.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and answer its exit code; errors are printed on stderr."""
+    options = Options()
+    try:
+        status = cli.main(args=None if arguments is None else list(arguments), obj=options, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us went away; nothing that is still buffered may raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.BROKEN_PIPE
+    except GridError as error:
+        from sutra_grid.cli.output.errors import print_error
+
+        print_error(error, options.output)
+        return exit_code(error)
+    return status if isinstance(status, int) else ExitCode.DONE
+
+
+def main() -> None:
+    """Console script ``sutra-grid-cli``."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How answers look: tables, machine-readable formats, ages and colours."""

@@ -1,0 +1,112 @@
+"""Drawing an answer again and again until Ctrl-C, through a restart of the master."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import click
+
+from sutra_grid.cli.context import Options
+from sutra_grid.cli.output.age import duration
+from sutra_grid.cli.output.colors import is_terminal
+from sutra_grid.cli.output.printer import emit
+from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
+
+WATCH_SECONDS: Final = 2.0
+
+
+class Outage:
+    """Remembers since when the master does not answer, and says it."""
+
+    def __init__(self) -> None:
+        self._since: tuple[float, datetime] | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last call was not answered."""
+        return self._since is not None
+
+    def begin_or_go_on(self) -> None:
+        """A call was not answered."""
+        if self._since is None:
+            self._since = (time.monotonic(), datetime.now())
+
+    def end(self) -> None:
+        """A call was answered."""
+        self._since = None
+
+    def text(self) -> str:
+        """One line for a person, empty while the master answers."""
+        if self._since is None:
+            return ""
+        started, at = self._since
+        return f"master not reachable since {at:%H:%M:%S} ({duration(time.monotonic() - started)})"
+
+
+class Watch:
+    """Calls ``draw`` every interval and shows what it answers; never returns by itself.
+
+    On a terminal the picture is replaced, elsewhere it is printed when it changed.
+    While the master is away the last picture stays, below a line that says so. Other
+    errors end it; an error of the first call does too, as a mistyped address should.
+    """
+
+    def __init__(self, options: Options, draw: Callable[[], str], interval_seconds: float = WATCH_SECONDS) -> None:
+        self._options = options
+        self._draw = draw
+        self._interval_seconds = interval_seconds
+        self._outage = Outage()
+        self._picture = ""
+        self._never = threading.Event()
+
+    def run(self) -> None:
+        """Watch until KeyboardInterrupt."""
+        self._picture = self._draw()
+        if is_terminal(sys.stdout) and self._options.output in ("table", "wide"):
+            self._run_live()
+        else:
+            self._run_plain()
+
+    def _run_live(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        console = Console(no_color=self._options.no_color or None, highlight=False)
+        with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            while True:
+                notice = self._outage.text()
+                lines = [click.style(notice, fg="red") if notice else "", self._picture]
+                live.update(Text.from_ansi("\n".join(line for line in lines if line), no_wrap=True), refresh=True)
+                self._next()
+
+    def _run_plain(self) -> None:
+        shown = ""
+        told = False
+        while True:
+            if self._picture != shown:
+                if shown and self._options.output in ("table", "wide", "yaml"):
+                    print("---" if self._options.output == "yaml" else "")
+                emit(self._picture)
+                shown = self._picture
+            if self._outage.lasts and not told:
+                print(self._outage.text(), file=sys.stderr, flush=True)
+            told = self._outage.lasts
+            self._next()
+
+    def _next(self) -> None:
+        self._never.wait(self._interval_seconds)
+        try:
+            self._picture = self._draw()
+        except (Unavailable, DeadlineExceeded) as error:
+            self._note(error)
+        else:
+            self._outage.end()
+
+    def _note(self, _error: GridError) -> None:
+        self._outage.begin_or_go_on()
