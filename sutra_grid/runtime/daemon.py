@@ -42,11 +42,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A command-line flag that overrides the key ``section.key``. Its value is read by the key's kind."""
+    """A command-line flag that overrides the key ``section.key``. Its value is read by the key's kind.
+
+    ``environ`` names variables that stand for the flag where it is not given; the first one set wins.
+    """
 
     option: str
     key: str
     help: str = ""
+    environ: tuple[str, ...] = ()
 
 
 def daemon_command(
@@ -110,7 +114,14 @@ def _parameters(flags: Sequence[Flag], name: str) -> list[click.Parameter]:
     ]
     # Values stay text here: the schema reads them, so that a fault reads alike from every source.
     parameters += [
-        click.Option([flag.option, _parameter(flag)], metavar=_metavar(flag), help=_flag_help(flag)) for flag in flags
+        click.Option(
+            [flag.option, _parameter(flag)],
+            metavar=_metavar(flag),
+            help=_flag_help(flag),
+            envvar=flag.environ or None,
+            show_envvar=bool(flag.environ),
+        )
+        for flag in flags
     ]
     decorate: Callable[[Any], Any] = click.version_option(__version__, "--version", prog_name=name)
     holder = decorate(lambda: None)

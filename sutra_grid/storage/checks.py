@@ -1,0 +1,106 @@
+"""Requests that are refused as they are, before any key is read. Pure.
+
+The order and the rules are those of etcd's ``v3rpc/key.go``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sutra_grid.storage.faults import Fault, KvError
+from sutra_grid.storage.records import KeyRange, key_range
+from sutra_grid.wire import storage_pb2 as pb
+
+MAX_TXN_OPERATIONS = 128
+"""etcd's default; counted along the deepest nesting."""
+MAX_REQUEST_BYTES = 1536 * 1024
+"""etcd's default."""
+
+
+def check_size(request: pb.PutRequest | pb.DeleteRangeRequest | pb.TxnRequest) -> None:
+    """A write that is too long to be one."""
+    if request.ByteSize() > MAX_REQUEST_BYTES:
+        raise KvError(Fault.REQUEST_TOO_LARGE)
+
+
+def check_key(request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> None:
+    """The empty key cannot be named."""
+    if not request.key:
+        raise KvError(Fault.EMPTY_KEY)
+
+
+def check_put(request: pb.PutRequest) -> None:
+    """Key, and what contradicts itself."""
+    if not request.key:
+        raise KvError(Fault.EMPTY_KEY)
+    if request.ignore_value and request.value:
+        raise KvError(Fault.VALUE_PROVIDED)
+    if request.ignore_lease and request.lease:
+        raise KvError(Fault.LEASE_PROVIDED)
+
+
+def check_txn(request: pb.TxnRequest, max_operations: int = MAX_TXN_OPERATIONS) -> None:
+    """Shape and keys of a transaction, nested ones included."""
+    _check_operations(request, max_operations)
+    for branch in (request.success, request.failure):
+        _check_overlaps(branch)
+
+
+def is_read_only(request: pb.TxnRequest) -> bool:
+    """Whether neither branch can write."""
+    for operation in (*request.success, *request.failure):
+        kind = operation.WhichOneof("request")
+        if kind in ("request_put", "request_delete_range"):
+            return False
+        if kind == "request_txn" and not is_read_only(operation.request_txn):
+            return False
+    return True
+
+
+def _check_operations(request: pb.TxnRequest, max_operations: int) -> None:
+    widest = max(len(request.compare), len(request.success), len(request.failure))
+    if widest > max_operations:
+        raise KvError(Fault.TOO_MANY_OPERATIONS)
+    for compare in request.compare:
+        check_key(compare)
+    for operation in (*request.success, *request.failure):
+        match operation.WhichOneof("request"):
+            case "request_range":
+                check_key(operation.request_range)
+            case "request_put":
+                check_put(operation.request_put)
+            case "request_delete_range":
+                check_key(operation.request_delete_range)
+            case "request_txn":
+                _check_operations(operation.request_txn, max_operations - widest)
+            case _:
+                raise KvError(Fault.KEY_NOT_FOUND)
+
+
+def _check_overlaps(operations: Iterable[pb.RequestOp]) -> tuple[set[bytes], list[KeyRange]]:
+    """Refuse a branch that could change one key twice; returns the keys it puts and the ranges it deletes.
+
+    The two branches of a nested transaction exclude each other, so they may share keys.
+    """
+    deletes = [
+        key_range(operation.request_delete_range.key, operation.request_delete_range.range_end)
+        for operation in operations
+        if operation.HasField("request_delete_range")
+    ]
+    puts: set[bytes] = set()
+    for operation in operations:
+        if operation.HasField("request_txn"):
+            then_puts, then_deletes = _check_overlaps(operation.request_txn.success)
+            else_puts, else_deletes = _check_overlaps(operation.request_txn.failure)
+            _add_puts(puts, then_puts | else_puts, deletes)
+            deletes += then_deletes + else_deletes
+    for operation in operations:
+        if operation.HasField("request_put"):
+            _add_puts(puts, {operation.request_put.key}, deletes)
+    return puts, deletes
+
+
+def _add_puts(puts: set[bytes], more: set[bytes], deletes: list[KeyRange]) -> None:
+    if puts & more or any(key in deleted for key in more for deleted in deletes):
+        raise KvError(Fault.DUPLICATE_KEY)
+    puts |= more

@@ -1,0 +1,221 @@
+"""The one thread that writes.
+
+It collects the writes of all calls, evaluates them in order, writes one batch, syncs the
+log once and answers all. What readers see (``state``) changes after the sync only, so
+nobody reads what a crash could still take back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sutra_grid.core.errors import GridError
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.storage.engine import Engine
+from sutra_grid.storage.faults import Fault, KvError
+from sutra_grid.storage.keyspace import Committed, Draft
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+WINDOW_SECONDS = 0.0015
+"""How long a group waits to grow to the size of the one before; a lone writer never waits."""
+ANSWER_SECONDS = 60.0
+"""After this a caller is told that nobody knows; the write may still happen."""
+IDLE_SECONDS = 60.0
+MAX_WAITING = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One call's change; ``evaluate`` raises ``KvError`` or ``GridError`` to refuse itself."""
+
+    evaluate: Callable[[Draft], Any]
+    answer: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Something that must happen while nothing is written."""
+
+    action: Callable[[Committed], Any]
+    answer: Future[Any]
+
+
+class Committer:
+    """Owns the writing side of ``engine`` from ``start`` to ``close``.
+
+    After a failed write it refuses all others with that error (``failure``), because
+    what is on disk is no longer known; reads go on from the last state that is certain.
+    """
+
+    def __init__(self, engine: Engine, state: Committed) -> None:
+        self._engine = engine
+        self._state = state
+        self._failure: GridError | None = None
+        self._changed = threading.Condition()
+        self._waiting: list[_Write | _Pause] = []  # guarded by _changed
+        self._wanted = 1  # guarded by _changed: how many the thread waits for
+        self._closing = False  # guarded by _changed
+        self._commits = 0
+        self._writes = 0
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread. Once."""
+        self._thread.start()
+
+    @property
+    def state(self) -> Committed:
+        """The newest state that no crash can take back."""
+        return self._state
+
+    @property
+    def failure(self) -> GridError | None:
+        """Why nothing more can be written; None while all is well."""
+        return self._failure
+
+    @property
+    def commits(self) -> int:
+        """Groups synced since the start."""
+        return self._commits
+
+    @property
+    def writes(self) -> int:
+        """Write calls committed since the start."""
+        return self._writes
+
+    def write(self, evaluate: Callable[[Draft], T]) -> T:
+        """Let ``evaluate`` change a draft, and return its answer when the change is on disk.
+
+        ``evaluate`` runs on the committer's thread and must not block. Blocks the caller
+        up to ``ANSWER_SECONDS``. Raises what ``evaluate`` raised (then nothing
+        was changed), ``failure``, or ``KvError`` when the store is closed or overloaded.
+        """
+        answer: Future[T] = Future()
+        self._submit(_Write(evaluate, answer))
+        return _result(answer)
+
+    def pause(self, action: Callable[[Committed], T]) -> T:
+        """Run ``action`` between two groups: the engine holds exactly the state it is given. Works after a failure."""
+        answer: Future[T] = Future()
+        self._submit(_Pause(action, answer))
+        return _result(answer)
+
+    def close(self, timeout_seconds: float = 30.0) -> None:
+        """Commit what waits, refuse what comes later, end the thread. Idempotent."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        # Lets go of the engine's view: while one exists, the engine's files stay open.
+        self._state = Committed(_ClosedView(), self._state.revision, self._state.keys)
+
+    def _submit(self, task: _Write | _Pause) -> None:
+        with self._changed:
+            if self._closing:
+                raise KvError(Fault.STOPPED)
+            if len(self._waiting) >= MAX_WAITING:
+                raise KvError(Fault.TOO_MANY_REQUESTS)
+            self._waiting.append(task)
+            if len(self._waiting) >= self._wanted:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        group_size = 0
+        while tasks := self._collect(group_size):
+            writes = [task for task in tasks if isinstance(task, _Write)]
+            if writes:
+                self._commit(writes)
+            for task in tasks:
+                if isinstance(task, _Pause):
+                    _settle(task, self._state)
+            group_size = len(writes)
+
+    def _collect(self, previous_size: int) -> list[_Write | _Pause]:
+        """Wait for tasks and take them all; none means that the committer is closed."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait(IDLE_SECONDS)
+            if len(self._waiting) < previous_size and not self._closing:
+                self._wanted = previous_size
+                self._changed.wait(WINDOW_SECONDS)
+                self._wanted = 1
+            tasks, self._waiting = self._waiting, []
+            return tasks
+
+    def _commit(self, writes: Sequence[_Write]) -> None:
+        if self._failure is not None:
+            for write in writes:
+                write.answer.set_exception(_fresh(self._failure))
+            return
+        group = Draft(self._state)
+        outcomes = [_evaluate(group, write) for write in writes]
+        if group.changed:
+            try:
+                self._engine.write(group.engine_changes())
+                self._state = Committed(self._engine.view(), group.revision, group.keys)
+            except GridError as error:
+                self._failure = error
+                log.error("write failed, node is read-only", reason=str(error.reason), message=str(error))
+                outcomes = [_fresh(error) for _ in writes]
+        self._commits += 1
+        self._writes += len(writes)
+        for write, outcome in zip(writes, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                write.answer.set_exception(outcome)
+            else:
+                write.answer.set_result(outcome)
+
+
+class _ClosedView:
+    """Stands for the content of a closed store."""
+
+    def get(self, key: bytes) -> bytes | None:
+        raise KvError(Fault.STOPPED)
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        raise KvError(Fault.STOPPED)
+
+    def count(self, start: bytes, end: bytes) -> int:
+        raise KvError(Fault.STOPPED)
+
+
+def _evaluate(group: Draft, write: _Write) -> Any:
+    """The answer or the error of one write; its changes go into the group only with an answer."""
+    draft = Draft(group)
+    try:
+        answer = write.evaluate(draft)
+    except (KvError, GridError) as error:
+        return error
+    except Exception as error:  # one call's fault must not end the thread of all
+        log.exception("evaluating a write failed")
+        return error
+    group.absorb(draft)
+    return answer
+
+
+def _fresh(error: GridError) -> GridError:
+    """The same error for one more caller: an instance that is raised again and again grows its traceback."""
+    return type(error)(error.message, reason=error.reason, hint=error.hint)
+
+
+def _settle(pause: _Pause, state: Committed) -> None:
+    try:
+        pause.answer.set_result(pause.action(state))
+    except Exception as error:  # noqa: BLE001 the caller gets it; the thread goes on
+        pause.answer.set_exception(error)
+
+
+def _result(answer: Future[T]) -> T:
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except FutureTimeout:
+        raise KvError(Fault.TIMED_OUT) from None

@@ -1,0 +1,102 @@
+"""What a storage node is told at its start: schema, flags, and the checked values.
+
+The agent gives everything as flags; the file and the environment are for a node that
+runs by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
+from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
+
+SECTION = "storage_node"
+
+SCHEMA = Schema(
+    [
+        Section(
+            SECTION,
+            [
+                Key("node_id", "str", "standalone", help="Name of the node; the grid gives it one", check=not_empty),
+                Key("listen", "str", "127.0.0.1", help="Address to listen on", check=not_empty),
+                Key("port", "int", 50051, help="Port to listen on, 0 for any free one", check=between(0, 65535)),
+                Key("storage_path", "path", REQUIRED, help="Directory of log, data, checkpoints; made if need be"),
+                Key(
+                    "memory_limit_mb",
+                    "int",
+                    DEFAULT_LIMIT_MB,
+                    unit="MiB",
+                    help="What the process should stay below; sizes block cache and write buffers",
+                    check=at_least(MIN_LIMIT_MB),
+                ),
+                Key(
+                    "workers",
+                    "int",
+                    64,
+                    help="Threads for calls; one holds its thread until its write is on disk",
+                    check=between(4, 1024),
+                ),
+                Key("max_concurrent_calls", "int", 1024, help="Calls above it are refused", check=at_least(4)),
+                Key("pin_cpu", "bool", False, help="Keep the process on one CPU: more calls a second, less CPU each"),
+                Key(
+                    "stop_grace_seconds",
+                    "float",
+                    10.0,
+                    unit="seconds",
+                    help="What calls in flight get at a stop",
+                    check=between(0, 3600),
+                ),
+                Key(
+                    "restore",
+                    "path",
+                    None,
+                    help="Snapshot file or checkpoint directory to make the store from; then end",
+                ),
+            ],
+            help="One storage node",
+        ),
+        LOGGING_SECTION,
+    ]
+)
+
+
+def _flag(key: str, *environ: str) -> Flag:
+    help_text = SCHEMA.sections[0].by_name[key].help
+    return Flag(f"--{key.replace('_', '-')}", f"{SECTION}.{key}", help_text, environ)
+
+
+FLAGS = [
+    _flag("port", "SUTRA_STORAGE_PORT"),
+    _flag("storage_path", "SUTRA_STORAGE_PATH"),
+    _flag("node_id", "SUTRA_STORAGE_NODE_ID", "SUTRA_GRID_NODE_ID"),
+    _flag("memory_limit_mb", "SUTRA_STORAGE_MEMORY_LIMIT_MB"),
+    _flag("listen", "SUTRA_STORAGE_LISTEN"),
+    _flag("workers", "SUTRA_STORAGE_WORKERS"),
+    _flag("pin_cpu", "SUTRA_STORAGE_PIN_CPU"),
+    _flag("restore"),
+    Flag("--log-level", "logging.level", "The least severe records that are written", ("SUTRA_STORAGE_LOG_LEVEL",)),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """The checked settings of one process; see ``SCHEMA`` for each."""
+
+    node_id: str
+    listen: str
+    port: int
+    storage_path: Path
+    memory_limit_mb: int
+    workers: int
+    max_concurrent_calls: int
+    pin_cpu: bool
+    stop_grace_seconds: float
+    restore: Path | None
+
+    @classmethod
+    def of(cls, config: Config) -> StorageConfig:
+        """The section of a loaded configuration."""
+        return cls(**config.section(SECTION))

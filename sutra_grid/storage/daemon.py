@@ -1,0 +1,97 @@
+"""``sutra-storage-server``: one store behind one gRPC server, until a signal ends it."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
+from sutra_grid.runtime.config import Config
+from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.shutdown import Shutdown
+from sutra_grid.storage.config import FLAGS, SCHEMA, StorageConfig
+
+HEALTH_SECONDS = 1.0
+"""How often the health service learns of the store's state."""
+
+log = get_logger(__name__)
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT, or restore and end. Raises ``GridError`` when the start fails."""
+    settings = StorageConfig.of(config)
+    reset_affinity()
+    if settings.restore is not None:
+        return _restore(settings)
+    if settings.pin_cpu:
+        pin_to_one_cpu()
+    return _serve(settings)
+
+
+def _restore(settings: StorageConfig) -> int:
+    from sutra_grid.storage.archive import restore
+
+    assert settings.restore is not None
+    manifest = restore(settings.restore, settings.storage_path)
+    log.info(
+        "store restored",
+        path=settings.storage_path,
+        revision=manifest.revision,
+        keys=manifest.keys,
+        source=settings.restore,
+    )
+    return 0
+
+
+def _serve(settings: StorageConfig) -> int:
+    from sutra_grid.runtime.net import port_holder
+    from sutra_grid.storage.memory import MemoryBudget
+    from sutra_grid.storage.services import services
+    from sutra_grid.storage.store import Store
+    from sutra_grid.wire.server import serve
+
+    budget = MemoryBudget.of(settings.memory_limit_mb)
+    with (
+        Shutdown() as shutdown,
+        Store.open(settings.storage_path, budget) as store,
+        serve(
+            services(store, settings.node_id, budget),
+            host=settings.listen,
+            port=settings.port,
+            workers=settings.workers,
+            max_concurrent=settings.max_concurrent_calls,
+            name="storage",
+            describe_holder=port_holder,
+        ) as server,
+    ):
+        gc.collect()
+        gc.freeze()  # what lives now lives to the end; later collections need not look at it
+        log.info(
+            "ready",
+            address=server.address,
+            node=settings.node_id,
+            path=settings.storage_path,
+            revision=store.state.revision,
+            keys=store.state.keys,
+            pid=os.getpid(),
+        )
+        while not shutdown.wait(HEALTH_SECONDS):
+            server.set_serving(store.failure is None)
+        log.info("stopping", reason=shutdown.reason)
+        server.stop(settings.stop_grace_seconds)
+    log.info("stopped", node=settings.node_id)
+    return 0
+
+
+main = daemon_command(
+    "sutra-storage-server",
+    help="A durable key-value store that speaks the key-value core of etcd's v3 protocol.",
+    schema=SCHEMA,
+    run=run,
+    check=StorageConfig.of,
+    flags=FLAGS,
+)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What each request does to a key space, and its answer. Pure: no engine, no threads.
+
+Requests have passed ``checks``. A ``KvError`` raised here means that the request did
+nothing: the caller drops the draft. Answers carry the revision in their header; the
+services fill in the rest. Rules are those of etcd's ``server/etcdserver/txn``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from sutra_grid.storage.faults import Fault, KvError
+from sutra_grid.storage.keyspace import Draft, KeySpace
+from sutra_grid.storage.records import Record, key_range
+from sutra_grid.wire import storage_pb2 as pb
+
+_NOTHING = Record(0, 0, 0, b"")
+
+_SORT_KEYS: dict[int, Callable[[tuple[bytes, Record]], Any]] = {
+    pb.RangeRequest.KEY: lambda item: item[0],
+    pb.RangeRequest.VERSION: lambda item: item[1].version,
+    pb.RangeRequest.CREATE: lambda item: item[1].create_revision,
+    pb.RangeRequest.MOD: lambda item: item[1].mod_revision,
+    pb.RangeRequest.VALUE: lambda item: item[1].value,
+}
+
+_COMPARISONS: dict[int, Callable[[Any, Any], bool]] = {
+    pb.Compare.EQUAL: operator.eq,
+    pb.Compare.GREATER: operator.gt,
+    pb.Compare.LESS: operator.lt,
+    pb.Compare.NOT_EQUAL: operator.ne,
+}
+
+
+def range_(space: KeySpace, request: pb.RangeRequest) -> pb.RangeResponse:
+    """Read a key or a range."""
+    _check_revision(space, request.revision)
+    response = pb.RangeResponse(header=pb.ResponseHeader(revision=space.revision))
+    if request.count_only:
+        response.count = _count(space, request)
+        return response
+    items = _selected(space, request)
+    response.more = 0 < request.limit < len(items)
+    response.count = _count(space, request) if response.more or _bounded(request) else len(items)
+    if response.more:
+        del items[request.limit :]
+    response.kvs.extend(key_value(key, record, with_value=not request.keys_only) for key, record in items)
+    return response
+
+
+def put(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
+    """Write one key."""
+    _check_put(draft, request)
+    value = request.value
+    if request.ignore_value and (record := draft.get(request.key)) is not None:
+        value = record.value
+    previous = draft.put(request.key, value)
+    response = pb.PutResponse(header=pb.ResponseHeader(revision=draft.revision))
+    if request.prev_kv and previous is not None:
+        response.prev_kv.CopyFrom(key_value(request.key, previous))
+    return response
+
+
+def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
+    """Delete a key or a range."""
+    if request.range_end:
+        doomed = list(draft.scan(key_range(request.key, request.range_end)))
+    else:
+        record = draft.get(request.key)
+        doomed = [] if record is None else [(request.key, record)]
+    for key, _ in doomed:
+        draft.delete(key)
+    response = pb.DeleteRangeResponse(header=pb.ResponseHeader(revision=draft.revision), deleted=len(doomed))
+    if request.prev_kv:
+        response.prev_kvs.extend(key_value(key, record) for key, record in doomed)
+    return response
+
+
+def txn(draft: Draft, request: pb.TxnRequest) -> pb.TxnResponse:
+    """Compare, then do one branch. Comparisons of nested transactions see the state before the whole one."""
+    path = list(_compared_path(draft, request))
+    _check_branch(draft, request, iter(path))
+    response = _execute(draft, request, iter(path))
+    response.header.revision = draft.revision
+    return response
+
+
+def key_value(key: bytes, record: Record, *, with_value: bool = True) -> pb.KeyValue:
+    """A record as the protocol writes it."""
+    return pb.KeyValue(
+        key=key,
+        create_revision=record.create_revision,
+        mod_revision=record.mod_revision,
+        version=record.version,
+        value=record.value if with_value else b"",
+    )
+
+
+def _check_revision(space: KeySpace, revision: int) -> None:
+    if revision > space.revision:
+        raise KvError(Fault.FUTURE_REVISION)
+    if 0 < revision < space.revision:
+        raise KvError(Fault.COMPACTED)
+
+
+def _check_put(space: KeySpace, request: pb.PutRequest) -> None:
+    if (request.ignore_value or request.ignore_lease) and space.get(request.key) is None:
+        raise KvError(Fault.KEY_NOT_FOUND)
+    if request.lease:
+        raise KvError(Fault.LEASE_NOT_FOUND)
+
+
+def _bounded(request: pb.RangeRequest) -> bool:
+    return bool(
+        request.min_mod_revision
+        or request.max_mod_revision
+        or request.min_create_revision
+        or request.max_create_revision
+    )
+
+
+def _count(space: KeySpace, request: pb.RangeRequest) -> int:
+    if request.range_end:
+        return space.count(key_range(request.key, request.range_end))
+    return int(space.get(request.key) is not None)
+
+
+def _selected(space: KeySpace, request: pb.RangeRequest) -> list[tuple[bytes, Record]]:
+    """What the request asks for, in its order; one more than its limit when the limit cuts something off.
+
+    As in etcd, a sort target without an order sorts ascending, but what the limit left.
+    """
+    if not request.range_end:
+        record = space.get(request.key)
+        items = [] if record is None else [(request.key, record)]
+    else:
+        found = space.scan(key_range(request.key, request.range_end))
+        by_key = request.sort_target == pb.RangeRequest.KEY
+        natural = request.sort_order == pb.RangeRequest.NONE or (
+            by_key and request.sort_order == pb.RangeRequest.ASCEND
+        )
+        if natural and request.limit > 0 and not _bounded(request):
+            found = islice(found, request.limit + 1)
+        items = list(found)
+    if _bounded(request):
+        items = [item for item in items if _within_bounds(request, item[1])]
+    if request.sort_target != pb.RangeRequest.KEY or request.sort_order == pb.RangeRequest.DESCEND:
+        items.sort(
+            key=_SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY]),
+            reverse=request.sort_order == pb.RangeRequest.DESCEND,
+        )
+    return items
+
+
+def _within_bounds(request: pb.RangeRequest, record: Record) -> bool:
+    return (
+        record.mod_revision >= request.min_mod_revision
+        and (not request.max_mod_revision or record.mod_revision <= request.max_mod_revision)
+        and record.create_revision >= request.min_create_revision
+        and (not request.max_create_revision or record.create_revision <= request.max_create_revision)
+    )
+
+
+def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
+    """Which branch this and each nested transaction takes, in the order in which they are done."""
+    succeeded = all(_compare(space, compare) for compare in request.compare)
+    yield succeeded
+    for operation in request.success if succeeded else request.failure:
+        if operation.HasField("request_txn"):
+            yield from _compared_path(space, operation.request_txn)
+
+
+def _compare(space: KeySpace, compare: pb.Compare) -> bool:
+    if compare.range_end:
+        records = [record for _, record in space.scan(key_range(compare.key, compare.range_end))]
+    else:
+        record = space.get(compare.key)
+        records = [] if record is None else [record]
+    if not records:
+        if compare.target == pb.Compare.VALUE:
+            return False  # a missing value is neither equal nor unequal to anything
+        records = [_NOTHING]
+    holds: Callable[[Any, Any], bool] = _COMPARISONS.get(compare.result, operator.eq)
+    return all(holds(*_operands(compare, record)) for record in records)
+
+
+def _operands(compare: pb.Compare, record: Record) -> tuple[Any, Any]:
+    match compare.target:
+        case pb.Compare.VERSION:
+            return record.version, compare.version
+        case pb.Compare.CREATE:
+            return record.create_revision, compare.create_revision
+        case pb.Compare.MOD:
+            return record.mod_revision, compare.mod_revision
+        case pb.Compare.VALUE:
+            return record.value, compare.value
+        case _:
+            return 0, compare.lease
+
+
+def _check_branch(space: KeySpace, request: pb.TxnRequest, path: Iterator[bool]) -> None:
+    """Refuse the whole transaction before it did anything, for what etcd refuses it."""
+    for operation in request.success if next(path) else request.failure:
+        match operation.WhichOneof("request"):
+            case "request_range":
+                _check_revision(space, operation.request_range.revision)
+            case "request_put":
+                _check_put(space, operation.request_put)
+            case "request_txn":
+                _check_branch(space, operation.request_txn, path)
+
+
+def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.TxnResponse:
+    succeeded = next(path)
+    response = pb.TxnResponse(header=pb.ResponseHeader(), succeeded=succeeded)
+    for operation in request.success if succeeded else request.failure:
+        answer = response.responses.add()
+        match operation.WhichOneof("request"):
+            case "request_range":
+                answer.response_range.CopyFrom(range_(draft, operation.request_range))
+            case "request_put":
+                answer.response_put.CopyFrom(put(draft, operation.request_put))
+            case "request_delete_range":
+                answer.response_delete_range.CopyFrom(delete_range(draft, operation.request_delete_range))
+            case "request_txn":
+                answer.response_txn.CopyFrom(_execute(draft, operation.request_txn, path))
+    return response

@@ -1,0 +1,44 @@
+"""The errors of the protocol: etcd's own codes and words, because its clients compare them.
+
+Source: ``rpctypes/error.go`` of etcd 3.5.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Fault(Enum):
+    """Name of a gRPC status code, and the message."""
+
+    EMPTY_KEY = ("INVALID_ARGUMENT", "etcdserver: key is not provided")
+    KEY_NOT_FOUND = ("INVALID_ARGUMENT", "etcdserver: key not found")
+    VALUE_PROVIDED = ("INVALID_ARGUMENT", "etcdserver: value is provided")
+    LEASE_PROVIDED = ("INVALID_ARGUMENT", "etcdserver: lease is provided")
+    TOO_MANY_OPERATIONS = ("INVALID_ARGUMENT", "etcdserver: too many operations in txn request")
+    DUPLICATE_KEY = ("INVALID_ARGUMENT", "etcdserver: duplicate key given in txn request")
+    REQUEST_TOO_LARGE = ("INVALID_ARGUMENT", "etcdserver: request is too large")
+    COMPACTED = ("OUT_OF_RANGE", "etcdserver: mvcc: required revision has been compacted")
+    FUTURE_REVISION = ("OUT_OF_RANGE", "etcdserver: mvcc: required revision is a future revision")
+    LEASE_NOT_FOUND = ("NOT_FOUND", "etcdserver: requested lease not found")
+    TOO_MANY_REQUESTS = ("RESOURCE_EXHAUSTED", "etcdserver: too many requests")
+    STOPPED = ("UNAVAILABLE", "etcdserver: server stopped")
+    TIMED_OUT = ("UNAVAILABLE", "etcdserver: request timed out")
+
+    @property
+    def code(self) -> str:
+        """Name of the gRPC status code."""
+        return self.value[0]
+
+    @property
+    def message(self) -> str:
+        """etcd's words."""
+        return self.value[1]
+
+
+class KvError(Exception):
+    """A request that is answered with ``fault``."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault

@@ -1,0 +1,77 @@
+"""``etcdserverpb.KV``: reads from the committed state, writes through the committer."""
+
+# ruff: noqa: N802  the methods have the names of the wire
+from __future__ import annotations
+
+import grpc
+
+from sutra_grid.storage import checks, evaluate
+from sutra_grid.storage.answering import answers_faults
+from sutra_grid.storage.counter import Counter
+from sutra_grid.storage.faults import Fault, KvError
+from sutra_grid.storage.identity import Identity
+from sutra_grid.storage.keyspace import Draft
+from sutra_grid.storage.store import Store
+from sutra_grid.wire import storage_pb2 as pb
+from sutra_grid.wire import storage_pb2_grpc as rpc
+
+
+class KvService(rpc.KVServicer):
+    """Handlers block until their write is on disk; ``reads`` counts the reads that were answered."""
+
+    def __init__(self, store: Store, identity: Identity, reads: Counter) -> None:
+        self._store = store
+        self._identity = identity
+        self._reads = reads
+
+    @answers_faults
+    def Range(self, request: pb.RangeRequest, context: grpc.ServicerContext) -> pb.RangeResponse:
+        """Read at the newest state that is on disk."""
+        checks.check_key(request)
+        response = evaluate.range_(self._store.state, request)
+        self._reads.add()
+        self._identity.sign(response.header)
+        return response
+
+    @answers_faults
+    def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
+        """Write one key; answered when it is on disk."""
+        checks.check_put(request)
+        checks.check_size(request)
+        response = self._store.write(lambda draft: evaluate.put(draft, request))
+        self._identity.sign(response.header)
+        return response
+
+    @answers_faults
+    def DeleteRange(self, request: pb.DeleteRangeRequest, context: grpc.ServicerContext) -> pb.DeleteRangeResponse:
+        """Delete keys; answered when that is on disk."""
+        checks.check_key(request)
+        checks.check_size(request)
+        response = self._store.write(lambda draft: evaluate.delete_range(draft, request))
+        self._identity.sign(response.header)
+        return response
+
+    @answers_faults
+    def Txn(self, request: pb.TxnRequest, context: grpc.ServicerContext) -> pb.TxnResponse:
+        """Compare and do one branch; answered when it is on disk. One that cannot write never waits."""
+        checks.check_txn(request)
+        checks.check_size(request)
+        if checks.is_read_only(request):
+            response = evaluate.txn(Draft(self._store.state), request)
+            self._reads.add()
+        else:
+            response = self._store.write(lambda draft: evaluate.txn(draft, request))
+        self._identity.sign(response.header)
+        return response
+
+    @answers_faults
+    def Compact(self, request: pb.CompactionRequest, context: grpc.ServicerContext) -> pb.CompactionResponse:
+        """Succeeds for the newest revision: everything older is gone already."""
+        revision = self._store.state.revision
+        if request.revision > revision:
+            raise KvError(Fault.FUTURE_REVISION)
+        if request.revision < revision:
+            raise KvError(Fault.COMPACTED)
+        response = pb.CompactionResponse()
+        self._identity.sign(response.header, revision)
+        return response

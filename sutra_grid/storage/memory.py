@@ -1,0 +1,42 @@
+"""How a node's memory limit is divided.
+
+The interpreter, gRPC and the requests in flight need a part that nothing here can
+size; what is left goes to the engine: two thirds to the block cache (index and filter
+blocks included), one third to the write buffers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+BASE_MB = 64
+"""Resident size of an idle node with its worker threads, rounded up."""
+MIN_LIMIT_MB = 96
+DEFAULT_LIMIT_MB = 512
+MAX_WRITE_BUFFER_BYTES = 64 * MIB
+"""A larger one only makes the flush at its end longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBudget:
+    """Bytes for each of the engine's pools. ``limit_bytes`` is what the whole process should stay below."""
+
+    limit_bytes: int
+    block_cache_bytes: int
+    write_buffers_bytes: int
+    write_buffer_bytes: int
+
+    @classmethod
+    def of(cls, limit_mb: int) -> MemoryBudget:
+        """Divide ``limit_mb`` (MiB, at least ``MIN_LIMIT_MB``)."""
+        if limit_mb < MIN_LIMIT_MB:
+            raise ValueError(f"a memory limit of {limit_mb} MiB is below the least possible, {MIN_LIMIT_MB}")
+        engine_bytes = (limit_mb - BASE_MB) * MIB
+        write_buffers_bytes = engine_bytes // 3
+        return cls(
+            limit_bytes=limit_mb * MIB,
+            block_cache_bytes=engine_bytes - write_buffers_bytes,
+            write_buffers_bytes=write_buffers_bytes,
+            write_buffer_bytes=min(write_buffers_bytes // 2, MAX_WRITE_BUFFER_BYTES),
+        )

@@ -1,0 +1,70 @@
+"""How keys and their revisions are laid out in the engine.
+
+``k`` + key         3 unsigned 64-bit big-endian numbers (create revision, mod revision,
+                    version), then the value
+``m`` + ``state``   2 such numbers: revision and number of keys after the last commit
+``m`` + ``format``  1 such number: the version of this layout
+
+The prefix keeps the order of keys, so a range of keys is a range of the engine.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+FORMAT_VERSION = 1
+FORMAT_KEY = b"mformat"
+STATE_KEY = b"mstate"
+KEY_PREFIX = b"k"
+KEYS_END = b"l"
+
+FORMAT = struct.Struct(">Q")
+STATE = struct.Struct(">QQ")
+_HEADER = struct.Struct(">QQQ")
+
+
+class Record(NamedTuple):
+    """What is stored of one key."""
+
+    create_revision: int
+    mod_revision: int
+    version: int
+    value: bytes
+
+    def encode(self) -> bytes:
+        """The engine's value; ``decode`` is the inverse."""
+        return _HEADER.pack(self.create_revision, self.mod_revision, self.version) + self.value
+
+
+def decode(data: bytes) -> Record:
+    """The record that ``Record.encode`` made ``data`` of."""
+    create_revision, mod_revision, version = _HEADER.unpack_from(data)
+    return Record(create_revision, mod_revision, version, data[_HEADER.size :])
+
+
+class KeyRange(NamedTuple):
+    """Keys with ``start <= key``, and ``key < end`` unless ``end`` is None (to the last key)."""
+
+    start: bytes
+    end: bytes | None
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, bytes) and self.start <= key and (self.end is None or key < self.end)
+
+    @property
+    def engine_start(self) -> bytes:
+        """First key in the engine."""
+        return KEY_PREFIX + self.start
+
+    @property
+    def engine_end(self) -> bytes:
+        """First key in the engine that is no longer in the range."""
+        return KEYS_END if self.end is None else KEY_PREFIX + self.end
+
+
+def key_range(key: bytes, range_end: bytes) -> KeyRange:
+    """A range as the protocol writes it: no end is the one key, ``\\0`` is everything from ``key`` on."""
+    if not range_end:
+        return KeyRange(key, key + b"\0")
+    return KeyRange(key, None if range_end == b"\0" else range_end)

@@ -1,0 +1,210 @@
+"""The engine on RocksDB, through rocksdict.
+
+rocksdict raises plain ``Exception`` with RocksDB's words for every failure, so the
+errors are told apart by these words, in one place (``_grid_error``).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import rocksdict
+
+from sutra_grid.core.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    GridError,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
+from sutra_grid.core.types import Reason
+from sutra_grid.storage.engine import EngineStatistics, View
+from sutra_grid.storage.memory import MemoryBudget
+
+NOT_FOUND = ("key not found",)
+"""What rocksdict says of a key that a snapshot does not have; its only sign."""
+
+
+class RocksView:
+    """A RocksDB snapshot."""
+
+    def __init__(self, snapshot: rocksdict.Snapshot, path: Path) -> None:
+        self._snapshot = snapshot
+        self._path = path
+
+    def get(self, key: bytes) -> bytes | None:
+        """See ``View``."""
+        try:
+            value: bytes = self._snapshot[key]
+        except Exception as error:
+            if error.args == NOT_FOUND:
+                return None
+            raise _grid_error(error, self._path) from error
+        return value
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """See ``View``."""
+        cursor = self._cursor(start, end)
+        while cursor.valid():
+            yield cursor.key(), cursor.value()
+            cursor.next()
+        self._require_complete(cursor)
+
+    def count(self, start: bytes, end: bytes) -> int:
+        """See ``View``."""
+        cursor = self._cursor(start, end)
+        found = 0
+        while cursor.valid():
+            found += 1
+            cursor.next()
+        self._require_complete(cursor)
+        return found
+
+    def _cursor(self, start: bytes, end: bytes) -> rocksdict.RdictIter:
+        options = rocksdict.ReadOptions()
+        options.set_iterate_upper_bound(end)
+        cursor = self._snapshot.iter(options)
+        cursor.seek(start)
+        return cursor
+
+    def _require_complete(self, cursor: rocksdict.RdictIter) -> None:
+        """A cursor ends at the last key and at a block that cannot be read alike; its status tells which."""
+        try:
+            cursor.status()
+        except Exception as error:
+            raise _grid_error(error, self._path) from error
+
+
+class RocksEngine:
+    """One RocksDB in a directory of its own.
+
+    Its write-ahead log is synced once a batch. At the start an incomplete record at
+    the log's end is dropped (it was never acknowledged); any other damage is refused.
+    """
+
+    def __init__(self, path: Path, budget: MemoryBudget) -> None:
+        """Open or create the store. Raises ``GridError`` that says what is wrong with ``path``."""
+        self._path = path
+        self._cache = rocksdict.Cache(budget.block_cache_bytes)
+        try:
+            self._db = rocksdict.Rdict(str(path), _options(budget, self._cache))
+        except Exception as error:
+            raise _grid_error(error, path) from error
+
+    @property
+    def name(self) -> str:
+        """See ``Engine``."""
+        return f"RocksDB (rocksdict {importlib.metadata.version('rocksdict')})"
+
+    def view(self) -> View:
+        """See ``Engine``."""
+        return RocksView(self._db.snapshot(), self._path)
+
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """See ``Engine``."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        try:
+            # In two steps: these give up the interpreter lock, a write with the sync option holds it.
+            self._db.write(batch)
+            self._db.flush_wal(sync=True)
+        except Exception as error:
+            raise _grid_error(error, self._path) from error
+
+    def flush(self) -> None:
+        """See ``Engine``."""
+        try:
+            self._db.flush(wait=True)
+        except Exception as error:
+            raise _grid_error(error, self._path) from error
+
+    def compact(self) -> None:
+        """See ``Engine``."""
+        try:
+            self._db.compact_range(None, None)
+        except Exception as error:
+            raise _grid_error(error, self._path) from error
+
+    def checkpoint(self, directory: Path) -> None:
+        """See ``Engine``."""
+        try:
+            rocksdict.Checkpoint(self._db).create_checkpoint(str(directory))
+        except Exception as error:
+            raise _grid_error(error, directory) from error
+
+    def statistics(self) -> EngineStatistics:
+        """See ``Engine``."""
+        sizes = dict(_file_sizes(self._path))
+        memtables = self._db.property_int_value("rocksdb.cur-size-all-mem-tables") or 0
+        return EngineStatistics(
+            live_bytes=self._db.property_int_value("rocksdb.estimate-live-data-size") or 0,
+            disk_bytes=sum(sizes.values()),
+            wal_bytes=sum(size for name, size in sizes.items() if name.endswith(".log")),
+            memory_bytes=self._cache.get_usage() + memtables,
+        )
+
+    def close(self) -> None:
+        """See ``Engine``."""
+        try:
+            self._db.close()
+        except rocksdict.DbClosedError:
+            return
+        except Exception as error:
+            raise _grid_error(error, self._path) from error
+
+
+def _options(budget: MemoryBudget, cache: rocksdict.Cache) -> rocksdict.Options:
+    blocks = rocksdict.BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_bloom_filter(10, False)
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(blocks)
+    options.set_compression_type(rocksdict.DBCompressionType.lz4())
+    options.set_write_buffer_size(budget.write_buffer_bytes)
+    options.set_db_write_buffer_size(budget.write_buffers_bytes)
+    options.set_max_total_wal_size(2 * budget.write_buffers_bytes)
+    options.set_max_open_files(512)
+    options.set_max_background_jobs(2)
+    # A damaged record that is followed by others may be an acknowledged write: refuse, don't skip.
+    options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(1 << 20)
+    options.set_stats_dump_period_sec(0)
+    options.set_stats_persist_period_sec(0)
+    return options
+
+
+def _file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
+    for entry in directory.iterdir():
+        try:
+            yield entry.name, entry.stat().st_size
+        except FileNotFoundError:  # a compaction removed it meanwhile
+            continue
+
+
+def _grid_error(error: Exception, path: Path) -> GridError:
+    """What an operator can do about RocksDB's words."""
+    words = str(error)
+    message = f"storage engine at {path}: {words}"
+    if any(sign in words for sign in ("No space left", "File too large", "Disk quota exceeded")):
+        return ResourceExhausted(message, reason=Reason.DISK_FULL, hint="Free disk space, then restart the node")
+    if "Corruption" in words or "Compression type" in words:
+        return FailedPrecondition(
+            message, hint="The files are damaged; restore a snapshot or a checkpoint into an empty directory"
+        )
+    if any(sign in words for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
+        return PermissionDenied(
+            message, reason=Reason.PATH_NOT_WRITABLE, hint="The node's user must own the directory and be able to write"
+        )
+    if "lock" in words.lower():
+        return AlreadyExists(message, reason=Reason.PATH_TAKEN, hint="Another process uses this store")
+    return Unavailable(message, hint="See the message of the engine; restart the node when its cause is gone")
