@@ -1,0 +1,185 @@
+"""The moves that a node's machine can make, as its handlers combine them.
+
+Part of ``core.node_machine``: the handlers there decide, a ``NodeStep`` gathers what
+they decided: the node so far and the instructions so far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sutra_grid.core.node_runtime import (
+    MAX_EXITS,
+    MAX_HISTORY,
+    ArmTimer,
+    CancelTimers,
+    ExitStatus,
+    Instruction,
+    Launch,
+    NodeRules,
+    NodeRuntime,
+    Now,
+    SendSignal,
+    TimerName,
+)
+from sutra_grid.core.restart import decide_restart
+from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
+from sutra_grid.core.types import Desired, Health, NodeExit, Reason
+
+
+class NodeStep:
+    """One step while it is decided: the node so far and the instructions so far."""
+
+    def __init__(self, node: NodeRuntime, now: Now, rules: NodeRules) -> None:
+        self.node = node
+        self.now = now
+        self.rules = rules
+        self.instructions: list[Instruction] = []
+
+    def do(self, instruction: Instruction) -> None:
+        """Add an instruction behind those so far."""
+        self.instructions.append(instruction)
+
+    def note(self, **changes: Any) -> None:
+        """Change the durable record without leaving the phase."""
+        self.node = replace(self.node, record=replace(self.node.record, **changes))
+
+    def move(self, phase: Phase, **changes: Any) -> None:
+        """Go to ``phase`` if the table allows; the timers of the old phase end with it."""
+        before = self.node.record.phase
+        NODE_TRANSITIONS.check(before, phase, self.node.history)
+        self.note(phase=phase, **changes)
+        record = self.node.record
+        trace = f"{self.now.monotonic:.3f} {before} -> {phase} ({record.reason or 'no reason'})"
+        self.node = replace(self.node, history=(*self.node.history, trace)[-MAX_HISTORY:])
+        self.do(CancelTimers())
+
+    def illegal(self, what: str) -> IllegalTransition:
+        """The error for an event that can't happen in this phase; the caller raises it."""
+        return IllegalTransition(
+            f"node {self.node.node_id}: {what} can't happen while {self.node.record.phase}; "
+            f"recent history: {'; '.join(self.node.history) or 'none'}"
+        )
+
+    @property
+    def must_restart(self) -> bool:
+        """Whether the process was started for an older generation than the assignment allows."""
+        record = self.node.record
+        return record.assignment.restart_generation > record.launch_generation
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the node should run."""
+        return self.node.record.assignment.desired is Desired.RUNNING
+
+    def launch(self, reason: Reason, message: str) -> None:
+        """Ask for a process under a new launch number."""
+        record = self.node.record
+        self.move(
+            Phase.LAUNCHING,
+            reason=reason,
+            message=message,
+            process=None,
+            launches=record.launches + 1,
+            launch_generation=record.assignment.generation,
+            ready_at=None,
+            resume_at=0.0,
+        )
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+        self.do(Launch())
+
+    def stop(self, message: str) -> None:
+        """Begin the stop ladder."""
+        self.move(Phase.STOPPING, reason=Reason.COMMANDED, message=message)
+        self.do(SendSignal(self.rules.stop_signal))
+        self.do(ArmTimer(TimerName.GRACE, self.rules.stop_grace_seconds))
+
+    def rest(self, reason: Reason, message: str) -> None:
+        """Settle without a process, as the assignment says: stopped or gone."""
+        absent = self.node.record.assignment.desired is Desired.ABSENT
+        self.move(
+            Phase.REMOVED if absent else Phase.STOPPED,
+            reason=reason,
+            message=message,
+            process=None,
+            ready_at=None,
+            resume_at=0.0,
+            relaunch=False,
+            crashes=(),
+        )
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+
+    def watch_start(self) -> None:
+        """Arm what leads a living process from starting to running."""
+        if self.rules.probed:
+            self.do(ArmTimer(TimerName.PROBE, self.rules.start_probe_seconds))
+            self.do(ArmTimer(TimerName.START_TIMEOUT, self.rules.start_timeout_seconds))
+        else:
+            self.do(ArmTimer(TimerName.SETTLE, self.rules.settle_seconds))
+
+    def ready(self, health: Health) -> None:
+        """The process does its work: running."""
+        record = self.node.record
+        late = record.reason is Reason.START_TIMEOUT
+        self.move(
+            Phase.RUNNING,
+            ready_at=self.now.monotonic,
+            reason=Reason.RECOVERED if late else record.reason,
+            message="became ready after its start timeout" if late else record.message,
+        )
+        self.node = replace(self.node, health=health, probe_failures=0)
+        if self.rules.probed:
+            self.do(ArmTimer(TimerName.PROBE, self.rules.probe_interval_seconds))
+
+    def record_exit(self, status: ExitStatus, reason: Reason, lived_seconds: float | None = None) -> None:
+        """Add an end to the record; ``lived_seconds`` only when it is not "until now"."""
+        record = self.node.record
+        if lived_seconds is None:
+            lived_seconds = self.now.monotonic - record.launched_at if record.process else 0.0
+        ended = NodeExit(
+            code=status.code,
+            signal=status.signal,
+            at_ms=self.now.wall_ms,
+            uptime_ms=max(0, int(lived_seconds * 1000)),
+            reason=reason,
+        )
+        self.note(process=None, exits=(ended, *record.exits)[:MAX_EXITS])
+
+    def after_end(self, *, ready_seconds: float, words: str, waits_for: Reason, gives_up_for: Reason) -> None:
+        """A node that should run has no process any more: start, wait or give up."""
+        policy = self.rules.restart
+        decision = decide_restart(
+            policy,
+            self.node.record.crashes,
+            ready_seconds=ready_seconds,
+            now=self.now.monotonic,
+            chance=self.now.chance,
+            endless=waits_for is Reason.DISK_FULL,
+        )
+        self.note(crashes=decision.crashes, ready_at=None)
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+        if decision.delay_seconds is None:
+            disabled = decision.reason is Reason.RESTARTS_DISABLED
+            why = (
+                "restart_failed_nodes is off"
+                if disabled
+                else f"{len(decision.crashes)} ends in a row within {policy.window_seconds:g} s"
+            )
+            self.move(
+                Phase.FAILED,
+                reason=decision.reason if disabled else gives_up_for,
+                message=f"{words}; not started again: {why}",
+                relaunch=False,
+            )
+        elif decision.delay_seconds == 0.0:
+            self.launch(Reason.CRASHED, f"restarted: {words}")
+        else:
+            self.move(
+                Phase.WAITING,
+                reason=waits_for,
+                message=f"{words}; starts again {decision.delay_seconds:.1f} s later "
+                f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)",
+                resume_at=self.now.monotonic + decision.delay_seconds,
+            )
+            self.do(ArmTimer(TimerName.BACK_OFF, decision.delay_seconds))

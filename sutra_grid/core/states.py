@@ -1,0 +1,98 @@
+"""Transition tables: which state may follow which, one table a machine.
+
+Standard library and ``core`` only. The table of an agent's liveness stands in
+``core.liveness``; this file has the table class and the table of a node's process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from sutra_grid.core.errors import Internal
+from sutra_grid.core.types import NodeState
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class IllegalTransition(Internal):
+    """A machine was asked for a step that its table does not have: a fault of the program."""
+
+
+class Transitions(Generic[S]):
+    """The one table of a state machine.
+
+    Every state must have a row, also one that nothing follows.
+    """
+
+    def __init__(self, machine: str, table: Mapping[S, Iterable[S]]) -> None:
+        self.machine = machine
+        self._table: dict[S, frozenset[S]] = {state: frozenset(after) for state, after in table.items()}
+
+    def allows(self, before: S, after: S) -> bool:
+        """Whether ``after`` may follow ``before``."""
+        return after in self._table[before]
+
+    def check(self, before: S, after: S, history: Iterable[str] = ()) -> None:
+        """Raise ``IllegalTransition``, which tells the machine's recent ``history``, unless allowed."""
+        if self.allows(before, after):
+            return
+        allowed = ", ".join(sorted(self._table[before])) or "nothing"
+        raise IllegalTransition(
+            f"{self.machine}: {after} can't follow {before} (only {allowed}); "
+            f"recent history: {'; '.join(history) or 'none'}"
+        )
+
+    def rows(self) -> Mapping[S, frozenset[S]]:
+        """The table, for documentation and for tests."""
+        return dict(self._table)
+
+
+class Phase(StrEnum):
+    """Where a node stands on its host. Finer than ``NodeState``, which is what is shown."""
+
+    RECOVERING = "recovering"  # read from the journal; its process is not looked for yet
+    STOPPED = "stopped"  # no process, and none is wanted
+    LAUNCHING = "launching"  # the intent is journaled; no process is known yet
+    STARTING = "starting"  # the process lives but did not pass its probe yet
+    RUNNING = "running"  # the process lives and was ready once
+    STOPPING = "stopping"  # the stop signal is sent, the grace runs
+    KILLING = "killing"  # SIGKILL is sent
+    WAITING = "waiting"  # no process; the next launch waits for the end of the back-off
+    FAILED = "failed"  # no process, and none comes until somebody starts the node
+    REMOVED = "removed"  # no process, no journal: the end
+
+
+#: Phases in which a process of the node may live.
+ALIVE = frozenset({Phase.LAUNCHING, Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING})
+
+NODE_TRANSITIONS: Transitions[Phase] = Transitions(
+    "node",
+    {
+        Phase.RECOVERING: set(Phase) - {Phase.RECOVERING},
+        Phase.STOPPED: {Phase.LAUNCHING, Phase.REMOVED},
+        Phase.LAUNCHING: {Phase.STARTING, Phase.WAITING, Phase.FAILED, Phase.STOPPING, Phase.STOPPED, Phase.REMOVED},
+        Phase.STARTING: {Phase.RUNNING, Phase.STOPPING, Phase.WAITING, Phase.FAILED},
+        Phase.RUNNING: {Phase.STOPPING, Phase.LAUNCHING, Phase.WAITING, Phase.FAILED},
+        Phase.STOPPING: {Phase.KILLING, Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED},
+        Phase.KILLING: {Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED},
+        Phase.WAITING: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
+        Phase.FAILED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
+        Phase.REMOVED: (),
+    },
+)
+
+#: What is shown of each phase.
+SHOWN: Mapping[Phase, NodeState] = {
+    Phase.RECOVERING: NodeState.STARTING,
+    Phase.STOPPED: NodeState.STOPPED,
+    Phase.LAUNCHING: NodeState.STARTING,
+    Phase.STARTING: NodeState.STARTING,
+    Phase.RUNNING: NodeState.RUNNING,
+    Phase.STOPPING: NodeState.STOPPING,
+    Phase.KILLING: NodeState.STOPPING,
+    Phase.WAITING: NodeState.STARTING,
+    Phase.FAILED: NodeState.FAILED,
+    Phase.REMOVED: NodeState.STOPPED,
+}

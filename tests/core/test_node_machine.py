@@ -1,0 +1,351 @@
+"""The node's machine by plain values: what happens, and what is asked for then."""
+
+from dataclasses import replace
+
+import pytest
+
+from sutra_grid.core.node_machine import is_settled, merge_spec, step
+from sutra_grid.core.node_runtime import (
+    ArmTimer,
+    Assigned,
+    CancelTimers,
+    DeleteJournal,
+    Exited,
+    ExitStatus,
+    Instruction,
+    Launch,
+    Launched,
+    LaunchFailed,
+    NodeEvent,
+    NodeRecord,
+    NodeRules,
+    NodeRuntime,
+    Now,
+    ProbeFailed,
+    ProbePassed,
+    ProcessIdentity,
+    Recovered,
+    RunProbe,
+    SendSignal,
+    TimerDue,
+    TimerName,
+    WriteJournal,
+)
+from sutra_grid.core.restart import RestartPolicy
+from sutra_grid.core.states import IllegalTransition, Phase
+from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, Reason
+
+SPEC = NodeSpec("storage", 50051, "/data/node-1", 512)
+RULES = NodeRules(restart=RestartPolicy(stable_seconds=30, max_crashes=3, jitter=0.0))
+
+
+class Driver:
+    """A node that is driven event by event; time is a number."""
+
+    def __init__(self, node: NodeRuntime | None = None, rules: NodeRules = RULES) -> None:
+        new = Assignment("node-1", 0, Desired.STOPPED, SPEC)
+        self.node = node or NodeRuntime(NodeRecord(new))
+        self.rules = rules
+        self.now = 1000.0
+        self.done: tuple[Instruction, ...] = ()
+
+    def on(self, event: NodeEvent) -> "Driver":
+        now = Now(self.now, 1_700_000_000_000 + int(self.now * 1000))
+        self.node, self.done = step(self.node, event, now, self.rules)
+        return self
+
+    def assign(self, desired: Desired, generation: int | None = None, restart: bool = False) -> "Driver":
+        held = self.record.assignment
+        new = generation if generation is not None else held.generation + 1
+        restart_generation = new if restart else held.restart_generation
+        return self.on(Assigned(Assignment("node-1", new, desired, SPEC, restart_generation)))
+
+    def launched(self) -> "Driver":
+        return self.on(Launched(identity(self.record.launches)))
+
+    def running(self) -> "Driver":
+        self.assign(Desired.RUNNING).launched()
+        return self.on(ProbePassed(self.record.launches))
+
+    def exited(self, code: int | None = 1, signal: int = 0) -> "Driver":
+        return self.on(Exited(self.record.launches, ExitStatus(code, signal)))
+
+    @property
+    def record(self) -> NodeRecord:
+        return self.node.record
+
+    @property
+    def phase(self) -> Phase:
+        return self.record.phase
+
+
+def identity(launch: int) -> ProcessIdentity:
+    return ProcessIdentity("boot", 4000 + launch, 77, launch)
+
+
+def recovering(record: NodeRecord) -> Driver:
+    return Driver(NodeRuntime(replace(record, phase=Phase.RECOVERING)))
+
+
+def test_the_intent_is_journaled_before_the_launch() -> None:
+    driver = Driver().assign(Desired.RUNNING)
+    assert driver.done == (WriteJournal(), CancelTimers(), Launch())
+    assert driver.phase is Phase.LAUNCHING
+    assert driver.record.launches == 1
+    assert driver.record.reason is Reason.SPAWNED
+
+
+def test_it_runs_when_its_probe_has_passed() -> None:
+    driver = Driver().assign(Desired.RUNNING).launched()
+    assert driver.phase is Phase.STARTING
+    assert not is_settled(driver.node)
+    driver.on(TimerDue(TimerName.PROBE))
+    assert driver.done == (RunProbe(),)
+    driver.on(ProbePassed(1))
+    assert driver.phase is Phase.RUNNING
+    assert driver.node.health is Health.HEALTHY
+    assert is_settled(driver.node)
+
+
+def test_without_a_probe_it_runs_when_it_has_lived_a_while() -> None:
+    driver = Driver(rules=replace(RULES, probed=False)).assign(Desired.RUNNING).launched()
+    assert ArmTimer(TimerName.SETTLE, 1.0) in driver.done
+    driver.on(TimerDue(TimerName.SETTLE))
+    assert (driver.phase, driver.node.health) == (Phase.RUNNING, Health.UNKNOWN)
+
+
+def test_an_old_generation_changes_nothing() -> None:
+    driver = Driver().running()
+    before = driver.node
+    driver.assign(Desired.STOPPED, generation=1)
+    assert driver.node == before
+    assert driver.done == ()
+
+
+def test_a_newer_generation_of_a_running_node_is_only_journaled() -> None:
+    driver = Driver().running().assign(Desired.RUNNING)
+    assert driver.done == (WriteJournal(),)
+    assert (driver.phase, driver.record.assignment.generation) == (Phase.RUNNING, 2)
+
+
+def test_after_a_stable_run_a_crash_is_mended_at_once() -> None:
+    driver = Driver().running()
+    driver.now += 31
+    driver.exited(None, 9)
+    assert driver.done == (WriteJournal(), CancelTimers(), Launch())
+    ended = driver.record.exits[0]
+    assert (ended.code, ended.signal, ended.uptime_ms, ended.reason) == (None, 9, 31_000, Reason.CRASHED)
+    assert "signal 9 (SIGKILL)" in driver.record.message
+    assert driver.launched().record.restarts == 1
+
+
+def test_an_early_crash_waits_with_a_back_off() -> None:
+    driver = Driver().running().exited(3)
+    assert driver.phase is Phase.WAITING
+    assert ArmTimer(TimerName.BACK_OFF, 1.0) in driver.done
+    assert driver.record.resume_at == driver.now + 1.0
+    assert driver.record.reason is Reason.BACK_OFF
+    assert "exited with code 3" in driver.record.message
+    assert is_settled(driver.node)
+    driver.on(TimerDue(TimerName.BACK_OFF))
+    assert Launch() in driver.done
+
+
+def test_a_crash_loop_ends_as_failed_and_a_command_starts_it_again() -> None:
+    driver = Driver().running().exited(3)
+    for _ in range(2):
+        driver.on(TimerDue(TimerName.BACK_OFF)).launched().exited(3)
+    assert driver.phase is Phase.FAILED
+    assert driver.record.reason is Reason.CRASH_LOOP
+    assert "exited with code 3" in driver.record.message
+    assert driver.record.restarts == 2
+    driver.assign(Desired.RUNNING)
+    assert driver.phase is Phase.LAUNCHING
+    assert driver.record.crashes == ()
+
+
+def test_the_stop_ladder_goes_from_signal_to_kill_to_reap() -> None:
+    driver = Driver().running().assign(Desired.STOPPED)
+    assert driver.done == (WriteJournal(), CancelTimers(), SendSignal(15), ArmTimer(TimerName.GRACE, 10.0))
+    driver.on(TimerDue(TimerName.GRACE))
+    assert driver.phase is Phase.KILLING
+    assert SendSignal(9, whole_group=True) in driver.done
+    driver.on(TimerDue(TimerName.REAP))
+    assert "SIGKILL has not ended" in driver.record.message
+    driver.exited(None, 9)
+    assert (driver.phase, driver.record.reason) == (Phase.STOPPED, Reason.STOP_TIMEOUT)
+    assert is_settled(driver.node)
+
+
+def test_a_stop_that_meets_the_crash_first_never_launches() -> None:
+    driver = Driver().running().exited(1).assign(Desired.STOPPED)
+    assert driver.phase is Phase.STOPPED
+    assert CancelTimers() in driver.done
+    assert Launch() not in driver.done
+
+
+def test_a_crash_that_meets_the_stop_first_is_the_stop() -> None:
+    driver = Driver().running().assign(Desired.STOPPED).exited(None, 9)
+    assert driver.phase is Phase.STOPPED
+    assert driver.record.exits[0].reason is Reason.COMMANDED
+
+
+def test_a_restart_stops_once_and_starts_once() -> None:
+    driver = Driver().running().assign(Desired.RUNNING, restart=True)
+    assert driver.phase is Phase.STOPPING
+    assert not is_settled(driver.node)
+    driver.exited(0)
+    assert driver.phase is Phase.LAUNCHING
+    driver.launched().on(ProbePassed(2))
+    assert (driver.phase, driver.record.restarts, driver.record.launch_generation) == (Phase.RUNNING, 1, 2)
+    assert driver.assign(Desired.RUNNING).phase is Phase.RUNNING
+
+
+def test_a_start_after_a_stop_is_no_restart() -> None:
+    driver = Driver().running().assign(Desired.STOPPED).exited(0).assign(Desired.RUNNING).launched()
+    assert driver.record.restarts == 0
+
+
+def test_a_start_that_overtakes_a_stop_lets_it_end_first() -> None:
+    driver = Driver().running().assign(Desired.STOPPED).assign(Desired.RUNNING)
+    assert driver.phase is Phase.STOPPING
+    assert Launch() in driver.exited(0).done
+
+
+def test_a_removed_node_is_forgotten_after_its_process_ended() -> None:
+    driver = Driver().running().assign(Desired.ABSENT)
+    assert DeleteJournal() not in driver.done
+    driver.exited(0)
+    assert driver.phase is Phase.REMOVED
+    assert driver.done == (CancelTimers(), DeleteJournal())
+    assert is_settled(driver.node)
+
+
+def test_a_launch_that_failed_is_told_with_its_reason_and_tried_again() -> None:
+    driver = Driver().assign(Desired.RUNNING).on(LaunchFailed(Reason.PORT_TAKEN, "port 1 is held by pid 2"))
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.PORT_TAKEN)
+    assert driver.record.exits[0].reason is Reason.START_FAILED
+    assert is_settled(driver.node)
+
+
+def test_a_full_disk_is_waited_out() -> None:
+    driver = Driver().assign(Desired.RUNNING)
+    for _ in range(10):
+        driver.on(LaunchFailed(Reason.DISK_FULL, "no space")).on(TimerDue(TimerName.BACK_OFF))
+    assert driver.phase is Phase.LAUNCHING
+
+
+def test_with_restarts_off_a_crash_is_final() -> None:
+    driver = Driver(rules=NodeRules(restart=RestartPolicy(enabled=False))).running().exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.RESTARTS_DISABLED)
+
+
+def test_events_of_an_earlier_launch_change_nothing() -> None:
+    driver = Driver().running().exited(1).on(TimerDue(TimerName.BACK_OFF)).launched()
+    before = driver.node
+    for stale in (Exited(1, ExitStatus(0)), ProbePassed(1), ProbeFailed(1, "no")):
+        assert driver.on(stale).node == before
+        assert driver.done == ()
+
+
+def test_a_slow_start_is_told_but_left_alone() -> None:
+    driver = Driver().assign(Desired.RUNNING).launched().on(TimerDue(TimerName.START_TIMEOUT))
+    assert (driver.phase, driver.node.health) == (Phase.STARTING, Health.UNHEALTHY)
+    assert not [one for one in driver.done if isinstance(one, SendSignal)]
+    driver.on(ProbePassed(1))
+    assert (driver.phase, driver.record.reason) == (Phase.RUNNING, Reason.RECOVERED)
+
+
+def test_a_hung_node_stays_running_and_is_unhealthy_until_it_answers() -> None:
+    driver = Driver().running()
+    for _ in range(3):
+        driver.on(ProbeFailed(1, "timed out"))
+    assert (driver.phase, driver.node.health) == (Phase.RUNNING, Health.UNHEALTHY)
+    assert (driver.record.reason, "timed out" in driver.record.message) == (Reason.PROBE_FAILED, True)
+    driver.on(ProbePassed(1))
+    assert (driver.node.health, driver.record.reason) == (Health.HEALTHY, Reason.RECOVERED)
+
+
+def test_impossible_events_raise_with_the_history() -> None:
+    driver = Driver().running()
+    with pytest.raises(IllegalTransition, match="launching -> starting"):
+        driver.on(TimerDue(TimerName.GRACE))
+    with pytest.raises(IllegalTransition):
+        driver.on(Launched(identity(1)))
+
+
+def test_an_adopted_process_runs_on_as_it_is() -> None:
+    record = Driver().running().record
+    driver = recovering(record).on(Recovered(Phase.RUNNING, identity(1)))
+    assert (driver.phase, driver.record.reason) == (Phase.RUNNING, Reason.ADOPTED)
+    assert (driver.record.restarts, driver.record.launched_at) == (0, record.launched_at)
+    assert not [one for one in driver.done if isinstance(one, SendSignal | Launch)]
+
+
+def test_a_process_that_ended_while_the_agent_was_down_is_started_and_told() -> None:
+    driver = recovering(Driver().running().record).on(Recovered(Phase.RUNNING, None))
+    assert driver.phase is Phase.LAUNCHING
+    assert driver.record.exits[0].reason is Reason.LOST
+    assert driver.launched().record.restarts == 1
+
+
+def test_a_launch_whose_process_was_not_journaled_is_found_and_not_repeated() -> None:
+    record = Driver().assign(Desired.RUNNING).record
+    driver = recovering(record).on(Recovered(Phase.LAUNCHING, identity(1)))
+    assert driver.phase is Phase.STARTING
+    assert Launch() not in driver.done
+    assert driver.record.process == identity(1)
+
+
+def test_a_launch_that_never_came_to_be_is_made_once() -> None:
+    record = Driver().assign(Desired.RUNNING).record
+    driver = recovering(record).on(Recovered(Phase.LAUNCHING, None))
+    assert (driver.phase, driver.record.launches) == (Phase.LAUNCHING, 2)
+    assert driver.launched().record.restarts == 0
+
+
+def test_a_back_off_goes_on_where_it_was() -> None:
+    record = Driver().running().exited(1).record
+    driver = recovering(record)
+    driver.now += 0.4
+    driver.on(Recovered(Phase.WAITING, None))
+    assert driver.phase is Phase.WAITING
+    armed = [one for one in driver.done if isinstance(one, ArmTimer)]
+    assert armed[0].seconds == pytest.approx(0.6)
+
+
+def test_a_failed_node_stays_failed_with_its_reason() -> None:
+    driver = Driver().running().exited(3)
+    for _ in range(2):
+        driver.on(TimerDue(TimerName.BACK_OFF)).launched().exited(3)
+    after = recovering(driver.record).on(Recovered(Phase.FAILED, None))
+    assert (after.phase, after.record.reason) == (Phase.FAILED, Reason.CRASH_LOOP)
+
+
+def test_a_stop_that_the_agents_end_cut_short_is_finished() -> None:
+    record = Driver().running().assign(Desired.STOPPED).record
+    alive = recovering(record).on(Recovered(Phase.STOPPING, identity(1)))
+    assert alive.phase is Phase.STOPPING
+    assert SendSignal(15) in alive.done
+    assert recovering(record).on(Recovered(Phase.STOPPING, None)).phase is Phase.STOPPED
+
+
+def test_a_restart_that_the_agents_end_cut_short_is_finished() -> None:
+    record = Driver().running().assign(Desired.RUNNING, restart=True).record
+    alive = recovering(record).on(Recovered(Phase.STOPPING, identity(1)))
+    assert alive.phase is Phase.STOPPING
+    gone = recovering(record).on(Recovered(Phase.STOPPING, None)).launched()
+    assert (gone.phase, gone.record.restarts) == (Phase.STARTING, 1)
+
+
+def test_with_restarts_off_only_a_boot_of_the_host_starts_it_again() -> None:
+    record = Driver().running().record
+    off = NodeRules(restart=RestartPolicy(enabled=False))
+    node = NodeRuntime(replace(record, phase=Phase.RECOVERING))
+    assert Driver(node, off).on(Recovered(Phase.RUNNING, None)).phase is Phase.FAILED
+    assert Driver(node, off).on(Recovered(Phase.RUNNING, None, rebooted=True)).phase is Phase.LAUNCHING
+
+
+def test_what_a_node_was_made_with_is_kept_and_only_gaps_are_filled() -> None:
+    held = NodeSpec("storage", 50051, "", 0)
+    assert merge_spec(held, NodeSpec("redis", 1, "/data/x", 7)) == NodeSpec("storage", 50051, "/data/x", 7)

@@ -1,0 +1,165 @@
+"""Any order of events keeps the machine's promises: a world of one node, driven at random."""
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sutra_grid.core.node_machine import is_settled, step
+from sutra_grid.core.node_runtime import (
+    ArmTimer,
+    Assigned,
+    CancelTimers,
+    DeleteJournal,
+    Exited,
+    ExitStatus,
+    Launch,
+    Launched,
+    LaunchFailed,
+    NodeEvent,
+    NodeRecord,
+    NodeRules,
+    NodeRuntime,
+    Now,
+    ProbeFailed,
+    ProbePassed,
+    ProcessIdentity,
+    Recovered,
+    RunProbe,
+    SendSignal,
+    TimerDue,
+    TimerName,
+    WriteJournal,
+)
+from sutra_grid.core.restart import RestartPolicy
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Assignment, Desired, Reason
+
+
+class OneNode(RuleBasedStateMachine):
+    """Plays operating system, disk and master for one node, and checks after every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rules = NodeRules(restart=RestartPolicy(max_crashes=3))
+        self.time = 1000.0
+        self.desired = Assignment("n", 0, Desired.STOPPED)
+        self.node: NodeRuntime | None = NodeRuntime(NodeRecord(self.desired))
+        self.disk: NodeRecord | None = None
+        self.alive: ProcessIdentity | None = None  # at most one process may ever live
+        self.timers: dict[TimerName, float] = {}
+        self.probing: int | None = None
+        self.launching = False
+
+    def happen(self, event: NodeEvent) -> None:
+        assert self.node is not None
+        self.time += 0.25
+        self.node, instructions = step(self.node, event, Now(self.time, int(self.time * 1000)), self.rules)
+        for instruction in instructions:
+            match instruction:
+                case WriteJournal():
+                    self.disk = self.node.record
+                case DeleteJournal():
+                    assert self.alive is None, "forgotten while its process lives"
+                    self.disk = None
+                case Launch():
+                    assert self.alive is None, "two processes of one node"
+                    assert not self.launching, "two launches outstanding"
+                    assert self.disk == self.node.record, "launched before the intent was on disk"
+                    assert self.desired.desired is Desired.RUNNING, "launched against what is desired"
+                    self.launching = True
+                case SendSignal():
+                    assert self.node.record.process is not None, "signalled without a process"
+                case RunProbe():
+                    self.probing = self.node.record.launches
+                case ArmTimer(timer, seconds):
+                    self.timers[timer] = self.time + seconds
+                case CancelTimers():
+                    self.timers.clear()
+        if self.node.record.phase is Phase.REMOVED:
+            self.node = None
+
+    @rule(desired=st.sampled_from(Desired), restart=st.booleans(), repeat=st.booleans())
+    def assign(self, desired: Desired, restart: bool, repeat: bool) -> None:
+        generation = self.desired.generation + (0 if repeat else 1)
+        if not repeat:
+            since = generation if restart and desired is Desired.RUNNING else self.desired.restart_generation
+            self.desired = Assignment("n", generation, desired, restart_generation=since)
+        if self.node is None:
+            self.node = NodeRuntime(NodeRecord(replace(self.desired, generation=-1, desired=Desired.STOPPED)))
+        self.happen(Assigned(self.desired))
+
+    @precondition(lambda self: self.launching)
+    @rule(works=st.booleans(), reason=st.sampled_from([Reason.PORT_TAKEN, Reason.DISK_FULL]))
+    def answer_launch(self, works: bool, reason: Reason) -> None:
+        assert self.node is not None
+        self.launching = False
+        if works:
+            self.alive = ProcessIdentity("boot", 100 + self.node.record.launches, 1, self.node.record.launches)
+            self.happen(Launched(self.alive))
+        else:
+            self.happen(LaunchFailed(reason, "no"))
+
+    @precondition(lambda self: self.alive is not None and not self.launching)
+    @rule(signal=st.sampled_from([0, 9]))
+    def process_ends(self, signal: int) -> None:
+        assert self.alive is not None
+        ended, self.alive = self.alive, None
+        self.happen(Exited(ended.launch, ExitStatus(None if signal else 1, signal)))
+
+    @precondition(lambda self: self.probing is not None and self.node is not None)
+    @rule(passes=st.booleans())
+    def answer_probe(self, passes: bool) -> None:
+        assert self.probing is not None
+        launch, self.probing = self.probing, None
+        self.happen(ProbePassed(launch) if passes else ProbeFailed(launch, "no answer"))
+
+    @precondition(lambda self: self.timers)
+    @rule()
+    def timer_runs_out(self) -> None:
+        timer = min(self.timers, key=lambda name: self.timers[name])
+        self.time = max(self.time, self.timers.pop(timer))
+        self.happen(TimerDue(timer))
+
+    @precondition(lambda self: self.disk is not None)
+    @rule(process_started=st.booleans(), process_dies=st.booleans(), rebooted=st.booleans())
+    def agent_dies_and_starts_again(self, process_started: bool, process_dies: bool, rebooted: bool) -> None:
+        assert self.disk is not None
+        if self.launching and process_started:  # killed between the start and its journaling
+            self.alive = ProcessIdentity("boot", 100 + self.disk.launches, 1, self.disk.launches)
+        if process_dies or rebooted:
+            self.alive = None
+        self.launching, self.probing = False, None
+        self.timers.clear()
+        was = self.disk.phase
+        self.node = NodeRuntime(replace(self.disk, phase=Phase.RECOVERING))
+        self.happen(Recovered(was, self.alive, rebooted))
+
+    @invariant()
+    def the_journal_is_what_is_known(self) -> None:
+        if self.node is not None and self.disk is not None:
+            assert self.disk == self.node.record
+
+    @invariant()
+    def a_settled_node_is_as_desired_or_says_why_not(self) -> None:
+        if self.node is None:
+            assert self.alive is None
+            return
+        record = self.node.record
+        if record.phase is Phase.STOPPED:
+            assert self.alive is None
+        if is_settled(self.node) and self.desired.desired is Desired.RUNNING:
+            assert (record.phase is Phase.RUNNING) == (self.alive is not None)
+            assert record.phase is Phase.RUNNING or record.reason is not Reason.NONE
+
+    @invariant()
+    def nothing_waits_for_nothing(self) -> None:
+        """Whatever is on its way has something that moves it on."""
+        if self.node is None or (is_settled(self.node) and self.node.record.phase is not Phase.WAITING):
+            return
+        assert self.timers or self.launching or self.probing is not None or self.node.record.assignment.generation <= 0
+
+
+OneNode.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestOneNode = OneNode.TestCase

@@ -1,0 +1,28 @@
+import pytest
+
+from sutra_grid.core.states import ALIVE, NODE_TRANSITIONS, SHOWN, IllegalTransition, Phase
+from sutra_grid.core.types import NodeState
+
+
+def test_every_phase_has_a_row_and_is_shown_as_something() -> None:
+    assert set(NODE_TRANSITIONS.rows()) == set(Phase)
+    assert set(SHOWN) == set(Phase)
+
+
+def test_a_removed_node_goes_nowhere() -> None:
+    assert not any(NODE_TRANSITIONS.allows(Phase.REMOVED, after) for after in Phase)
+
+
+def test_a_process_is_launched_only_from_phases_where_none_can_live_or_one_has_just_ended() -> None:
+    before = {phase for phase in Phase if NODE_TRANSITIONS.allows(phase, Phase.LAUNCHING)}
+    assert Phase.LAUNCHING not in before
+    assert Phase.STARTING not in before
+
+
+def test_what_may_live_is_never_shown_as_stopped_or_failed() -> None:
+    assert not {SHOWN[phase] for phase in ALIVE} & {NodeState.STOPPED, NodeState.FAILED}
+
+
+def test_an_illegal_transition_names_what_is_allowed_and_what_was_before() -> None:
+    with pytest.raises(IllegalTransition, match=r"node: running can't follow stopped .*launching.*one; two"):
+        NODE_TRANSITIONS.check(Phase.STOPPED, Phase.RUNNING, ["one", "two"])
