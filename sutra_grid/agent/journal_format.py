@@ -1,0 +1,86 @@
+"""A node's record as the bytes of its journal file, and back.
+
+    {"format": 1, "checksum": "sha256:…", "boot_id": "…", "record": {…}}
+
+The checksum is over the canonical JSON of boot id and record. ``boot_id`` says in
+which boot the record's monotonic times count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
+
+FORMAT = 1
+
+
+class JournalDamaged(Exception):
+    """The bytes are no whole journal of a format that this version knows; the text says what is wrong."""
+
+
+class JournalNewer(Exception):
+    """A newer version wrote it: ``format`` is higher than this version knows."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"journal format {number} is newer than this agent's {FORMAT}")
+        self.format = number
+
+
+def encode(record: NodeRecord, boot_id: str) -> bytes:
+    """The file's content."""
+    body = {"boot_id": boot_id, "record": dataclasses.asdict(record)}
+    return json.dumps({"format": FORMAT, "checksum": _checksum(body), **body}, indent=1).encode() + b"\n"
+
+
+def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
+    """The record, and whether the host was booted anew since it was written.
+
+    Times of an earlier boot's clock mean nothing in this one and are dropped. Raises
+    ``JournalDamaged`` or ``JournalNewer``.
+    """
+    try:
+        document = json.loads(data)
+        number = int(document["format"])
+        if number > FORMAT:
+            raise JournalNewer(number)
+        body = {"boot_id": document["boot_id"], "record": document["record"]}
+        if document["checksum"] != _checksum(body):
+            raise JournalDamaged("its checksum does not match its content")
+        record = _record(document["record"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalDamaged(f"it is not readable: {type(error).__name__}: {error}") from error
+    if document["boot_id"] == boot_id:
+        return record, False
+    return _without_times(record), True
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _without_times(record: NodeRecord) -> NodeRecord:
+    return dataclasses.replace(record, launched_at=0.0, ready_at=None, resume_at=0.0, crashes=())
+
+
+def _record(fields: dict[str, Any]) -> NodeRecord:
+    """Rebuild a record. Fields that only a later minor version knows are left out."""
+    known = {field.name for field in dataclasses.fields(NodeRecord)}
+    values = {name: value for name, value in fields.items() if name in known}
+    values["assignment"] = _assignment(fields["assignment"])
+    values["phase"] = Phase(fields["phase"])
+    values["reason"] = Reason(fields["reason"])
+    values["process"] = ProcessIdentity(**fields["process"]) if fields["process"] else None
+    values["crashes"] = tuple(float(at) for at in fields["crashes"])
+    values["exits"] = tuple(NodeExit(**{**one, "reason": Reason(one["reason"])}) for one in fields["exits"])
+    return NodeRecord(**values)
+
+
+def _assignment(fields: dict[str, Any]) -> Assignment:
+    return Assignment(**{**fields, "desired": Desired(fields["desired"]), "spec": NodeSpec(**fields["spec"])})

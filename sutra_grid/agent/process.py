@@ -1,0 +1,197 @@
+"""One operating-system process of a node: started or adopted, signalled, reaped.
+
+A process is held by its pidfd, which can never come to mean another process; a
+signal goes only through it. Where the kernel has no pidfd, a child is protected by
+not being reaped yet, and an adopted process is proved again before each signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sutra_grid.agent.identity import LaunchTag, identify, is_proved
+from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """All that is needed to start one process. ``environment`` is complete, with the tag."""
+
+    tag: LaunchTag
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    directory: Path
+    log_path: Path
+
+
+class HeldProcess(Protocol):
+    """A process that is ours. The owner closes it after its end, and nobody else uses it then."""
+
+    @property
+    def identity(self) -> ProcessIdentity:
+        """Who it is."""
+        ...
+
+    @property
+    def pidfd(self) -> int | None:
+        """Becomes readable at the process's end; None where the kernel has none."""
+        ...
+
+    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+        """Signal it; nothing happens when it is gone."""
+        ...
+
+    def poll(self) -> ExitStatus | None:
+        """Reap it if it has ended; None while it lives. Never blocks."""
+        ...
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        ...
+
+
+class ProcessTable(Protocol):
+    """Where processes come from: the operating system, or a test's imagination."""
+
+    def launch(self, plan: LaunchPlan) -> HeldProcess:
+        """Start a process. Raises ``OSError``."""
+        ...
+
+    def attach(self, identity: ProcessIdentity, tag: LaunchTag) -> HeldProcess | None:
+        """Hold a process that runs already; None unless it is proved to be ours."""
+        ...
+
+
+class OsProcess:
+    """A process of this host, held by its pidfd where there is one."""
+
+    def __init__(
+        self, identity: ProcessIdentity, tag: LaunchTag, pidfd: int | None, child: subprocess.Popen[bytes] | None
+    ) -> None:
+        self._identity = identity
+        self._tag = tag
+        self._pidfd = pidfd
+        self._child = child
+
+    @property
+    def identity(self) -> ProcessIdentity:
+        """Who it is."""
+        return self._identity
+
+    @property
+    def pidfd(self) -> int | None:
+        """The descriptor that becomes readable at its end."""
+        return self._pidfd
+
+    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+        """Signal the process, or all of its process group; one that is gone is left in peace."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._pidfd is not None:
+                if not (whole_group and self._signal_group(self._pidfd, number)):
+                    signal.pidfd_send_signal(self._pidfd, number)
+            elif self._child is not None:
+                self._child.send_signal(number)
+            elif is_proved(self._identity, self._tag):
+                os.kill(self._identity.pid, number)
+
+    def _signal_group(self, pidfd: int, number: int) -> bool:
+        """True when the kernel could signal the group that the process leads, by its pidfd."""
+        try:
+            signal.pidfd_send_signal(pidfd, number, None, _PIDFD_SIGNAL_PROCESS_GROUP)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False  # an older kernel: only the process itself can be signalled safely
+        return True
+
+    def poll(self) -> ExitStatus | None:
+        """Reap a child; of an adopted process only the end can be known, not the code."""
+        if self._child is not None:
+            returncode = self._child.poll()
+            if returncode is None:
+                return None
+            return ExitStatus(code=returncode) if returncode >= 0 else ExitStatus(signal=-returncode)
+        ended = self._pidfd_readable() if self._pidfd is not None else not is_proved(self._identity, self._tag)
+        return ExitStatus() if ended else None
+
+    def _pidfd_readable(self) -> bool:
+        poller = select.poll()
+        poller.register(self._pidfd if self._pidfd is not None else -1, select.POLLIN)
+        return bool(poller.poll(0))
+
+    def close(self) -> None:
+        """Release the pidfd. Only after the watchdog has let go of it."""
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+class OsProcessTable:
+    """Starts and adopts processes of this host. Used by one thread."""
+
+    def launch(self, plan: LaunchPlan) -> HeldProcess:
+        """Start the process in a session of its own, its output appended to its log file.
+
+        Raises ``OSError`` when the program can't be executed or a file can't be opened.
+        """
+        log_fd = os.open(plan.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            child = subprocess.Popen(
+                plan.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log_fd,
+                stderr=log_fd,
+                cwd=plan.directory,
+                env=dict(plan.environment),
+                close_fds=True,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log_fd)
+        # Not reaped before poll() is called, so the pid can't be another's between these lines.
+        identity = identify(child.pid, plan.tag.launch, zombies=True)
+        if identity is None:
+            raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
+        return OsProcess(identity, plan.tag, _open_pidfd(child.pid), child)
+
+    def attach(self, identity: ProcessIdentity, tag: LaunchTag) -> HeldProcess | None:
+        """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
+
+        The pidfd is opened first and the identity checked after: what is proved is
+        then what the descriptor means, whatever becomes of the pid.
+        """
+        try:
+            pidfd = _open_pidfd(identity.pid)
+        except ProcessLookupError:
+            return None
+        if is_proved(identity, tag):
+            return OsProcess(identity, tag, pidfd, child=None)
+        if pidfd is not None:
+            os.close(pidfd)
+        return None
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A pidfd, or None where the system has none. Raises ``ProcessLookupError`` when the pid is unused."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError as error:
+        log.warning("no pidfd; falling back to polling", pid=pid, error=error)
+        return None
