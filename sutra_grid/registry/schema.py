@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, exc, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
@@ -28,12 +28,14 @@ HEAD = REVISIONS[-1]
 
 MIGRATION_LOCK_WAIT_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
+SQLITE_MAGIC = b"SQLite format 3\0"
 ADVISORY_LOCK = 0x5347_7265_6769_7374  # "SGregist"
 
 
 def bring_up_to_date(database: Database, *, create: bool) -> None:
     """Migrate to this program's schema, or find it there. Any number of processes may do so at once."""
     with _migration_lock(database, create=create):
+        _refuse_other_file(database)
         with database.reading() as connection:
             revision = _revision(connection, database.name)
         _refuse_newer(revision, database.name)
@@ -47,6 +49,8 @@ def require_current(database: Database) -> None:
     """Raise unless the schema is this program's."""
     if database.file is not None and not database.file.exists():
         raise _not_set_up(database.name)
+    with _os_errors(database):
+        _refuse_other_file(database)
     with database.reading() as connection:
         revision = _revision(connection, database.name)
     if revision == HEAD:
@@ -79,16 +83,7 @@ def _migrate(connection: Connection) -> None:
 
 def _revision(connection: Connection, name: str) -> str | None:
     """The schema's revision, None for an empty database; refuses what is no registry."""
-    try:
-        tables = inspect(connection).get_table_names()
-    except exc.DatabaseError as error:
-        if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_NOTADB":
-            raise
-        raise FailedPrecondition(
-            f"registry {name} is not a database",
-            reason=Reason.REGISTRY_UNAVAILABLE,
-            hint="Name another file, or move this one away: the master makes a new registry and takes over what runs",
-        ) from error
+    tables = inspect(connection).get_table_names()
     if not tables:
         return None
     if not {"alembic_version", "agents", "nodes"}.issubset(tables):
@@ -98,6 +93,20 @@ def _revision(connection: Connection, name: str) -> str | None:
             hint="Give the grid a database of its own",
         )
     return read_revision(connection)
+
+
+def _refuse_other_file(database: Database) -> None:
+    """A file must be empty or begin as SQLite's do (sqlite.org/fileformat.html, section 1.3)."""
+    if database.file is None:
+        return
+    with database.file.open("rb") as stream:
+        start = stream.read(len(SQLITE_MAGIC))
+    if start not in (b"", SQLITE_MAGIC):
+        raise FailedPrecondition(
+            f"registry {database.name} is not a database",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint="Name another file, or move this one away: the master makes a new registry and takes over what runs",
+        )
 
 
 def _refuse_newer(revision: str | None, name: str) -> None:
@@ -130,10 +139,15 @@ def _migration_lock(database: Database, *, create: bool) -> Iterator[None]:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             yield
         return
+    with _os_errors(database), _file_lock(database.file.with_name(database.file.name + ".lock"), database):
+        _prepare_file(database, database.file, create=create)
+        yield
+
+
+@contextmanager
+def _os_errors(database: Database) -> Iterator[None]:
     try:
-        with _file_lock(database.file.with_name(database.file.name + ".lock"), database):
-            _prepare_file(database, database.file, create=create)
-            yield
+        yield
     except OSError as error:
         words = f"{error.filename or database.file}: {error.strerror}"
         raise unavailable(database.name, file_fault(error), words) from error

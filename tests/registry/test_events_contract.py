@@ -1,0 +1,110 @@
+"""What the registry promises about events, on every backend."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.grid_values import an_agent, an_event
+
+from sutra_grid.core.types import Event
+from sutra_grid.registry import Observations, Registry
+
+LONG_MS = 10**12
+
+
+def write(registry: Registry, *events: Event) -> list[int]:
+    registry.write_observations(Observations(events=events))
+    return [event.event_id for event in registry.events(limit=len(events))]
+
+
+def numbered(count: int, first: int = 0) -> list[Event]:
+    return [an_event(at_ms=1_000 + number, message=str(number)) for number in range(first, first + count)]
+
+
+def test_an_event_comes_back_with_an_id(registry: Registry) -> None:
+    [event_id] = write(registry, an_event())
+    assert registry.events() == [replace(an_event(), event_id=event_id)]
+    assert registry.last_event_id() == event_id
+
+
+def test_without_events_the_last_id_is_zero(registry: Registry) -> None:
+    assert registry.last_event_id() == 0
+    assert registry.events() == []
+
+
+def test_the_newest_come_oldest_first(registry: Registry) -> None:
+    write(registry, *numbered(10))
+    assert [event.message for event in registry.events(limit=3)] == ["7", "8", "9"]
+
+
+def test_following_reads_on_after_an_id(registry: Registry) -> None:
+    ids = write(registry, *numbered(10))
+    page = registry.events(after_event_id=ids[3], limit=4)
+    assert [event.message for event in page] == ["4", "5", "6", "7"]
+    assert registry.events(after_event_id=ids[-1]) == []
+
+
+def test_filters_are_by_agent_node_and_kind(registry: Registry) -> None:
+    write(
+        registry,
+        an_event("node.spawned", message="1"),
+        an_event("node.stopped", message="2", node_id="node-2"),
+        an_event("agent.drained", message="3", node_id="", agent_id="agent-2"),
+        an_event("nodes.other", message="4", agent_id="agent-2"),
+    )
+
+    def messages(**chosen: str) -> str:
+        return "".join(event.message for event in registry.events(**chosen))  # type: ignore[arg-type]
+
+    assert messages(agent_id="agent-2") == "34"
+    assert messages(node_id="node-2") == "2"
+    assert messages(kind="node") == "12"
+    assert messages(kind="node.stopped") == "2"
+    assert messages(kind="Node") == ""
+    assert messages(kind="%") == ""
+    assert messages(kind="node", agent_id="agent-1", node_id="node-00000001") == "1"
+
+
+def test_the_same_batch_again_writes_its_events_once(registry: Registry) -> None:
+    batch = Observations(heartbeats={"agent-1": 5}, events=numbered(600))
+    registry.write_observations(batch)
+    registry.write_observations(batch)
+    assert [event.message for event in registry.events(limit=1_000)] == [str(number) for number in range(600)]
+
+
+def test_events_are_pruned_by_age(registry: Registry) -> None:
+    write(registry, *numbered(10))
+    registry.prune(now_ms=1_000 + 4 + 500, max_age_ms=500, max_events=100)
+    assert [event.message for event in registry.events()] == ["4", "5", "6", "7", "8", "9"]
+
+
+def test_events_are_pruned_by_number(registry: Registry) -> None:
+    write(registry, *numbered(10))
+    registry.prune(now_ms=2_000, max_age_ms=LONG_MS, max_events=4)
+    assert [event.message for event in registry.events()] == ["6", "7", "8", "9"]
+
+
+def test_ids_rise_even_after_all_events_were_pruned(registry: Registry) -> None:
+    ids = write(registry, *numbered(3))
+    registry.prune(now_ms=LONG_MS, max_age_ms=1, max_events=100)
+    assert registry.events() == []
+    assert write(registry, an_event())[0] > ids[-1]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 5])
+def test_pruning_twice_is_pruning_once(registry: Registry, kept: int) -> None:
+    write(registry, *numbered(5))
+    for _ in range(2):
+        registry.prune(now_ms=2_000, max_age_ms=LONG_MS, max_events=kept)
+    assert len(registry.events()) == kept
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=st.text(max_size=60))
+def test_any_text_is_stored(registry: Registry, message: str) -> None:
+    registry.save_agent(an_agent())
+    storable = message.encode("utf-8", "replace").decode().replace("\x00", "�")
+    event = an_event(message=message.encode("utf-8", "replace").decode())
+    registry.set_drained("agent-1", True, [event])
+    assert registry.events(limit=1)[0].message == storable
