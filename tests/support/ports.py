@@ -1,6 +1,13 @@
 """Free ports on loopback."""
 
+import itertools
+import os
 import socket
+
+# Below the kernel's range for outgoing connections (32768 and up), so that no client socket takes one of them
+# between the choice and the use.
+FIRST_PORT = 12_000
+LAST_PORT = 32_000
 
 
 def free_port() -> int:
@@ -9,3 +16,50 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+class PortBlock:
+    """A run of ports that no other test of this machine is given while this block is open.
+
+    The claim is an abstract Unix socket: exclusive among all processes, and released by the kernel
+    when its owner ends, however it ends.
+    """
+
+    def __init__(self, size: int = 64) -> None:
+        self.size = size
+        self._claim = socket.socket(socket.AF_UNIX)
+        self.first = self._take()
+
+    def _take(self) -> int:
+        blocks = (LAST_PORT - FIRST_PORT) // self.size
+        start = os.getpid() % blocks
+        for index in itertools.islice(itertools.cycle(range(blocks)), start, start + blocks):
+            first = FIRST_PORT + index * self.size
+            try:
+                self._claim.bind(f"\0sutra-grid-test-ports-{first}")
+            except OSError:
+                continue
+            if all(is_free(port) for port in range(first, first + self.size)):
+                return first
+            self._claim.close()
+            self._claim = socket.socket(socket.AF_UNIX)
+        raise RuntimeError(f"no {self.size} free ports in a row between {FIRST_PORT} and {LAST_PORT}")
+
+    def __getitem__(self, offset: int) -> int:
+        if not 0 <= offset < self.size:
+            raise IndexError(f"port {offset} of a block of {self.size}")
+        return self.first + offset
+
+    def close(self) -> None:
+        self._claim.close()
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port of loopback now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

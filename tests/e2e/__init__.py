@@ -1,0 +1,1 @@
+"""Tests with real daemons, real storage nodes and nothing in between."""

@@ -1,0 +1,155 @@
+"""Other programs as storage nodes, described by ``[engines.NAME]``: a real redis-server and a script that crashes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.faces import NodeView, Refused
+from support.grid import Grid, GridSpec
+from support.processes import kill
+from support.waiting import eventually
+
+from sutra_grid.wire import grid_pb2 as pb
+
+pytestmark = pytest.mark.xdist_group("engines")
+
+REDIS_PACKAGE = "redis-server"
+
+# Runs until a file named "broken" stands in its directory; then every start of it fails.
+FRAGILE = """#!/bin/sh
+if [ -e "$1/broken" ]; then
+    echo "the fragile program found $1/broken" >&2
+    exit 3
+fi
+exec sleep 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    root = tmp_path_factory.mktemp("grid")
+    fragile = root / "fragile.sh"
+    fragile.write_text(FRAGILE)
+    fragile.chmod(0o755)
+    engines = {
+        "engines": {
+            "redis": {
+                "binary_path": shutil.which("redis-server") or "/usr/bin/redis-server",
+                "args": ["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{storage_path}", "--appendonly", "yes"],
+                "probe": "tcp",
+            },
+            "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "probe": "none"},
+            "missing": {"binary_path": str(root / "no-such-program"), "probe": "none"},
+        },
+    }
+    with Grid(root, GridSpec(extra=engines)) as grid:
+        yield grid
+
+
+@pytest.fixture
+def redis(grid: Grid) -> Iterator[NodeView]:
+    if shutil.which("redis-server") is None:
+        message = f"needs the Debian package {REDIS_PACKAGE}"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    node = grid.grpc.spawn("agent-1", engine="redis")
+    yield node
+    grid.grpc.remove(node.node_id)
+
+
+def redis_call(node: NodeView, *words: str) -> str:
+    """One command and the first line of its answer, in redis' own protocol (RESP)."""
+    request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+    host, port = node.endpoint.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(request.encode())
+        with connection.makefile("r", newline="\r\n") as answer:
+            line = answer.readline().rstrip("\r\n")
+            return answer.readline().rstrip("\r\n") if line.startswith("$") else line
+
+
+def test_a_real_redis_is_spawned_killed_restarted_and_stopped(grid: Grid, redis: NodeView) -> None:
+    assert redis_call(redis, "PING") == "+PONG"
+    assert redis_call(redis, "SET", "colour", "green") == "+OK"
+
+    kill([redis.pid])
+    eventually(lambda: grid.grpc.show(redis.node_id).restarts == 1, message="the restart shown")
+    back = grid.wait_node(redis.node_id, "running")
+    assert back.pid != redis.pid
+    assert redis_call(back, "GET", "colour") == "green"
+
+    stopped = grid.grpc.stop(redis.node_id)
+    assert stopped.status == "stopped"
+    assert redis.node_id not in grid.processes()
+    assert redis_call(grid.grpc.start(redis.node_id), "GET", "colour") == "green"
+
+
+def test_a_redis_survives_its_agent_although_it_overwrites_its_own_environment(grid: Grid, redis: NodeView) -> None:
+    agent = grid.agents["agent-1"]
+
+    agent.kill()
+    agent.start()
+    agent.wait_ready()
+    grid.wait_agents("healthy")
+
+    assert grid.wait_node(redis.node_id, "running").pid == redis.pid
+    assert grid.pids()[redis.node_id] == redis.pid
+    assert redis_call(redis, "PING") == "+PONG"
+
+
+def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_words_are_told(grid: Grid) -> None:
+    store = grid.data_path("agent-1") / "broken-from-the-start"
+    store.mkdir()
+    (store / "broken").touch()
+
+    with pytest.raises(Refused, match="the fragile program found") as refusal:
+        grid.grpc.spawn("agent-1", engine="fragile", storage_path=str(store))
+
+    assert refusal.value.status == "success=false"
+    eventually(lambda: grid.grpc.nodes() == [], message="nothing left behind")
+    assert grid.processes() == {}
+
+
+def test_a_crash_loop_ends_as_failed_with_the_last_words_until_somebody_starts_it(grid: Grid) -> None:
+    node = grid.grpc.spawn("agent-1", engine="fragile")
+    other = grid.grpc.spawn("agent-1", engine="fragile")
+    broken = Path(node.storage_path) / "broken"
+    broken.touch()
+
+    kill([node.pid])
+    grid.wait_node(node.node_id, "failed", timeout_seconds=40)
+    status = grid.stub.GetStorageNodeStatus(pb.NodeId(node_id=node.node_id), timeout=10)
+    assert status.reason == "crash_loop"
+    assert status.exits[0].code == 3
+    assert "the fragile program found" in "\n".join(status.log_tail)
+    assert grid.grpc.cluster() == "degraded"
+
+    broken.unlink()
+    assert grid.grpc.start(node.node_id).status == "running"
+    assert grid.grpc.show(other.node_id).restarts == 0
+    for view in (node, other):
+        grid.grpc.remove(view.node_id)
+
+
+def test_a_missing_binary_is_refused_by_name(grid: Grid) -> None:
+    with pytest.raises(Refused, match="no-such-program") as refusal:
+        grid.grpc.spawn("agent-1", engine="missing")
+
+    assert refusal.value.reason == "binary_missing"
+    assert grid.processes() == {}
+
+
+def test_a_program_that_cannot_be_run_is_refused_by_name(grid: Grid) -> None:
+    plain = grid.root / "no-such-program"
+    plain.write_text("not a program")
+    plain.chmod(0o644)
+
+    with pytest.raises(Refused, match="no-such-program") as refusal:
+        grid.grpc.spawn("agent-1", engine="missing")
+
+    assert refusal.value.reason == "binary_not_executable"
+    plain.unlink()

@@ -1,0 +1,113 @@
+"""The master and its registry are lost: agents and nodes run on, and the view comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.daemons import run_program
+from support.faces import Refused
+from support.grid import Grid, GridSpec
+from support.processes import kill_and_wait
+from support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("master")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2)) as grid:
+        for _ in range(4):
+            grid.grpc.spawn()
+        yield grid
+
+
+def test_a_master_killed_with_sigkill_shows_the_same_view_within_one_interval(grid: Grid) -> None:
+    running = grid.processes()
+    before = {view.node_id: view for view in grid.grpc.nodes()}
+
+    grid.master.kill()
+    assert grid.processes() == running
+    grid.master.start()
+    grid.master.wait_ready()
+
+    eventually(
+        lambda: {view.node_id: view for view in grid.grpc.nodes()} == before,
+        grid.spec.heartbeat_seconds + 1.0,
+        "the same nodes",
+    )
+    assert set(grid.agent_statuses().values()) == {"healthy"}
+    assert grid.processes() == running
+
+
+def test_the_admin_answers_reads_while_the_master_is_down_and_refuses_commands_with_the_reason(grid: Grid) -> None:
+    before = sorted(grid.rest.nodes(), key=lambda view: view.node_id)
+    grid.master.kill()
+    try:
+        assert grid.http.get("/livez").status == 200
+        assert sorted(grid.rest.nodes(), key=lambda view: view.node_id) == before
+        assert set(grid.rest.agents()) == set(grid.agents)
+        assert grid.http.get("/status").status == 200
+        assert grid.http.get("/events").status == 200
+        with pytest.raises(Refused) as refusal:
+            grid.rest.stop(before[0].node_id)
+        assert (refusal.value.code, refusal.value.status) == ("unavailable", 503)
+        assert grid.cli.run("status").exit_code == 4
+    finally:
+        grid.master.start()
+        grid.master.wait_ready()
+    grid.wait_agents("healthy")
+
+
+def test_nodes_that_die_while_the_master_is_down_are_restarted_by_their_agent_alone(grid: Grid) -> None:
+    victim = grid.grpc.nodes()[0]
+    grid.master.kill()
+    try:
+        kill_and_wait([victim.pid])
+        eventually(lambda: victim.node_id in grid.pids(), message="the node runs again")
+        pid = grid.pids()[victim.node_id]
+    finally:
+        grid.master.start()
+        grid.master.wait_ready()
+
+    eventually(lambda: grid.grpc.show(victim.node_id).pid == pid, message="the new pid shown")
+
+
+def test_a_second_master_on_the_port_is_refused(grid: Grid) -> None:
+    second = run_program("sutra_grid.master.daemon", "--config", str(grid.master.config))
+
+    assert second.exit_code == 1
+    assert str(grid.ports[0]) in second.stderr
+    assert str(grid.master.pid) in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_deleted_registry_is_filled_again_from_the_running_nodes(grid: Grid) -> None:
+    running = grid.processes()
+    before = {(view.node_id, view.pid, view.port, view.storage_path) for view in grid.grpc.nodes()}
+    grid.master.kill()
+    for file in grid.root.glob(f"{grid.registry.name}*"):
+        file.unlink()
+
+    grid.master.start()
+    grid.master.wait_ready()
+    grid.wait_agents("healthy")
+
+    def shown() -> set[tuple[str, int, int, str]]:
+        return {(view.node_id, view.pid, view.port, view.storage_path) for view in grid.grpc.nodes()}
+
+    eventually(lambda: shown() == before, message="the nodes taken over")
+    assert grid.processes() == running
+    kinds = [event.kind for event in grid.events(kind="node")]
+    assert kinds.count("node.adopted") == len(before)
+    # The admin had the deleted file open; it answers from the new one without a restart.
+    eventually(lambda: {view.node_id for view in grid.rest.nodes()} == set(running), message="the admin follows")
+
+
+def test_nodes_that_were_taken_over_obey(grid: Grid) -> None:
+    node = grid.grpc.nodes()[0]
+
+    assert grid.grpc.stop(node.node_id).status == "stopped"
+    assert grid.grpc.start(node.node_id).status == "running"
+    grid.grpc.remove(node.node_id)
+    assert node.node_id not in grid.processes()

@@ -1,0 +1,191 @@
+"""The course of a soak: bring a grid up, load it, harm it, check it after every harm, and once more at the end."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+from support import processes
+from support.faces import Face, Refused
+from support.grid import Grid, GridSpec
+
+import sutra_grid
+from soak.faults import FAULTS, SLACK_SECONDS, Deck, Scene
+from soak.judge import wrong_statuses
+from soak.ledger import Ledger, Violation
+from soak.load import Load, unreadable
+from soak.report import FaultRecord, Report
+from soak.watcher import Watcher
+
+RECOVERY_SECONDS = 30.0
+# The admin reads what the master writes at most a second late.
+WRITE_BEHIND_SECONDS = 1.0
+PAUSE_SECONDS = (0.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SoakSpec:
+    """What to run. ``sabotage`` breaks a promise on purpose, to see that the soak notices."""
+
+    minutes: float
+    seed: int
+    agents: int = 3
+    nodes_per_agent: int = 3
+    operations_per_second: float = 60.0
+    heartbeat_seconds: float = 1.0
+    sabotage: str = ""
+
+
+class Soak:
+    """One run on one grid; ``say`` is told a line for each step."""
+
+    def __init__(self, spec: SoakSpec, root: Path, say: Callable[[str], None]) -> None:
+        self.spec = spec
+        self._root = root
+        self._say = say
+        self._rng = random.Random(spec.seed)
+        self._ledger = Ledger()
+        self._faults: list[FaultRecord] = []
+        self._violations: list[Violation] = []
+        self._reads = 0
+
+    def run(self) -> Report:
+        """The whole soak. Raises only when the grid does not come up at all."""
+        started = datetime.now(UTC)
+        begin = time.monotonic()
+        grid = Grid(self._root, grid_spec(self.spec))
+        with grid:
+            endpoints = self._spawn(grid)
+            node_ids = list(endpoints)
+            with (
+                Watcher(node_ids, lambda: processes.node_processes(grid.root)) as watcher,
+                Load(endpoints, self._ledger, self.spec.operations_per_second, random.Random(self.spec.seed)) as load,
+            ):
+                self._harm(Scene(grid, watcher, self._rng), load)
+                self._reads = load.reads
+            self._violations += watcher.violations
+            self._say("ending the grid")
+        self._violations += self._ledger.violations
+        return Report(
+            version=sutra_grid.__version__,
+            started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            seed=self.spec.seed,
+            minutes=(time.monotonic() - begin) / 60,
+            agents=self.spec.agents,
+            nodes=len(endpoints),
+            heartbeat_seconds=self.spec.heartbeat_seconds,
+            writes=self._ledger.acknowledged,
+            writes_in_doubt=self._ledger.doubted,
+            reads=self._reads,
+            faults=self._faults,
+            violations=self._violations,
+        )
+
+    def _spawn(self, grid: Grid) -> dict[str, str]:
+        nodes = [grid.grpc.spawn(agent_id) for agent_id in grid.agents for _ in range(self.spec.nodes_per_agent)]
+        self._say(f"{len(nodes)} nodes on {len(grid.agents)} agents run in {grid.root}")
+        return {node.node_id: node.endpoint for node in nodes}
+
+    def _harm(self, scene: Scene, load: Load) -> None:
+        deck = Deck(self._rng)
+        begin = time.monotonic()
+        self._settle(scene, load)
+        if self.spec.sabotage:
+            SABOTAGES[self.spec.sabotage](self, scene)
+        while time.monotonic() - begin < self.spec.minutes * 60:
+            scene.never.wait(self._rng.uniform(*PAUSE_SECONDS))
+            kind = deck.draw()
+            at_seconds = time.monotonic() - begin
+            detail = FAULTS[kind](scene)
+            recovery_seconds = self._settle(scene, load)
+            record = FaultRecord(kind, at_seconds, detail, recovery_seconds)
+            self._faults.append(record)
+            self._say(f"{at_seconds:7.1f} s  {kind} {detail}: {self._verdict(scene, recovery_seconds)}")
+        self._settle(scene, load)
+        self._violations += scene.violations
+
+    def _verdict(self, scene: Scene, recovery_seconds: float | None) -> str:
+        count = len(scene.violations) + len(self._ledger.violations) + len(scene.watcher.violations)
+        recovered = "never right again" if recovery_seconds is None else f"right after {recovery_seconds:.2f} s"
+        return f"{recovered}, {count} violations" if count else recovered
+
+    def _settle(self, scene: Scene, load: Load) -> float | None:
+        """Wait until the grid is whole again and check everything; seconds until every status was right."""
+        begin = time.monotonic()
+        told = len(scene.violations)
+        scene.promise(
+            "not recovered",
+            lambda: not scene.watcher.missing(),
+            RECOVERY_SECONDS,
+            f"a process for every node, missing {scene.watcher.missing()}",
+        )
+        for daemon in scene.grid.daemons:
+            try:
+                daemon.wait_ready(RECOVERY_SECONDS)
+            except AssertionError as error:
+                scene.violations.append(Violation("daemon down", str(error)))
+        scene.violations += unreadable(load.verify_all(RECOVERY_SECONDS), RECOVERY_SECONDS)
+        limit_seconds = scene.grid.spec.heartbeat_seconds + SLACK_SECONDS
+        self._check_statuses(scene, "master", scene.grid.grpc, limit_seconds)
+        recovery_seconds = time.monotonic() - begin
+        self._check_statuses(scene, "admin", scene.grid.rest, WRITE_BEHIND_SECONDS + SLACK_SECONDS)
+        return recovery_seconds if len(scene.violations) == told else None
+
+    def _check_statuses(self, scene: Scene, name: str, face: Face, seconds: float) -> None:
+        last: list[str] = []
+
+        def right() -> bool:
+            try:
+                shown = (face.nodes(), face.agents())
+            except (grpc.RpcError, Refused, OSError) as error:
+                last[:] = [f"no answer: {error}"]
+                return False
+            last[:] = wrong_statuses(*shown, scene.watcher.sample(), list(scene.grid.agents))
+            return not last
+
+        deadline = time.monotonic() + seconds
+        while not right():
+            if time.monotonic() >= deadline:
+                scene.violations.append(
+                    Violation("wrong status", f"by the {name}, after {seconds:g} s: {'; '.join(last)}")
+                )
+                return
+            scene.never.wait(0.05)
+
+    # -- broken on purpose --
+
+    def lose_a_write(self, scene: Scene) -> None:
+        """Claims an acknowledgement that no node gave."""
+        node_id = scene.watcher.sample()[0].node_id
+        self._ledger.acknowledge(self._ledger.next_write(node_id, random.Random(0)))
+
+    def double_a_process(self, scene: Scene) -> None:
+        """Starts something that looks like a second process of a node; it ends with the grid."""
+        node_id = scene.watcher.sample()[0].node_id
+        environ = {"SUTRA_GRID_NODE_ID": node_id, "ROOT": f"{scene.grid.root}/"}
+        sleep = shutil.which("sleep") or "/bin/sleep"
+        subprocess.Popen([sleep, "600"], env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def stop_a_node(self, scene: Scene) -> None:
+        """Has the grid itself stop a node that the soak expects to run."""
+        scene.grid.grpc.stop(scene.watcher.sample()[0].node_id)
+
+
+SABOTAGES: dict[str, Callable[[Soak, Scene], None]] = {
+    "lost-write": Soak.lose_a_write,
+    "doubled-process": Soak.double_a_process,
+    "stopped-node": Soak.stop_a_node,
+}
+
+
+def grid_spec(spec: SoakSpec) -> GridSpec:
+    return GridSpec(
+        agents=spec.agents, max_storage_nodes=spec.nodes_per_agent, heartbeat_seconds=spec.heartbeat_seconds
+    )

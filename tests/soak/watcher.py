@@ -1,0 +1,61 @@
+"""Looks at the process table a few times a second for as long as the soak runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from types import TracebackType
+
+from support.processes import NodeProcess
+
+from soak.judge import ProcessJudge
+from soak.ledger import Violation
+
+SAMPLE_SECONDS = 0.2
+
+
+class Watcher:
+    """Context manager around the sampling thread. The lock guards the judge."""
+
+    def __init__(self, node_ids: Collection[str], look: Callable[[], list[NodeProcess]]) -> None:
+        self._look = look
+        self._lock = threading.Lock()
+        self._judge = ProcessJudge(node_ids)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="soak-watcher", daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    @property
+    def violations(self) -> list[Violation]:
+        with self._lock:
+            return list(self._judge.violations)
+
+    def doom(self, processes: Iterable[NodeProcess]) -> None:
+        """Say what is about to be killed, before it is."""
+        with self._lock:
+            self._judge.doom(processes)
+
+    def sample(self) -> list[NodeProcess]:
+        """Look now; the table as it is."""
+        with self._lock:
+            table = self._look()
+            self._judge.sample(table)
+        return table
+
+    def missing(self) -> list[str]:
+        table = self.sample()
+        with self._lock:
+            return self._judge.missing(table)
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            self.sample()

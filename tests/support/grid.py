@@ -1,0 +1,243 @@
+"""A whole grid of real processes in a directory of its own: master, admin, agents and their nodes.
+
+Leaving the context ends every process that it started and every node of its agents, and fails when
+a daemon does not end by itself or anything is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from support import processes
+from support.daemons import Daemon, script, serves_grpc, serves_http, write_config
+from support.faces import CliFace, GrpcFace, NodeView, RestFace
+from support.http import HttpClient
+from support.kv import CHANNEL_OPTIONS, KvClient
+from support.ports import PortBlock
+from support.processes import NodeProcess
+from support.waiting import eventually
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire import grid_pb2_grpc as rpc
+
+LIVE: set[Grid] = set()
+"""The grids that run now: a failing test shows their logs."""
+
+PORTS_PER_AGENT = 12
+FIRST_AGENT_PORT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GridSpec:
+    """What a grid is made of. ``extra`` sections are laid over each agent's configuration."""
+
+    agents: int = 1
+    max_storage_nodes: int = 10
+    heartbeat_seconds: float = 0.5
+    health_check_seconds: float = 1.0
+    with_admin: bool = True
+    extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Grid:
+    """The daemons of one grid and clients to look at it from outside."""
+
+    def __init__(self, root: Path, spec: GridSpec | None = None) -> None:
+        self.spec = spec or GridSpec()
+        self.root = root.resolve()
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.ports = PortBlock(FIRST_AGENT_PORT + self.spec.agents * PORTS_PER_AGENT)
+        self.master_address = f"127.0.0.1:{self.ports[0]}"
+        self.admin_address = f"127.0.0.1:{self.ports[1]}"
+        self.registry = self.root / "registry.db"
+        self.master = self._make_master()
+        self.admin = self._make_admin()
+        names = [f"agent-{number}" for number in range(1, self.spec.agents + 1)]
+        self.agents = {name: self._make_agent(name, index) for index, name in enumerate(names)}
+        self._channel = grpc.insecure_channel(self.master_address, options=CHANNEL_OPTIONS)
+        self.stub = rpc.GridMasterStub(self._channel)
+        self.grpc = GrpcFace(self.stub)
+        self.http = HttpClient(self.admin_address)
+        self.rest = RestFace(self.http)
+        self.cli = CliFace(self.master_address)
+
+    # -- the daemons --
+
+    @property
+    def daemons(self) -> list[Daemon]:
+        admin = [self.admin] if self.spec.with_admin else []
+        return [self.master, *admin, *self.agents.values()]
+
+    def _make_master(self) -> Daemon:
+        config = {"master": {"listen": self.master_address, "registry_url": f"sqlite:///{self.registry}"}}
+        path = write_config(self.root / "master.toml", config)
+        return Daemon("master", "sutra_grid.master.daemon", path, ready=lambda: serves_grpc(self.master_address))
+
+    def _make_admin(self) -> Daemon:
+        config = {
+            "admin": {
+                "listen": self.admin_address,
+                "registry_url": f"sqlite:///{self.registry}",
+                "master": self.master_address,
+            }
+        }
+        path = write_config(self.root / "admin.toml", config)
+        return Daemon("admin", "sutra_grid.admin.daemon", path, ready=lambda: serves_http(self.admin_address))
+
+    def _make_agent(self, agent_id: str, index: int) -> Daemon:
+        first = FIRST_AGENT_PORT + index * PORTS_PER_AGENT
+        address = f"127.0.0.1:{self.ports[first]}"
+        config: dict[str, dict[str, Any]] = {
+            "agent": {
+                "agent_id": agent_id,
+                "master_host": self.master_address,
+                "platform": "desktop",
+                "max_storage_nodes": self.spec.max_storage_nodes,
+                "listen": address,
+                "state_path": str(self.state_path(agent_id)),
+            },
+            "storage": {
+                "binary_path": str(script("sutra-storage-server")),
+                "data_path": str(self.data_path(agent_id)),
+                "default_memory_mb": 64,
+                "default_port_range": f"{self.ports[first + 1]}-{self.ports[first + PORTS_PER_AGENT - 1]}",
+            },
+            "monitoring": {
+                "heartbeat_interval_secs": self.spec.heartbeat_seconds,
+                "health_check_interval_secs": self.spec.health_check_seconds,
+                "restart_failed_nodes": True,
+            },
+        }
+        for section, values in self.spec.extra.items():
+            config.setdefault(section, {}).update(values)
+        self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
+        path = write_config(self.root / f"{agent_id}.toml", config)
+        return Daemon(agent_id, "sutra_grid.agent.daemon", path, ready=lambda: serves_grpc(address))
+
+    def agent_address(self, agent_id: str) -> str:
+        index = list(self.agents).index(agent_id)
+        return f"127.0.0.1:{self.ports[FIRST_AGENT_PORT + index * PORTS_PER_AGENT]}"
+
+    def node_port(self, agent_id: str, offset: int) -> int:
+        """A port of the agent's range, counted from its end, so that the agent's own choices seldom take it."""
+        index = list(self.agents).index(agent_id)
+        return self.ports[FIRST_AGENT_PORT + (index + 1) * PORTS_PER_AGENT - 1 - offset]
+
+    def data_path(self, agent_id: str) -> Path:
+        return self.root / agent_id / "data"
+
+    def state_path(self, agent_id: str) -> Path:
+        return self.root / agent_id / "state"
+
+    # -- coming up and going down --
+
+    def __enter__(self) -> Grid:
+        LIVE.add(self)
+        try:
+            self._start_all()
+        except BaseException:
+            LIVE.discard(self)
+            self._end_everything()
+            raise
+        return self
+
+    def _start_all(self) -> None:
+        # The admin may not find a registry before the master has made one.
+        self.master.start()
+        self.master.wait_ready()
+        for daemon in self.daemons[1:]:
+            daemon.start()
+        for daemon in self.daemons[1:]:
+            daemon.wait_ready()
+        self.wait_agents("healthy")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        LIVE.discard(self)
+        stubborn = self._end_everything()
+        if kind is None and stubborn:
+            raise AssertionError(f"had to be killed, because SIGTERM did not end them:\n{stubborn}")
+
+    def _end_everything(self) -> str:
+        """End all processes of this grid; answers which daemons SIGTERM did not end, with their logs."""
+        running = [daemon for daemon in self.daemons if daemon.is_running]
+        for daemon in running:
+            daemon.signal(signal.SIGCONT)
+            daemon.signal(signal.SIGTERM)
+        stubborn = []
+        for daemon in running:
+            try:
+                daemon.exit_code()
+            except AssertionError as error:
+                stubborn.append(str(error))
+                daemon.kill()
+        self._channel.close()
+        processes.kill_and_wait(processes.processes_below(self.root))
+        self.ports.close()
+        return "\n".join(stubborn)
+
+    def logs(self) -> dict[str, str]:
+        """The ends of the logs of all daemons, and of their nodes, by name."""
+        logs = {daemon.name: daemon.log_tail() for daemon in self.daemons}
+        for path in self.root.glob("agent-*/**/*.log"):
+            with contextlib.suppress(OSError):
+                logs[path.name] = "\n".join(path.read_text(errors="replace").splitlines()[-10:])
+        return logs
+
+    # -- looking at it --
+
+    def agent(self, agent_id: str = "agent-1") -> pb.AgentRecord:
+        record: pb.AgentRecord = self.stub.GetAgent(pb.AgentId(agent_id=agent_id), timeout=10)
+        return record
+
+    def agent_statuses(self) -> dict[str, str]:
+        """Status by agent, as the master says now; empty while it does not answer."""
+        try:
+            answer = self.stub.ListAgents(pb.Empty(), timeout=5)
+        except grpc.RpcError:
+            return {}
+        return {record.agent_id: record.status for record in answer.agents}
+
+    def wait_agents(self, status: str, timeout_seconds: float = 20.0) -> None:
+        expected = dict.fromkeys(self.agents, status)
+        eventually(lambda: self.agent_statuses() == expected, timeout_seconds, f"agents {expected}")
+
+    def wait_node(self, node_id: str, status: str, timeout_seconds: float = 15.0) -> NodeView:
+        """Wait until the master shows the node with that status; the node as it is then."""
+
+        def shown() -> NodeView | None:
+            with contextlib.suppress(grpc.RpcError):
+                view = self.grpc.show(node_id)
+                return view if view.status == status else None
+            return None
+
+        view = eventually(shown, timeout_seconds, f"{node_id} shown as {status}")
+        assert view is not None
+        return view
+
+    def processes(self) -> dict[str, list[NodeProcess]]:
+        """The live processes of each node, by the process table."""
+        table: dict[str, list[NodeProcess]] = {}
+        for process in processes.node_processes(self.root):
+            table.setdefault(process.node_id, []).append(process)
+        return table
+
+    def pids(self) -> dict[str, int]:
+        """The one pid of each node that has a process; fails when one has more."""
+        table = self.processes()
+        assert all(len(found) == 1 for found in table.values()), f"a node runs more than once: {table}"
+        return {node_id: found[0].pid for node_id, found in table.items()}
+
+    def kv(self, node: NodeView) -> KvClient:
+        return KvClient(node.endpoint)
+
+    def events(self, **fields: Any) -> list[pb.Event]:
+        return list(self.stub.ListEvents(pb.ListEventsRequest(limit=1000, **fields), timeout=10).events)
