@@ -8,6 +8,7 @@ is not worth a surprise, and it is refused.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any, Final
 from sutra_grid.runtime.config.errors import ConfigError, Fault
 
 MAX_BYTES: Final = 1 << 20  # far above any real configuration; keeps a wrong path from filling the memory
+
+AT_POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 KeyPath = tuple[str, ...]
 
@@ -60,16 +63,33 @@ def _values(name: str, text: str) -> dict[str, Any]:
     try:
         strict = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([Fault(name, "", f"is not valid TOML: {error}")]) from error
+        where, problem = _position(name, str(error))
+        raise ConfigError([Fault(where, "", f"is not valid TOML: {problem}")]) from error
     try:
         values = toml.loads(text)
     except (toml.TomlDecodeError, IndexError, TypeError) as error:  # the last two are faults of the package
         raise ConfigError([Fault(name, "", f"uses TOML that is not supported here: {error}")]) from error
     if values != strict:
-        differing = [key for key in strict if strict[key] != values.get(key)]
-        problem = f"uses TOML that is not supported here, in {', '.join(differing)}; write it in a simpler way"
-        raise ConfigError([Fault(name, "", problem)])
+        path = _first_difference(strict, values)
+        where = f"{name}:{_lines(text)[path]}" if path in _lines(text) else name
+        raise ConfigError([Fault(where, ".".join(path), "uses TOML that is not supported here; write it simpler")])
     return values
+
+
+def _first_difference(strict: dict[str, Any], values: dict[str, Any]) -> KeyPath:
+    for key, value in strict.items():
+        other = values.get(key)
+        if isinstance(value, dict) and isinstance(other, dict) and value != other:
+            return (key, *_first_difference(value, other))
+        if value != other:
+            return (key,)
+    return ()
+
+
+def _position(name: str, message: str) -> tuple[str, str]:
+    """``file:line:column`` and the rest of a message of ``tomllib``, which ends in ``(at line 3, column 5)``."""
+    found = AT_POSITION.search(message)
+    return (f"{name}:{found[1]}:{found[2]}", message[: found.start()]) if found else (name, message)
 
 
 def _lines(text: str) -> dict[KeyPath, int]:

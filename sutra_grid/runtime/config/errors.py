@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,5 +34,7 @@ class ConfigError(InvalidArgument):
 
 def near_miss(name: str, known: Iterable[str]) -> str:
     """``"; did you mean X?"``, or nothing when no known name is close."""
+    import difflib  # only a fault pays for it
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -59,7 +59,7 @@ def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.
         host=host_sample_to_message(agent.host) if agent.host else None,
         nodes=[node_report_to_message(report) for report in reports],
         engines=agent.engines,
-        labels=agent.labels,
+        labels=dict(agent.labels),
         data_path=agent.data_path,
     )
 
@@ -107,7 +107,7 @@ def agent_record(agent: Agent, nodes_with_status: Sequence[tuple[Node, ShownStat
         host_id=agent.host_id,
         host=host_sample_to_message(agent.host) if agent.host else None,
         engines=agent.engines,
-        labels=agent.labels,
+        labels=dict(agent.labels),
         data_path=agent.data_path,
         heartbeat_interval_ms=agent.heartbeat_interval_ms,
     )

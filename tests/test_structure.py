@@ -1,0 +1,113 @@
+"""The import rules of the house, held by reading the imports."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "sutra_grid"
+GENERATED = ("_pb2.py", "_pb2_grpc.py")
+MAX_LINES = 400
+
+SHARED = {"core", "runtime", "wire", "registry"}
+ROLES = {"master", "agent", "storage", "admin", "cli"}
+NO_REGISTRY = {"agent", "storage", "cli"}
+DATABASE_LIBRARIES = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.endswith(GENERATED))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def package_of(path: Path) -> str:
+    """``core``, ``master`` … of a module; empty for one that stands at the top."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every dotted name that the module imports, wherever it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} has a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_packages(path: Path) -> set[str]:
+    """The packages of the grid that a module imports, its own left out."""
+    names = (name.split(".") for name in imports(path))
+    found = {name[1] for name in names if name[0] == "sutra_grid" and len(name) > 1}
+    return (found & (SHARED | ROLES)) - {package_of(path)}
+
+
+def libraries(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)} - {"sutra_grid"}
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
+
+
+def of_package(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", [path for path in MODULES if package_of(path) == name], ids=name_of)
+
+
+@of_package("core")
+def test_core_imports_the_standard_library_only(path: Path) -> None:
+    assert libraries(path) <= sys.stdlib_module_names
+    assert own_packages(path) == set()
+
+
+@of_package("core")
+def test_core_reads_no_clock_starts_no_thread_and_does_no_io(path: Path) -> None:
+    forbidden = {"time", "threading", "socket", "subprocess", "os", "io", "pathlib", "logging", "asyncio"}
+    assert libraries(path) & forbidden == set()
+
+
+@pytest.mark.parametrize("package", sorted(SHARED - {"core"}))
+def test_shared_packages_import_core_only(package: str) -> None:
+    for path in MODULES:
+        if package_of(path) == package:
+            assert own_packages(path) <= {"core"}, name_of(path)
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_roles_never_import_each_other(role: str) -> None:
+    for path in MODULES:
+        if package_of(path) == role:
+            assert own_packages(path) <= SHARED, name_of(path)
+
+
+@pytest.mark.parametrize("role", sorted(NO_REGISTRY))
+def test_agent_storage_and_command_line_never_import_the_registry(role: str) -> None:
+    for path in MODULES:
+        if package_of(path) == role:
+            assert "registry" not in own_packages(path), name_of(path)
+
+
+@every_module
+def test_only_the_registry_imports_a_database_library(path: Path) -> None:
+    if package_of(path) != "registry":
+        assert libraries(path) & DATABASE_LIBRARIES == set()
+
+
+@every_module
+def test_every_module_says_its_role_in_a_docstring(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@every_module
+def test_no_module_outgrows_one_role(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@every_module
+def test_nothing_waits_by_sleeping(path: Path) -> None:
+    assert "time.sleep" not in set(imports(path))
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    assert not any(isinstance(call, ast.Attribute) and call.attr == "sleep" for call in calls)
