@@ -35,6 +35,8 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
 FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 2.0
+# CANCELLED: a server that ends cuts off the calls that are in flight.
+_LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 class MasterUnreachable(Unavailable):
@@ -50,8 +52,7 @@ class Client:
         self._source = source
         self._channel = open_channel(self.target)
         self._stub: Any = GridMasterStub(self._channel)
-        self._connected = threading.Event()
-        self._channel.subscribe(self._watch_connection)
+        self._reached = False
         self._never = threading.Event()
 
     def __enter__(self) -> Client:
@@ -64,7 +65,6 @@ class Client:
 
     def close(self) -> None:
         """Give up the connection."""
-        self._channel.unsubscribe(self._watch_connection)
         self._channel.close()
 
     def read(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
@@ -89,7 +89,7 @@ class Client:
             try:
                 return self._call(method, request, answer, max(0.001, deadline - time.monotonic()))
             except grpc.RpcError as error:
-                end = deadline if self._connected.is_set() else connect_deadline
+                end = deadline if self._reached else connect_deadline
                 if not _answer_lost(error) or time.monotonic() + pause_seconds >= end:
                     raise self._explained(error) from error
             self._never.wait(pause_seconds)
@@ -97,20 +97,20 @@ class Client:
 
     def _call(self, method: str, request: Message, answer: type[M], timeout_seconds: float) -> M:
         call: Callable[..., M] = getattr(self._stub, method)
-        message = call(request, timeout=timeout_seconds)
+        try:
+            message = call(request, timeout=timeout_seconds)
+        except grpc.RpcError as error:
+            self._reached = self._reached or not _never_connected(error)
+            raise
+        self._reached = True
         assert isinstance(message, answer), f"{method} answers {type(message).__name__}"
         return message
-
-    def _watch_connection(self, connectivity: grpc.ChannelConnectivity) -> None:
-        """Called on gRPC's own thread."""
-        if connectivity is grpc.ChannelConnectivity.READY:
-            self._connected.set()
 
     def _explained(self, error: grpc.RpcError) -> GridError:
         known = wire_errors.from_rpc_error(error, f"the master at {self.target}")
         if not _answer_lost(error):
             return known
-        if self._connected.is_set():
+        if self._reached:
             message = f"the master at {self.target} went away"
         else:
             message = f"no master answers at {self.target}"
@@ -138,10 +138,15 @@ def outcome(result: pb.NodeResult | pb.SpawnResponse | pb.StopResponse) -> pb.No
 
 
 def _answer_lost(error: grpc.RpcError) -> bool:
-    """Whether the connection failed, rather than the master having answered that something is unavailable."""
-    if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.UNAVAILABLE:
+    """Whether the connection failed or the master ended, rather than having answered that something is unavailable."""
+    if not isinstance(error, grpc.Call) or error.code() not in _LOST:
         return False
     try:
         return rpc_status.from_call(error) is None
     except ValueError:  # details that do not match the status: not from a master of ours
         return True
+
+
+def _never_connected(error: grpc.RpcError) -> bool:
+    """Whether the call did not leave this host; if gRPC's words change, retries only take longer."""
+    return isinstance(error, grpc.Call) and (error.details() or "").startswith("failed to connect")

@@ -66,6 +66,22 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(options_of(ctx), str(param.name), value)
 
 
+class Seconds(click.ParamType[float]):
+    """A positive number of seconds."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises a usage error for anything else."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number.", param, ctx)
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value} is not above zero.", param, ctx)
+        return seconds
+
+
 class GlobalOption(click.Option):
     """An option of all commands; help shows it in a section of its own."""
 
@@ -80,7 +96,7 @@ def _global_options() -> list[click.Parameter]:
         option(
             "--timeout",
             "timeout_seconds",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Seconds(),
             metavar="SECONDS",
             help=f"How long to wait for the outcome. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
         ),

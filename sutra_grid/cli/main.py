@@ -19,6 +19,8 @@ from sutra_grid.cli.context import GridGroup, Options
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
 from sutra_grid.core.errors import GridError
 
+PROGRAM: Final = "sutra-grid-cli"
+
 
 class Lazy(NamedTuple):
     """Where a command lives, and its line in the help, so that help needs no import."""
@@ -68,14 +70,31 @@ class LazyGroup(GridGroup):
             ctx.fail(f"No such command '{name}'.{suggestion}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Ctrl-C and a reader that went away end quietly, with the codes that shells know."""
+        try:
+            answer: object = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)  # the next prompt does not belong behind ^C
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            # What is still buffered must not raise at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
+        return answer
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help lines of the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, name="sutra-grid-cli", context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="sutra-grid-cli", message="%(prog)s %(version)s")
+@click.group(
+    cls=LazyGroup, name=PROGRAM, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
     """Drive a Sutra Grid: see its agents and storage nodes, and change them.
 
@@ -88,23 +107,30 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and answer its exit code; errors are printed on stderr."""
     options = Options()
     try:
-        status = cli.main(args=None if arguments is None else list(arguments), obj=options, standalone_mode=False)
-        sys.stdout.flush()
+        status = cli.main(
+            args=None if arguments is None else list(arguments), obj=options, prog_name=PROGRAM, standalone_mode=False
+        )
     except click.ClickException as error:
-        error.show()
+        _print_usage_error(error)
         return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:  # a question answered with no, or with Ctrl-C
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us went away; nothing that is still buffered may raise at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BROKEN_PIPE
     except GridError as error:
         from sutra_grid.cli.output.errors import print_error
 
         print_error(error, options.output)
         return exit_code(error)
     return status if isinstance(status, int) else ExitCode.DONE
+
+
+def _print_usage_error(error: click.ClickException) -> None:
+    """As all errors are told, with the command whose help explains it."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
+    click.echo(f"error: {error.format_message()}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"hint: {error.ctx.command_path} --help", err=True)
 
 
 def main() -> None:

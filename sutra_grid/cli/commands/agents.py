@@ -104,7 +104,7 @@ def _set_drained(options: Options, ids: tuple[str, ...], method: str, word: str)
         try:
             for_each(options, ids, change_one)
         finally:
-            if not _for_people(options):
+            if changed and not _for_people(options):
                 emit(list_text(options, AGENTS, changed))
 
 

@@ -39,8 +39,8 @@ def node_columns(now_ms: int) -> Sequence[Column[pb.NodeStatus]]:
     return [
         Column("NODE", lambda n: n.node_id, cut="middle", least=13),
         Column("STATUS", node_status, colored=True),
-        Column("AGENT", lambda n: n.agent_id, cut="middle", least=8),
-        Column("ENDPOINT", lambda n: n.endpoint, cut="middle", least=12),
+        Column("AGENT", lambda n: n.agent_id, cut="middle", least=6),
+        Column("ENDPOINT", lambda n: n.endpoint, cut="middle", least=9),
         Column("PID", lambda n: str(n.pid) if n.pid else ""),
         Column("UP", lambda n: uptime(n, now_ms)),
         Column("MEM", lambda n: size(n.sample.rss_bytes) if n.pid and n.HasField("sample") else ""),
@@ -70,19 +70,19 @@ def event_columns(now_ms: int) -> Sequence[Column[pb.Event]]:
     ]
 
 
-AGENTS = Listing[pb.AgentRecord](
+AGENTS: Listing[pb.AgentRecord] = Listing(
     "agents",
     agent_columns,
     lambda a: a.agent_id,
     "No agents. Start one with: sutra-grid-agent --config FILE",
 )
-NODES = Listing[pb.NodeStatus](
+NODES: Listing[pb.NodeStatus] = Listing(
     "nodes",
     node_columns,
     lambda n: n.node_id,
     "No storage nodes. Start one with: sutra-grid-cli nodes spawn",
 )
-EVENTS = Listing[pb.Event]("events", event_columns, lambda e: str(e.event_id), "No events.")
+EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.event_id), "No events.")
 
 
 def agent_status(agent: pb.AgentRecord) -> str:
@@ -93,9 +93,9 @@ def agent_status(agent: pb.AgentRecord) -> str:
 def node_status(node: pb.NodeStatus) -> str:
     """The status, with what a person must not miss: a failing probe, a wait before the next start."""
     if node.status == "running" and node.health == "unhealthy":
-        return "running,unhealthy"
-    if node.backoff_ms:
-        return f"{node.status},back-off {duration(node.backoff_ms / 1000)}"
+        return "unhealthy"
+    if node.backoff_ms and not node.pid:
+        return f"back-off {duration(node.backoff_ms / 1000)}"
     return node.status
 
 

@@ -17,7 +17,7 @@ from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
 from sutra_grid.cli.output.table import printable
-from sutra_grid.core.errors import GridError, NotFound
+from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
 # So that everything fits a screen of 24 lines at its worst.
@@ -35,7 +35,7 @@ def explain(ctx: click.Context, node_id: str) -> None:
     with connect(options) as client:
         node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node_id), pb.NodeStatus)
         agent = _agent_of(client, node)
-        events = client.read("ListEvents", pb.ListEventsRequest(node_id=node_id, limit=EVENTS), pb.EventList).events
+        events = _events_of(client, node)
         log = _log_tail(client, node)
     if options.output in ("json", "yaml"):
         facts = {
@@ -50,7 +50,7 @@ def explain(ctx: click.Context, node_id: str) -> None:
     elif options.output == "name":
         emit(node.node_id)
     else:
-        emit(describe(node, agent, list(events), log, colored=options.colored()))
+        emit(describe(node, agent, events, log, colored=options.colored()))
 
 
 def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:
@@ -58,6 +58,15 @@ def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:
         return client.read("GetAgent", pb.AgentId(agent_id=node.agent_id), pb.AgentRecord)
     except NotFound:
         return None
+
+
+def _events_of(client: Client, node: pb.NodeStatus) -> list[pb.Event]:
+    """The last events, oldest first; none when the registry can't be read, which must not hide the rest."""
+    try:
+        request = pb.ListEventsRequest(node_id=node.node_id, limit=EVENTS)
+        return list(client.read("ListEvents", request, pb.EventList).events)
+    except (Unavailable, DeadlineExceeded):
+        return []
 
 
 def _log_tail(client: Client, node: pb.NodeStatus) -> list[str]:

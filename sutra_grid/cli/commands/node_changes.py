@@ -131,7 +131,7 @@ def _change_all(
         try:
             for_each(options, names, change_one)
         finally:
-            if not for_people:
+            if changed and not for_people:
                 emit(list_text(options, NODES, changed))
 
 

@@ -15,7 +15,7 @@ _COLORS: Final = {
     "starting": "yellow",
     "stopping": "yellow",
     "unhealthy": "yellow",
-    "drained": "yellow",
+    "back-off": "yellow",
     "critical": "red",
     "offline": "red",
     "failed": "red",
@@ -41,5 +41,5 @@ def colors_wanted(no_color: bool, stream: IO[Any] | None = None) -> bool:
 
 def paint(text: str, word: str) -> str:
     """``text`` in the colour of the status that ``word`` starts with, or as it is."""
-    color = _COLORS.get(word.partition(",")[0])
+    color = _COLORS.get(word.replace(",", " ").partition(" ")[0])
     return click.style(text, fg=color) if color else text

@@ -21,7 +21,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing(Generic[M]):
     """A kind of list: its name on the wire, its columns at a given time, and the name of a row."""
 

@@ -20,7 +20,7 @@ ELLIPSIS: Final = "…"
 DEFAULT_WIDTH: Final = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column(Generic[T]):
     """One column. ``cut`` says where a cell that is too long loses characters.
 

@@ -1,0 +1,52 @@
+"""What the grid does next, and what a person should do."""
+
+import pytest
+from support.cli_records import agent, node
+
+from sutra_grid.cli.advice import NEXT_STEPS, grid_does_next, next_step
+from sutra_grid.core.types import Reason
+
+
+def test_a_node_that_is_as_desired_needs_nothing() -> None:
+    assert next_step(node(), agent()).text == "Nothing."
+    assert grid_does_next(node(), agent()) == "Restarts it when it ends."
+
+
+def test_a_crash_loop_needs_its_cause_mended_and_a_start() -> None:
+    failed = node(status="failed", pid=0, reason="crash_loop")
+    assert next_step(failed, agent()).command == "sutra-grid-cli nodes start node-00000001"
+    assert "stays failed until somebody starts it" in grid_does_next(failed, agent())
+
+
+def test_a_back_off_says_when_it_ends() -> None:
+    waiting = node(status="starting", pid=0, reason="back_off", backoff_ms=8_000)
+    assert grid_does_next(waiting, agent()) == "Starts it again in 8s."
+
+
+def test_an_offline_agent_goes_before_everything_else() -> None:
+    unknown = node(status="unknown", reason="crash_loop")
+    assert "Bring agent-1 back" in next_step(unknown, agent(status="offline")).text
+    assert "never started elsewhere" in grid_does_next(unknown, agent(status="offline"))
+
+
+def test_a_command_that_the_agent_has_not_yet_is_told_it() -> None:
+    behind = node(status="stopping", desired="stopped", generation=3, observed_generation=2)
+    assert "next heartbeat" in grid_does_next(behind, agent())
+
+
+def test_a_running_node_whose_probe_fails_is_not_as_desired() -> None:
+    sick = node(health="unhealthy", reason="probe_failed")
+    assert next_step(sick, agent()).command == "sutra-grid-cli nodes restart node-00000001"
+
+
+@pytest.mark.parametrize("reason", list(NEXT_STEPS))
+def test_every_step_can_be_filled_with_a_nodes_names(reason: str) -> None:
+    assert Reason(reason)
+    step = next_step(node(status="failed", reason=reason), None)
+    assert step.text
+    assert "{" not in step.text + step.command
+
+
+def test_a_status_of_a_newer_version_is_no_error() -> None:
+    assert grid_does_next(node(status="hibernating"), None)
+    assert next_step(node(status="hibernating", reason="cold"), None).text

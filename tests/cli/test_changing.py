@@ -1,0 +1,182 @@
+"""Commands that change something, against a scripted master."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Ran
+from support.cli_records import agent, node
+from support.fake_master import FakeMaster
+from support.waiting import eventually
+
+from sutra_grid.core.errors import NotFound
+from sutra_grid.wire import grid_pb2 as pb
+
+Cli = Callable[..., Ran]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def refused(code: str, reason: str, message: str, hint: str = "") -> dict[str, Any]:
+    detail = pb.ErrorDetail(code=code, reason=reason, message=message, hint=hint)
+    return {"success": False, "error_message": message, "error": detail}
+
+
+def test_a_spawned_node_is_told_in_one_line(master: FakeMaster, cli: Cli) -> None:
+    master.answers["SpawnStorageNode"] = pb.SpawnResponse(success=True, node_id="node-00000001", node=node())
+    ran = cli("nodes", "spawn", "--agent", "agent-1", "--engine", "redis", "--memory-limit-mb", "64")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "node-00000001 running on agent-1 at 127.0.0.1:50051, pid 4711\n"
+    (request,) = master.calls["SpawnStorageNode"]
+    assert (request.agent_id, request.engine, request.memory_limit_mb) == ("agent-1", "redis", 64)
+    assert request.request_id
+
+
+def test_a_count_spawns_so_many_each_with_a_request_id_of_its_own(master: FakeMaster, cli: Cli) -> None:
+    nodes = [pb.SpawnResponse(success=True, node=node(f"node-{n}")) for n in range(3)]
+    master.answers["SpawnStorageNode"] = list(nodes)
+    assert cli("nodes", "spawn", "--count", "3", "-o", "name").out == "node-0\nnode-1\nnode-2\n"
+    assert len({call.request_id for call in master.calls["SpawnStorageNode"]}) == 3
+
+
+def test_a_count_with_one_port_is_refused(master: FakeMaster, cli: Cli) -> None:
+    assert cli("nodes", "spawn", "--count", "2", "--port", "50051").code == 2
+    assert not master.calls["SpawnStorageNode"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("failed_precondition", 1),
+        ("invalid_argument", 2),
+        ("not_found", 3),
+        ("unavailable", 4),
+        ("permission_denied", 5),
+    ],
+)
+def test_a_refusal_ends_with_its_exit_code_and_says_why(master: FakeMaster, cli: Cli, code: str, expected: int) -> None:
+    master.answers["SpawnStorageNode"] = pb.SpawnResponse(
+        **refused(code, "port_taken", "port 50051 is taken", "free it")
+    )
+    ran = cli("nodes", "spawn")
+    assert ran.code == expected
+    assert ran.err == "error: port 50051 is taken\nhint: free it\n"
+    assert ran.out == ""
+
+
+def test_a_refusal_of_an_older_master_has_at_least_its_message(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(success=False, error_message="no")
+    ran = cli("nodes", "stop", "node-1")
+    assert (ran.code, ran.err) == (1, "error: no\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [("start", "StartStorageNode"), ("restart", "RestartStorageNode"), ("remove", "RemoveStorageNode")],
+)
+def test_each_command_calls_its_method(master: FakeMaster, cli: Cli, command: str, method: str) -> None:
+    master.answers[method] = pb.NodeResult(success=True, node=node())
+    yes = ["--yes"] if command == "remove" else []
+    ran = cli("nodes", command, "node-00000001", *yes)
+    assert ran.code == 0
+    assert ran.out.startswith("node-00000001 " + ("removed" if command == "remove" else "running"))
+    assert master.calls[method][0].node_id == "node-00000001"
+
+
+def test_it_waits_until_the_node_has_settled(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
+    master.answers["GetStorageNodeStatus"] = [node(status="starting"), node(status="running")]
+    ran = cli("nodes", "start", "node-00000001")
+    assert ran.code == 0
+    assert ran.out == "node-00000001 running on agent-1 at 127.0.0.1:50051, pid 4711\n"
+    assert "waiting until it is running" in ran.err
+
+
+def test_detached_it_returns_with_the_masters_answer(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
+    ran = cli("nodes", "start", "node-00000001", "--detach")
+    assert ran.code == 0
+    assert "starting" in ran.out
+    assert not master.calls["GetStorageNodeStatus"]
+
+
+def test_a_node_that_fails_while_waiting_ends_with_1_and_its_log(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
+    failed = node(status="failed", reason="crash_loop", message="6 crashes", log_tail=["no space left"])
+    master.answers["GetStorageNodeStatus"] = failed
+    ran = cli("nodes", "start", "node-00000001")
+    assert ran.code == 1
+    assert "node-00000001 is failed, not running (crash_loop: 6 crashes)" in ran.err
+    assert "| no space left" in ran.err
+    assert "hint: sutra-grid-cli nodes explain node-00000001" in ran.err
+
+
+def test_what_does_not_settle_in_time_ends_with_4(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(success=True, node=node(status="stopping"))
+    master.answers["GetStorageNodeStatus"] = node(status="stopping")
+    ran = cli("nodes", "stop", "node-00000001", "--timeout", "0.6")
+    assert ran.code == 4
+    assert "still stopping after 0.6 s" in ran.err
+
+
+def test_of_several_ids_a_wrong_one_does_not_keep_the_others_from_their_turn(master: FakeMaster, cli: Cli) -> None:
+    def stop(request: pb.StopRequest) -> pb.StopResponse:
+        if request.node_id == "b":
+            return pb.StopResponse(**refused("not_found", "unknown_node", "no node b"))
+        return pb.StopResponse(success=True, node=node(request.node_id, status="stopped"))
+
+    master.answers["StopStorageNode"] = stop
+    ran = cli("nodes", "stop", "a", "b", "c")
+    assert ran.code == 3
+    assert ran.out == "a stopped on agent-1\nc stopped on agent-1\n"
+    assert ran.err == "error: no node b\n"
+    ran = cli("nodes", "stop", "a", "b", "c", "-o", "json")
+    assert [n["node_id"] for n in json.loads(ran.out)["nodes"]] == ["a", "c"]
+    assert json.loads(ran.err)["error"]["reason"] == "unknown_node"
+
+
+@pytest.mark.parametrize("command", ["nodes", "agents"])
+def test_removing_without_a_terminal_needs_yes(master: FakeMaster, cli: Cli, command: str) -> None:
+    ran = cli(command, "remove", "x")
+    assert ran.code == 2
+    assert "--yes" in ran.err
+    assert not master.calls
+
+
+def test_agents_are_drained_undrained_and_removed(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    master.answers["UndrainAgent"] = agent("a")
+    master.answers["RemoveAgent"] = pb.Empty()
+    assert cli("agents", "drain", "a").out == "a drained\n"
+    assert cli("agents", "undrain", "a", "-o", "name").out == "a\n"
+    assert cli("agents", "remove", "a", "--yes").out == "a removed\n"
+    assert master.calls["RemoveAgent"][0].request_id
+
+
+def test_an_unknown_agent_ends_with_3(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = NotFound("no agent x")
+    assert cli("agents", "drain", "x").code == 3
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_request_id(master: FakeMaster, start_cli: Start) -> None:
+    def lose_the_answer(_request: pb.SpawnRequest) -> pb.SpawnResponse:
+        master.stop()
+        raise RuntimeError("the answer is lost")
+
+    answered = pb.SpawnResponse(success=True, node=node())
+    master.answers["SpawnStorageNode"] = [lose_the_answer, answered, answered]
+    process = start_cli("nodes", "spawn", "-o", "name")
+    eventually(lambda: master.server is None)
+    master.start()
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "node-00000001\n"), err
+    first, second = master.calls["SpawnStorageNode"]
+    assert first.request_id == second.request_id != ""
+
+
+def test_a_master_that_was_never_there_is_given_up_before_the_timeout(master: FakeMaster, cli: Cli) -> None:
+    master.stop()
+    ran = cli("nodes", "stop", "node-1", "--timeout", "600")
+    assert ran.code == 4
+    assert f"no master answers at {master.address}" in ran.err

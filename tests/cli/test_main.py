@@ -1,0 +1,59 @@
+"""The entry point: cold start, help and version."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sutra_grid import __version__
+from sutra_grid.cli.main import COMMANDS, cli, run
+
+HEAVY = ("grpc", "rich", "yaml", "google.protobuf", "psutil")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version"])
+def test_the_first_answer_imports_nothing_heavy(arguments: str) -> None:
+    program = (
+        "import sys; from sutra_grid.cli.main import run; "
+        f"code = run([{arguments!r}]); "
+        f"print([m for m in {HEAVY!r} if m in sys.modules], code, file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stderr == "[] 0\n"
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"sutra-grid-cli {__version__}\n"
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_of_the_table_is_there_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert f"Usage: sutra-grid-cli {name}" in capsys.readouterr().out
+
+
+def test_help_lines_are_those_of_the_commands() -> None:
+    import click
+
+    context = click.Context(cli)
+    for name, lazy in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert lazy.help.endswith(".")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_SUTRA_GRID_CLI_COMPLETE" in capsys.readouterr().out
+
+
+def test_commands_are_completed_without_a_master() -> None:
+    environ = {"_SUTRA_GRID_CLI_COMPLETE": "bash_complete", "COMP_WORDS": "sutra-grid-cli nodes st", "COMP_CWORD": "2"}
+    result = subprocess.run(
+        [sys.executable, "-c", "from sutra_grid.cli.main import main; main()"],
+        capture_output=True, text=True, env=environ, check=False,
+    )  # fmt: skip
+    assert result.stdout.split() == ["plain,start", "plain,stop"]

@@ -1,0 +1,267 @@
+"""Commands that read, against a scripted master."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Ran
+from support.cli_records import agent, cluster, node
+from support.fake_master import FakeMaster
+from support.waiting import eventually
+
+from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+Cli = Callable[..., Ran]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def test_status_says_it_in_numbers_and_one_word(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetClusterStatus"] = cluster(status="degraded", failed_storage_nodes=1, reasons=["node-1 failed"])
+    ran = cli("status")
+    assert ran.code == 0
+    assert ran.out.splitlines()[0] == "Grid    degraded"
+    assert "Nodes   9 (9 running, 9 should run, 1 failed)" in ran.out
+    assert "Why     node-1 failed" in ran.out
+
+
+def test_global_options_stand_before_or_after_the_command(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetClusterStatus"] = cluster()
+    before = cli("-o", "json", "status")
+    after = cli("status", "-o", "json")
+    assert before == after
+    assert json.loads(after.out)["total_agents"] == 3
+
+
+def test_of_an_option_given_twice_the_later_one_counts(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetClusterStatus"] = cluster()
+    assert cli("-o", "yaml", "status", "-o", "name").out == "healthy\n"
+
+
+def test_the_flag_goes_before_the_environment(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetClusterStatus"] = cluster()
+    ran = cli("--master", "127.0.0.1:1", "status")
+    assert ran.code == 4
+    assert "127.0.0.1:1" in ran.err
+
+
+def test_a_dev_grid_below_the_directory_is_found_by_its_address_file(
+    master: FakeMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    master.answers["GetClusterStatus"] = cluster()
+    (tmp_path / "sutra-grid-dev").mkdir()
+    (tmp_path / "sutra-grid-dev/master.address").write_text(master.address + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SUTRA_GRID_MASTER")
+    assert cli("status").code == 0
+
+
+def test_lists_come_in_every_format(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node("node-b"), node("node-a")])
+    assert cli("nodes", "list", "-o", "name").out == "node-a\nnode-b\n"
+    assert [n["node_id"] for n in json.loads(cli("nodes", "list", "-o", "json").out)["nodes"]] == ["node-a", "node-b"]
+    assert yaml.safe_load(cli("nodes", "list", "-o", "yaml").out)["nodes"][0]["spec"]["port"] == 50051
+    assert "STORAGE PATH" in cli("nodes", "list", "-o", "wide").out
+    table = cli("nodes", "list").out.splitlines()
+    assert table[0].split() == ["NODE", "STATUS", "AGENT", "ENDPOINT", "PID", "UP", "MEM", "RESTARTS"]
+
+
+def test_filters_travel_to_the_master(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList()
+    ran = cli("nodes", "list", "--agent", "agent-1", "--status", "failed", "--engine", "redis")
+    assert ran.out.startswith("No storage nodes.")
+    assert master.calls["ListStorageNodes"] == [
+        pb.ListNodesRequest(agent_id="agent-1", status="failed", engine="redis")
+    ]
+
+
+def test_an_empty_list_of_names_is_no_line(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListAgents"] = pb.AgentList()
+    assert cli("agents", "list", "-o", "name").out == ""
+    assert json.loads(cli("agents", "list", "-o", "json").out) == {"agents": []}
+
+
+def test_an_agent_is_shown_with_its_host_and_nodes(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetAgent"] = agent(status="offline", reason="missed_heartbeats", storage_nodes=[node()])
+    ran = cli("agents", "show", "agent-1")
+    assert "offline" in ran.out
+    assert "(missed_heartbeats)" in ran.out
+    assert "node-00000001" in ran.out
+
+
+def test_a_node_is_shown_with_its_last_exits(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = node(
+        exits=[pb.NodeExit(signal=9, uptime_ms=12_000, at_ms=1, reason="crashed")]
+    )
+    assert "signal 9 (SIGKILL) after 12s, crashed" in cli("nodes", "show", "node-00000001").out
+
+
+def test_what_is_not_there_ends_with_3_and_says_what_to_do(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = NotFound(
+        "no node node-x", reason=Reason.UNKNOWN_NODE, hint="sutra-grid-cli nodes list shows them"
+    )
+    ran = cli("nodes", "show", "node-x")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == "error: no node node-x\nhint: sutra-grid-cli nodes list shows them\n"
+
+
+def test_with_json_output_the_error_is_json_too(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetAgent"] = PermissionDenied("not you", hint="ask")
+    ran = cli("agents", "show", "a", "-o", "json")
+    assert ran.code == 5
+    assert json.loads(ran.err)["error"] == {
+        "code": "permission_denied",
+        "reason": "internal",
+        "message": "not you",
+        "hint": "ask",
+    }
+
+
+def test_no_master_ends_with_4_and_names_the_address(master: FakeMaster, cli: Cli) -> None:
+    master.stop()
+    ran = cli("status")
+    assert ran.code == 4
+    assert f"error: no master answers at {master.address}" in ran.err
+    assert "SUTRA_GRID_MASTER" in ran.err
+
+
+def test_a_master_that_answers_unavailable_is_not_called_gone(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListEvents"] = Unavailable("the registry is locked", reason=Reason.REGISTRY_UNAVAILABLE)
+    ran = cli("events")
+    assert ran.code == 4
+    assert "the registry is locked" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("noes",), ("nodes", "lst"), ("nodes", "show"), ("-o", "xml", "status"), ("--timeout", "-1", "status"),
+     ("nodes", "spawn", "--port", "70000"), ("--master", "a:b:c d", "status")],
+)  # fmt: skip
+def test_wrong_usage_ends_with_2_and_one_message(cli: Cli, arguments: tuple[str, ...]) -> None:
+    ran = cli(*arguments)
+    assert ran.code == 2
+    assert ran.err.startswith("error: ")
+    assert "Traceback" not in ran.err
+
+
+def test_there_are_no_colours_without_a_terminal(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
+    assert "\x1b" not in cli("nodes", "list").out
+
+
+def test_explain_says_on_one_screen_why_and_what_to_do(master: FakeMaster, cli: Cli) -> None:
+    exits = [pb.NodeExit(code=1, uptime_ms=900, at_ms=1, reason="crashed")] * 5
+    master.answers["GetStorageNodeStatus"] = node(
+        status="failed", pid=0, reason="crash_loop", message="6 crashes in 60 s", exits=exits,
+        log_tail=[f"line {n}" for n in range(20)],
+    )  # fmt: skip
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList(
+        events=[pb.Event(kind="node.failed", at_ms=1, message="crash loop")] * 3
+    )
+    ran = cli("nodes", "explain", "node-00000001")
+    assert ran.code == 0
+    for part in (
+        "crash_loop: 6 crashes in 60 s",
+        "exit code 1",
+        "node.failed",
+        "| line 19",
+        "$ sutra-grid-cli nodes start",
+    ):
+        assert part in ran.out
+    assert len(ran.out.splitlines()) <= 24
+    facts = json.loads(cli("nodes", "explain", "node-00000001", "-o", "json").out)
+    assert facts["next_step"]["command"] == "sutra-grid-cli nodes start node-00000001"
+
+
+def test_explain_answers_though_the_agent_and_the_log_cannot_be_read(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = node()
+    master.answers["GetAgent"] = NotFound("no agent")
+    master.answers["ListEvents"] = Unavailable("the registry is locked")
+    master.answers["ReadNodeLog"] = Unavailable("agent-1 can't be reached")
+    ran = cli("nodes", "explain", "node-00000001")
+    assert ran.code == 0
+    assert "can't be read: agent-1 can't be reached" in ran.out
+
+
+def log_of(data: bytes) -> Callable[[pb.LogRequest], pb.LogChunk]:
+    """An agent's log: the cursor is an offset."""
+
+    def read(request: pb.LogRequest) -> pb.LogChunk:
+        start = int(request.cursor or 0)
+        return pb.LogChunk(data=data[start : start + 200_000], cursor=str(min(len(data), start + 200_000)))
+
+    return read
+
+
+def test_logs_are_written_as_they_are_to_their_end(master: FakeMaster, cli: Cli) -> None:
+    text = b"x" * 500_000 + b"\n"
+    master.answers["ReadNodeLog"] = log_of(text)
+    ran = cli("nodes", "logs", "node-1", "--tail", "5")
+    assert ran.out.encode() == text
+    assert master.calls["ReadNodeLog"][0].tail_lines == 5
+
+
+def test_following_a_log_goes_on_through_a_restart_of_the_master(master: FakeMaster, start_cli: Start) -> None:
+    master.answers["ReadNodeLog"] = log_of(b"one\n")
+    process = start_cli("nodes", "logs", "node-1", "-f")
+    assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the type checker
+    assert process.stdout.readline() == "one\n"
+    master.stop()
+    assert "not reachable since" in process.stderr.readline()
+    master.answers["ReadNodeLog"] = log_of(b"one\ntwo\n")
+    master.start()
+    assert process.stdout.readline() == "two\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert process.stderr.read() == ""
+
+
+def test_events_are_listed_with_their_filters(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListEvents"] = pb.EventList(events=[pb.Event(event_id=7, kind="node.started", node_id="node-1")])
+    ran = cli("events", "--node", "node-1", "--kind", "node", "-n", "3")
+    assert "node.started" in ran.out
+    assert master.calls["ListEvents"] == [pb.ListEventsRequest(node_id="node-1", kind="node", limit=3)]
+
+
+def test_following_events_prints_each_once_and_follows_a_new_registry(master: FakeMaster, start_cli: Start) -> None:
+    def page(*ids: int, last: int) -> pb.EventList:
+        return pb.EventList(events=[pb.Event(event_id=i, kind=f"k{i}") for i in ids], last_event_id=last)
+
+    master.answers["ListEvents"] = [page(8, last=8), page(9, last=9), page(last=0), page(1, last=1), page(last=1)]
+    process = start_cli("events", "-f", "-o", "json")
+    assert process.stdout is not None
+    assert [json.loads(process.stdout.readline())["event_id"] for _ in range(3)] == [8, 9, 1]
+    eventually(lambda: len(master.calls["ListEvents"]) >= 5)
+    assert [call.after_event_id for call in master.calls["ListEvents"][:5]] == [0, 8, 9, 0, 1]
+
+
+def test_watching_survives_a_restart_of_the_master(master: FakeMaster, start_cli: Start) -> None:
+    master.answers["GetClusterStatus"] = cluster()
+    process = start_cli("status", "--watch", "--interval", "0.1", "-o", "name")
+    assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the type checker
+    assert process.stdout.readline() == "healthy\n"
+    master.stop()
+    assert "master not reachable since" in process.stderr.readline()
+    master.answers["GetClusterStatus"] = cluster(status="degraded")
+    master.start()
+    assert process.stdout.readline() == "degraded\n"
+
+
+def test_watching_does_not_begin_where_nobody_answers(master: FakeMaster, cli: Cli) -> None:
+    master.stop()
+    assert cli("nodes", "list", "--watch").code == 4
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(master: FakeMaster, start_cli: Start) -> None:
+    master.answers["ReadNodeLog"] = log_of(b"x\n" * 500_000)
+    process = start_cli("nodes", "logs", "node-1")
+    assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the type checker
+    process.stdout.close()
+    assert process.wait(10) == 141
+    assert process.stderr.read() == ""
