@@ -1,0 +1,29 @@
+"""A GridAgent service that each test tells how to answer, on a real server."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from sutra_grid.wire.errors import handle_errors
+from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
+from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer, add_GridAgentServicer_to_server
+from sutra_grid.wire.server import RunningServer, serve
+
+SERVICE = "grid.GridAgent"
+
+
+class ScriptedAgent(GridAgentServicer):
+    """``Apply`` does what ``answer`` does."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Assignment, grpc.ServicerContext], NodeReport] = lambda _request, _context: NodeReport()
+
+    @handle_errors
+    def Apply(self, request: Assignment, context: grpc.ServicerContext) -> NodeReport:  # noqa: N802 -- gRPC's name
+        return self.answer(request, context)
+
+
+def start(servicer: ScriptedAgent, **changes: Any) -> RunningServer:
+    settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "workers": 4, "max_concurrent": 16, "name": "test"}
+    return serve({SERVICE: lambda server: add_GridAgentServicer_to_server(servicer, server)}, **settings | changes)
