@@ -81,6 +81,15 @@ def test_a_fault_of_the_program_is_logged_and_ends_with_1() -> None:
     assert '"daemon failed" daemon=sutra-demo error="ZeroDivisionError: oops"' in result.stderr
 
 
+def test_help_of_a_daemon_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, sutra_grid.runtime.daemon, sutra_grid.runtime.net, sutra_grid.runtime.files\n"
+        "print(sorted({'grpc', 'psutil', 'toml', 'rich', 'google.protobuf'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_fork_support_of_grpc_must_be_decided_before_grpc_is_imported() -> None:
     program = (
         "import os, sys\n"

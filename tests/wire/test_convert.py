@@ -12,6 +12,8 @@ from sutra_grid.core.status import ShownStatus
 from sutra_grid.core.types import (
     Agent,
     AgentStatus,
+    ClusterHealth,
+    ClusterSummary,
     Desired,
     Health,
     HostSample,
@@ -152,8 +154,6 @@ def test_an_agent_registers_with_its_full_inventory() -> None:
 
 
 def test_the_summary_says_which_master_made_it() -> None:
-    from sutra_grid.core.types import ClusterHealth, ClusterSummary
-
     summary = ClusterSummary(ClusterHealth.HEALTHY)
     message = convert.cluster_summary_to_message(summary, master_version="1.2", master_started_at_ms=5)
     assert (message.master_version, message.master_started_at_ms) == ("1.2", 5)

@@ -63,19 +63,20 @@ def load(
     ``overrides`` are flags by ``section.key``; None means that the flag was not given. ``flags``
     names the flag of each for messages (else ``--key``).
     """
-    loader = _Loader(schema)
+    loader = _Loader(schema, flags or {})
     if file is not None:
         loader.read_file(read_document(file))
     loader.read_environment(environ)
-    loader.read_overrides(overrides, flags or {})
+    loader.read_overrides(overrides)
     return loader.finish()
 
 
 class _Loader:
     """Collects values and faults of one load."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, flags: Mapping[str, str]) -> None:
         self._schema = schema
+        self._flags = flags
         self._document: Document | None = None
         self._values: dict[Address, Any] = {}
         self._sources: dict[Address, str] = {}
@@ -148,12 +149,12 @@ class _Loader:
         self._tables[table.name].add(entry)
         self._set_text(table, entry, rest[1], text, variable)
 
-    def read_overrides(self, overrides: Mapping[str, Any], flags: Mapping[str, str]) -> None:
+    def read_overrides(self, overrides: Mapping[str, Any]) -> None:
         for dotted, value in overrides.items():
             if value is None:
                 continue
             name, _, key_name = dotted.partition(".")
-            flag = flags.get(dotted, f"--{key_name.replace('_', '-')}")
+            flag = self._flags.get(dotted, f"--{key_name.replace('_', '-')}")
             section = self._schema.section(name)
             if section is None or key_name not in section.by_name:
                 raise KeyError(f"override {dotted} is not in the schema")  # a fault of the program, not of its user
@@ -195,15 +196,16 @@ class _Loader:
                 continue
             if key.default is REQUIRED:
                 where = self._document.where(*path) if self._document else ""
-                self._fault(where, dotted, self._missing(key, "__".join((*path, key.name))))
+                self._fault(where, dotted, self._missing(key, dotted))
                 continue
             self._values[address] = default_of(key)
             self._sources[address] = "default"
 
-    @staticmethod
-    def _missing(key: Key, variable: str) -> str:
+    def _missing(self, key: Key, dotted: str) -> str:
         what = f" ({key.help})" if key.help else ""
-        return f"is missing{what}; set it in the file or as {PREFIX}{variable.upper().replace('-', '_')}"
+        variable = PREFIX + dotted.upper().replace(".", "__").replace("-", "_")
+        flag = f" or with {self._flags[dotted]}" if dotted in self._flags else ""
+        return f"is missing{what}; set it in the file, as {variable}{flag}"
 
     def _set(self, address: Address, key: Key, value: object, where: str) -> None:
         try:
