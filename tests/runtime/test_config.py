@@ -229,12 +229,12 @@ def test_a_number_must_be_one_and_in_range(file: Path, value: str) -> None:
 
 def test_a_missing_key_is_told_with_its_help_and_variable(file: Path) -> None:
     assert faults_of(file, '[agent]\nplatform = "aws"') == [
-        "FILE:1: agent.agent_id: is missing (its name); set it in the file, as SUTRA_GRID_AGENT__AGENT_ID"
+        "FILE:1: agent.agent_id: is missing (its name); set it in the file or as SUTRA_GRID_AGENT__AGENT_ID"
     ]
 
 
 def test_a_missing_key_that_has_a_flag_names_it() -> None:
-    with pytest.raises(ConfigError, match="as SUTRA_GRID_AGENT__AGENT_ID or with --id$"):
+    with pytest.raises(ConfigError, match=r"in the file, as SUTRA_GRID_AGENT__AGENT_ID or with --id$"):
         load(SCHEMA, None, environ={}, overrides={"agent.agent_id": None}, flags={"agent.agent_id": "--id"})
 
 

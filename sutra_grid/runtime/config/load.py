@@ -204,8 +204,10 @@ class _Loader:
     def _missing(self, key: Key, dotted: str) -> str:
         what = f" ({key.help})" if key.help else ""
         variable = PREFIX + dotted.upper().replace(".", "__").replace("-", "_")
-        flag = f" or with {self._flags[dotted]}" if dotted in self._flags else ""
-        return f"is missing{what}; set it in the file, as {variable}{flag}"
+        ways = ["in the file", f"as {variable}"]
+        if dotted in self._flags:
+            ways.append(f"with {self._flags[dotted]}")
+        return f"is missing{what}; set it {', '.join(ways[:-1])} or {ways[-1]}"
 
     def _set(self, address: Address, key: Key, value: object, where: str) -> None:
         try:
