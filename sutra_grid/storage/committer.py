@@ -108,6 +108,10 @@ class Committer:
         self._submit(_Pause(action, answer))
         return _result(answer)
 
+    def renew_view(self) -> None:
+        """Read through a new view of the same state: an old one keeps files that compaction replaced."""
+        self.pause(self._renew)
+
     def close(self, timeout_seconds: float = 30.0) -> None:
         """Commit what waits, refuse what comes later, end the thread. Idempotent."""
         with self._changed:
@@ -150,6 +154,10 @@ class Committer:
                 self._wanted = 1
             tasks, self._waiting = self._waiting, []
             return tasks
+
+    def _renew(self, state: Committed) -> None:
+        if self._failure is None:  # else the engine may hold more than what is certain
+            self._state = Committed(self._engine.view(), state.revision, state.keys)
 
     def _commit(self, writes: Sequence[_Write]) -> None:
         if self._failure is not None:

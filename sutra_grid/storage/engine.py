@@ -42,7 +42,7 @@ class View(Protocol):
 
 
 class Engine(Protocol):
-    """An ordered map of bytes on a disk. One thread writes; any thread may do the rest."""
+    """An ordered map of bytes on a disk. One thread writes and makes views; any thread may do the rest."""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Engine(Protocol):
         ...
 
     def view(self) -> View:
-        """The content now, with everything that ``write`` has returned from."""
+        """The content now. Only the writing thread may ask, so that no write is half done."""
         ...
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:

@@ -7,6 +7,7 @@ errors are told apart by these words, in one place (``_grid_error``).
 from __future__ import annotations
 
 import importlib.metadata
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,15 +25,25 @@ from sutra_grid.core.types import Reason
 from sutra_grid.storage.engine import EngineStatistics, View
 from sutra_grid.storage.memory import MemoryBudget
 
+FIRST_CHUNK = 32
+MAX_CHUNK = 1024
+"""Keys read in one turn of a scan, about half a millisecond."""
 NOT_FOUND = ("key not found",)
 """What rocksdict says of a key that a snapshot does not have; its only sign."""
 
 
 class RocksView:
-    """A RocksDB snapshot."""
+    """A moment of the store: a RocksDB snapshot for single keys and an iterator for ranges.
 
-    def __init__(self, snapshot: rocksdict.Snapshot, path: Path) -> None:
-        self._snapshot = snapshot
+    rocksdict (0.3.29) makes the iterators of a snapshot without it: they show the moment
+    in which they are made. So one is made together with the snapshot, and the scans of all
+    threads take turns on it, a chunk at a time.
+    """
+
+    def __init__(self, db: rocksdict.Rdict, path: Path) -> None:
+        self._snapshot = db.snapshot()
+        self._cursor = db.iter()
+        self._cursor_lock = threading.Lock()  # guards where _cursor stands
         self._path = path
 
     def get(self, key: bytes) -> bytes | None:
@@ -47,35 +58,37 @@ class RocksView:
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See ``View``."""
-        cursor = self._cursor(start, end)
-        while cursor.valid():
-            yield cursor.key(), cursor.value()
-            cursor.next()
-        self._require_complete(cursor)
+        for chunk in self._chunks(start, end, with_values=True):
+            yield from chunk
 
     def count(self, start: bytes, end: bytes) -> int:
         """See ``View``."""
-        cursor = self._cursor(start, end)
-        found = 0
-        while cursor.valid():
-            found += 1
-            cursor.next()
-        self._require_complete(cursor)
-        return found
+        return sum(len(chunk) for chunk in self._chunks(start, end, with_values=False))
 
-    def _cursor(self, start: bytes, end: bytes) -> rocksdict.RdictIter:
-        options = rocksdict.ReadOptions()
-        options.set_iterate_upper_bound(end)
-        cursor = self._snapshot.iter(options)
+    def _chunks(self, start: bytes, end: bytes, *, with_values: bool) -> Iterator[list[tuple[bytes, bytes]]]:
+        size = FIRST_CHUNK  # small at first: most ranges are, or have a limit
+        while True:
+            with self._cursor_lock:
+                chunk = self._read(start, end, size, with_values)
+            yield chunk
+            if len(chunk) < size:
+                return
+            start = chunk[-1][0] + b"\0"
+            size = min(2 * size, MAX_CHUNK)
+
+    def _read(self, start: bytes, end: bytes, size: int, with_values: bool) -> list[tuple[bytes, bytes]]:
+        cursor = self._cursor
         cursor.seek(start)
-        return cursor
-
-    def _require_complete(self, cursor: rocksdict.RdictIter) -> None:
-        """A cursor ends at the last key and at a block that cannot be read alike; its status tells which."""
+        chunk: list[tuple[bytes, bytes]] = []
+        while len(chunk) < size and cursor.valid() and (key := cursor.key()) < end:
+            chunk.append((key, cursor.value() if with_values else b""))
+            cursor.next()
         try:
+            # Keys end, and a block that cannot be read ends them too; only the status tells which.
             cursor.status()
         except Exception as error:
             raise _grid_error(error, self._path) from error
+        return chunk
 
 
 class RocksEngine:
@@ -101,7 +114,7 @@ class RocksEngine:
 
     def view(self) -> View:
         """See ``Engine``."""
-        return RocksView(self._db.snapshot(), self._path)
+        return RocksView(self._db, self._path)
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """See ``Engine``."""

@@ -120,11 +120,13 @@ class Store:
         """Move everything into sorted files; the revision that is in them at least."""
         revision = self.state.revision
         self._engine.flush()
+        self._committer.renew_view()
         return revision
 
     def compact(self) -> None:
         """Free the space of what was overwritten and deleted."""
         self._engine.compact()
+        self._committer.renew_view()
 
     def statistics(self) -> EngineStatistics:
         """Sizes now."""
