@@ -1,0 +1,13 @@
+"""The JSON API: one module and one blueprint a resource."""
+
+from sutra_grid.admin.api import agents, events, health, index, nodes, status
+
+BLUEPRINTS = (
+    index.blueprint,
+    health.blueprint,
+    status.blueprint,
+    agents.blueprint,
+    nodes.blueprint,
+    events.blueprint,
+)
+"""In the order in which they are registered."""

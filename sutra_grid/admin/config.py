@@ -1,0 +1,114 @@
+"""What the admin is told at its start: schema, flags, and the checked values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sutra_grid.core.errors import GridError
+from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, load, not_empty
+from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
+from sutra_grid.runtime.net import parse_host_port
+
+SECTION: Final = "admin"
+FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
+
+DEFAULT_PORT: Final = 7080
+DEFAULT_MASTER_PORT: Final = 7000
+
+
+def _address(value: str) -> str | None:
+    try:
+        parse_host_port(value, DEFAULT_PORT)
+    except GridError as error:
+        return error.hint
+    return None
+
+
+SCHEMA: Final = Schema(
+    [
+        Section(
+            SECTION,
+            [
+                Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the HTTP server", check=_address),
+                Key(
+                    "registry_url",
+                    "str",
+                    "sqlite:///sutra-grid.db",
+                    help="The registry that the master uses; read only",
+                    check=not_empty,
+                ),
+                Key(
+                    "master",
+                    "str",
+                    f"127.0.0.1:{DEFAULT_MASTER_PORT}",
+                    help="Address of the master, which carries out commands",
+                    check=_address,
+                ),
+                Key("workers", "int", 2, help="Processes that serve requests", check=between(1, 64)),
+                Key(
+                    "threads",
+                    "int",
+                    16,
+                    help="Threads of each; a command holds one until its outcome is known",
+                    check=between(2, 256),
+                ),
+                Key(
+                    "command_timeout_seconds",
+                    "float",
+                    60.0,
+                    unit="seconds",
+                    help="How long a command may take before the answer is 504",
+                    check=between(1, 600),
+                ),
+                Key(
+                    "stop_grace_seconds",
+                    "int",
+                    20,
+                    unit="seconds",
+                    help="What requests in flight get at a stop or reload",
+                    check=at_least(1),
+                ),
+            ],
+            help="The HTTP API",
+        ),
+        LOGGING_SECTION,
+    ]
+)
+
+FLAGS: Final = [
+    Flag("--listen", f"{SECTION}.listen", "Address of the HTTP server"),
+    Flag("--registry-url", f"{SECTION}.registry_url", "The registry that the master uses"),
+    Flag("--master", f"{SECTION}.master", "Address of the master"),
+    Flag("--log-level", "logging.level", "The least severe records that are written"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminConfig:
+    """The checked settings; see ``SCHEMA`` for each."""
+
+    listen: str
+    registry_url: str
+    master: str
+    workers: int
+    threads: int
+    command_timeout_seconds: float
+    stop_grace_seconds: int
+
+    @classmethod
+    def of(cls, config: Config) -> AdminConfig:
+        """The section of a loaded configuration."""
+        return cls(**config.section(SECTION))
+
+
+def load_from_environment(environ: Mapping[str, str] = os.environ) -> Config:
+    """For a WSGI server that is not ours: the file that ``SUTRA_GRID_ADMIN_CONFIG`` names, if any, and variables.
+
+    Raises ``ConfigError``.
+    """
+    file = environ.get(FILE_VARIABLE)
+    return load(SCHEMA, Path(file) if file else None, environ=environ, overrides={})

@@ -1,0 +1,51 @@
+"""``sutra-grid-admin``: gunicorn around the application, until a signal ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
+from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_port, port_holder
+
+if TYPE_CHECKING:
+    from sutra_grid.runtime.config import Config
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT. Raises ``GridError`` when the address is taken."""
+    settings = AdminConfig.of(config)
+    _refuse_taken_port(settings.listen)
+    from sutra_grid.admin.server import AdminServer
+
+    AdminServer(settings).run()
+    return 0
+
+
+def _refuse_taken_port(listen: str) -> None:
+    """gunicorn would try for seconds and then not say who has it."""
+    host, port = parse_host_port(listen, DEFAULT_PORT)
+    if port == 0 or is_port_free(port, host):
+        return
+    holder = port_holder(port)
+    held = f"it is taken by {holder}" if holder else "this host does not have the address, or this user may not use it"
+    raise AlreadyExists(
+        f"can't listen on {format_host_port(host, port)}: {held}",
+        reason=Reason.PORT_TAKEN,
+        hint="Stop what listens there, or give another address: --listen HOST:PORT",
+    )
+
+
+main = daemon_command(
+    "sutra-grid-admin",
+    help="The HTTP API of a grid: reads from the registry, commands through the master.",
+    schema=SCHEMA,
+    run=run,
+    check=AdminConfig.of,
+    flags=FLAGS,
+)
+
+if __name__ == "__main__":
+    main()

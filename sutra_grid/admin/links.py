@@ -1,0 +1,47 @@
+"""Where a request finds the registry and the master."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.registry_link import RegistryLink
+from sutra_grid.registry import Registry
+
+_KEY = "sutra_grid"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What one application shares between its requests."""
+
+    registry: RegistryLink
+    master: MasterLink
+
+    def close(self) -> None:
+        """Give up both; a later request opens them again."""
+        self.master.close()
+        self.registry.close()
+
+
+def install_links(app: Flask, registry: RegistryLink, master: MasterLink) -> None:
+    """Give ``app`` its links."""
+    app.extensions[_KEY] = Links(registry, master)
+
+
+def links_of(app: Flask) -> Links:
+    """The links of ``app``."""
+    links: Links = app.extensions[_KEY]
+    return links
+
+
+def registry() -> Registry:
+    """The registry, open. Raises ``Unavailable``. Within a request."""
+    return links_of(current_app).registry.get()
+
+
+def master() -> MasterLink:
+    """The line to the master. Within a request."""
+    return links_of(current_app).master

@@ -1,0 +1,95 @@
+"""gunicorn as the admin runs it: threads, no preload, no control socket, log lines like every daemon's."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import MutableMapping
+from datetime import timedelta
+from typing import Any, Final
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config as GunicornConfig
+from gunicorn.glogging import Logger
+
+from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import format_host_port, parse_host_port
+
+log = get_logger(__name__)
+access = get_logger("sutra_grid.admin.access")
+
+SHARED_MEMORY: Final = "/dev/shm"
+
+
+class AdminServer(BaseApplication):
+    """The arbiter and its workers; ``run`` blocks until a signal and ends the process."""
+
+    def __init__(self, settings: AdminConfig) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Called by gunicorn at the start and at a reload."""
+        for name, value in gunicorn_settings(self._settings).items():
+            if name in self.cfg.settings:  # one that this version does not have is off anyway
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Called by gunicorn in each worker, after the fork: nothing that threads or connects exists before."""
+        from sutra_grid.admin.app import create_app
+
+        return create_app(self._settings)
+
+
+def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
+    """gunicorn's settings by name; ``etc/gunicorn.conf.py`` has the same for who starts gunicorn by hand."""
+    return {
+        "bind": format_host_port(*parse_host_port(settings.listen, DEFAULT_PORT)),
+        "worker_class": "gthread",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "timeout": 60,  # of a worker that does not turn its loop; long requests are on its threads
+        "graceful_timeout": settings.stop_grace_seconds,
+        "keepalive": 5,
+        "preload_app": False,
+        "control_socket_disable": True,
+        "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
+        "proc_name": "sutra-grid-admin",
+        "logger_class": AdminLogger,
+        "when_ready": _when_ready,
+    }
+
+
+class AdminLogger(Logger):
+    """gunicorn's records go where the daemon's go, and each request is one event."""
+
+    def setup(self, cfg: GunicornConfig) -> None:
+        """Instead of handlers of its own: what ``runtime.logging`` set up."""
+        self.cfg = cfg
+        self.error_log.setLevel(logging.INFO)
+        self.error_log.propagate = True
+
+    def access(self, resp: Any, req: Any, environ: MutableMapping[str, Any], request_time: timedelta) -> None:
+        """One line a request."""
+        access.info(
+            "request",
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("RAW_URI", environ["PATH_INFO"]),
+            status=str(resp.status).partition(" ")[0],
+            bytes=getattr(resp, "sent", None),
+            ms=round(request_time.total_seconds() * 1000, 1),
+            client=environ.get("REMOTE_ADDR"),
+        )
+
+    def reopen_files(self) -> None:
+        """The daemon writes to standard error only."""
+
+    def close_on_exec(self) -> None:
+        """As above."""
+
+
+def _when_ready(arbiter: Arbiter) -> None:
+    addresses = ",".join(str(listener) for listener in arbiter.LISTENERS)
+    log.info("ready", address=addresses.removeprefix("http://"), workers=arbiter.cfg.workers)

@@ -1,0 +1,12 @@
+"""The application for a WSGI server: ``gunicorn -c etc/gunicorn.conf.py sutra_grid.admin.wsgi:app``.
+
+Configured by the file that ``SUTRA_GRID_ADMIN_CONFIG`` names and by ``SUTRA_GRID_ADMIN__KEY``
+variables. Do not preload it: links to registry and master are made in the worker.
+"""
+
+from __future__ import annotations
+
+from sutra_grid.admin.app import create_app
+from sutra_grid.admin.config import AdminConfig, load_from_environment
+
+app = create_app(AdminConfig.of(load_from_environment()))
