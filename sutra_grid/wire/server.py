@@ -65,7 +65,7 @@ class RunningServer:
     @property
     def address(self) -> str:
         """``host:port`` as it is bound."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return _address(self.host, self.port)
 
     def set_serving(self, serving: bool, service: str = "") -> None:
         """What the health service says of ``service`` (empty: of the whole server). Any thread."""
@@ -120,15 +120,21 @@ def serve(
         add(server)
     health_servicer = _add_health(server, list(services))
     reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = _address(host, port)
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError as error:  # taken between the check and here
         pool.shutdown(wait=False)
         raise _taken(address, port, describe_holder) from error
     server.start()
-    log.debug("server started", extra={"fields": {"server": name, "address": f"{host}:{bound}", "workers": workers}})
+    log.debug(
+        "server started", extra={"fields": {"server": name, "address": _address(host, bound), "workers": workers}}
+    )
     return RunningServer(server, pool, health_servicer, host, bound)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _add_health(server: grpc.Server, services: Sequence[str]) -> health.HealthServicer:
@@ -142,7 +148,7 @@ def _add_health(server: grpc.Server, services: Sequence[str]) -> health.HealthSe
 
 def _check_address(host: str, port: int, describe_holder: Callable[[int], str | None] | None) -> None:
     """Bind and let go: the operating system says what is wrong, while gRPC only says that something is."""
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = _address(host, port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:

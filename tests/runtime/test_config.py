@@ -11,6 +11,7 @@ from sutra_grid.runtime.config import (
     Section,
     at_least,
     between,
+    host_port,
     load,
     not_empty,
 )
@@ -21,7 +22,7 @@ SCHEMA = Schema(
             "agent",
             [
                 Key("agent_id", "str", help="its name", check=not_empty),
-                Key("master_host", "str", "127.0.0.1:7000"),
+                Key("master_host", "str", "127.0.0.1:7000", check=host_port(7000)),
                 Key("platform", "str", "desktop", choices=("docker", "k8s", "aws", "desktop")),
                 Key("max_storage_nodes", "int", 10, check=between(1, 1000)),
                 Key("labels", "dict[str,str]", {}),
@@ -211,6 +212,7 @@ def test_the_message_says_how_many_faults_there_are(file: Path) -> None:
         ("max_storage_nodes = true", "found true, allowed: a whole number"),
         ("max_storage_nodes = 3.0", "found 3.0, allowed: a whole number"),
         ("max_storage_nodes = 0", "found 0, allowed: from 1 to 1000"),
+        ('master_host = "a:b"', 'found "a:b", allowed: host or host:port (default port 7000)'),
         ("master_host = 7000", "found 7000, allowed: a text in quotes"),
         ("tags = [1, 2]", "found [1, 2], allowed: a list of texts"),
         ("labels = {a = 1}", "found {a = 1}, allowed: a table of texts"),

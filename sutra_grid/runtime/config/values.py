@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.runtime.config.schema import Check, Key, toml_text
+from sutra_grid.runtime.net import parse_host_port
 
 
 class BadValue(Exception):
@@ -58,6 +60,19 @@ def between(low: float, high: float) -> Check:
 def at_least(low: float) -> Check:
     """A number not below ``low``."""
     return lambda value: None if value >= low else f"at least {low}"
+
+
+def host_port(default_port: int | None = None) -> Check:
+    """An address that ``runtime.net.parse_host_port`` takes with the same default."""
+
+    def check(value: str) -> str | None:
+        try:
+            parse_host_port(value, default_port)
+        except InvalidArgument:
+            return "host:port" if default_port is None else f"host or host:port (default port {default_port})"
+        return None
+
+    return check
 
 
 def not_empty(value: str) -> str | None:
