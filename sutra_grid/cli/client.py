@@ -110,10 +110,7 @@ class Client:
         known = wire_errors.from_rpc_error(error, f"the master at {self.target}")
         if not _answer_lost(error):
             return known
-        if self._reached:
-            message = f"the master at {self.target} went away"
-        else:
-            message = f"no master answers at {self.target}"
+        message = f"the master at {self.target} went away" if self._reached else f"no master answers at {self.target}"
         where = "the default address" if self._source == "default" else f"address from {self._source}"
         return MasterUnreachable(
             message,

@@ -4,19 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
+from support.cli_records import Ran
 from support.fake_master import FakeMaster, fake_master
 
 from sutra_grid.cli.main import run
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

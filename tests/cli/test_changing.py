@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Ran
-from support.cli_records import agent, node
+from support.cli_records import Ran, agent, node
 from support.fake_master import FakeMaster
 from support.waiting import eventually
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Ran
-from support.cli_records import agent, cluster, node
+from support.cli_records import Ran, agent, cluster, node
 from support.fake_master import FakeMaster
 from support.waiting import eventually
 

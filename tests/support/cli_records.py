@@ -1,8 +1,19 @@
-"""Records of the wire as a small grid would show them."""
+"""Records of the wire as a small grid would show them, and what a command line answered."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sutra_grid.wire import grid_pb2 as pb
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command line ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
 
 NOW_MS = 1_700_000_000_000
 

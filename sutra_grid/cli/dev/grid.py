@@ -1,0 +1,186 @@
+"""A dev grid's coming up and going down: which process after which, and what is waited for."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sutra_grid.cli.client import Client
+from sutra_grid.cli.dev import tagged
+from sutra_grid.cli.dev.configs import HOST, write_configs
+from sutra_grid.cli.dev.daemon import Daemon, end_daemons
+from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
+from sutra_grid.cli.scripts import storage_server
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
+from sutra_grid.core.types import AgentStatus, Reason
+from sutra_grid.runtime.files import write_atomically
+from sutra_grid.runtime.shutdown import Shutdown
+from sutra_grid.wire import grid_pb2 as pb
+
+READY_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.1
+PROBE_SECONDS: Final = 2.0
+STOP_SECONDS: Final = 10.0
+MAX_STARTS: Final = 5
+# An agent that a newer one with its name has superseded ends with this code, and must stay ended.
+SUPERSEDED_EXIT_CODE: Final = 3
+
+Say = Callable[[str, str], None]
+
+
+class Interrupted(Exception):
+    """Somebody asked for the end while the grid was coming up."""
+
+
+class DevGrid:
+    """The processes of one dev grid. The caller holds the directory's lock. Used by one thread.
+
+    ``say(who, what)`` prints a line a step.
+    """
+
+    def __init__(self, layout: Layout, plan: GridPlan, shutdown: Shutdown, say: Say) -> None:
+        self.layout = layout
+        self.plan = plan
+        self.master_address = f"{HOST}:{plan.master_port}"
+        self.admin_address = f"{HOST}:{plan.admin_port}"
+        self._shutdown = shutdown
+        self._say = say
+        self._master = Daemon("master", "master", layout)
+        self._admin = Daemon("admin", "admin", layout)
+        self._agents = [Daemon(agent.agent_id, "agent", layout) for agent in plan.agents]
+        self._client = Client(self.master_address, "the dev grid's plan", READY_SECONDS)
+
+    @property
+    def client(self) -> Client:
+        """Calls this grid's master."""
+        return self._client
+
+    def start(self) -> None:
+        """Bring up master, admin and agents. Raises GridError naming a daemon that does not come up, or Interrupted."""
+        self.layout.make_subdirectories(self.plan)
+        write_configs(self.layout, self.plan, storage_server())
+        self.layout.remember(self.plan)
+        began = time.monotonic()
+        self._master.start()
+        self._await_ready(self._master, self._master_answers)
+        self._say("master", f"ready at {self.master_address} ({_since(began)})")
+        write_atomically(self.layout.address_file, self.master_address.encode() + b"\n")
+        began = time.monotonic()
+        began_ms = time.time_ns() // 1_000_000
+        for daemon in (*self._agents, self._admin):
+            daemon.start()
+        for daemon, agent in zip(self._agents, self.plan.agents, strict=True):
+            self._await_ready(daemon, lambda name=agent.agent_id: self._agent_is_healthy(name, began_ms))  # type: ignore[misc]
+            self._say(agent.agent_id, f"ready at {HOST}:{agent.port} ({_since(began)})")
+        self._await_ready(self._admin, self._admin_answers)
+        self._say("admin", f"ready at http://{self.admin_address} ({_since(began)})")
+
+    def remember_spawned(self, agent: AgentPlan, spawned: int) -> None:
+        """One more node was spawned on an agent."""
+        self.plan = self.plan.with_spawned(agent.agent_id, spawned)
+        self.layout.remember(self.plan)
+
+    def revive(self) -> None:
+        """Start daemons that ended again, as an init system does, and say so; after some starts they stay ended."""
+        for daemon in (self._master, self._admin, *self._agents):
+            ended = daemon.ended()
+            if not ended or not daemon.started:
+                continue
+            if daemon.starts >= MAX_STARTS or daemon.exit_code() == SUPERSEDED_EXIT_CODE:
+                self._say(daemon.name, f"{ended} and is left so; its log: {self.layout.log(daemon.name)}")
+                daemon.await_end(0)
+                continue
+            daemon.start()
+            self._say(daemon.name, f"{ended}; started again as pid {daemon.pid}")
+
+    def stop(self) -> None:
+        """End everything of this grid: agents and admin, then node processes, then the master.
+
+        Agents go first, so that none restarts a node; what is desired of the nodes stays
+        as it is, so that the next start brings them back.
+        """
+        began = time.monotonic()
+        killed = end_daemons([*self._agents, self._admin], STOP_SECONDS)
+        with tagged.find_nodes(self.layout.directory) as nodes:
+            stubborn = tagged.end_all(nodes, STOP_SECONDS)
+            killed += sorted({process.name for process in stubborn})
+            count = len({process.name for process in nodes})
+        killed += end_daemons([self._master], STOP_SECONDS)
+        with tagged.find_daemons(self.layout.directory) as rest:  # workers that outlived their daemon
+            tagged.end_all(rest, STOP_SECONDS)
+        self._client.close()
+        self.layout.address_file.unlink(missing_ok=True)
+        hard = f"; had to kill {', '.join(killed)}" if killed else ""
+        self._say("stopped", f"{len(self._agents)} agents, {count} nodes, admin and master ({_since(began)}){hard}")
+
+    def pause(self, seconds: float) -> None:
+        """Wait a moment. Raises Interrupted when the end is asked for."""
+        if self._shutdown.wait(seconds):
+            raise Interrupted
+
+    def _await_ready(self, daemon: Daemon, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not is_ready():
+            if ended := daemon.ended():
+                raise _did_not_come_up(daemon, ended, self.layout)
+            if time.monotonic() >= deadline:
+                raise DeadlineExceeded(
+                    _with_log(f"{daemon.name} is not ready after {READY_SECONDS:g} s", daemon.log_tail()),
+                    reason=Reason.TIMED_OUT,
+                    hint=f"Its log: {self.layout.log(daemon.name)}",
+                )
+            self.pause(POLL_SECONDS)
+
+    def _master_answers(self) -> bool:
+        try:
+            self._client.read("GetClusterStatus", pb.Empty(), pb.ClusterStatus, timeout_seconds=PROBE_SECONDS)
+        except GridError:
+            return False
+        return True
+
+    def _agent_is_healthy(self, agent_id: str, began_ms: int) -> bool:
+        """Healthy by a heartbeat of this life: the master remembers agents from the one before."""
+        try:
+            agent = self._client.read(
+                "GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord, timeout_seconds=PROBE_SECONDS
+            )
+        except GridError:
+            return False
+        return agent.status == AgentStatus.HEALTHY and agent.last_heartbeat * 1000 >= began_ms - 1000
+
+    def _admin_answers(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status < 300
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def end_leftovers(layout: Layout, say: Say) -> None:
+    """End the daemons of an earlier dev that was killed itself; their nodes run on, and their agents adopt them."""
+    with tagged.find_daemons(layout.directory) as leftovers:
+        if leftovers:
+            names = ", ".join(sorted({process.name for process in leftovers}))
+            say("left over", f"from a dev that was killed: ending {names}")
+            tagged.end_all(leftovers, STOP_SECONDS)
+
+
+def _did_not_come_up(daemon: Daemon, ended: str, layout: Layout) -> FailedPrecondition:
+    return FailedPrecondition(
+        _with_log(f"{daemon.name} {ended} at its start", daemon.log_tail()),
+        reason=Reason.START_FAILED,
+        hint=f"Its configuration: {layout.config(daemon.name)}, its log: {layout.log(daemon.name)}",
+    )
+
+
+def _with_log(message: str, lines: Sequence[str]) -> str:
+    return "\n  | ".join([message, *lines])
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f}s"

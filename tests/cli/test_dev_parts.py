@@ -1,0 +1,178 @@
+"""The parts of a dev grid: ports, memory, configuration files, and processes proved by their environment."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.waiting import eventually
+
+from sutra_grid.cli.dev import tagged
+from sutra_grid.cli.dev.configs import admin_config, agent_config, master_config
+from sutra_grid.cli.dev.daemon import Daemon
+from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
+from sutra_grid.cli.dev.ports import plan_grid
+from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+
+IGNORES_SIGTERM = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+)
+WAITS = "import time; print('up', flush=True); time.sleep(60)"
+
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+
+def everything_free(_port: int) -> bool:
+    return True
+
+
+def test_a_new_grid_takes_the_default_ports() -> None:
+    plan = plan_grid(None, None, None, everything_free)
+    assert (plan.master_port, plan.admin_port, plan.nodes_per_agent) == (7000, 7080, 3)
+    assert [agent.agent_id for agent in plan.agents] == ["agent-1", "agent-2", "agent-3"]
+    assert [agent.port for agent in plan.agents] == [7001, 7002, 7003]
+    assert [agent.first_node_port for agent in plan.agents] == [50051, 50061, 50071]
+
+
+def test_taken_ports_are_passed_over_and_no_two_parts_share_one() -> None:
+    taken = {7000, 7001, 7080, 50055}
+    plan = plan_grid(None, 3, 20, lambda port: port not in taken)
+    ranges = [range(agent.first_node_port, agent.last_node_port + 1) for agent in plan.agents]
+    ports = [plan.master_port, plan.admin_port, *(agent.port for agent in plan.agents), *(p for r in ranges for p in r)]
+    assert len(ports) == len(set(ports))
+    assert not taken & set(ports)
+    assert all(len(r) == 40 for r in ranges)
+
+
+def test_a_second_start_keeps_ports_and_agents_and_may_add_some() -> None:
+    before = plan_grid(None, 2, 3, lambda port: port not in (7000, 50051))
+    assert plan_grid(before, None, None, everything_free) == before
+    after = plan_grid(before, 3, None, everything_free)
+    assert after.agents[:2] == before.agents
+    assert after.agents[2].agent_id == "agent-3"
+    assert after.agents[2].first_node_port > before.agents[1].last_node_port
+
+
+def test_a_port_that_was_taken_meanwhile_moves_alone() -> None:
+    before = plan_grid(None, 2, 3, everything_free)
+    after = plan_grid(before, None, None, lambda port: port != before.master_port)
+    assert after.master_port not in (before.master_port, *(agent.port for agent in before.agents))
+    assert after.agents == before.agents
+
+
+def test_agents_with_data_are_not_left_out() -> None:
+    with pytest.raises(InvalidArgument, match="3 agents with data"):
+        plan_grid(plan_grid(None, 3, 3, everything_free), 2, None, everything_free)
+
+
+def test_zero_nodes_an_agent_stay_zero() -> None:
+    before = plan_grid(None, 1, 0, everything_free)
+    assert plan_grid(before, None, None, everything_free).nodes_per_agent == 0
+
+
+def test_no_free_port_is_said() -> None:
+    with pytest.raises(ResourceExhausted):
+        plan_grid(None, None, None, lambda port: port < 7000)
+
+
+def test_the_plan_is_remembered(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "grid")
+    layout.make()
+    assert layout.remembered() is None
+    plan = plan_grid(None, 2, 3, everything_free).with_spawned("agent-2", 1)
+    layout.remember(plan)
+    assert Layout(tmp_path / "grid").remembered() == plan
+    layout.make()
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 2}', "[]", '{"format": 1}'])
+def test_a_memory_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "grid.json").write_text(text)
+    with pytest.raises(FailedPrecondition, match=r"grid\.json can't be read"):
+        Layout(tmp_path).remembered()
+
+
+def test_a_directory_with_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(FailedPrecondition, match="holds files"):
+        Layout(tmp_path).make()
+
+
+def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FailedPrecondition, match="can't be used"):
+        Layout(tmp_path / "file" / "grid").make()
+
+
+def test_the_configuration_files_are_toml_with_the_plans_addresses(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / 'odd "name"')
+    plan = GridPlan(7100, 7180, 3, (AgentPlan("agent-1", 7101, 50100, 50109),))
+    master = tomllib.loads(master_config(layout, plan))["master"]
+    admin = tomllib.loads(admin_config(layout, plan))["admin"]
+    agent = tomllib.loads(agent_config(layout, plan, plan.agents[0], Path("/bin/server")))
+    assert master["listen"] == admin["master"] == agent["agent"]["master_host"] == "127.0.0.1:7100"
+    assert master["registry_url"] == admin["registry_url"] == f"sqlite:///{layout.registry}"
+    assert agent["storage"]["data_path"] == str(layout.agent_data("agent-1"))
+    assert agent["storage"]["default_port_range"] == "50100-50109"
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Processes with a given environment, ended after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(program: str, **variables: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], env={**os.environ, **variables}, stdout=subprocess.PIPE
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_only_processes_of_this_directory_are_found(spawn: Spawn, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    daemon = spawn(WAITS, SUTRA_GRID_DEV_DIR=str(ours), SUTRA_GRID_DEV_NAME="master")
+    node = spawn(WAITS, SUTRA_GRID_NODE_ID="node-1", SUTRA_GRID_STORAGE_PATH=str(ours / "agents/agent-1/data/node-1"))
+    spawn(WAITS, SUTRA_GRID_DEV_DIR=str(theirs), SUTRA_GRID_DEV_NAME="master")
+    spawn(WAITS, SUTRA_GRID_NODE_ID="node-1", SUTRA_GRID_STORAGE_PATH=str(theirs / "node-1"))
+    spawn(WAITS, SUTRA_GRID_NODE_ID="node-1", SUTRA_GRID_STORAGE_PATH=f"{ours}-2/node-1")
+    spawn(WAITS, SUTRA_GRID_NODE_ID="node-1")
+    with tagged.find_daemons(ours) as found:
+        assert [(process.pid, process.name) for process in found] == [(daemon.pid, "master")]
+    with tagged.find_nodes(ours) as found:
+        assert [(process.pid, process.name) for process in found] == [(node.pid, "node-1")]
+
+
+def test_ending_asks_first_and_kills_only_what_stays(spawn: Spawn, tmp_path: Path) -> None:
+    tags = {"SUTRA_GRID_DEV_DIR": str(tmp_path)}
+    willing = spawn(WAITS, **tags, SUTRA_GRID_DEV_NAME="willing")
+    stubborn = spawn(IGNORES_SIGTERM, **tags, SUTRA_GRID_DEV_NAME="stubborn")
+    with tagged.find_daemons(tmp_path) as found:
+        killed = tagged.end_all(found, grace_seconds=0.5)
+    assert [process.name for process in killed] == ["stubborn"]
+    assert (willing.wait(5), stubborn.wait(5)) == (-15, -9)
+
+
+def test_a_daemon_that_ends_at_its_start_says_how_and_leaves_its_log(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.make_subdirectories(GridPlan())
+    layout.config("master").write_text("[mastre]\n")
+    layout.log("master").write_text("of an earlier start\n")
+    daemon = Daemon("master", "master", layout)
+    daemon.start()
+    assert eventually(daemon.ended).startswith("ended with exit code")
+    assert daemon.log_tail()
+    assert "of an earlier start" not in daemon.log_tail()
+    assert daemon.await_end(5)
