@@ -113,7 +113,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
-    except click.Abort:  # a question answered with no, or with Ctrl-C
+    except click.Abort:  # Ctrl-C at a question
         return ExitCode.INTERRUPTED
     except GridError as error:
         from sutra_grid.cli.output.errors import print_error

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from sutra_grid.cli.context import Options
+from sutra_grid.cli.exit_codes import ExitCode
 from sutra_grid.cli.output.watch import WATCH_SECONDS
 from sutra_grid.core.errors import GridError
 
@@ -51,7 +52,7 @@ def confirm_or_refuse(question: str, *, yes: bool) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("this asks before it acts, and there is no terminal to ask on. Give --yes.")
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def complete_nodes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

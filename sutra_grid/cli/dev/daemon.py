@@ -30,7 +30,7 @@ class Daemon:
 
     @property
     def started(self) -> bool:
-        """Whether there is a process, living or ended, that was not waited for by ``stop``."""
+        """Whether there is a process, living or ended, that ``await_end`` has not seen the end of."""
         return self._process is not None
 
     @property

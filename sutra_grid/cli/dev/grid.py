@@ -102,6 +102,8 @@ class DevGrid:
         as it is, so that the next start brings them back.
         """
         began = time.monotonic()
+        agents = sum(daemon.started for daemon in self._agents)
+        what = [name for name, daemon in (("master", self._master), ("admin", self._admin)) if daemon.started]
         killed = end_daemons([*self._agents, self._admin], STOP_SECONDS)
         with tagged.find_nodes(self.layout.directory) as nodes:
             stubborn = tagged.end_all(nodes, STOP_SECONDS)
@@ -113,7 +115,8 @@ class DevGrid:
         self._client.close()
         self.layout.address_file.unlink(missing_ok=True)
         hard = f"; had to kill {', '.join(killed)}" if killed else ""
-        self._say("stopped", f"{len(self._agents)} agents, {count} nodes, admin and master ({_since(began)}){hard}")
+        what += [f"{number} {kind}" for number, kind in ((agents, "agents"), (count, "nodes")) if number]
+        self._say("stopped", f"{', '.join(what) or 'nothing ran'} ({_since(began)}){hard}")
 
     def pause(self, seconds: float) -> None:
         """Wait a moment. Raises Interrupted when the end is asked for."""

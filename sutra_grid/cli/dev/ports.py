@@ -39,7 +39,7 @@ def plan_grid(before: GridPlan | None, agents: int | None, nodes_per_agent: int 
             hint=f"Start it with --agents {len(old.agents)} or more, or give another --data-dir",
         )
     nodes = nodes_per_agent if nodes_per_agent is not None else old.nodes_per_agent if before else 3
-    chooser = _Chooser(is_free)
+    chooser = _Chooser(is_free, {old.master_port, old.admin_port, *(agent.port for agent in old.agents)})
     master_port = chooser.port(old.master_port, MASTER_PORT)
     admin_port = chooser.port(old.admin_port, ADMIN_PORT)
     planned = [replace(agent, port=chooser.port(agent.port, FIRST_AGENT_PORT)) for agent in old.agents]
@@ -51,16 +51,17 @@ def plan_grid(before: GridPlan | None, agents: int | None, nodes_per_agent: int 
 
 
 class _Chooser:
-    """Hands out each port once."""
+    """Hands out each port once; those of ``former`` only to the part that had it."""
 
-    def __init__(self, is_free: IsFree) -> None:
+    def __init__(self, is_free: IsFree, former: Iterable[int]) -> None:
         self._is_free = is_free
-        self._taken: set[int] = set()
+        self._taken = set(former)
 
     def port(self, former: int, default: int) -> int:
         """The former port when it is still free, else the first free one from the default upwards."""
-        candidates = ([former] if former else []) + list(range(default, LAST_PORT + 1))
-        for port in candidates:
+        if former and self._is_free(former):
+            return former
+        for port in range(default, LAST_PORT + 1):
             if port not in self._taken and self._is_free(port):
                 self._taken.add(port)
                 return port

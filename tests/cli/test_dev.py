@@ -1,0 +1,192 @@
+"""``sutra-grid-cli dev`` with real processes: up, down, again, and after every kind of end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import processes
+from support.ports import PortBlock
+from support.waiting import eventually
+
+from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
+
+pytestmark = pytest.mark.e2e
+
+UP_SECONDS = 90.0
+STOP_SECONDS = 30.0
+PORTS_PER_AGENT = 12
+
+
+class DevRun:
+    """``sutra-grid-cli dev`` in a directory of its own, on ports that no other test uses."""
+
+    def __init__(self, directory: Path, agents: int = 1, nodes: int = 2) -> None:
+        self.directory = directory / "grid"
+        self.output = directory / "output"
+        self.ports = PortBlock(2 + agents * PORTS_PER_AGENT)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._remember_ports(agents, nodes)
+
+    def _remember_ports(self, agents: int, nodes: int) -> None:
+        layout = Layout(self.directory)
+        layout.make()
+        first = [2 + number * PORTS_PER_AGENT for number in range(agents)]
+        plans = (
+            AgentPlan(f"agent-{number + 1}", self.ports[at], self.ports[at + 1], self.ports[at + PORTS_PER_AGENT - 1])
+            for number, at in enumerate(first)
+        )
+        layout.remember(GridPlan(self.ports[0], self.ports[1], nodes, tuple(plans)))
+
+    @property
+    def master(self) -> str:
+        return f"127.0.0.1:{self.ports[0]}"
+
+    def start(self) -> None:
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def command(self, *more: str) -> list[str]:
+        return [sys.executable, "-m", "sutra_grid.cli.main", "dev", "--data-dir", str(self.directory), *more]
+
+    def await_up(self) -> str:
+        def up() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.text()
+            return "The grid runs." in self.text()
+
+        eventually(up, UP_SECONDS, "the grid runs")
+        return self.text()
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def nodes(self) -> dict[str, int]:
+        """Pids by node as the command line shows them."""
+        command = [sys.executable, "-m", "sutra_grid.cli.main", "--master", self.master, "nodes", "list", "-o", "json"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        return {
+            node["node_id"]: node["pid"] for node in json.loads(answer.stdout)["nodes"] if node["status"] == "running"
+        }
+
+    def left(self) -> list[int]:
+        return [pid for pid in processes.processes_below(self.directory) if processes.is_alive(pid)]
+
+    def clean(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        processes.kill_and_wait(self.left())
+        self.ports.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[DevRun]:
+    dev = DevRun(tmp_path)
+    yield dev
+    dev.clean()
+
+
+def test_it_comes_up_with_addresses_to_try_and_ctrl_c_leaves_nothing(run: DevRun) -> None:
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        env={**os.environ, "SUTRA_GRID_NODE_ID": "node-00000000", "SUTRA_GRID_STORAGE_PATH": f"{run.directory}-2/x"},
+    )
+    try:
+        run.start()
+        text = run.await_up()
+        assert f"ready at {run.master}" in text
+        assert text.count("curl ") == 3
+        assert len(run.nodes()) == 2
+        assert (run.directory / "master.address").read_text().strip() == run.master
+        assert run.end() == 0
+        assert "Everything is stopped." in run.text()
+        assert "Traceback" not in run.text()
+        assert not run.left()
+        assert not (run.directory / "master.address").exists()
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_second_start_continues_with_the_same_nodes(run: DevRun) -> None:
+    run.start()
+    run.await_up()
+    before = run.nodes()
+    assert run.end(signal.SIGTERM) == 0
+    run.start()
+    text = run.await_up()
+    after = run.nodes()
+    assert sorted(after) == sorted(before)
+    assert all(f"{node_id}  back on agent-1" in text for node_id in before)
+    assert not set(after.values()) & set(before.values())
+    assert run.end() == 0
+    assert not run.left()
+
+
+def test_a_second_dev_on_the_directory_is_refused_by_pid(run: DevRun) -> None:
+    run.start()
+    run.await_up()
+    assert run.process is not None
+    second = subprocess.run(run.command(), capture_output=True, text=True, check=False, timeout=30)
+    assert second.returncode == 1
+    assert f"process {run.process.pid}" in second.stderr
+    assert len(run.nodes()) == 2
+    assert run.end() == 0
+
+
+def test_after_a_kill_of_dev_itself_its_daemons_are_ended_and_its_nodes_adopted(run: DevRun) -> None:
+    run.start()
+    run.await_up()
+    before = run.nodes()
+    assert run.end(signal.SIGKILL) == -signal.SIGKILL
+    assert run.left()
+    run.start()
+    text = run.await_up()
+    assert "from a dev that was killed: ending admin, agent-1, master" in text
+    assert run.nodes() == before
+    assert run.end() == 0
+    assert not run.left()
+
+
+def test_a_daemon_that_ends_at_its_start_is_told_with_its_log_and_everything_stops(run: DevRun) -> None:
+    # A registry that is not a database.
+    (run.directory / "registry.db").write_text("no database " * 1000)
+    run.start()
+    assert run.process is not None
+    assert run.process.wait(UP_SECONDS) == 1
+    assert "error: master ended with exit code" in run.text()
+    assert "\n  | " in run.text()
+    assert not run.left()
+
+
+def test_a_daemon_that_is_killed_is_started_again(run: DevRun) -> None:
+    run.start()
+    run.await_up()
+    before = run.nodes()
+    pids = {name: pid for pid in run.left() if (name := processes_name(pid))}
+    processes.kill([pids["agent-1"]])
+    eventually(lambda: "started again" in run.text(), 20, "agent-1 is started again")
+    eventually(lambda: run.nodes() == before, 20, "its nodes are adopted")
+    assert run.end() == 0
+    assert not run.left()
+
+
+def processes_name(pid: int) -> str:
+    """The name that dev gave to a daemon; empty for nodes."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    names = [v.partition(b"=")[2].decode() for v in variables if v.startswith(b"SUTRA_GRID_DEV_NAME=")]
+    return names[0] if names else ""
