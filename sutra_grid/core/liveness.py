@@ -66,12 +66,13 @@ def change_by_silence(
 ) -> StatusChange | None:
     """What a silence of ``silent_seconds`` makes of an agent; None: nothing new.
 
-    ``heard_since_start`` False: the silence is counted from the master's own start, so that
-    every known agent has a full grace period, and the message says so.
+    ``heard_since_start`` False: the silence counts from the master's own start, and nothing is
+    said of the agent before a full grace period has passed.
     """
     missed = missed_heartbeats(silent_seconds, interval_seconds)
     status = status_by_silence(missed, policy)
-    if _SEVERITY[status] <= _SEVERITY[current]:
+    in_grace = not heard_since_start and status is not AgentStatus.OFFLINE
+    if in_grace or _SEVERITY[status] <= _SEVERITY[current]:
         return None
     since = (
         f"for {silent_seconds:.0f} s" if heard_since_start else f"since the master started {silent_seconds:.0f} s ago"

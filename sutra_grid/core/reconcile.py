@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sutra_grid.core.types import Assignment, Desired, Node, NodeReport, NodeSpec
+from sutra_grid.core.types import Assignment, Desired, Health, Node, NodeReport, NodeSpec, NodeState, Reason
 
 
 class Action(StrEnum):
@@ -87,6 +87,21 @@ def decide_missing(node: Node) -> Decision:
     return Decision(Action.ASSIGN, "the agent does not have it", node.assignment())
 
 
+def missing_report(known: NodeReport) -> NodeReport:
+    """What is observed of a node that its agent has lost: generation 0, no process; its history is kept."""
+    return replace(
+        known,
+        generation=0,
+        state=NodeState.STOPPED,
+        pid=0,
+        health=Health.UNKNOWN,
+        sample=None,
+        backoff_ms=0,
+        reason=Reason.NOT_REPORTED,
+        message="missing from its agent's inventory",
+    )
+
+
 def resolved_spec(asked: NodeSpec, reported: NodeSpec) -> NodeSpec:
     """``asked`` with what the agent filled in; a report that says nothing changes nothing."""
     return NodeSpec(
@@ -95,6 +110,13 @@ def resolved_spec(asked: NodeSpec, reported: NodeSpec) -> NodeSpec:
         storage_path=reported.storage_path or asked.storage_path,
         memory_limit_mb=reported.memory_limit_mb or asked.memory_limit_mb,
     )
+
+
+def moved_node(agent_id: str, report: NodeReport, row: Node) -> Node:
+    """The row of a node that is taken over from the former name of its agent: the newer content, the new owner."""
+    if row.generation > report.generation:
+        return replace(row, agent_id=agent_id)
+    return node_as_reported(agent_id, report, row.created_at_ms)
 
 
 def node_as_reported(agent_id: str, report: NodeReport, created_at_ms: int) -> Node:
@@ -113,7 +135,7 @@ def node_as_reported(agent_id: str, report: NodeReport, created_at_ms: int) -> N
 
 def keep_newer(known: Node | None, other: Node) -> Node:
     """The newer of two versions of one node; with the same generation ``other``, and no report is lost."""
-    if known is None:
+    if known is None or known.agent_id != other.agent_id:
         return other
     if other.generation < known.generation:
         return known

@@ -97,6 +97,8 @@ def _not_confirmed(node: Node, report: NodeReport | None) -> ShownStatus:
     """The agent is there and has not yet reported the newest generation."""
     if report is None:
         waiting = f"assigned to {node.agent_id}, which has not reported it"
+    elif report.generation == 0:
+        waiting = f"{node.agent_id} does not have it any more; assigned again"
     else:
         waiting = f"{node.agent_id} has generation {report.generation}, generation {node.generation} is desired"
     if node.desired is Desired.RUNNING:

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     AGENT_OFFLINE = "agent_offline"
     AGENT_DRAINED = "agent_drained"
     AGENT_NOT_EMPTY = "agent_not_empty"
+    AGENT_NOT_OFFLINE = "agent_not_offline"
     AGENT_UNREACHABLE = "agent_unreachable"
     NO_AGENT_AVAILABLE = "no_agent_available"
     SLOTS_FULL = "slots_full"

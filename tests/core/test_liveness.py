@@ -53,12 +53,14 @@ def test_the_message_names_the_silence_and_what_is_due() -> None:
     assert change.message == "no heartbeat for 16 s: 3 missed, one is due every 5 s"
 
 
-def test_silence_since_the_masters_start_is_called_so() -> None:
+def test_a_known_agent_has_a_full_grace_period_after_the_masters_start() -> None:
+    assert after_silence(AgentStatus.HEALTHY, 29.0, heard=False) is AgentStatus.HEALTHY
     change = change_by_silence(
-        AgentStatus.HEALTHY, silent_seconds=16.0, interval_seconds=5.0, policy=POLICY, heard_since_start=False
+        AgentStatus.HEALTHY, silent_seconds=30.0, interval_seconds=5.0, policy=POLICY, heard_since_start=False
     )
     assert change is not None
-    assert "since the master started 16 s ago" in change.message
+    assert change.status is AgentStatus.OFFLINE
+    assert "since the master started 30 s ago" in change.message
 
 
 def test_a_heartbeat_heals_and_a_healthy_agent_does_not_change() -> None:

@@ -1,0 +1,46 @@
+"""Changing an agent's status: in memory at once, in the registry behind, with an event and a log line."""
+
+from __future__ import annotations
+
+from sutra_grid.core.liveness import StatusChange
+from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.grid import Grid
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_KINDS = {
+    AgentStatus.HEALTHY: "agent.recovered",
+    AgentStatus.DEGRADED: "agent.degraded",
+    AgentStatus.OFFLINE: "agent.offline",
+}
+
+
+class AgentStatuses:
+    """The one place where a status of a registered agent changes."""
+
+    def __init__(self, grid: Grid, flusher: Flusher) -> None:
+        self._grid = grid
+        self._flusher = flusher
+
+    def change(self, judged: Agent, change: StatusChange, heard_before: float | None = None) -> Agent | None:
+        """Apply ``change`` unless the agent is no longer as it was ``judged``; see ``Grid.change_status``."""
+        agent = self._grid.change_status(judged, change, heard_before)
+        if agent is None:
+            return None
+        self._flusher.status(agent)
+        actor = Actor.AGENT if change.reason is Reason.UNREGISTERED else Actor.MASTER
+        kind = _KINDS[change.status]
+        self._flusher.events(
+            [Event(kind, agent.status_since_ms, actor, agent.agent_id, reason=change.reason, message=change.message)]
+        )
+        log.info(
+            "agent status changed",
+            agent=agent.agent_id,
+            before=judged.status,
+            after=change.status,
+            reason=change.reason,
+            message=change.message,
+        )
+        return agent

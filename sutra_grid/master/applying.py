@@ -1,0 +1,59 @@
+"""Has an agent carry out what the registry says of a node, and takes its answer into memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Node, NodeReport
+from sutra_grid.master.agent_calls import AgentCaller
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.lookups import reachable_agent
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.runtime.clock import Clock
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class Deadline:
+    """A moment on the monotonic clock that a command has to be answered by."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def remaining(self, at_least_seconds: float = 0.5) -> float:
+        """Seconds left, never below ``at_least_seconds``."""
+        return max(at_least_seconds, self._end - self._clock.monotonic())
+
+
+class Applier:
+    """The fast way to an agent; the certain one is its heartbeat. Thread-safe; blocks on the agent."""
+
+    def __init__(self, grid: Grid, calls: AgentCaller, reconciler: Reconciler, mender: Mender) -> None:
+        self._grid = grid
+        self._calls = calls
+        self._reconciler = reconciler
+        self._mender = mender
+
+    def apply(self, node: Node, timeout_seconds: float) -> NodeReport:
+        """Call the node's agent with its assignment; the report. Raises ``GridError``."""
+        agent = reachable_agent(self._grid, node.agent_id)
+        with self._grid.calling(node.node_id):
+            log.debug(
+                "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
+            )
+            report = self._calls.apply(agent, node.assignment(), timeout_seconds)
+            report = replace(report, node_id=node.node_id)
+            self._reconciler.observe(agent.agent_id, [report], from_inventory=False)
+        self._keep_resolved(report)
+        return report
+
+    def _keep_resolved(self, report: NodeReport) -> None:
+        """The next heartbeat does it too, so that a registry that does not answer now is no failure."""
+        try:
+            self._mender.resolve(report)
+        except GridError as error:
+            log.warning("resolved specification waits for the next heartbeat", node=report.node_id, why=error)

@@ -1,0 +1,161 @@
+"""Mutating calls of clients: bounded, answered once a request id, a refusal as ``success=false`` with its reason."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Node
+from sutra_grid.master.agents_admin import AgentsAdmin
+from sutra_grid.master.applying import Deadline
+from sutra_grid.master.deployment import Deployment
+from sutra_grid.master.limits import Limit
+from sutra_grid.master.node_commands import Command, NodeCommands
+from sutra_grid.master.requests import CallId, Requests, Ticket
+from sutra_grid.master.views import Views
+from sutra_grid.runtime.clock import Clock
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import node_spec_from_message
+from sutra_grid.wire.errors import error_detail
+
+Mutating = pb.SpawnRequest | pb.StopRequest | pb.NodeCommand | pb.AgentCommand
+Response = TypeVar("Response", pb.SpawnResponse, pb.StopResponse, pb.NodeResult)
+
+#: Kept back from the caller's own deadline, so that the answer arrives before it.
+ANSWER_MARGIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the calls are carried out by."""
+
+    deployment: Deployment
+    node_commands: NodeCommands
+    agents_admin: AgentsAdmin
+
+
+class CommandCalls:
+    """Thread-safe; blocks on the registry and on agents.
+
+    ``client_seconds`` is what is left of the caller's own deadline, None without one.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        requests: Requests,
+        views: Views,
+        limit: Limit,
+        clock: Clock,
+        timeout_seconds: float,
+    ) -> None:
+        self._operations = operations
+        self._requests = requests
+        self._views = views
+        self._limit = limit
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+
+    def spawn(self, request: pb.SpawnRequest, client_seconds: float | None) -> pb.SpawnResponse:
+        """Make a node."""
+        spec = node_spec_from_message(
+            pb.NodeSpec(
+                engine=request.engine,
+                port=request.port,
+                storage_path=request.storage_path,
+                memory_limit_mb=request.memory_limit_mb,
+            )
+        )
+
+        def run(ticket: Ticket, deadline: Deadline) -> pb.SpawnResponse:
+            node = self._views.node(self._operations.deployment.spawn(request.agent_id, spec, ticket, deadline))
+            return pb.SpawnResponse(success=True, node_id=node.node_id, endpoint=node.endpoint, node=node)
+
+        return self._answer("spawn", request, client_seconds, run, pb.SpawnResponse)
+
+    def stop(self, request: pb.StopRequest, client_seconds: float | None) -> pb.StopResponse:
+        """Stop a node."""
+
+        def run(ticket: Ticket, deadline: Deadline) -> pb.StopResponse:
+            node = self._command(Command.STOP, request.node_id, ticket, deadline, request.agent_id)
+            return pb.StopResponse(success=True, node=self._views.node(node))
+
+        return self._answer("stop", request, client_seconds, run, pb.StopResponse)
+
+    def command(self, command: Command, request: pb.NodeCommand, client_seconds: float | None) -> pb.NodeResult:
+        """Start, restart or remove a node."""
+
+        def run(ticket: Ticket, deadline: Deadline) -> pb.NodeResult:
+            node = self._command(command, request.node_id, ticket, deadline)
+            return pb.NodeResult(success=True, node=self._views.node(node))
+
+        return self._answer(command.value.verb, request, client_seconds, run, pb.NodeResult)
+
+    def set_drained(self, request: pb.AgentCommand, drained: bool) -> pb.AgentRecord:
+        """Drain or undrain an agent. Raises ``GridError``. Setting what is set already is no change."""
+        self._operations.agents_admin.set_drained(request.agent_id, drained)
+        return self._views.agent(request.agent_id)
+
+    def remove_agent(self, request: pb.AgentCommand) -> pb.Empty:
+        """Forget an agent that is offline. Raises ``GridError``."""
+        call = _call_id("remove agent", request)
+
+        def run(ticket: Ticket) -> bytes:
+            self._operations.agents_admin.remove(request.agent_id)
+            answer = pb.Empty().SerializeToString()
+            self._requests.remember(call, answer)
+            return answer
+
+        return pb.Empty.FromString(self._requests.answer(call, run, self._timeout_seconds))
+
+    def _command(self, command: Command, node_id: str, ticket: Ticket, deadline: Deadline, agent_id: str = "") -> Node:
+        return self._operations.node_commands.run(command, node_id, ticket, deadline, agent_id)
+
+    def _answer(
+        self,
+        method: str,
+        request: Mutating,
+        client_seconds: float | None,
+        run: Callable[[Ticket, Deadline], Response],
+        response: type[Response],
+    ) -> Response:
+        """The response of the first try of this request; whatever goes wrong is in it."""
+        deadline = Deadline(self._clock, self._seconds(client_seconds))
+
+        def attempt(ticket: Ticket) -> bytes:
+            try:
+                return run(ticket, deadline).SerializeToString()
+            except GridError as error:
+                if not ticket.recorded:
+                    raise  # nothing was changed: a retry is judged anew
+                return self._refused(response, request, error).SerializeToString()
+
+        try:
+            with self._limit.taken():
+                answer = self._requests.answer(_call_id(method, request), attempt, deadline.remaining())
+                return response.FromString(answer)
+        except GridError as error:
+            return self._refused(response, request, error)
+
+    def _refused(self, response: type[Response], request: Mutating, error: GridError) -> Response:
+        refused = response(success=False, error_message=str(error), error=error_detail(error))
+        if isinstance(request, pb.StopRequest | pb.NodeCommand):
+            node = self._views.find_node(request.node_id)
+            if node is not None:
+                refused.node.CopyFrom(node)
+        return refused
+
+    def _seconds(self, client_seconds: float | None) -> float:
+        """The time for a command: the master's own bound, or less when the caller waits for less."""
+        if client_seconds is None:
+            return self._timeout_seconds
+        return max(ANSWER_MARGIN_SECONDS, min(self._timeout_seconds, client_seconds - ANSWER_MARGIN_SECONDS))
+
+
+def _call_id(method: str, request: Mutating) -> CallId:
+    content = copy.deepcopy(request)
+    content.request_id = ""
+    return CallId.of(request.request_id, method, content.SerializeToString(deterministic=True))

@@ -1,0 +1,140 @@
+"""The master's configuration: every key, and the values that the daemon is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.liveness import LivenessPolicy
+from sutra_grid.runtime.config import Config, ConfigError, Fault, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.daemon import LOGGING_SECTION
+from sutra_grid.runtime.net import parse_host_port
+
+DEFAULT_PORT = 7000
+
+SCHEMA = Schema(
+    [
+        Section(
+            "master",
+            [
+                Key("listen", "str", "127.0.0.1:7000", help="Address that agents and clients call", check=not_empty),
+                Key(
+                    "registry_url",
+                    "str",
+                    "sqlite:///sutra-grid.db",
+                    help="sqlite:////PATH or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
+                    check=not_empty,
+                ),
+                Key("workers", "int", 16, help="Threads for short calls", check=between(1, 256)),
+                Key(
+                    "max_concurrent_commands",
+                    "int",
+                    24,
+                    help="Commands that wait for agents at the same time; more are refused",
+                    check=between(1, 256),
+                ),
+                Key(
+                    "max_concurrent_calls",
+                    "int",
+                    20_000,
+                    help="Calls that run or wait for a thread; more are refused",
+                    check=at_least(1),
+                ),
+                Key(
+                    "command_timeout_secs",
+                    "float",
+                    30.0,
+                    unit="seconds",
+                    help="How long an agent may take for a command",
+                    check=between(1, 600),
+                ),
+                Key("pin_cpu", "bool", True, help="Keep the process on one CPU, where its threads are fastest"),
+            ],
+            help="The service",
+        ),
+        Section(
+            "liveness",
+            [
+                Key(
+                    "heartbeat_interval_secs",
+                    "float",
+                    5.0,
+                    unit="seconds",
+                    help="Of agents that do not tell their own",
+                    check=between(0.05, 3600),
+                ),
+                Key("degraded_after_missed", "int", 3, help="Heartbeats", check=at_least(1)),
+                Key(
+                    "offline_after_missed",
+                    "int",
+                    6,
+                    help="Heartbeats; more than degraded_after_missed",
+                    check=at_least(2),
+                ),
+            ],
+            help="When an agent counts as lost",
+        ),
+        Section(
+            "events",
+            [
+                Key("max_age_days", "float", 30.0, unit="days", help="Older events are deleted", check=at_least(0.01)),
+                Key("max_events", "int", 100_000, help="The oldest above this number are deleted", check=at_least(100)),
+            ],
+            help="How long events are kept",
+        ),
+        LOGGING_SECTION,
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MasterConfig:
+    """What a master is made of. Ages and timeouts as their names say."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    registry_url: str = "sqlite:///sutra-grid.db"
+    workers: int = 16
+    max_concurrent_commands: int = 24
+    max_concurrent_calls: int = 20_000
+    command_timeout_seconds: float = 30.0
+    pin_cpu: bool = False
+    default_interval_seconds: float = 5.0
+    liveness: LivenessPolicy = field(default_factory=LivenessPolicy)
+    events_max_age_ms: int = 30 * 86_400_000
+    max_events: int = 100_000
+
+
+def master_config(config: Config) -> MasterConfig:
+    """Values from a checked configuration. Raises ``ConfigError`` for what only shows between keys."""
+    master, liveness, events = (config.section(name) for name in ("master", "liveness", "events"))
+    try:
+        host, port = parse_host_port(master["listen"], DEFAULT_PORT)
+    except GridError as error:
+        raise _fault(config, "master.listen", f"found {master['listen']!r}; {error.hint}") from error
+    policy = LivenessPolicy(liveness["degraded_after_missed"], liveness["offline_after_missed"])
+    if policy.offline_after_missed <= policy.degraded_after_missed:
+        raise _fault(
+            config,
+            "liveness.offline_after_missed",
+            f"found {policy.offline_after_missed}, allowed: more than degraded_after_missed "
+            f"({policy.degraded_after_missed})",
+        )
+    return MasterConfig(
+        host=host,
+        port=port,
+        registry_url=master["registry_url"],
+        workers=master["workers"],
+        max_concurrent_commands=master["max_concurrent_commands"],
+        max_concurrent_calls=master["max_concurrent_calls"],
+        command_timeout_seconds=master["command_timeout_secs"],
+        pin_cpu=master["pin_cpu"],
+        default_interval_seconds=liveness["heartbeat_interval_secs"],
+        liveness=policy,
+        events_max_age_ms=int(events["max_age_days"] * 86_400_000),
+        max_events=events["max_events"],
+    )
+
+
+def _fault(config: Config, key: str, problem: str) -> ConfigError:
+    return ConfigError([Fault(config.source(key), key, problem)])

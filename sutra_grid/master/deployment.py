@@ -1,0 +1,198 @@
+"""Spawning a node: choose the agent, record, call, and answer; after a failure no node is left running.
+
+The steps, and what a failure at each leaves:
+
+1. choose the agent and keep a slot of it             nothing
+2. record the node, desired running                   (registry) nothing
+3. the agent applies it and reports                   desired becomes absent, see 4
+4. after a failure: desired absent is recorded, then  the agent is told at once if it can be, and by
+   the agent told, then the row buried                the answer to its next heartbeat in any case
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sutra_grid.core import errors
+from sutra_grid.core.errors import Aborted, FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.outcome import Verdict, judge_report
+from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
+from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.master.applying import Applier, Deadline
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.requests import Ticket
+from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+MAX_PORT = 65_535
+PLACEMENT_ATTEMPTS = 5
+CLEAN_UP_SECONDS = 5.0
+SHOWN_LOG_LINES = 5
+
+#: An agent that answers one of these has started nothing and journaled nothing.
+_REFUSALS = (
+    errors.InvalidArgument,
+    errors.NotFound,
+    errors.AlreadyExists,
+    errors.FailedPrecondition,
+    errors.ResourceExhausted,
+    errors.PermissionDenied,
+    errors.Unimplemented,
+)
+
+
+def new_node_id() -> str:
+    """A fresh id; the registry refuses one that is, or was, in use."""
+    return f"node-{secrets.token_hex(4)}"
+
+
+class Deployment:
+    """Thread-safe; blocks on the registry and the agent."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        grid: Grid,
+        applier: Applier,
+        mender: Mender,
+        clock: Clock,
+        new_id: Callable[[], str] = new_node_id,
+    ) -> None:
+        self._registry = registry
+        self._grid = grid
+        self._applier = applier
+        self._mender = mender
+        self._clock = clock
+        self._new_id = new_id
+
+    def spawn(self, agent_id: str, spec: NodeSpec, ticket: Ticket, deadline: Deadline) -> Node:
+        """A new running node on ``agent_id``, or where most slots are free when that is empty.
+
+        Raises ``GridError`` with the reason when there is none; then nothing of it is left running.
+        """
+        if ticket.earlier is not None:
+            node = self._taken_up(ticket.earlier.node_id)
+        else:
+            _check(spec)
+            with self._slot(agent_id, spec.engine) as agent:
+                node = self._record(agent, spec, ticket)
+        report = self._apply(node, deadline)
+        outcome = judge_report(node, report)
+        if outcome.verdict is Verdict.DONE:
+            return self._grid.node(node.node_id) or node
+        if outcome.verdict is Verdict.OVERTAKEN:
+            raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
+        words = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
+        failure = FailedPrecondition(words, reason=outcome.reason, hint="nothing was left running")
+        self._give_up(node, failure, tell_agent=True)
+        raise failure
+
+    # -- the steps --
+
+    @contextmanager
+    def _slot(self, agent_id: str, engine: str) -> Iterator[Agent]:
+        """An agent with a slot that nobody else gets while the node is being recorded."""
+        agent = self._named(agent_id, engine) if agent_id else self._placed(engine)
+        try:
+            yield agent
+        finally:
+            self._grid.end_promise(agent.agent_id)
+
+    def _named(self, agent_id: str, engine: str) -> Agent:
+        while True:
+            candidate = self._grid.candidate(agent_id)
+            if candidate is None:
+                raise unknown_agent(agent_id)
+            obstacle = obstacle_to_spawn(candidate, engine)
+            if obstacle is not None:
+                raise refusal(obstacle)
+            if self._grid.promise_slot(agent_id):
+                return candidate.agent
+
+    def _placed(self, engine: str) -> Agent:
+        for _ in range(PLACEMENT_ATTEMPTS):
+            placement = place(self._grid.candidates(), engine)
+            if placement.agent is None:
+                raise nowhere(placement)
+            if self._grid.promise_slot(placement.agent.agent_id):
+                return placement.agent
+        raise Aborted("others took every slot that was found", reason=Reason.CONCURRENT_CHANGE, hint="try again")
+
+    def _record(self, agent: Agent, spec: NodeSpec, ticket: Ticket) -> Node:
+        node = Node(
+            node_id=self._new_id(),
+            agent_id=agent.agent_id,
+            spec=spec,
+            desired=Desired.RUNNING,
+            generation=1,
+            restart_generation=0,
+            created_at_ms=wall_ms(self._clock),
+        )
+        asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
+        event = self._event("node.spawned", node, Reason.SPAWNED, asked, Actor.OPERATOR)
+        self._registry.create_node(node, request=ticket.mark(node.node_id), events=[event])
+        log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
+        return self._grid.put_node(node)
+
+    def _apply(self, node: Node, deadline: Deadline) -> NodeReport:
+        try:
+            return self._applier.apply(node, deadline.remaining())
+        except GridError as error:
+            log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
+            self._give_up(node, error, tell_agent=False)
+            raise
+
+    def _give_up(self, node: Node, why: GridError, *, tell_agent: bool) -> None:
+        """Make sure that the node ends: in the registry first, then at the agent."""
+        event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
+        try:
+            absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
+        except GridError as error:
+            log.warning("failed spawn waits for the registry", node=node.node_id, why=error)
+            self._mender.give_up(node.node_id, event)
+            return
+        self._grid.put_node(absent)
+        try:
+            if tell_agent:
+                report = self._applier.apply(absent, CLEAN_UP_SECONDS)
+                if judge_report(absent, report).verdict is Verdict.DONE:
+                    self._mender.bury(node.node_id)
+            elif isinstance(why, _REFUSALS):
+                self._mender.bury(node.node_id)
+        except GridError as error:
+            log.warning("failed spawn ends at the agent's next heartbeat", node=node.node_id, why=error)
+
+    def _taken_up(self, node_id: str) -> Node:
+        """The node that an earlier try of this request made, whose answer was lost with a master."""
+        node = self._grid.node(node_id)
+        if node is None or node.desired is Desired.ABSENT:
+            raise Aborted(
+                f"the first try of this request made node {node_id}, which was given up or removed",
+                reason=Reason.NODE_REMOVED,
+                hint="spawn again with a new request id",
+            )
+        return node
+
+    def _event(self, kind: str, node: Node, reason: Reason, message: str, actor: Actor) -> Event:
+        return Event(kind, wall_ms(self._clock), actor, node.agent_id, node.node_id, reason, message)
+
+
+def _check(spec: NodeSpec) -> None:
+    if spec.port > MAX_PORT:
+        raise InvalidArgument(
+            f"port {spec.port} is none",
+            reason=Reason.INVALID_ARGUMENT,
+            hint=f"use 1 to {MAX_PORT}, or 0 for any free one",
+        )
+
+
+def _with_log(message: str, report: NodeReport) -> str:
+    if not report.log_tail:
+        return message
+    return f"{message}; its log ends: " + " | ".join(report.log_tail[-SHOWN_LOG_LINES:])

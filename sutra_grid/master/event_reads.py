@@ -1,0 +1,56 @@
+"""Reading and following events: from the registry, after what is still to be written."""
+
+from __future__ import annotations
+
+from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.types import Event, Reason
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.limits import Limit
+from sutra_grid.registry import Registry
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import event_to_message
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1_000
+FLUSH_WAIT_SECONDS = 1.0
+
+
+class EventReads:
+    """Thread-safe; blocks on the registry."""
+
+    def __init__(self, registry: Registry, flusher: Flusher, limit: Limit) -> None:
+        self._registry = registry
+        self._flusher = flusher
+        self._limit = limit
+
+    def read(self, request: pb.ListEventsRequest) -> pb.EventList:
+        """Events, oldest first, and the cursor to go on with. Raises ``GridError``."""
+        if request.limit > MAX_LIMIT:
+            raise InvalidArgument(
+                f"limit {request.limit} is too many",
+                reason=Reason.INVALID_ARGUMENT,
+                hint=f"ask for at most {MAX_LIMIT}, and for more with after_event_id",
+            )
+        count = request.limit or DEFAULT_LIMIT
+        with self._limit.taken():
+            self._flusher.wait_for_events(FLUSH_WAIT_SECONDS)
+            newest = self._registry.last_event_id()
+            events = self._registry.events(
+                after_event_id=request.after_event_id,
+                limit=count,
+                agent_id=request.agent_id,
+                node_id=request.node_id,
+                kind=request.kind,
+            )
+        return pb.EventList(
+            events=[event_to_message(event) for event in events],
+            last_event_id=_cursor(events, count, max(newest, request.after_event_id)),
+        )
+
+
+def _cursor(events: list[Event], count: int, newest: int) -> int:
+    """Where to go on: after the last event of a full page, else after all that there was when it was read."""
+    if not events:
+        return newest
+    last = events[-1].event_id
+    return last if len(events) >= count else max(last, newest)

@@ -1,0 +1,105 @@
+"""A heartbeat: the agent is alive, and this is what it has. Memory alone; no registry, no call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sutra_grid.core.liveness import change_by_heartbeat
+from sutra_grid.core.sessions import Standing, standing
+from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
+from sutra_grid.master.agent_statuses import AgentStatuses
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+REGISTER = "register"
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What an agent says. An empty session is a client of the first protocol.
+
+    ``nodes`` is the full inventory; None when there is none or it can't be read: then only liveness counts.
+    """
+
+    agent_id: str
+    session_id: str = ""
+    nodes: Sequence[NodeReport] | None = None
+    host: HostSample | None = None
+    claimed_nodes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BeatAnswer:
+    """Whether it counted; what the agent is to do."""
+
+    acknowledged: bool
+    instruction: str = ""
+    message: str = ""
+    assignments: tuple[Assignment, ...] = ()
+
+
+class Heartbeats:
+    """Thread-safe; never blocks."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        reconciler: Reconciler,
+        mender: Mender,
+        statuses: AgentStatuses,
+        flusher: Flusher,
+        clock: Clock,
+    ) -> None:
+        self._grid = grid
+        self._reconciler = reconciler
+        self._mender = mender
+        self._statuses = statuses
+        self._flusher = flusher
+        self._clock = clock
+
+    def receive(self, beat: Beat) -> BeatAnswer:
+        """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
+        agent = self._grid.agent(beat.agent_id)
+        if agent is None:
+            return BeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")
+        refusal = _refusal(agent, beat)
+        if refusal is not None:
+            return refusal
+        heard = self._grid.hear(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
+        if heard is None:  # another registration came in between
+            return BeatAnswer(False, REGISTER, "another session of this agent has just begun")
+        change = change_by_heartbeat(heard.silence.agent.status, heard.silence.seconds)
+        if change is not None:
+            self._statuses.change(heard.silence.agent, change)
+        self._flusher.heartbeat(beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None)
+        if not beat.session_id or beat.nodes is None:
+            return BeatAnswer(True)
+        received = self._reconciler.inventory(agent, beat.nodes, keep_samples=heard.keep_samples)
+        self._mender.queue(received.changes)
+        return BeatAnswer(True, assignments=received.assignments)
+
+
+def _refusal(agent: Agent, beat: Beat) -> BeatAnswer | None:
+    """Why the heartbeat does not count; None: it does."""
+    if agent.reason is Reason.UNREGISTERED:
+        return BeatAnswer(False, REGISTER, f"agent {agent.agent_id} said that it stops; register again")
+    if not beat.session_id:
+        held = f"agent id {agent.agent_id!r} is held by host {agent.hostname}"
+        return BeatAnswer(False, REGISTER, held) if agent.host_id else None
+    match standing(beat.session_id, agent.session_id, agent.instance_id):
+        case Standing.CURRENT:
+            return None
+        case Standing.SUPERSEDED:
+            log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
+            message = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}; end this one"
+            return BeatAnswer(False, SUPERSEDED, message)
+        case Standing.UNKNOWN:
+            return BeatAnswer(False, REGISTER, "this session is not known here")

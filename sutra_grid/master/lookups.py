@@ -1,0 +1,45 @@
+"""Finding what a request names, with an error that says what to do when it is not there."""
+
+from __future__ import annotations
+
+from sutra_grid.core.errors import FailedPrecondition, NotFound, Unavailable
+from sutra_grid.core.placement import unknown_agent
+from sutra_grid.core.types import Agent, AgentStatus, Node, Reason
+from sutra_grid.master.grid import Grid
+
+
+def known_agent(grid: Grid, agent_id: str) -> Agent:
+    """The agent. Raises ``NotFound``."""
+    agent = grid.agent(agent_id)
+    if agent is None:
+        raise unknown_agent(agent_id)
+    return agent
+
+
+def known_node(grid: Grid, node_id: str) -> Node:
+    """The node. Raises ``NotFound``: ``node_removed`` for one that was there, else ``unknown_node``."""
+    node = grid.node(node_id)
+    if node is not None:
+        return node
+    hint = "`sutra-grid-cli nodes list` shows them all"
+    if grid.tombstone(node_id) is not None:
+        raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
+    raise NotFound(f"there is no node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
+
+
+def reachable_agent(grid: Grid, agent_id: str) -> Agent:
+    """The agent, if it can be called. Raises ``GridError`` that says why not."""
+    agent = known_agent(grid, agent_id)
+    if agent.status is AgentStatus.OFFLINE:
+        raise Unavailable(
+            f"agent {agent_id} is offline: {agent.message or agent.reason}",
+            reason=Reason.AGENT_OFFLINE,
+            hint="start the agent on its host",
+        )
+    if not agent.endpoint:
+        raise FailedPrecondition(
+            f"agent {agent_id} gave no endpoint to be called at",
+            reason=Reason.UNSUPPORTED,
+            hint="run a current sutra-grid-agent there",
+        )
+    return agent

@@ -1,0 +1,143 @@
+"""The whole master, put together: made of a configuration, a registry and a clock; started and stopped as one."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
+from sutra_grid.master.agent_statuses import AgentStatuses
+from sutra_grid.master.agents_admin import AgentsAdmin
+from sutra_grid.master.applying import Applier
+from sutra_grid.master.command_calls import CommandCalls, Operations
+from sutra_grid.master.config import MasterConfig
+from sutra_grid.master.deployment import Deployment
+from sutra_grid.master.event_reads import EventReads
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.health_monitor import HealthMonitor
+from sutra_grid.master.heartbeats import Heartbeats
+from sutra_grid.master.limits import Limit
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.node_commands import NodeCommands
+from sutra_grid.master.node_reads import NodeReads
+from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.master.registration import Registrations
+from sutra_grid.master.requests import Requests
+from sutra_grid.master.service import MasterService, Parts
+from sutra_grid.master.views import Views
+from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import port_holder
+from sutra_grid.runtime.ticker import Ticker
+from sutra_grid.wire.grid_pb2_grpc import add_GridMasterServicer_to_server
+from sutra_grid.wire.server import RunningServer, serve
+
+log = get_logger(__name__)
+
+SERVICE_NAME = "grid.GridMaster"
+CHECK_SECONDS = 0.5
+PRUNE_SECONDS = 60.0
+MAX_CONCURRENT_READS = 16
+STOP_GRACE_SECONDS = 3.0
+
+
+class MasterCore:
+    """Everything of a master but its threads and its port: what a test drives without them.
+
+    The grid is loaded from the registry when this is made. ``calls`` reaches the agents; the caller
+    closes it.
+    """
+
+    def __init__(self, config: MasterConfig, registry: Registry, calls: AgentCaller, clock: Clock) -> None:
+        self.config = config
+        self.registry = registry
+        self.clock = clock
+        self.grid = Grid(clock)
+        self.grid.load(registry.agents(), registry.nodes(), registry.tombstones())
+        self.flusher = Flusher(registry)
+        self.reconciler = Reconciler(self.grid, self.flusher, clock)
+        self.mender = Mender(self.grid, registry, self.reconciler, clock)
+        self.statuses = AgentStatuses(self.grid, self.flusher)
+        self.monitor = HealthMonitor(self.grid, self.statuses, config.liveness, clock, CHECK_SECONDS)
+        self.registrations = Registrations(
+            registry, self.grid, self.reconciler, self.mender, self.statuses, self.flusher, clock
+        )
+        self.heartbeats = Heartbeats(self.grid, self.reconciler, self.mender, self.statuses, self.flusher, clock)
+        applier = Applier(self.grid, calls, self.reconciler, self.mender)
+        self.deployment = Deployment(registry, self.grid, applier, self.mender, clock)
+        self.node_commands = NodeCommands(registry, self.grid, applier, self.mender, clock)
+        self.agents_admin = AgentsAdmin(registry, self.grid, calls.forget, clock)
+        self.service = self._service(calls)
+
+    def prune(self) -> None:
+        """Delete what is too old or too much in the registry."""
+        self.registry.prune(wall_ms(self.clock), self.config.events_max_age_ms, self.config.max_events)
+
+    def _service(self, calls: AgentCaller) -> MasterService:
+        config = self.config
+        views = Views(self.grid, wall_ms(self.clock))
+        reads = Limit("reads", MAX_CONCURRENT_READS)
+        commands = CommandCalls(
+            Operations(self.deployment, self.node_commands, self.agents_admin),
+            Requests(self.registry, self.clock),
+            views,
+            Limit("commands", config.max_concurrent_commands),
+            self.clock,
+            config.command_timeout_seconds,
+        )
+        parts = Parts(
+            registrations=self.registrations,
+            heartbeats=self.heartbeats,
+            commands=commands,
+            views=views,
+            node_reads=NodeReads(self.grid, calls, reads),
+            event_reads=EventReads(self.registry, self.flusher, reads),
+        )
+        return MasterService(parts, self.clock, int(config.default_interval_seconds * 1000))
+
+
+class Master:
+    """A master that serves while the context lasts. Owns its threads, its port and its channels, not the registry."""
+
+    def __init__(self, config: MasterConfig, registry: Registry, clock: Clock | None = None) -> None:
+        self._calls = AgentCalls()
+        self.core = MasterCore(config, registry, self._calls, clock or SystemClock())
+        self._stack = ExitStack()
+        self.server: RunningServer | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` that it serves at."""
+        if self.server is None:
+            raise RuntimeError("the master does not serve")
+        return self.server.address
+
+    def __enter__(self) -> Self:
+        """Serve. Raises ``GridError`` when the port can't be had; then nothing is left running."""
+        config, core = self.core.config, self.core
+        with ExitStack() as stack:
+            stack.callback(self._calls.close)
+            stack.enter_context(core.flusher)
+            stack.enter_context(core.mender)
+            stack.enter_context(Ticker("pruner", PRUNE_SECONDS, core.prune))
+            self.server = serve(
+                {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},
+                host=config.host,
+                port=config.port,
+                workers=config.workers + config.max_concurrent_commands + MAX_CONCURRENT_READS,
+                max_concurrent=config.max_concurrent_calls,
+                name="master",
+                describe_holder=port_holder,
+            )
+            stack.callback(self.server.stop, STOP_GRACE_SECONDS)
+            stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

@@ -1,0 +1,161 @@
+"""Carries out what reconciliation wants written: takeovers, newer generations, resolved specs, burials.
+
+Changes that a heartbeat found wait here, one a node, for the mender's own thread; a registration
+carries out its own at once. Whatever fails is found again by the next heartbeat, so the queue keeps
+nothing that failed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from sutra_grid.core.errors import GridError, NotFound, Unavailable
+from sutra_grid.core.reconcile import Action, moved_node, node_as_reported, resolved_spec
+from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, Reason
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.reconciler import Change, Reconciler
+from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.ticker import Ticker
+
+log = get_logger(__name__)
+
+RETRY_INTERVAL_SECONDS = 1.0
+
+
+class Mender:
+    """A context manager around its thread. ``carry_out`` may be called from any thread."""
+
+    def __init__(self, grid: Grid, registry: Registry, reconciler: Reconciler, clock: Clock) -> None:
+        self._grid = grid
+        self._registry = registry
+        self._reconciler = reconciler
+        self._clock = clock
+        self._ticker = Ticker("mender", RETRY_INTERVAL_SECONDS, self.work)
+        self._lock = threading.Lock()
+        # guarded by _lock:
+        self._waiting: dict[str, Change] = {}
+        self._given_up: dict[str, Event] = {}  # nodes that must not run though the registry says so
+
+    # -- from any thread --
+
+    def queue(self, changes: Iterable[Change]) -> None:
+        """Have changes carried out soon; the latest of a node counts."""
+        found = {change.node_id: change for change in changes}
+        if not found:
+            return
+        with self._lock:
+            self._waiting.update(found)
+        self._ticker.trigger()
+
+    def give_up(self, node_id: str, event: Event) -> None:
+        """A spawn failed and the registry could not be told: have it told as soon as it answers."""
+        with self._lock:
+            self._given_up[node_id] = event
+
+    def carry_out(self, change: Change) -> None:
+        """Write one change and take it into memory, if it is still right. Raises ``GridError``."""
+        if not self._is_still_right(change):
+            return
+        log.info("mending", node=change.node_id, agent=change.agent_id, action=change.action, why=change.why)
+        match change.action, change.report:
+            case Action.BURY, _:
+                self.bury(change.node_id)
+            case Action.ADOPT, NodeReport() as report:
+                self._adopt(change, report, "node.adopted", Reason.ADOPTED)
+            case Action.FOLLOW, NodeReport() as report:
+                self._adopt(change, report, "node.followed", Reason.STALE_GENERATION)
+            case Action.RESOLVE, NodeReport() as report:
+                self.resolve(report)
+            case Action.REASSERT, _:
+                self._reassert(change)
+
+    def bury(self, node_id: str) -> None:
+        """The agent no longer has a node that was to go: its row becomes a tombstone. Raises ``GridError``."""
+        node = self._grid.node(node_id)
+        if node is None:
+            return
+        self._registry.bury_node(node_id, [self._event("node.removed", node, Reason.COMMANDED, _epitaph(node))])
+        self._grid.bury(node_id)
+
+    def resolve(self, report: NodeReport) -> None:
+        """Keep what the agent filled into a node's specification. Raises ``GridError``."""
+        node = self._grid.node(report.node_id)
+        if node is None or node.generation != report.generation:
+            return
+        spec = resolved_spec(node.spec, report.spec)
+        if spec != node.spec and self._registry.resolve_spec(node.node_id, node.generation, spec):
+            self._grid.put_node(replace(node, spec=spec))
+
+    # -- on the mender's thread --
+
+    def work(self) -> None:
+        """Carry out everything that waits."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+            given_up = dict(self._given_up)
+        for node_id, event in given_up.items():
+            self._end_given_up(node_id, event)
+        for change in waiting.values():
+            try:
+                self.carry_out(change)
+            except GridError as error:
+                log.warning("change waits for the next heartbeat", node=change.node_id, action=change.action, why=error)
+
+    def _end_given_up(self, node_id: str, event: Event) -> None:
+        try:
+            self._grid.put_node(self._registry.change_desired(node_id, Desired.ABSENT, events=[event]))
+        except Unavailable:
+            return  # the next tick tries again
+        except NotFound:
+            pass
+        with self._lock:
+            self._given_up.pop(node_id, None)
+
+    def _is_still_right(self, change: Change) -> bool:
+        node = self._grid.node(change.node_id)
+        if change.report is None:
+            return node is not None and node.agent_id == change.agent_id and node.desired is Desired.ABSENT
+        agent = self._grid.agent(change.agent_id)
+        return agent is not None and self._reconciler.decide(agent, change.report).action is change.action
+
+    def _adopt(self, change: Change, report: NodeReport, kind: str, reason: Reason) -> None:
+        row = self._grid.node(change.node_id)
+        if row is None:
+            node = node_as_reported(change.agent_id, report, wall_ms(self._clock))
+        else:
+            node = moved_node(change.agent_id, report, row)
+        try:
+            self._registry.adopt_node(node, [self._event(kind, node, reason, change.why)])
+        except NotFound:
+            return  # its agent was removed meanwhile
+        self._grid.put_node(node)
+
+    def _reassert(self, change: Change) -> None:
+        row = self._grid.node(change.node_id)
+        if row is None:
+            return
+        event = self._event("node.followed", row, Reason.CONCURRENT_CHANGE, change.why)
+        self._grid.put_node(self._registry.change_desired(row.node_id, row.desired, events=[event]))
+
+    def _event(self, kind: str, node: Node, reason: Reason, message: str) -> Event:
+        return Event(kind, wall_ms(self._clock), Actor.MASTER, node.agent_id, node.node_id, reason, message)
+
+    def __enter__(self) -> Self:
+        self._ticker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ticker.stop()
+
+
+def _epitaph(node: Node) -> str:
+    path = node.report.spec.storage_path if node.report else node.spec.storage_path
+    return f"removed; its data stays in {path} on the host of {node.agent_id}" if path else "removed; it never ran"

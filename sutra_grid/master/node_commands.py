@@ -1,0 +1,177 @@
+"""Stop, start, restart and remove: record what is desired, then have the agent carry it out.
+
+What was recorded stays recorded: an agent that can't be reached now does it at its next heartbeat. The
+caller is told so by a failure whose message begins with "recorded".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from sutra_grid.core.errors import Aborted, DeadlineExceeded, FailedPrecondition, GridError, Unavailable
+from sutra_grid.core.outcome import Outcome, Verdict, judge_report, latest_exit_at_ms
+from sutra_grid.core.reconcile import Action
+from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
+from sutra_grid.master.applying import Applier, Deadline
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.lookups import known_node
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.reconciler import Change
+from sutra_grid.master.requests import Ticket
+from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    verb: str
+    done: str
+    desired: Desired
+    restart: bool = False
+
+
+class Command(Enum):
+    """What may be asked of a node that exists."""
+
+    START = _Order("start", "started", Desired.RUNNING)
+    STOP = _Order("stop", "stopped", Desired.STOPPED)
+    RESTART = _Order("restart", "restarted", Desired.RUNNING, restart=True)
+    REMOVE = _Order("remove", "removed", Desired.ABSENT)
+
+
+class NodeCommands:
+    """Thread-safe; blocks on the registry and the agent."""
+
+    def __init__(self, registry: Registry, grid: Grid, applier: Applier, mender: Mender, clock: Clock) -> None:
+        self._registry = registry
+        self._grid = grid
+        self._applier = applier
+        self._mender = mender
+        self._clock = clock
+
+    def run(self, command: Command, node_id: str, ticket: Ticket, deadline: Deadline, agent_id: str = "") -> Node:
+        """Carry out a command; the node as it is then.
+
+        ``agent_id``, when given, must be the node's. Raises ``GridError``: ``NotFound`` for a node that
+        never was or was removed; when the agent did not confirm, the reason and what becomes of it.
+        """
+        order = command.value
+        node = self._find(node_id, agent_id)
+        known_exit_at_ms = latest_exit_at_ms(node.report)
+        if ticket.earlier is not None:
+            if node.desired is not order.desired:
+                raise _overtaken(node, f"it should be {node.desired} by now")
+        elif self._is_done(order, node):
+            return node
+        elif not self._is_recorded(order, node):
+            node = self._record(order, node, ticket)
+        report = self._apply(order, node, deadline)
+        outcome = judge_report(node, report, known_exit_at_ms)
+        if outcome.verdict is Verdict.OVERTAKEN and self._catch_up(node, report):
+            node = self._record(order, node, ticket)
+            report = self._apply(order, node, deadline)
+            outcome = judge_report(node, report, known_exit_at_ms)
+        return self._concluded(order, node, report, outcome)
+
+    def _find(self, node_id: str, agent_id: str) -> Node:
+        node = known_node(self._grid, node_id)
+        if agent_id and node.agent_id != agent_id:
+            raise FailedPrecondition(
+                f"node {node_id} is on agent {node.agent_id}, not on {agent_id}",
+                reason=Reason.WRONG_AGENT,
+                hint="leave agent_id empty, or name the right one",
+            )
+        return node
+
+    def _is_done(self, order: _Order, node: Node) -> bool:
+        """Whether the agent has confirmed already what is asked for; a restart is always a new wish."""
+        report = node.report
+        if order.restart or node.desired is not order.desired or report is None:
+            return False
+        if order.desired is Desired.RUNNING and report.state is not NodeState.RUNNING:
+            return False
+        return judge_report(node, report).verdict is Verdict.DONE and order.desired is not Desired.ABSENT
+
+    def _is_recorded(self, order: _Order, node: Node) -> bool:
+        """Whether the same end is desired already; a start is a new wish, for it ends a back-off or a failure."""
+        if node.desired is Desired.ABSENT and order.desired is not Desired.ABSENT:
+            raise FailedPrecondition(
+                f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="spawn another one"
+            )
+        return order.desired is node.desired and order.desired is not Desired.RUNNING
+
+    def _record(self, order: _Order, node: Node, ticket: Ticket) -> Node:
+        event = Event(
+            "node.commanded",
+            wall_ms(self._clock),
+            Actor.OPERATOR,
+            node.agent_id,
+            node.node_id,
+            Reason.COMMANDED,
+            f"{order.verb} asked for",
+        )
+        changed = self._registry.change_desired(
+            node.node_id, order.desired, restart=order.restart, request=ticket.mark(node.node_id), events=[event]
+        )
+        log.info("command recorded", node=node.node_id, command=order.verb, generation=changed.generation)
+        self._grid.put_node(changed)
+        return changed
+
+    def _apply(self, order: _Order, node: Node, deadline: Deadline) -> NodeReport:
+        try:
+            return self._applier.apply(node, deadline.remaining())
+        except (Unavailable, DeadlineExceeded) as error:
+            message = f"recorded: node {node.node_id} will be {order.done} when agent {node.agent_id} is heard again"
+            raise type(error)(f"{message}. Now {error.message}", reason=error.reason, hint=error.hint) from error
+
+    def _catch_up(self, node: Node, report: NodeReport) -> bool:
+        """Follow an agent that is ahead of the registry (restored from an older copy); false: a newer command came."""
+        known = self._grid.node(node.node_id)
+        if known is None or known.generation >= report.generation:
+            return False
+        change = Change(Action.FOLLOW, node.agent_id, node.node_id, report, "the agent's generation is newer")
+        self._mender.carry_out(change)
+        return True
+
+    def _concluded(self, order: _Order, node: Node, report: NodeReport, outcome: Outcome) -> Node:
+        match outcome.verdict:
+            case Verdict.DONE:
+                if order.desired is Desired.ABSENT:
+                    self._bury(node)
+                return self._grid.node(node.node_id) or _with_report(node, report)
+            case Verdict.OVERTAKEN:
+                raise _overtaken(node, outcome.message)
+            case Verdict.PENDING:
+                raise DeadlineExceeded(
+                    f"node {node.node_id} is not {order.done} yet: {outcome.message}",
+                    reason=outcome.reason,
+                    hint=f"the agent goes on with it; see `sutra-grid-cli nodes explain {node.node_id}`",
+                )
+            case Verdict.FAILED:
+                raise FailedPrecondition(
+                    f"node {node.node_id} could not be {order.done}: {outcome.message}",
+                    reason=outcome.reason,
+                    hint=f"see `sutra-grid-cli nodes explain {node.node_id}`",
+                )
+
+    def _bury(self, node: Node) -> None:
+        """The agent has confirmed; a registry that does not answer now buries at the next heartbeat."""
+        try:
+            self._mender.bury(node.node_id)
+        except GridError as error:
+            log.warning("burial waits for the next heartbeat", node=node.node_id, why=error)
+
+
+def _with_report(node: Node, report: NodeReport) -> Node:
+    """A node that is in memory no more, as its agent saw it last."""
+    return replace(node, report=report)
+
+
+def _overtaken(node: Node, why: str) -> Aborted:
+    return Aborted(
+        f"node {node.node_id}: {why}", reason=Reason.CONCURRENT_CHANGE, hint="somebody else commands it too; look again"
+    )

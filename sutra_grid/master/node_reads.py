@@ -1,0 +1,36 @@
+"""Reads that only an agent can answer: a node's log and its measurements. Forwarded, bounded."""
+
+from __future__ import annotations
+
+from sutra_grid.core.types import Agent
+from sutra_grid.master.agent_calls import AgentCaller
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.limits import Limit
+from sutra_grid.master.lookups import known_node, reachable_agent
+from sutra_grid.wire import grid_pb2 as pb
+
+TIMEOUT_SECONDS = 5.0
+
+
+class NodeReads:
+    """Thread-safe; blocks on the agent for at most ``TIMEOUT_SECONDS``."""
+
+    def __init__(self, grid: Grid, calls: AgentCaller, limit: Limit) -> None:
+        self._grid = grid
+        self._calls = calls
+        self._limit = limit
+
+    def log(self, request: pb.LogRequest) -> pb.LogChunk:
+        """A piece of a node's log. Raises ``GridError``."""
+        agent = self._agent_of(request.node_id)
+        with self._limit.taken():
+            return self._calls.read_log(agent, request, TIMEOUT_SECONDS)
+
+    def samples(self, node_id: str) -> pb.NodeSampleList:
+        """The measurements that the agent has kept. Raises ``GridError``."""
+        agent = self._agent_of(node_id)
+        with self._limit.taken():
+            return self._calls.samples(agent, node_id, TIMEOUT_SECONDS)
+
+    def _agent_of(self, node_id: str) -> Agent:
+        return reachable_agent(self._grid, known_node(self._grid, node_id).agent_id)

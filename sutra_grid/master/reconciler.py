@@ -1,0 +1,116 @@
+"""Takes an agent's reports into memory and compares them with what is desired.
+
+No registry and no call here: a heartbeat passes through in memory alone. What the
+comparison wants written is returned as changes for the ``mender``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
+from sutra_grid.core.report_changes import events_between, is_material
+from sutra_grid.core.types import Agent, Assignment, Event, Node, NodeReport
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.grid import Grid
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_Decided = tuple[str, NodeReport | None, Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A decision that the registry has to take part in. ``report`` is None when the agent lacks the node."""
+
+    action: Action
+    agent_id: str
+    node_id: str
+    report: NodeReport | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What follows from an inventory."""
+
+    assignments: tuple[Assignment, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+class Reconciler:
+    """Thread-safe; never blocks."""
+
+    def __init__(self, grid: Grid, flusher: Flusher, clock: Clock) -> None:
+        self._grid = grid
+        self._flusher = flusher
+        self._clock = clock
+
+    def inventory(self, agent: Agent, reports: Iterable[NodeReport], *, keep_samples: bool) -> Received:
+        """Take an agent's full inventory; what it is to be told and what is to be written.
+
+        ``keep_samples``: measurements are written too, not only what has changed.
+        """
+        listed = {report.node_id: report for report in reports}
+        missing = [node for node in self._grid.nodes(agent.agent_id) if node.node_id not in listed]
+        lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
+        self.observe(agent.agent_id, [*listed.values(), *lost], from_inventory=True, keep_samples=keep_samples)
+        decisions: list[_Decided] = [(r.node_id, r, self.decide(agent, r)) for r in listed.values()]
+        decisions += [(node.node_id, None, decide_missing(node)) for node in missing]
+        return self._received(agent.agent_id, [each for each in decisions if not self._grid.is_settling(each[0])])
+
+    def decide(self, agent: Agent, report: NodeReport) -> Decision:
+        """What to do about one reported node as things are now."""
+        node = self._grid.node(report.node_id)
+        tombstone = self._grid.tombstone(report.node_id) if node is None else None
+        return decide_reported(
+            agent.agent_id, report, node, tombstone, owner_on_same_host=self._is_renamed_from(agent, node)
+        )
+
+    def observe(
+        self, agent_id: str, reports: Iterable[NodeReport], *, from_inventory: bool, keep_samples: bool = True
+    ) -> None:
+        """Put reports to their nodes, tell what happened since the ones before as events."""
+        now_ms = wall_ms(self._clock)
+        written: list[NodeReport] = []
+        events: list[Event] = []
+        for report in reports:
+            before = self._grid.observe(agent_id, report, from_inventory=from_inventory)
+            if before is None:
+                continue
+            material = is_material(before.report, report)
+            if material:
+                events += events_between(agent_id, before.report, report, now_ms)
+            if material or keep_samples:
+                written.append(report)
+        if written:
+            self._flusher.reports(written)
+        self._tell(events)
+
+    def _received(self, agent_id: str, decisions: Sequence[_Decided]) -> Received:
+        for node_id, _, decision in decisions:
+            if decision.action is not Action.NOTHING:
+                tell = log.warning if decision.action is Action.FOREIGN else log.debug
+                tell("node reconciled", agent=agent_id, node=node_id, action=decision.action, why=decision.why)
+        return Received(
+            assignments=tuple(decision.assignment for _, _, decision in decisions if decision.assignment),
+            changes=tuple(
+                Change(decision.action, agent_id, node_id, report, decision.why)
+                for node_id, report, decision in decisions
+                if decision.action in WRITES
+            ),
+        )
+
+    def _is_renamed_from(self, agent: Agent, node: Node | None) -> bool:
+        if node is None or node.agent_id == agent.agent_id or not agent.host_id:
+            return False
+        owner = self._grid.agent(node.agent_id)
+        return owner is not None and owner.host_id == agent.host_id
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        self._flusher.events(events)
+        for event in events:
+            log.info(event.kind, node=event.node_id, agent=event.agent_id, reason=event.reason, message=event.message)

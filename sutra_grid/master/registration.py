@@ -1,0 +1,178 @@
+"""Agents come and go: registration with a session and the full inventory, and the purposeful end.
+
+A registration is written to the registry before it is answered; while the registry does not answer,
+the agent is refused as unavailable and tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sutra_grid.core.liveness import StatusChange
+from sutra_grid.core.sessions import new_session
+from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
+from sutra_grid.master.agent_statuses import AgentStatuses
+from sutra_grid.master.flusher import Flusher
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.lookups import known_agent
+from sutra_grid.master.mender import Mender
+from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock, wall_ms
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import parse_host_port
+
+log = get_logger(__name__)
+
+MAX_NAME_LENGTH = 128
+MIN_INTERVAL_MS = 50
+MAX_INTERVAL_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The session to carry in every heartbeat, and what is to be done at once."""
+
+    session_id: str
+    assignments: tuple[Assignment, ...]
+
+
+class Registrations:
+    """Thread-safe; blocks on the registry."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        grid: Grid,
+        reconciler: Reconciler,
+        mender: Mender,
+        statuses: AgentStatuses,
+        flusher: Flusher,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._grid = grid
+        self._reconciler = reconciler
+        self._mender = mender
+        self._statuses = statuses
+        self._flusher = flusher
+        self._clock = clock
+
+    def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
+        """Admit an agent with all of its nodes under a new session.
+
+        Nodes that the registry does not know are taken over as they are. Raises ``AlreadyExists``
+        (``host_conflict``) when the id is held by another host, ``InvalidArgument`` for a nonsensical
+        agent, ``Unavailable`` while the registry does not answer.
+        """
+        _check(agent)
+        known = self._grid.agent(agent.agent_id)
+        if known is not None and known.host_id and known.host_id != agent.host_id:
+            self._refuse(agent, known)
+        admitted = self._admit(agent, known)
+        self._registry.save_agent(admitted, self._events(admitted, known))
+        self._grid.put_agent(admitted)
+        log.info(
+            "agent registered",
+            agent=agent.agent_id,
+            hostname=agent.hostname,
+            session=admitted.session_id,
+            nodes=len(inventory),
+        )
+        if not agent.host_id:  # a client of the first protocol has no inventory
+            return Registered(admitted.session_id, ())
+        received = self._reconciler.inventory(admitted, inventory, keep_samples=True)
+        for change in received.changes:
+            self._mender.carry_out(change)
+        return Registered(admitted.session_id, received.assignments)
+
+    def unregister(self, agent_id: str, session_id: str, reason: str) -> None:
+        """The agent stops on purpose: offline at once. A session that is no longer current ends nothing.
+
+        Raises ``NotFound`` for an unknown agent, ``FailedPrecondition`` without a session where one is needed.
+        """
+        agent = known_agent(self._grid, agent_id)
+        if not session_id and agent.host_id:
+            raise FailedPrecondition(
+                f"agent {agent_id} has a session; only who holds it may end it",
+                reason=Reason.SUPERSEDED,
+                hint="send the session_id of the registration",
+            )
+        if session_id and session_id != agent.session_id:
+            log.info("end of an older session ignored", agent=agent_id, session=session_id)
+            return
+        message = f"the agent stopped on purpose: {reason}" if reason else "the agent stopped on purpose"
+        if agent.status is not AgentStatus.OFFLINE:
+            self._statuses.change(agent, StatusChange(AgentStatus.OFFLINE, Reason.UNREGISTERED, message))
+
+    def _admit(self, agent: Agent, known: Agent | None) -> Agent:
+        now_ms = wall_ms(self._clock)
+        return replace(
+            agent,
+            session_id=new_session(known.session_id if known else "", agent.instance_id, now_ms),
+            heartbeat_interval_ms=min(max(agent.heartbeat_interval_ms, MIN_INTERVAL_MS), MAX_INTERVAL_MS),
+            status=AgentStatus.HEALTHY,
+            reason=Reason.REGISTERED,
+            message="",
+            status_since_ms=known.status_since_ms if known and known.status is AgentStatus.HEALTHY else now_ms,
+            drained=known.drained if known else False,
+            registered_at_ms=now_ms,
+            last_heartbeat_ms=now_ms,
+        )
+
+    def _events(self, agent: Agent, known: Agent | None) -> list[Event]:
+        def event(kind: str, actor: Actor, reason: Reason, message: str) -> Event:
+            return Event(kind, agent.registered_at_ms, actor, agent.agent_id, reason=reason, message=message)
+
+        where = f"at {agent.endpoint}" if agent.endpoint else "without an endpoint"
+        events = [event("agent.registered", Actor.AGENT, Reason.REGISTERED, f"host {agent.hostname} {where}")]
+        if known is None:
+            return events
+        if known.status is not AgentStatus.HEALTHY:
+            was = f"it was {known.status}: {known.message}"
+            events.append(event("agent.recovered", Actor.MASTER, Reason.RECOVERED, was))
+        elif known.instance_id != agent.instance_id:
+            message = f"a newer process on {agent.hostname} took over from the one on {known.hostname}"
+            events.append(event("agent.superseded", Actor.MASTER, Reason.SUPERSEDED, message))
+        return events
+
+    def _refuse(self, agent: Agent, known: Agent) -> None:
+        """Say whose the id is. Its holder is not touched."""
+        message = f"agent id {agent.agent_id!r} belongs to host {known.hostname}; {agent.hostname} has another identity"
+        refused = Event(
+            "agent.refused",
+            wall_ms(self._clock),
+            Actor.MASTER,
+            agent.agent_id,
+            reason=Reason.HOST_CONFLICT,
+            message=message,
+        )
+        self._flusher.events([refused])
+        log.warning("agent refused", agent=agent.agent_id, hostname=agent.hostname, holder=known.hostname)
+        raise AlreadyExists(
+            message,
+            reason=Reason.HOST_CONFLICT,
+            hint=f"choose another agent_id, or if {known.hostname} is gone for good: "
+            f"sutra-grid-cli agents remove {agent.agent_id}",
+        )
+
+
+def _check(agent: Agent) -> None:
+    """Refuse what could not be shown or called. Raises ``InvalidArgument``."""
+    name = agent.agent_id
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or any(c.isspace() or c == "/" for c in name):
+        raise InvalidArgument(
+            f"agent_id {name[:MAX_NAME_LENGTH]!r} is no name",
+            reason=Reason.INVALID_ARGUMENT,
+            hint=f"use 1 to {MAX_NAME_LENGTH} printable characters without spaces and slashes",
+        )
+    if agent.endpoint:
+        _, port = parse_host_port(agent.endpoint)
+        if port == 0:
+            raise InvalidArgument(
+                f"agent_endpoint {agent.endpoint!r} has port 0",
+                reason=Reason.INVALID_ARGUMENT,
+                hint="send the port that the agent listens on",
+            )

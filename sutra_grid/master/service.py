@@ -1,0 +1,199 @@
+"""The GridMaster service: messages in, messages out. Every decision is somebody else's."""
+# ruff: noqa: N802 - methods have the names of the wire
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import grpc
+
+from sutra_grid import __version__
+from sutra_grid.core.errors import GridError, InvalidArgument, Unavailable
+from sutra_grid.core.types import NodeReport
+from sutra_grid.master.command_calls import CommandCalls
+from sutra_grid.master.event_reads import EventReads
+from sutra_grid.master.heartbeats import Beat, Heartbeats
+from sutra_grid.master.node_commands import Command
+from sutra_grid.master.node_reads import NodeReads
+from sutra_grid.master.registration import Registrations
+from sutra_grid.master.views import Views
+from sutra_grid.runtime.clock import Clock
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import (
+    agent_from_info,
+    assignment_to_message,
+    host_sample_from_message,
+    node_report_from_message,
+)
+from sutra_grid.wire.errors import error_detail, handle_errors
+from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who answers what."""
+
+    registrations: Registrations
+    heartbeats: Heartbeats
+    commands: CommandCalls
+    views: Views
+    node_reads: NodeReads
+    event_reads: EventReads
+
+
+class MasterService(GridMasterServicer):
+    """Thin: converts, delegates, converts back."""
+
+    def __init__(self, parts: Parts, clock: Clock, default_interval_ms: int) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._default_interval_ms = default_interval_ms
+
+    # -- agents' side --
+
+    @handle_errors
+    def RegisterAgent(self, request: pb.AgentInfo, context: grpc.ServicerContext) -> pb.RegistrationResponse:
+        """Admit an agent. A refusal is ``success=false``; an unavailable registry is a status, for it passes."""
+        try:
+            agent = agent_from_info(request)
+            if not request.heartbeat_interval_ms:
+                agent = replace(agent, heartbeat_interval_ms=self._default_interval_ms)
+            reports = [node_report_from_message(node) for node in request.nodes]
+            registered = self._parts.registrations.register(agent, reports)
+        except Unavailable:
+            raise
+        except GridError as error:
+            return pb.RegistrationResponse(
+                success=False, master_version=__version__, error_message=str(error), error=error_detail(error)
+            )
+        return pb.RegistrationResponse(
+            success=True,
+            master_version=__version__,
+            session_id=registered.session_id,
+            assignments=[assignment_to_message(assignment) for assignment in registered.assignments],
+        )
+
+    @handle_errors
+    def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:
+        """The agent is alive, and this is what it has."""
+        answer = self._parts.heartbeats.receive(
+            Beat(
+                agent_id=request.agent_id,
+                session_id=request.session_id,
+                nodes=_readable_inventory(request),
+                host=host_sample_from_message(request.host) if request.HasField("host") else None,
+                claimed_nodes=request.storage_node_count,
+            )
+        )
+        return pb.HeartbeatResponse(
+            acknowledged=answer.acknowledged,
+            timestamp=int(self._clock.wall()),
+            assignments=[assignment_to_message(assignment) for assignment in answer.assignments],
+            instruction=answer.instruction,
+            message=answer.message,
+        )
+
+    @handle_errors
+    def UnregisterAgent(self, request: pb.AgentId, context: grpc.ServicerContext) -> pb.Empty:
+        """The agent stops on purpose."""
+        self._parts.registrations.unregister(request.agent_id, request.session_id, request.reason)
+        return pb.Empty()
+
+    # -- nodes --
+
+    @handle_errors
+    def SpawnStorageNode(self, request: pb.SpawnRequest, context: grpc.ServicerContext) -> pb.SpawnResponse:
+        """Make a node."""
+        return self._parts.commands.spawn(request, context.time_remaining())
+
+    @handle_errors
+    def StopStorageNode(self, request: pb.StopRequest, context: grpc.ServicerContext) -> pb.StopResponse:
+        """Stop a node."""
+        return self._parts.commands.stop(request, context.time_remaining())
+
+    @handle_errors
+    def StartStorageNode(self, request: pb.NodeCommand, context: grpc.ServicerContext) -> pb.NodeResult:
+        """Start a node."""
+        return self._parts.commands.command(Command.START, request, context.time_remaining())
+
+    @handle_errors
+    def RestartStorageNode(self, request: pb.NodeCommand, context: grpc.ServicerContext) -> pb.NodeResult:
+        """Restart a node."""
+        return self._parts.commands.command(Command.RESTART, request, context.time_remaining())
+
+    @handle_errors
+    def RemoveStorageNode(self, request: pb.NodeCommand, context: grpc.ServicerContext) -> pb.NodeResult:
+        """Stop a node for good; its data stays."""
+        return self._parts.commands.command(Command.REMOVE, request, context.time_remaining())
+
+    @handle_errors
+    def GetStorageNodeStatus(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeStatus:
+        """One node."""
+        return self._parts.views.node_by_id(request.node_id)
+
+    @handle_errors
+    def ListStorageNodes(self, request: pb.ListNodesRequest, context: grpc.ServicerContext) -> pb.NodeList:
+        """Many nodes."""
+        return self._parts.views.nodes(request)
+
+    @handle_errors
+    def ReadNodeLog(self, request: pb.LogRequest, context: grpc.ServicerContext) -> pb.LogChunk:
+        """A piece of a node's log, from its agent."""
+        return self._parts.node_reads.log(request)
+
+    @handle_errors
+    def ListNodeSamples(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeSampleList:
+        """A node's measurements, from its agent."""
+        return self._parts.node_reads.samples(request.node_id)
+
+    # -- agents --
+
+    @handle_errors
+    def ListAgents(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.AgentList:
+        """All agents with their nodes."""
+        return self._parts.views.agents()
+
+    @handle_errors
+    def GetAgent(self, request: pb.AgentId, context: grpc.ServicerContext) -> pb.AgentRecord:
+        """One agent with its nodes."""
+        return self._parts.views.agent(request.agent_id)
+
+    @handle_errors
+    def DrainAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.AgentRecord:
+        """No new nodes on this agent."""
+        return self._parts.commands.set_drained(request, drained=True)
+
+    @handle_errors
+    def UndrainAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.AgentRecord:
+        """New nodes on this agent again."""
+        return self._parts.commands.set_drained(request, drained=False)
+
+    @handle_errors
+    def RemoveAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.Empty:
+        """Forget an agent that is offline."""
+        return self._parts.commands.remove_agent(request)
+
+    # -- cluster --
+
+    @handle_errors
+    def GetClusterStatus(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.ClusterStatus:
+        """The grid in numbers and one word."""
+        return self._parts.views.cluster()
+
+    @handle_errors
+    def ListEvents(self, request: pb.ListEventsRequest, context: grpc.ServicerContext) -> pb.EventList:
+        """What happened."""
+        return self._parts.event_reads.read(request)
+
+
+def _readable_inventory(request: pb.HeartbeatRequest) -> Sequence[NodeReport] | None:
+    """The reports; None when one can't be read. Then the heartbeat still counts, and nothing is mended by a guess."""
+    try:
+        return [node_report_from_message(node) for node in request.nodes]
+    except InvalidArgument as error:
+        log.warning("inventory can't be read", agent=request.agent_id, why=error)
+        return None
