@@ -22,6 +22,7 @@ from sutra_grid.core.types import NodeSpec
 TAG_LAUNCH = "SUTRA_GRID_LAUNCH"  # HOST_ID/NODE_ID/NUMBER
 TAG_NODE_ID = "SUTRA_GRID_NODE_ID"
 TAG_AGENT_ID = "SUTRA_GRID_AGENT_ID"
+TAG_GENERATION = "SUTRA_GRID_GENERATION"
 TAG_ENGINE = "SUTRA_GRID_ENGINE"
 TAG_PORT = "SUTRA_GRID_PORT"
 TAG_STORAGE_PATH = "SUTRA_GRID_STORAGE_PATH"
@@ -59,6 +60,7 @@ class FoundProcess:
     node_id: str
     identity: ProcessIdentity
     spec: NodeSpec
+    generation: int
 
 
 @functools.cache
@@ -150,7 +152,7 @@ def _own_process(pid: int, host_id: str) -> FoundProcess | None:
     identity = identify(pid, tag.launch)
     if identity is None:
         return None
-    return FoundProcess(tag.node_id, identity, _tagged_spec(variables))
+    return FoundProcess(tag.node_id, identity, _tagged_spec(variables), _number(variables, TAG_GENERATION))
 
 
 def _leads_session(pid: int) -> bool:
@@ -161,10 +163,14 @@ def _leads_session(pid: int) -> bool:
 
 
 def _tagged_spec(variables: Mapping[str, str]) -> NodeSpec:
-    port, memory = variables.get(TAG_PORT, ""), variables.get(TAG_MEMORY_LIMIT_MB, "")
     return NodeSpec(
         engine=variables.get(TAG_ENGINE, ""),
-        port=int(port) if port.isdecimal() else 0,
+        port=_number(variables, TAG_PORT),
         storage_path=variables.get(TAG_STORAGE_PATH, ""),
-        memory_limit_mb=int(memory) if memory.isdecimal() else 0,
+        memory_limit_mb=_number(variables, TAG_MEMORY_LIMIT_MB),
     )
+
+
+def _number(variables: Mapping[str, str], name: str) -> int:
+    text = variables.get(name, "")
+    return int(text) if text.isdecimal() else 0

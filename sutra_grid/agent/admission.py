@@ -1,0 +1,206 @@
+"""What a node must satisfy before it gets a journal entry, and again before each launch.
+
+Everything a caller may choose is bounded by the agent's own configuration. A refusal
+names the holder of what is taken and leaves nothing behind. Used by the supervisor's
+thread only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine
+from sutra_grid.core.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    GridError,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+)
+from sutra_grid.core.types import NodeSpec, Reason
+from sutra_grid.runtime.net import is_port_free, port_holder
+
+_MIB = 1024 * 1024
+
+
+class Admission:
+    """The checks of one agent. ``held`` is always the other nodes' specifications by node id."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self._config = config
+        self._data_path = config.data_path.resolve()
+        self._state_path = config.state_path.resolve()
+
+    def resolve(self, node_id: str, asked: NodeSpec, held: Mapping[str, NodeSpec]) -> NodeSpec:
+        """Fill in what was left open and check what was asked, without touching the host.
+
+        Raises ``GridError``: the engine is unknown, the slots are full, the port or path is another's
+        or outside the bounds.
+        """
+        engine = self.engine(asked.engine or DEFAULT_ENGINE)
+        self._check_slots(held)
+        path = self._resolve_path(node_id, asked.storage_path, held)
+        port = self._check_port(asked.port, held) if asked.port else self._pick_port(held)
+        memory = asked.memory_limit_mb or self._config.default_memory_mb
+        return NodeSpec(engine.name, port, str(path), memory)
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name. Raises ``NotFound`` that lists those there are."""
+        engine = self._config.engines.get(name)
+        if engine is None:
+            raise NotFound(
+                f"agent {self._config.agent_id} has no engine {name}",
+                reason=Reason.UNKNOWN_ENGINE,
+                hint=f"It has: {', '.join(sorted(self._config.engines))}",
+            )
+        return engine
+
+    def check_new(self, spec: NodeSpec) -> None:
+        """Check the host for a new node. Raises ``ResourceExhausted`` when the disk is nearly full."""
+        with _refusing(f"the free space of {self._data_path} is not known", Reason.PATH_NOT_WRITABLE):
+            free = shutil.disk_usage(_existing(self._data_path)).free
+        if free < self._config.disk_reserve_bytes:
+            raise ResourceExhausted(
+                f"{self._data_path} has {free // _MIB} MiB free, less than the reserve of "
+                f"{self._config.disk_reserve_bytes // _MIB} MiB",
+                reason=Reason.DISK_FULL,
+                hint="Free some space, or lower disk_reserve_mb in the agent's configuration",
+            )
+        self.check_launch(spec)
+
+    def check_launch(self, spec: NodeSpec) -> None:
+        """Check the host before a process starts: program, port, directory. Leaves no trace. Raises ``GridError``."""
+        self.engine(spec.engine).binary()
+        self._check_port_free(spec.port)
+        self._check_writable(Path(spec.storage_path))
+
+    def make_directory(self, spec: NodeSpec) -> None:
+        """Make the node's directory if it is not there. Raises ``GridError``."""
+        with _refusing(f"the storage path {spec.storage_path} can't be made", Reason.PATH_NOT_WRITABLE):
+            Path(spec.storage_path).mkdir(parents=True, exist_ok=True)
+
+    def _check_slots(self, held: Mapping[str, NodeSpec]) -> None:
+        if len(held) >= self._config.max_storage_nodes:
+            raise ResourceExhausted(
+                f"agent {self._config.agent_id} holds {len(held)} nodes, and max_storage_nodes is "
+                f"{self._config.max_storage_nodes}",
+                reason=Reason.SLOTS_FULL,
+                hint="Remove a node (a stopped one keeps its slot), use another agent, or raise max_storage_nodes",
+            )
+
+    def _resolve_path(self, node_id: str, asked: str, held: Mapping[str, NodeSpec]) -> Path:
+        if "\0" in asked:
+            raise InvalidArgument("the storage path holds a NUL character", reason=Reason.INVALID_ARGUMENT)
+        path = Path(os.path.realpath(self._data_path / (asked or node_id)))
+        if self._data_path not in path.parents:
+            raise InvalidArgument(
+                f"the storage path {asked} is {path}, which is not below data_path {self._data_path}",
+                reason=Reason.PATH_OUTSIDE_DATA,
+                hint="Give a path below data_path, or none for data_path/NODE_ID",
+            )
+        state_in_data = self._data_path in self._state_path.parents
+        if path in self._state_path.parents or (state_in_data and _overlap(path, self._state_path)):
+            raise InvalidArgument(
+                f"the storage path {path} overlaps the agent's own state in {self._state_path}",
+                reason=Reason.PATH_TAKEN,
+                hint="Give another path below data_path",
+            )
+        for other, spec in held.items():
+            if spec.storage_path and _overlap(path, Path(spec.storage_path)):
+                raise AlreadyExists(
+                    f"the storage path {path} is in use by node {other} ({spec.storage_path})",
+                    reason=Reason.PATH_TAKEN,
+                    hint="Give another path, or remove that node first",
+                )
+        return path
+
+    def _check_port(self, port: int, held: Mapping[str, NodeSpec]) -> int:
+        ports = self._config.ports
+        if port not in ports:
+            raise InvalidArgument(
+                f"port {port} is outside the agent's range {ports.start}-{ports.stop - 1}",
+                reason=Reason.PORT_OUT_OF_RANGE,
+                hint="Give a port of the range, or none and the agent picks one",
+            )
+        for other, spec in held.items():
+            if spec.port == port:
+                raise AlreadyExists(
+                    f"port {port} belongs to node {other}",
+                    reason=Reason.PORT_TAKEN,
+                    hint="Give another port, or none and the agent picks one",
+                )
+        return port
+
+    def _pick_port(self, held: Mapping[str, NodeSpec]) -> int:
+        taken = {spec.port for spec in held.values()}
+        for port in self._config.ports:
+            if port not in taken and _is_free_everywhere(port):
+                return port
+        ports = self._config.ports
+        raise ResourceExhausted(
+            f"no port of the agent's range {ports.start}-{ports.stop - 1} is free",
+            reason=Reason.NO_PORT_FREE,
+            hint="Widen default_port_range in the agent's configuration, or stop what listens on its ports",
+        )
+
+    def _check_port_free(self, port: int) -> None:
+        if not _is_free_everywhere(port):
+            raise AlreadyExists(
+                f"port {port} is taken by {port_holder(port) or 'another process'}",
+                reason=Reason.PORT_TAKEN,
+                hint="Stop that process, or give the node another port",
+            )
+
+    def _check_writable(self, path: Path) -> None:
+        nearest = _existing(path)
+        if not nearest.is_dir():
+            problem = f"{nearest} is not a directory"
+        elif not os.access(nearest, os.W_OK | os.X_OK):
+            problem = f"{nearest} can't be written by this user"
+        else:
+            return
+        raise FailedPrecondition(
+            f"the storage path {path} can't be used: {problem}",
+            reason=Reason.PATH_NOT_WRITABLE,
+            hint="Give the agent's user the right to write there",
+        )
+
+
+def _is_free_everywhere(port: int) -> bool:
+    """Neither a server of one address nor one of all addresses listens on it."""
+    return is_port_free(port, "0.0.0.0")
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest directory above it that exists."""
+    return next((one for one in (path, *path.parents) if one.exists()), path)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+@contextlib.contextmanager
+def _refusing(what: str, reason: Reason) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise refusal(what, error, reason) from error
+
+
+def refusal(what: str, error: OSError, reason: Reason) -> GridError:
+    """An operating system's error as one of the grid; a full disk is told as such."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceExhausted(
+            f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free some space on that file system"
+        )
+    return FailedPrecondition(
+        f"{what}: {error.strerror or error}", reason=reason, hint="Check the path and the rights of the agent's user"
+    )

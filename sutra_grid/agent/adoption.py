@@ -1,0 +1,79 @@
+"""What to take over at the agent's start: each journal entry with the process that belongs to it.
+
+Pure decisions over what the journal told and which own processes live; the conductor
+attaches and proves. A process is a candidate only if it carries this state
+directory's tag; nothing else is even looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sutra_grid.agent.identity import FoundProcess
+from sutra_grid.agent.journal import JournalEntry
+from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Assignment, Desired, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A node to recover: its record in phase recovering, the phase before, and whom to attach first."""
+
+    record: NodeRecord
+    was: Phase
+    candidates: tuple[ProcessIdentity, ...]
+    rebooted: bool = False
+
+
+def plan_recoveries(entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> list[Recovery]:
+    """One recovery for each entry that may be touched, and for each process that has no entry."""
+    known = {entry.node_id for entry in entries}
+    strays = {process.node_id for process in found} - known
+    lost = [JournalEntry(node_id, None, damage="its journal was missing") for node_id in sorted(strays)]
+    mine = [entry for entry in (*entries, *lost) if not entry.newer]
+    return [_recovery(entry, [one for one in found if one.node_id == entry.node_id]) for entry in mine]
+
+
+def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:
+    if entry.record is None:
+        return _without_record(entry, found)
+    record = entry.record
+    if entry.damage:
+        record = replace(record, message=f"{record.message}; {entry.damage}".removeprefix("; "))
+    return Recovery(
+        record=replace(record, phase=Phase.RECOVERING),
+        was=record.phase,
+        candidates=tuple(_candidates(record, (one.identity for one in found))),
+        rebooted=entry.rebooted,
+    )
+
+
+def _candidates(record: NodeRecord, found: Iterable[ProcessIdentity]) -> Iterable[ProcessIdentity]:
+    """The journaled process first; else one whose launch the journal could not tell the end of.
+
+    An end of launch n that is journaled means that whatever still carries its tag is
+    not the node but something that it left behind.
+    """
+    if record.process is not None:
+        yield record.process
+    first_open = record.launches if record.phase is Phase.LAUNCHING else record.launches + 1
+    yield from (identity for identity in found if identity.launch >= first_open)
+
+
+def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:
+    """Nothing is known but the node's name and perhaps its process: keep it, at generation 0.
+
+    Generation 0 makes the master send its assignment; until then nothing is started or stopped.
+    """
+    process = found[0] if found else None
+    assignment = Assignment(entry.node_id, 0, Desired.RUNNING)
+    record = NodeRecord(
+        assignment=replace(assignment, spec=process.spec) if process else assignment,
+        phase=Phase.RECOVERING,
+        reason=Reason.JOURNAL_CORRUPT,
+        message=entry.damage,
+        launch_generation=process.generation if process else 0,
+    )
+    return Recovery(record, Phase.FAILED, (process.identity,) if process else ())

@@ -1,0 +1,184 @@
+"""All parts of one agent, put together, started in order and stopped in reverse.
+
+Order of a start: lock the state directory, read the journal, adopt what lives, serve,
+register, beat. Stopping ends the agent's own threads and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sutra_grid import __version__
+from sutra_grid.agent.admission import Admission, refusal
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.heartbeat import Heartbeat, Report
+from sutra_grid.agent.host_id import load_host_id
+from sutra_grid.agent.identity import boot_id, find_own_processes
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.journal import Journal
+from sutra_grid.agent.launcher import Launcher
+from sutra_grid.agent.logs import NodeLogs
+from sutra_grid.agent.master_link import MasterLink
+from sutra_grid.agent.process import OsProcessTable
+from sutra_grid.agent.service import GridAgentService
+from sutra_grid.agent.statistics import Statistics
+from sutra_grid.agent.supervisor import Supervisor
+from sutra_grid.agent.tools import Tools
+from sutra_grid.core.types import Agent, Reason
+from sutra_grid.runtime.clock import Clock, SystemClock
+from sutra_grid.runtime.files import lock_file
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import format_host_port, port_holder
+from sutra_grid.runtime.ticker import Ticker
+from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
+from sutra_grid.wire.server import RunningServer, serve
+
+log = get_logger(__name__)
+
+SERVICE: Final = "grid.GridAgent"
+SAMPLE_SECONDS: Final = 5.0
+ROTATE_SECONDS: Final = 5.0
+_WILDCARDS: Final = ("0.0.0.0", "::", "")
+
+
+class GridAgent:
+    """One agent. A context manager; entering raises ``GridError`` when it can't start.
+
+    ``on_superseded`` is called from a thread of its own when a newer agent of this name has taken over.
+    """
+
+    def __init__(
+        self, config: AgentConfig, *, on_superseded: Callable[[str], None], clock: Clock | None = None
+    ) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._on_superseded = on_superseded
+        self._parts = contextlib.ExitStack()
+        self._server: RunningServer | None = None
+        self._heartbeat: Heartbeat | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """host:port by which the master reaches this agent."""
+        assert self._server is not None
+        return format_host_port(endpoint_host(self._config), self._server.port)
+
+    def farewell(self, reason: str) -> None:
+        """Stop the heartbeats and tell the master why the agent ends."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat.farewell(reason)
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as parts:
+            self._start(parts)
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def _start(self, parts: contextlib.ExitStack) -> None:
+        config, clock = self._config, self._clock
+        _make_directories(config.data_path, config.state_path, config.state_path / "logs")
+        parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
+        host_id = load_host_id(config.state_path)
+        logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
+        statistics = Statistics(config.data_path, clock)
+        inventory = Inventory(clock, statistics.newest, self._nudge)
+        supervisor = self._recovered_supervisor(host_id, inventory, logs)
+        parts.enter_context(supervisor)
+        service = GridAgentService(supervisor, inventory, logs, statistics, clock)
+        self._server = parts.enter_context(self._serve(service))
+        statistics.take(inventory.views())
+        parts.enter_context(Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views())))
+        parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
+        link = parts.enter_context(MasterLink(format_host_port(*config.master)))
+        report = Report(self._describe(host_id), inventory, statistics.host)
+        heartbeat = Heartbeat(report, link, clock, take=supervisor.assign_all, on_superseded=self._on_superseded)
+        self._heartbeat = parts.enter_context(heartbeat)
+
+    def _recovered_supervisor(self, host_id: str, inventory: Inventory, logs: NodeLogs) -> Supervisor:
+        config = self._config
+        journal = Journal(config.state_path / "nodes", boot_id())
+        try:
+            journal.open()
+            entries = journal.load()
+        except OSError as error:
+            raise refusal(
+                f"the journal in {config.state_path} can't be read", error, Reason.PATH_NOT_WRITABLE
+            ) from error
+        tools = Tools(
+            journal=journal,
+            processes=OsProcessTable(),
+            launcher=Launcher(agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory),
+            admission=Admission(config),
+            inventory=inventory,
+            log_tail=logs.tail,
+            clock=self._clock,
+            chance=random.random,
+        )
+        supervisor = Supervisor(config, tools, endpoint_host=endpoint_host(config))
+        found = find_own_processes(host_id)
+        log.info("recovering", journaled=len(entries), alive=len(found))
+        supervisor.recover(entries, found)
+        return supervisor
+
+    def _serve(self, service: GridAgentService) -> RunningServer:
+        host, port = self._config.listen
+        return serve(
+            {SERVICE: lambda server: add_GridAgentServicer_to_server(service, server)},
+            host=host,
+            port=port,
+            workers=self._config.workers,
+            max_concurrent=self._config.max_concurrent_calls,
+            name="agent-service",
+            describe_holder=port_holder,
+        )
+
+    def _describe(self, host_id: str) -> Agent:
+        config = self._config
+        return Agent(
+            agent_id=config.agent_id,
+            hostname=socket.gethostname(),
+            platform=config.platform,
+            max_storage_nodes=config.max_storage_nodes,
+            version=__version__,
+            endpoint=self.endpoint,
+            host_id=host_id,
+            instance_id=uuid.uuid4().hex,
+            heartbeat_interval_ms=int(config.heartbeat_interval_seconds * 1000),
+            engines=tuple(sorted(config.engines)),
+            labels=config.labels,
+            data_path=str(config.data_path),
+        )
+
+    def _nudge(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.nudge()
+
+
+def endpoint_host(config: AgentConfig) -> str:
+    """The host by which others reach the agent and its nodes."""
+    host = config.advertise or config.listen[0]
+    return socket.gethostname() if host in _WILDCARDS else host
+
+
+def _make_directories(*paths: Path) -> None:
+    for path in paths:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not os.access(path, os.W_OK | os.X_OK):
+                raise PermissionError(13, "this user may not write there", str(path))
+        except OSError as error:
+            raise refusal(f"the directory {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error

@@ -1,0 +1,380 @@
+"""Carries out what the nodes' machines ask for: the hands of the supervisor.
+
+Owned by one thread, which calls every method here; there are no locks and no waits
+but those of the disk. Each event is stepped through its node's machine, and the
+instructions that come out are done in order: so a stop that races a crash is decided
+here, once, whichever came first. Threadless, so that tests drive it by hand.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sutra_grid.agent.admission import refusal
+from sutra_grid.agent.adoption import Recovery, plan_recoveries
+from sutra_grid.agent.config import AgentConfig, is_name
+from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.identity import FoundProcess
+from sutra_grid.agent.journal import JournalEntry
+from sutra_grid.agent.journal_writer import JournalWriter
+from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.report import NodeView, refused_report
+from sutra_grid.agent.timers import TimerQueue
+from sutra_grid.agent.tools import Surroundings, Tools
+from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.node_machine import merge_spec, step
+from sutra_grid.core.node_runtime import (
+    ArmTimer,
+    Assigned,
+    CancelTimers,
+    DeleteJournal,
+    Exited,
+    ExitStatus,
+    Instruction,
+    Launch,
+    Launched,
+    LaunchFailed,
+    NodeEvent,
+    NodeRecord,
+    NodeRules,
+    NodeRuntime,
+    Now,
+    ProbeFailed,
+    ProbePassed,
+    Recovered,
+    RunProbe,
+    SendSignal,
+    TimerDue,
+    TimerName,
+    WriteJournal,
+    signal_name,
+)
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Assignment, Desired, NodeSpec, NodeState, Reason
+from sutra_grid.runtime.clock import wall_ms
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_SIGKILL = 9
+_DISK_RETRY_SECONDS = 5.0
+_MAX_REMEMBERED = 1000
+_DISK_TIMER = ("", "disk")  # no node has an empty name
+
+
+@dataclass(slots=True)
+class _Held:
+    """A node in the conductor's hands. ``process`` is open while the node has one."""
+
+    runtime: NodeRuntime
+    process: HeldProcess | None = None
+    log_tail: tuple[str, ...] = ()
+
+
+class Conductor:
+    """All nodes of one agent."""
+
+    def __init__(self, config: AgentConfig, tools: Tools, surroundings: Surroundings, *, endpoint_host: str) -> None:
+        self._config = config
+        self._tools = tools
+        self._surroundings = surroundings
+        self._endpoint_host = endpoint_host
+        self._nodes: dict[str, _Held] = {}
+        self._frozen: dict[str, str] = {}  # node id -> why its journal may not be written
+        self._removed: OrderedDict[str, int] = OrderedDict()  # node id -> generation that removed it
+        self._timers: TimerQueue[str] = TimerQueue()
+        self._writer = JournalWriter(tools.journal)
+
+    # -- at the start ---------------------------------------------------------
+
+    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
+        """Take over what the journal tells of and what lives of it; start what should run and does not."""
+        for entry in entries:
+            if entry.newer:
+                self._freeze(entry, [one for one in found if one.node_id == entry.node_id])
+        for recovery in plan_recoveries(entries, found):
+            self._recover_one(recovery)
+
+    def _freeze(self, entry: JournalEntry, found: Sequence[FoundProcess]) -> None:
+        self._frozen[entry.node_id] = entry.damage
+        shown = refused_report(Assignment(entry.node_id, 0, Desired.RUNNING), Reason.UNSUPPORTED, entry.damage)
+        if found:
+            pid = found[0].identity.pid
+            shown = replace(shown, state=NodeState.RUNNING, pid=pid, spec=found[0].spec)
+        self._tools.inventory.put_refused(shown)
+
+    def _recover_one(self, recovery: Recovery) -> None:
+        node_id = recovery.record.assignment.node_id
+        held = _Held(NodeRuntime(recovery.record), self._attach(node_id, recovery))
+        self._nodes[node_id] = held
+        if held.process is None:
+            held.log_tail = self._tools.log_tail(node_id)
+        else:
+            self._surroundings.watch(node_id, held.process)
+        identity = held.process.identity if held.process else None
+        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted))
+
+    def _attach(self, node_id: str, recovery: Recovery) -> HeldProcess | None:
+        for identity in recovery.candidates:
+            tag = self._tools.launcher.tag(node_id, identity.launch)
+            process = self._tools.processes.attach(identity, tag)
+            if process is not None:
+                return process
+        return None
+
+    # -- what the master wants ------------------------------------------------
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take an assignment; one that is not newer than what is held changes nothing.
+
+        Raises ``GridError`` when it can't be taken; then nothing has changed.
+        """
+        self._check_assignment(assignment)
+        held = self._nodes.get(assignment.node_id)
+        if held is None:
+            self._assign_unknown(assignment)
+        elif assignment.generation > held.runtime.record.assignment.generation:
+            spec = self._completed(assignment.node_id, held.runtime.record.assignment.spec, assignment)
+            self._happen(held, Assigned(replace(assignment, spec=spec)))
+
+    def assign_or_show(self, assignment: Assignment) -> None:
+        """As ``assign``, for what a heartbeat's answer brought: a refused node is shown as such in the reports."""
+        node_id = assignment.node_id
+        refused = self._tools.inventory.refused(node_id)
+        if node_id in self._frozen or (refused is not None and refused.generation >= assignment.generation):
+            return
+        try:
+            self.assign(assignment)
+        except GridError as error:
+            log.warning("assignment refused", node=node_id, reason=error.reason, error=error)
+            if node_id not in self._nodes and error.reason is not Reason.WRONG_AGENT:
+                self._tools.inventory.put_refused(refused_report(assignment, error.reason, error.message))
+
+    def _check_assignment(self, assignment: Assignment) -> None:
+        own = self._config.agent_id
+        if assignment.agent_id and assignment.agent_id != own:
+            raise FailedPrecondition(
+                f"the assignment of node {assignment.node_id} is meant for agent {assignment.agent_id}, this is {own}",
+                reason=Reason.WRONG_AGENT,
+                hint="Two agents may share an address; check their advertised endpoints",
+            )
+        if not is_name(assignment.node_id):
+            raise InvalidArgument(
+                f"{assignment.node_id!r} is no node id",
+                reason=Reason.INVALID_ARGUMENT,
+                hint="Use 1 to 63 letters, digits, '.', '_' and '-'",
+            )
+        if assignment.node_id in self._frozen:
+            raise FailedPrecondition(
+                f"node {assignment.node_id} can't be changed: {self._frozen[assignment.node_id]}",
+                reason=Reason.UNSUPPORTED,
+                hint="Start the newer version of the agent again",
+            )
+
+    def _assign_unknown(self, assignment: Assignment) -> None:
+        node_id = assignment.node_id
+        if assignment.generation <= self._removed.get(node_id, -1):
+            return
+        if assignment.desired is Desired.ABSENT:
+            self._remember_removed(assignment)
+            self._tools.inventory.remove(node_id)
+            return
+        spec = self._tools.admission.resolve(node_id, assignment.spec, self._specs_beside(node_id))
+        if assignment.desired is Desired.RUNNING:
+            self._tools.admission.check_new(spec)
+        held = _Held(NodeRuntime(_fresh_record(assignment, spec)))
+        try:
+            self._tools.journal.write(held.runtime.record)
+        except OSError as error:
+            raise refusal(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
+        self._nodes[node_id] = held
+        self._happen(held, Assigned(replace(assignment, spec=spec)))
+
+    def _completed(self, node_id: str, held: NodeSpec, assignment: Assignment) -> NodeSpec:
+        """What the node has, and for what is still open what is assigned or the agent's own choice."""
+        spec = merge_spec(held, assignment.spec)
+        if spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb:
+            return spec
+        if assignment.desired is Desired.ABSENT:
+            return spec
+        return self._tools.admission.resolve(node_id, spec, self._specs_beside(node_id))
+
+    def _specs_beside(self, node_id: str) -> dict[str, NodeSpec]:
+        return {other: held.runtime.record.assignment.spec for other, held in self._nodes.items() if other != node_id}
+
+    # -- what happened beside this thread ---------------------------------------
+
+    def process_ended(self, node_id: str, process: HeldProcess, status: ExitStatus) -> None:
+        """The watchdog reaped a process and has let go of it."""
+        held = self._nodes.get(node_id)
+        if held is None or held.process is not process:
+            process.close()
+            return
+        # What it left behind in its process group could hold its port and its files.
+        process.send_signal(_SIGKILL, whole_group=True)
+        process.close()
+        held.process = None
+        held.log_tail = self._tools.log_tail(node_id)
+        self._happen(held, Exited(process.identity.launch, status))
+
+    def probe_answered(self, node_id: str, launch: int, problem: str) -> None:
+        """A probe passed (no problem) or failed."""
+        held = self._nodes.get(node_id)
+        if held is not None:
+            self._happen(held, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
+
+    def run_due_timers(self) -> None:
+        """Let happen what is due by now."""
+        while (due := self._timers.pop_due(self._tools.clock.monotonic())) is not None:
+            if due == _DISK_TIMER:
+                self._writer.catch_up()
+                self._catch_up_later()
+            elif (held := self._nodes.get(due[0])) is not None:
+                self._happen(held, TimerDue(TimerName(due[1])))
+
+    def seconds_until_due(self) -> float | None:
+        """How long the thread may wait; None: as long as it likes."""
+        return self._timers.seconds_until_next(self._tools.clock.monotonic())
+
+    # -- one event, and what it asks for ----------------------------------------
+
+    def _happen(self, held: _Held, event: NodeEvent) -> None:
+        """Step the node's machine with ``event`` and whatever follows from it, then show the node."""
+        events: deque[NodeEvent] = deque([event])
+        while events:
+            before = held.runtime
+            rules = self._rules(before.record.assignment.spec)
+            held.runtime, instructions = step(before, events.popleft(), self._now(), rules)
+            _log_change(before, held.runtime)
+            events.extend(self._carry_out(held, instructions))
+        if held.runtime.record.phase is not Phase.REMOVED:
+            self._show(held)
+
+    def _carry_out(self, held: _Held, instructions: Iterable[Instruction]) -> list[NodeEvent]:
+        """Do what is asked, in order; answer what came of it.
+
+        A launch whose intent could not be journaled is not made.
+        """
+        answers: list[NodeEvent] = []
+        node_id = held.runtime.node_id
+        unsaved: OSError | None = None
+        for instruction in instructions:
+            match instruction:
+                case WriteJournal():
+                    unsaved = self._save(held)
+                case DeleteJournal():
+                    self._forget(held)
+                case Launch() if unsaved is not None:
+                    error = refusal("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
+                    answers.append(LaunchFailed(error.reason, error.message))
+                case Launch():
+                    answers.append(self._launch(held))
+                case SendSignal(number, whole_group):
+                    self._signal(held, number, whole_group)
+                case RunProbe():
+                    self._ask(held)
+                case ArmTimer(timer, seconds):
+                    self._timers.arm(node_id, timer, self._tools.clock.monotonic() + seconds)
+                case CancelTimers():
+                    self._timers.cancel(node_id)
+        return answers
+
+    def _launch(self, held: _Held) -> Launched | LaunchFailed:
+        record = held.runtime.record
+        spec = record.assignment.spec
+        try:
+            engine = self._tools.admission.engine(spec.engine)
+            self._tools.admission.check_launch(spec)
+            self._tools.admission.make_directory(spec)
+            plan = self._tools.launcher.plan(record, engine)
+            process = self._tools.processes.launch(plan)
+        except GridError as error:
+            return LaunchFailed(error.reason, error.message)
+        except OSError as error:
+            problem = refusal(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
+            return LaunchFailed(problem.reason, problem.message)
+        held.process = process
+        self._surroundings.watch(held.runtime.node_id, process)
+        return Launched(process.identity)
+
+    def _signal(self, held: _Held, number: int, whole_group: bool) -> None:
+        if held.process is None:
+            return  # it has ended, and its end is on the way here
+        pid = held.process.identity.pid
+        log.info("signal", node=held.runtime.node_id, pid=pid, signal=signal_name(number), whole_group=whole_group)
+        held.process.send_signal(number, whole_group=whole_group)
+
+    def _ask(self, held: _Held) -> None:
+        record = held.runtime.record
+        engine = self._config.engines.get(record.assignment.spec.engine)
+        probe = engine.probe if engine else ProbeSpec("none")
+        self._surroundings.ask(held.runtime.node_id, record.launches, probe, record.assignment.spec.port)
+
+    # -- the journal ----------------------------------------------------------
+
+    def _save(self, held: _Held) -> OSError | None:
+        error = self._writer.save(held.runtime.record)
+        self._catch_up_later()
+        return error
+
+    def _forget(self, held: _Held) -> None:
+        node_id = held.runtime.node_id
+        self._nodes.pop(node_id, None)
+        self._timers.cancel(node_id)
+        self._remember_removed(held.runtime.record.assignment)
+        self._writer.delete(node_id)
+        self._catch_up_later()
+        self._tools.inventory.remove(node_id)
+
+    def _catch_up_later(self) -> None:
+        if self._writer.behind:
+            self._timers.arm(*_DISK_TIMER, self._tools.clock.monotonic() + _DISK_RETRY_SECONDS)
+
+    def _remember_removed(self, assignment: Assignment) -> None:
+        """So that a late call of an older generation does not bring it back. Bounded."""
+        self._removed[assignment.node_id] = assignment.generation
+        self._removed.move_to_end(assignment.node_id)
+        while len(self._removed) > _MAX_REMEMBERED:
+            self._removed.popitem(last=False)
+
+    # -- small things -----------------------------------------------------------
+
+    def _rules(self, spec: NodeSpec) -> NodeRules:
+        """Of the node's engine; one that is not configured any more leaves the defaults to stop by."""
+        engine = self._config.engines.get(spec.engine)
+        if engine is None:
+            return NodeRules(restart=self._config.restart, probed=False)
+        return engine.rules(self._config.restart, self._config.probe_interval_seconds)
+
+    def _show(self, held: _Held) -> None:
+        port = held.runtime.record.assignment.spec.port
+        endpoint = f"{self._endpoint_host}:{port}" if port else ""
+        self._tools.inventory.put(NodeView(held.runtime, endpoint, held.log_tail))
+
+    def _now(self) -> Now:
+        clock = self._tools.clock
+        return Now(clock.monotonic(), wall_ms(clock), self._tools.chance())
+
+
+def _fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
+    """A node that nothing was done for yet: the assignment's generation is still to come."""
+    before = replace(
+        assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
+    )
+    return NodeRecord(before)
+
+
+def _log_change(before: NodeRuntime, after: NodeRuntime) -> None:
+    old, new = before.record, after.record
+    if (old.phase, old.reason) != (new.phase, new.reason):
+        fields: dict[str, object] = {
+            "node": after.node_id,
+            "from": old.phase,
+            "to": new.phase,
+            "reason": new.reason or "-",
+            "pid": new.process.pid if new.process else 0,
+            "message": new.message,
+        }
+        log.info("node changed", **fields)

@@ -1,0 +1,218 @@
+"""What the agent's configuration file may hold, and the checked values made of it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeSpec, unknown_placeholders
+from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.restart import RestartPolicy
+from sutra_grid.core.types import Platform
+from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.daemon import LOGGING_SECTION
+from sutra_grid.runtime.net import parse_host_port
+
+DEFAULT_PORT: Final = 7001
+DEFAULT_MASTER_PORT: Final = 7000
+STATE_DIRECTORY: Final = ".agent"
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
+_SIGNALS = tuple(sorted(one.name for one in signal.Signals if not one.name.startswith("SIGRT")))
+
+
+def is_name(value: str) -> bool:
+    """Whether ``value`` can name an agent, a node and a file of it."""
+    return _NAME.match(value) is not None
+
+
+def _check_name(value: str) -> str | None:
+    return None if is_name(value) else "1 to 63 letters, digits, '.', '_' and '-', a letter or digit first"
+
+
+def _check_range(value: str) -> str | None:
+    return None if _parse_range(value) else 'two ports with "-" between, the lower first, from 1 to 65535'
+
+
+def _check_address(default_port: int) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        try:
+            parse_host_port(value, default_port)
+        except InvalidArgument as error:
+            return str(error)
+        return None
+
+    return check
+
+
+def _check_args(value: list[str]) -> str | None:
+    unknown = unknown_placeholders(value)
+    return (
+        f"no {{{unknown[0]}}}; known are {{port}} {{storage_path}} {{node_id}} {{memory_limit_mb}}" if unknown else None
+    )
+
+
+def _parse_range(value: str) -> range | None:
+    found = _RANGE.match(value)
+    if not found:
+        return None
+    first, last = int(found[1]), int(found[2])
+    return range(first, last + 1) if 1 <= first <= last <= 65535 else None
+
+
+_PROCESS_KEYS = [
+    Key("health_probe", "str", "tcp", help="How a node is asked whether it works", choices=PROBE_KINDS),
+    Key("health_path", "str", "/", help="Path of the http probe"),
+    Key("health_timeout_seconds", "float", 2.0, "seconds", "Wait for a probe's answer", check=at_least(0.1)),
+    Key("start_timeout_seconds", "float", 60.0, "seconds", "After that a node that is not ready is reported; it is "
+        "left to go on", check=at_least(0.1)),
+    Key("stop_signal", "str", "SIGTERM", help="First step of a stop", choices=_SIGNALS),
+    Key("stop_grace_seconds", "float", 10.0, "seconds", "From the stop signal to SIGKILL", check=at_least(0)),
+]  # fmt: skip
+
+SCHEMA: Final = Schema(
+    sections=[
+        Section("agent", [
+            Key("agent_id", "str", REQUIRED, help="The agent's name in the grid", check=_check_name),
+            Key("master_host", "str", REQUIRED, help="host:port of the master",
+                check=_check_address(DEFAULT_MASTER_PORT)),
+            Key("platform", "str", "desktop", help="Where the host lives", choices=tuple(Platform)),
+            Key("max_storage_nodes", "int", 10, help="Nodes that this host takes", check=at_least(0)),
+            Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the agent's gRPC service",
+                check=_check_address(DEFAULT_PORT)),
+            Key("advertise", "str", "", help="Host by which others reach agent and nodes; empty: that of listen"),
+            Key("state_path", "path", None, help="Journal, lock, host id and node logs; unset: data_path/.agent"),
+            Key("labels", "dict[str,str]", {}, help="Shown with the agent"),
+            Key("workers", "int", 16, help="Threads that answer calls", check=between(2, 256)),
+            Key("max_concurrent_calls", "int", 64, help="Calls in work and waiting", check=at_least(2)),
+        ], help="Who this agent is and whom it talks to"),
+        Section("storage", [
+            Key("binary_path", "str", "sutra-storage-server", help="Program of the default engine", check=not_empty),
+            Key("data_path", "path", REQUIRED, help="Directory below which all nodes keep their data"),
+            Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that names none", check=at_least(1)),
+            Key("default_port_range", "str", "50051-50060", help="Ports that nodes may have", check=_check_range),
+            Key("disk_reserve_mb", "int", 100, "MiB", "No new node when less is free on data_path", check=at_least(0)),
+            *_PROCESS_KEYS,
+        ], help="The default engine and the bounds of all nodes"),
+        Section("monitoring", [
+            Key("heartbeat_interval_secs", "float", 5.0, "seconds", "Between two heartbeats", check=between(0.1, 3600)),
+            Key("health_check_interval_secs", "float", 10.0, "seconds", "Between two probes of a node",
+                check=between(0.1, 3600)),
+            Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
+        ], help="Heartbeats, probes, restarts"),
+        Section("restart", [
+            Key("stable_seconds", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
+                check=at_least(0)),
+            Key("first_delay_seconds", "float", 1.0, "seconds", "First back-off; doubles", check=at_least(0.001)),
+            Key("max_delay_seconds", "float", 60.0, "seconds", "Longest back-off", check=at_least(0.001)),
+            Key("max_crashes", "int", 8, help="Ends in a row in the window, then a node is failed", check=at_least(1)),
+            Key("window_seconds", "float", 600.0, "seconds", "The window", check=at_least(1)),
+        ], help="How a node that ended by itself is started again"),
+        Section("node_logs", [
+            Key("max_size_mb", "int", 16, "MiB", "A node's log is rotated at this size", check=at_least(1)),
+            Key("keep_files", "int", 3, help="Rotated files kept for each node", check=at_least(1)),
+        ], help="The output of the nodes"),
+        LOGGING_SECTION,
+    ],
+    tables=[
+        Section("engines", [
+            Key("binary_path", "str", REQUIRED, help="The program", check=not_empty),
+            Key("args", "list[str]", [], help="Its arguments, with {port} {storage_path} {node_id} {memory_limit_mb}",
+                check=_check_args),
+            Key("environment", "dict[str,str]", {}, help="Variables added to its environment"),
+            *_PROCESS_KEYS,
+        ], help="Another program that runs as a storage node"),
+    ],
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """The checked configuration. Intervals in seconds."""
+
+    agent_id: str
+    master: tuple[str, int]
+    platform: Platform
+    max_storage_nodes: int
+    listen: tuple[str, int]
+    advertise: str
+    state_path: Path
+    data_path: Path
+    default_memory_mb: int
+    ports: range
+    disk_reserve_bytes: int
+    heartbeat_interval_seconds: float
+    probe_interval_seconds: float
+    restart: RestartPolicy
+    engines: Mapping[str, Engine]
+    log_max_bytes: int
+    log_keep_files: int
+    workers: int = 16
+    max_concurrent_calls: int = 64
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def agent_config(config: Config) -> AgentConfig:
+    """The values of a loaded configuration."""
+    agent, storage, monitoring = config.section("agent"), config.section("storage"), config.section("monitoring")
+    logs = config.section("node_logs")
+    ports = _parse_range(storage["default_port_range"])
+    assert ports is not None  # the key's check has seen it
+    return AgentConfig(
+        agent_id=agent["agent_id"],
+        master=parse_host_port(agent["master_host"], DEFAULT_MASTER_PORT),
+        platform=Platform(agent["platform"]),
+        max_storage_nodes=agent["max_storage_nodes"],
+        listen=parse_host_port(agent["listen"], DEFAULT_PORT),
+        advertise=agent["advertise"],
+        state_path=agent["state_path"] or storage["data_path"] / STATE_DIRECTORY,
+        data_path=storage["data_path"],
+        default_memory_mb=storage["default_memory_mb"],
+        ports=ports,
+        disk_reserve_bytes=storage["disk_reserve_mb"] * 1024 * 1024,
+        heartbeat_interval_seconds=monitoring["heartbeat_interval_secs"],
+        probe_interval_seconds=monitoring["health_check_interval_secs"],
+        restart=_restart_policy(config.section("restart"), enabled=monitoring["restart_failed_nodes"]),
+        engines={DEFAULT_ENGINE: Engine.storage(storage["binary_path"], **_process_values(storage))}
+        | {name: _engine(name, values) for name, values in config.table("engines").items()},
+        log_max_bytes=logs["max_size_mb"] * 1024 * 1024,
+        log_keep_files=logs["keep_files"],
+        workers=agent["workers"],
+        max_concurrent_calls=agent["max_concurrent_calls"],
+        labels=dict(agent["labels"]),
+    )
+
+
+def _restart_policy(values: Mapping[str, Any], *, enabled: bool) -> RestartPolicy:
+    return RestartPolicy(
+        enabled=enabled,
+        stable_seconds=values["stable_seconds"],
+        first_delay_seconds=values["first_delay_seconds"],
+        max_delay_seconds=values["max_delay_seconds"],
+        max_crashes=values["max_crashes"],
+        window_seconds=values["window_seconds"],
+    )
+
+
+def _engine(name: str, values: Mapping[str, Any]) -> Engine:
+    return Engine(
+        name=name,
+        binary_path=values["binary_path"],
+        args=tuple(values["args"]),
+        environment=dict(values["environment"]),
+        **_process_values(values),
+    )
+
+
+def _process_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "probe": ProbeSpec(values["health_probe"], values["health_path"], values["health_timeout_seconds"]),
+        "stop_signal": int(signal.Signals[values["stop_signal"]]),
+        "stop_grace_seconds": values["stop_grace_seconds"],
+        "start_timeout_seconds": values["start_timeout_seconds"],
+    }

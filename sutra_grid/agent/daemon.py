@@ -1,0 +1,62 @@
+"""``sutra-grid-agent``: the agent as a daemon.
+
+Heavy modules are imported in ``run``: ``--help`` answers at once, and grpc is told
+about forks before it is loaded.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sutra_grid.agent.config import SCHEMA, agent_config
+from sutra_grid.runtime.affinity import reset_affinity
+from sutra_grid.runtime.config import Config
+from sutra_grid.runtime.daemon import Flag, daemon_command, disable_grpc_fork_support
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.shutdown import Shutdown
+
+log = get_logger(__name__)
+
+EXIT_SUPERSEDED: Final = 3
+
+FLAGS: Final = [
+    Flag("--agent-id", "agent.agent_id"),
+    Flag("--master", "agent.master_host", "host:port of the master."),
+    Flag("--listen", "agent.listen", "Address of the agent's own service."),
+    Flag("--advertise", "agent.advertise", "Host by which others reach this one."),
+    Flag("--data-path", "storage.data_path", "Directory below which the nodes keep their data."),
+    Flag("--state-path", "agent.state_path", "Directory of the journal, the lock and the nodes' logs."),
+]
+
+
+def run(config: Config) -> int:
+    """Serve until a signal comes or a newer agent takes over; the nodes run on in any case."""
+    disable_grpc_fork_support()
+    reset_affinity()  # a parent's one CPU is not meant for us, still less for our nodes
+    from sutra_grid.agent.agent import GridAgent
+
+    settings = agent_config(config)
+    shutdown = Shutdown()
+    superseded: list[str] = []
+
+    def on_superseded(message: str) -> None:
+        superseded.append(message)
+        shutdown.request("superseded")
+
+    with shutdown, GridAgent(settings, on_superseded=on_superseded) as agent:
+        log.info("ready", agent=settings.agent_id, address=agent.endpoint, data_path=settings.data_path)
+        shutdown.wait()
+        log.info("stopping; the nodes run on", reason=shutdown.reason)
+        if not superseded:
+            agent.farewell(f"the agent was stopped ({shutdown.reason})")
+    return EXIT_SUPERSEDED if superseded else 0
+
+
+main = daemon_command(
+    "sutra-grid-agent",
+    help="Supervises the storage nodes of this host. Its stop, crash or upgrade never touches a node.",
+    schema=SCHEMA,
+    run=run,
+    check=agent_config,
+    flags=FLAGS,
+)

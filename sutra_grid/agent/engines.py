@@ -1,0 +1,131 @@
+"""Engines: which programs run as storage nodes, with which arguments, probe and stop signal.
+
+A caller chooses an engine by name only; program and arguments are the operator's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sutra_grid.core.errors import FailedPrecondition, NotFound
+from sutra_grid.core.node_runtime import NodeRules
+from sutra_grid.core.restart import RestartPolicy
+from sutra_grid.core.types import NodeSpec, Reason
+
+DEFAULT_ENGINE: Final = "storage"
+PROBE_KINDS: Final = ("tcp", "grpc", "http", "none")
+MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
+
+_PLACEHOLDERS = ("port", "storage_path", "node_id", "memory_limit_mb")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """How a node is asked whether it works. ``kind`` is one of ``PROBE_KINDS``; ``path`` is for http."""
+
+    kind: str = "tcp"
+    path: str = "/"
+    timeout_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One kind of storage node. The program must stay in the foreground."""
+
+    name: str
+    binary_path: str
+    args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    probe: ProbeSpec = field(default_factory=ProbeSpec)
+    stop_signal: int = signal.SIGTERM
+    stop_grace_seconds: float = 10.0
+    start_timeout_seconds: float = 60.0
+
+    @classmethod
+    def storage(cls, binary_path: str, **process: Any) -> Engine:
+        """The default engine. Exactly these arguments, so that any program with this contract works."""
+        return cls(
+            name=DEFAULT_ENGINE,
+            binary_path=binary_path,
+            args=("--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}"),
+            environment={MEMORY_VARIABLE: "{memory_limit_mb}"},
+            **process,
+        )
+
+    def binary(self) -> Path:
+        """The program's file, found now.
+
+        A name without a slash is looked for beside this Python program, then in PATH.
+        Raises ``NotFound`` or ``FailedPrecondition`` naming the engine and the file.
+        """
+        if "/" not in self.binary_path:
+            return self._find_by_name()
+        path = Path(self.binary_path).absolute()
+        if not path.is_file():
+            raise NotFound(
+                f"the program {path} of engine {self.name} does not exist",
+                reason=Reason.BINARY_MISSING,
+                hint="Install it, or correct binary_path in the agent's configuration",
+            )
+        if not os.access(path, os.X_OK):
+            raise FailedPrecondition(
+                f"the program {path} of engine {self.name} is not executable by this user",
+                reason=Reason.BINARY_NOT_EXECUTABLE,
+                hint=f"chmod +x {path}, or correct binary_path in the agent's configuration",
+            )
+        return path
+
+    def _find_by_name(self) -> Path:
+        beside = str(Path(sys.executable).parent)
+        search = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
+        found = shutil.which(self.binary_path, path=search)
+        if found is None:
+            raise NotFound(
+                f"the program {self.binary_path} of engine {self.name} is neither in {beside} nor in PATH",
+                reason=Reason.BINARY_MISSING,
+                hint="Install it, or give its full path as binary_path in the agent's configuration",
+            )
+        return Path(found).absolute()
+
+    def command(self, node_id: str, spec: NodeSpec) -> tuple[str, ...]:
+        """Program and arguments for one node. Raises as ``binary`` does."""
+        return (str(self.binary()), *(_filled(arg, node_id, spec) for arg in self.args))
+
+    def variables(self, node_id: str, spec: NodeSpec) -> dict[str, str]:
+        """What this engine adds to the environment."""
+        return {name: _filled(value, node_id, spec) for name, value in self.environment.items()}
+
+    def rules(self, restart: RestartPolicy, probe_interval_seconds: float) -> NodeRules:
+        """What a node's machine must know of this engine."""
+        return NodeRules(
+            restart=restart,
+            stop_signal=self.stop_signal,
+            stop_grace_seconds=self.stop_grace_seconds,
+            probed=self.probe.kind != "none",
+            start_timeout_seconds=self.start_timeout_seconds,
+            probe_interval_seconds=probe_interval_seconds,
+        )
+
+
+def unknown_placeholders(texts: Iterable[str]) -> list[str]:
+    """Names in braces that nothing fills."""
+    return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in _PLACEHOLDERS]
+
+
+def _filled(text: str, node_id: str, spec: NodeSpec) -> str:
+    values = {
+        "port": str(spec.port),
+        "storage_path": spec.storage_path,
+        "node_id": node_id,
+        "memory_limit_mb": str(spec.memory_limit_mb),
+    }
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)

@@ -1,0 +1,153 @@
+"""Keeps the master informed: registers until it is admitted, then beats, and takes what comes back.
+
+One ticker's thread does it all. Without a master nothing is lost: each beat carries the
+full inventory, so the first one that arrives mends everything.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Self
+
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.master_link import Master
+from sutra_grid.core.errors import GridError, ResourceExhausted
+from sutra_grid.core.types import Agent, Assignment, HostSample
+from sutra_grid.runtime.clock import Clock
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.ticker import Ticker
+
+log = get_logger(__name__)
+
+FIRST_RETRY_SECONDS: Final = 0.5
+MAX_RETRY_SECONDS: Final = 5.0  # far below a master's grace period: after its restart all are back in time
+_STOP_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where a heartbeat gets what it says."""
+
+    agent: Agent
+    inventory: Inventory
+    host: Callable[[], HostSample | None]
+
+
+class Heartbeat:
+    """A context manager around the ticker's thread. ``nudge`` makes it beat at once."""
+
+    def __init__(
+        self,
+        report: Report,
+        master: Master,
+        clock: Clock,
+        *,
+        take: Callable[[Iterable[Assignment]], None],
+        on_superseded: Callable[[str], None],
+    ) -> None:
+        self._report = report
+        self._master = master
+        self._clock = clock
+        self._take = take
+        self._on_superseded = on_superseded
+        self._stopping = threading.Event()
+        self._ticker = Ticker("heartbeat", report.agent.heartbeat_interval_ms / 1000, self.tick, clock=clock)
+        self._session_id = ""  # of the ticker's thread; "" while not admitted
+        self._problem = ""  # what is logged already
+        self._silent_until = 0.0
+
+    @property
+    def session_id(self) -> str:
+        """The session that the master gave; empty while there is none."""
+        return self._session_id
+
+    def nudge(self) -> None:
+        """Something worth telling has happened: beat now. Any thread, never blocks."""
+        self._ticker.trigger()
+
+    def tick(self) -> None:
+        """One beat; without a session, registration until it works."""
+        if not self._session_id:
+            self._register_until_admitted()
+        elif self._clock.monotonic() >= self._silent_until:
+            self._beat()
+
+    def farewell(self, reason: str) -> None:
+        """Tell the master that the agent ends on purpose. After ``stop``; a master that is away is no problem."""
+        if not self._session_id:
+            return
+        try:
+            self._master.unregister(self._report.agent.agent_id, self._session_id, reason)
+        except GridError as error:
+            log.info("the master could not be told of the end", error=error)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._ticker.stop(_STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        self._ticker.start()
+        self._ticker.trigger()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _register_until_admitted(self) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while not self._stopping.is_set() and not self._register():
+            self._stopping.wait(random.uniform(0.5, 1.0) * delay)
+            delay = min(delay * 2, MAX_RETRY_SECONDS)
+
+    def _register(self) -> bool:
+        agent = replace(self._report.agent, host=self._report.host())
+        try:
+            answer = self._master.register(agent, self._report.inventory.reports())
+        except GridError as error:
+            self._tell("not registered; trying again", error)
+            return False
+        self._session_id = answer.session_id
+        self._problem = ""
+        log.info("registered", agent=agent.agent_id, session=answer.session_id, master_version=answer.master_version)
+        self._take(answer.assignments)
+        return True
+
+    def _beat(self) -> None:
+        agent = self._report.agent
+        reports, at_seconds = self._report.inventory.reports(), int(self._clock.wall())
+        try:
+            answer = self._master.heartbeat(agent.agent_id, self._session_id, at_seconds, reports, self._report.host())
+        except ResourceExhausted as error:
+            self._silent_until = self._clock.monotonic() + random.uniform(0, agent.heartbeat_interval_ms / 1000)
+            self._tell("the master is overloaded; backing off", error)
+            return
+        except GridError as error:
+            self._tell("heartbeat failed", error)
+            return
+        if self._problem:
+            log.info("heartbeats arrive again", agent=agent.agent_id)
+            self._problem = ""
+        if answer.instruction == "superseded":
+            log.error("superseded", agent=agent.agent_id, session=self._session_id, message=answer.message)
+            self._session_id = ""
+            self._stopping.set()
+            self._on_superseded(answer.message)
+        elif answer.instruction == "register" or not answer.acknowledged:
+            log.info("the master asks for a registration", agent=agent.agent_id, message=answer.message)
+            self._session_id = ""
+            self._register_until_admitted()
+        else:
+            self._take(answer.assignments)
+
+    def _tell(self, event: str, error: GridError) -> None:
+        """Log a problem once, not at every beat."""
+        if self._problem != error.message:
+            log.warning(event, agent=self._report.agent.agent_id, reason=error.reason or "-", error=error)
+            self._problem = error.message

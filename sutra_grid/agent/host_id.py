@@ -1,0 +1,36 @@
+"""The identity of a host's state directory: made at the first start, and kept with the data."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+
+from sutra_grid.agent.admission import refusal
+from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.files import write_atomically
+
+_FORM = re.compile(r"[0-9a-f]{32}\Z")
+
+
+def load_host_id(state_path: Path) -> str:
+    """Read the id, or make it if there is none yet. Under the lock of the state directory.
+
+    Raises ``GridError`` when the file can't be read or written or holds something else: a
+    new id would not know the processes that run under the old one.
+    """
+    path = state_path / "host_id"
+    try:
+        if not path.exists():
+            write_atomically(path, f"{uuid.uuid4().hex}\n".encode())
+        text = path.read_text(errors="replace").strip()
+    except OSError as error:
+        raise refusal(f"the host id {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
+    if not _FORM.match(text):
+        raise FailedPrecondition(
+            f"{path} does not hold a host id (32 hexadecimal digits)",
+            reason=Reason.JOURNAL_CORRUPT,
+            hint="Restore it; if no node of this agent runs any more, remove it and a new one is made",
+        )
+    return text

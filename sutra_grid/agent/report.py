@@ -1,0 +1,72 @@
+"""What the agent says of a node: a view of it, made into a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sutra_grid.core.node_runtime import NodeRuntime
+from sutra_grid.core.states import SHOWN, Phase
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, NodeState, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node at one moment. ``log_tail`` holds the last lines of its log after its last end."""
+
+    runtime: NodeRuntime
+    endpoint: str
+    log_tail: tuple[str, ...] = ()
+
+
+def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeReport:
+    """The report at the monotonic second ``now``."""
+    record = view.runtime.record
+    assignment = record.assignment
+    lives = record.process is not None
+    well = record.phase in (Phase.RUNNING, Phase.STOPPED)
+    return NodeReport(
+        node_id=assignment.node_id,
+        generation=assignment.generation,
+        desired=assignment.desired,
+        state=SHOWN[record.phase],
+        pid=record.process.pid if record.process else 0,
+        endpoint=view.endpoint,
+        spec=assignment.spec,
+        restart_generation=assignment.restart_generation,
+        reason=record.reason,
+        message=record.message,
+        health=view.runtime.health,
+        restarts=record.restarts,
+        started_at_ms=record.launched_at_ms if lives else 0,
+        exits=record.exits,
+        sample=sample if lives else None,
+        backoff_ms=max(1, int((record.resume_at - now) * 1000)) if record.phase is Phase.WAITING else 0,
+        log_tail=() if well else view.log_tail,
+    )
+
+
+def gone_report(assignment: Assignment) -> NodeReport:
+    """The last word of a node that is not there any more."""
+    return NodeReport(
+        node_id=assignment.node_id,
+        generation=assignment.generation,
+        desired=Desired.ABSENT,
+        state=NodeState.STOPPED,
+        spec=assignment.spec,
+        reason=Reason.COMMANDED,
+        message="removed; its data and log are kept",
+    )
+
+
+def refused_report(assignment: Assignment, reason: Reason, message: str) -> NodeReport:
+    """A node that the agent's checks did not let in, or whose journal it may not touch."""
+    return NodeReport(
+        node_id=assignment.node_id,
+        generation=assignment.generation,
+        desired=assignment.desired,
+        state=NodeState.FAILED,
+        spec=assignment.spec,
+        restart_generation=assignment.restart_generation,
+        reason=reason,
+        message=message,
+    )

@@ -1,0 +1,82 @@
+"""The gRPC service of an agent: what the master may ask of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.logs import Chunk, NodeLogs
+from sutra_grid.agent.statistics import Statistics
+from sutra_grid.agent.supervisor import Supervisor
+from sutra_grid.core.errors import NotFound
+from sutra_grid.core.types import Assignment, Desired
+from sutra_grid.runtime.clock import Clock
+from sutra_grid.wire import grid_pb2
+from sutra_grid.wire.convert import (
+    assignment_from_message,
+    node_report_to_message,
+    node_sample_to_message,
+)
+from sutra_grid.wire.errors import handle_errors
+from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer
+
+ANSWER_MARGIN_SECONDS: Final = 0.5  # so that the answer arrives before the caller's deadline
+DEFAULT_WAIT_SECONDS: Final = 30.0  # of a caller without a deadline
+MAX_WAIT_SECONDS: Final = 300.0  # a worker thread is held no longer
+
+
+class GridAgentService(GridAgentServicer):
+    """Thread-safe; ``Apply`` holds its worker until the node has settled."""
+
+    def __init__(
+        self, supervisor: Supervisor, inventory: Inventory, logs: NodeLogs, statistics: Statistics, clock: Clock
+    ) -> None:
+        self._supervisor = supervisor
+        self._inventory = inventory
+        self._logs = logs
+        self._statistics = statistics
+        self._clock = clock
+
+    @handle_errors
+    def Apply(self, request: grid_pb2.Assignment, context: grpc.ServicerContext) -> grid_pb2.NodeReport:  # noqa: N802
+        """Take an assignment; answer when the node has settled or the deadline is near."""
+        remaining = context.time_remaining()
+        wait_seconds = DEFAULT_WAIT_SECONDS if remaining is None else remaining - ANSWER_MARGIN_SECONDS
+        deadline = self._clock.monotonic() + min(max(wait_seconds, 0.0), MAX_WAIT_SECONDS)
+        report = self._supervisor.apply(
+            assignment_from_message(request), deadline, give_up=lambda: not context.is_active()
+        )
+        return node_report_to_message(report)
+
+    @handle_errors
+    def ListNodes(self, request: grid_pb2.Empty, context: grpc.ServicerContext) -> grid_pb2.NodeReportList:  # noqa: N802
+        """The full inventory."""
+        return grid_pb2.NodeReportList(nodes=[node_report_to_message(one) for one in self._inventory.reports()])
+
+    @handle_errors
+    def ReadNodeLog(self, request: grid_pb2.LogRequest, context: grpc.ServicerContext) -> grid_pb2.LogChunk:  # noqa: N802
+        """A piece of a node's log; following is reading on from the answer's cursor."""
+        chunk = self._read_log(request)
+        return grid_pb2.LogChunk(data=chunk.data, cursor=chunk.cursor, rotated=chunk.rotated)
+
+    @handle_errors
+    def ListNodeSamples(self, request: grid_pb2.NodeId, context: grpc.ServicerContext) -> grid_pb2.NodeSampleList:  # noqa: N802
+        """What a node used, as far back as it is kept."""
+        samples = self._statistics.history(request.node_id)
+        return grid_pb2.NodeSampleList(samples=[node_sample_to_message(sample) for sample in samples])
+
+    def _read_log(self, request: grid_pb2.LogRequest) -> Chunk:
+        try:
+            return self._logs.read(
+                request.node_id,
+                cursor=request.cursor,
+                tail_lines=request.tail_lines,
+                max_bytes=request.max_bytes,
+            )
+        except NotFound:
+            known = self._inventory.report(Assignment(request.node_id, 0, Desired.ABSENT))
+            if known.desired is Desired.ABSENT:
+                raise
+            return Chunk(b"", "0")  # it is here and has not been started yet

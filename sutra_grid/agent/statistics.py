@@ -1,0 +1,110 @@
+"""What nodes and host use: cpu, memory, threads, files, disk; the newest sample and a bounded history.
+
+One thread takes the samples; any thread reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from sutra_grid.agent.identity import start_ticks
+from sutra_grid.agent.report import NodeView
+from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.types import HostSample, NodeSample
+from sutra_grid.runtime.clock import Clock, wall_ms
+
+HISTORY: Final = 720  # an hour of samples taken every 5 s
+
+
+class Statistics:
+    """Samples of one host and its nodes."""
+
+    def __init__(self, data_path: Path, clock: Clock) -> None:
+        self._data_path = data_path
+        self._clock = clock
+        self._processes: dict[str, tuple[ProcessIdentity, psutil.Process]] = {}  # the sampling thread's own
+        self._lock = threading.Lock()  # guards _histories and _host
+        self._histories: dict[str, deque[NodeSample]] = {}
+        self._host: HostSample | None = None
+        psutil.cpu_percent()  # the first call only sets the point that the next one measures from
+
+    def take(self, views: Iterable[NodeView]) -> None:
+        """Sample the host and every node that has a process; forget nodes that are not listed."""
+        shown = {view.runtime.node_id: view for view in views}
+        samples = {node_id: sample for node_id, view in shown.items() if (sample := self._sample(node_id, view))}
+        host = self._sample_host()
+        for gone in self._processes.keys() - samples.keys():
+            del self._processes[gone]
+        with self._lock:
+            self._host = host
+            for gone in self._histories.keys() - shown.keys():
+                del self._histories[gone]
+            for node_id, sample in samples.items():
+                self._histories.setdefault(node_id, deque(maxlen=HISTORY)).append(sample)
+
+    def newest(self, node_id: str) -> NodeSample | None:
+        """The last sample of a node."""
+        with self._lock:
+            history = self._histories.get(node_id)
+            return history[-1] if history else None
+
+    def history(self, node_id: str) -> list[NodeSample]:
+        """All samples that are kept of a node, oldest first."""
+        with self._lock:
+            return list(self._histories.get(node_id, ()))
+
+    def host(self) -> HostSample | None:
+        """The last sample of the host."""
+        with self._lock:
+            return self._host
+
+    def _sample(self, node_id: str, view: NodeView) -> NodeSample | None:
+        record = view.runtime.record
+        if record.process is None:
+            return None
+        try:
+            process = self._process(node_id, record.process)
+            with process.oneshot():
+                return NodeSample(
+                    at_ms=wall_ms(self._clock),
+                    cpu_percent=process.cpu_percent(),
+                    rss_bytes=process.memory_info().rss,
+                    uptime_ms=max(0, int((self._clock.monotonic() - record.launched_at) * 1000)),
+                    threads=process.num_threads(),
+                    open_files=process.num_fds(),
+                )
+        except psutil.Error:
+            return None  # it has just ended, or may not be looked at
+
+    def _process(self, node_id: str, identity: ProcessIdentity) -> psutil.Process:
+        """The same object each time: cpu_percent measures from its call before."""
+        known = self._processes.get(node_id)
+        if known is not None and known[0] == identity:
+            return known[1]
+        process = psutil.Process(identity.pid)
+        if start_ticks(identity.pid) != identity.start_ticks:
+            raise psutil.NoSuchProcess(identity.pid)
+        process.cpu_percent()
+        self._processes[node_id] = (identity, process)
+        return process
+
+    def _sample_host(self) -> HostSample:
+        memory = psutil.virtual_memory()
+        disk = psutil.disk_usage(str(self._data_path))
+        return HostSample(
+            at_ms=wall_ms(self._clock),
+            cpu_percent=psutil.cpu_percent(),
+            cpu_count=os.cpu_count() or 1,
+            memory_total_bytes=memory.total,
+            memory_available_bytes=memory.available,
+            disk_total_bytes=disk.total,
+            disk_free_bytes=disk.free,
+            load_average_1m=os.getloadavg()[0],
+        )

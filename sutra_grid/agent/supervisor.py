@@ -1,0 +1,150 @@
+"""The one thread that decides and acts for all nodes, and the doors to it.
+
+Everything that happens comes to this thread through one queue: assignments, ends of
+processes, answers of probes. Timers run out here too. Calls wait outside for the
+outcome, on the inventory, never holding anything the thread needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+from sutra_grid.agent.conductor import Conductor
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.identity import FoundProcess
+from sutra_grid.agent.journal import JournalEntry
+from sutra_grid.agent.probes import Prober
+from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.tools import Tools
+from sutra_grid.agent.watchdog import Watchdog
+from sutra_grid.core.errors import GridError, Unavailable
+from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.types import Assignment, NodeReport, Reason
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+_IDLE_SECONDS = 30.0
+_JOIN_SECONDS = 10.0
+
+
+class Supervisor:
+    """Owns the conductor's thread, the watchdog and the prober. A context manager; its end touches no node."""
+
+    def __init__(self, config: AgentConfig, tools: Tools, *, endpoint_host: str) -> None:
+        self._tools = tools
+        self._inventory = tools.inventory
+        self._conductor = Conductor(config, tools, self, endpoint_host=endpoint_host)
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._watchdog = Watchdog(self._on_exit)
+        self._prober = Prober()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._stopped = threading.Event()
+
+    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
+        """Take over what an earlier agent left. Once, before the context is entered."""
+        self._conductor.recover(entries, found)
+
+    def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
+        """Take an assignment and answer the node's report when it has settled, or at ``deadline``.
+
+        Blocks until then at most (monotonic seconds). Idempotent by generation. Raises ``GridError``
+        when the assignment is refused, ``Unavailable`` when the agent ends or does not come to it.
+        """
+        taken: Future[None] = Future()
+        self._calls.put(lambda: _fulfil(taken, lambda: self._conductor.assign(assignment)))
+        if self._stopped.is_set():
+            raise _ending()
+        try:
+            taken.result(max(0.0, deadline - self._tools.clock.monotonic()))
+        except TimeoutError:
+            raise Unavailable(
+                f"the agent did not come to node {assignment.node_id} in time",
+                reason=Reason.TIMED_OUT,
+                hint="Its disk may be slow or hang; the assignment may still be taken",
+            ) from None
+        self._inventory.wait_settled(assignment.node_id, deadline, lambda: self._stopped.is_set() or give_up())
+        return self._inventory.report(assignment)
+
+    def assign_all(self, assignments: Iterable[Assignment]) -> None:
+        """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
+        for assignment in assignments:
+            self._calls.put(functools.partial(self._conductor.assign_or_show, assignment))
+
+    def watch(self, node_id: str, process: HeldProcess) -> None:
+        """For the conductor: wait for the end of a process."""
+        self._watchdog.watch(node_id, process)
+
+    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        """For the conductor: probe a node."""
+
+        def answer(problem: str) -> None:
+            self._calls.put(lambda: self._conductor.probe_answered(node_id, launch, problem))
+
+        self._prober.ask(probe, port, answer)
+
+    def stop(self) -> None:
+        """End the threads. The nodes run on."""
+        self._stopped.set()
+        self._calls.put(None)
+        self._thread.join(_JOIN_SECONDS)
+        self._watchdog.stop()
+        self._prober.stop()
+
+    def __enter__(self) -> Self:
+        self._watchdog.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._run_once()
+            except Exception:  # the thread's top: a fault with one node must not leave the others alone
+                log.exception("supervision of a node failed")
+
+    def _run_once(self) -> None:
+        remaining = self._conductor.seconds_until_due()
+        try:
+            call = self._calls.get(timeout=_IDLE_SECONDS if remaining is None else min(remaining, _IDLE_SECONDS))
+        except queue.Empty:
+            call = None
+        try:
+            if call is not None:
+                call()
+        finally:
+            self._conductor.run_due_timers()
+
+    def _on_exit(self, node_id: str, process: HeldProcess, status: ExitStatus) -> None:
+        self._calls.put(lambda: self._conductor.process_ended(node_id, process, status))
+
+
+def _fulfil(future: Future[None], work: Callable[[], None]) -> None:
+    """Do the work and let the one who waits know how it went; a fault of the program is logged here as well."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        work()
+    except GridError as error:
+        future.set_exception(error)
+    except Exception as error:
+        future.set_exception(error)
+        raise
+    else:
+        future.set_result(None)
+
+
+def _ending() -> Unavailable:
+    return Unavailable("the agent is ending", hint="Its nodes run on; try again when it is back")

@@ -1,0 +1,41 @@
+"""The collaborators of a conductor: what a test replaces to drive it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sutra_grid.agent.admission import Admission
+from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.journal_writer import NodeJournal
+from sutra_grid.agent.launcher import Launcher
+from sutra_grid.agent.process import HeldProcess, ProcessTable
+from sutra_grid.runtime.clock import Clock
+
+
+class Surroundings(Protocol):
+    """What goes on beside the conductor's thread and comes back as a call of its methods."""
+
+    def watch(self, node_id: str, process: HeldProcess) -> None:
+        """Wait for the end; answered by ``process_ended``."""
+        ...
+
+    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        """Probe once; answered by ``probe_answered``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The collaborators of a conductor."""
+
+    journal: NodeJournal
+    processes: ProcessTable
+    launcher: Launcher
+    admission: Admission
+    inventory: Inventory
+    log_tail: Callable[[str], tuple[str, ...]]
+    clock: Clock
+    chance: Callable[[], float]
