@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sutra_grid.core.errors import GridError
-from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, load, not_empty
+from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import parse_host_port
 
@@ -18,6 +18,7 @@ FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
 
 DEFAULT_PORT: Final = 7080
 DEFAULT_MASTER_PORT: Final = 7000
+REGISTRY_SCHEMES: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 def _address(value: str) -> str | None:
@@ -26,6 +27,12 @@ def _address(value: str) -> str | None:
     except GridError as error:
         return error.hint
     return None
+
+
+def _registry_url(value: str) -> str | None:
+    if value.startswith(REGISTRY_SCHEMES):
+        return None
+    return "sqlite:////PATH or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 SCHEMA: Final = Schema(
@@ -38,8 +45,8 @@ SCHEMA: Final = Schema(
                     "registry_url",
                     "str",
                     "sqlite:///sutra-grid.db",
-                    help="The registry that the master uses; read only",
-                    check=not_empty,
+                    help="The registry that the master uses; the admin only reads it",
+                    check=_registry_url,
                 ),
                 Key(
                     "master",

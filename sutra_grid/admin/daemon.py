@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
-from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.errors import AlreadyExists, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_port, port_holder
 
 if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
 
+log = get_logger(__name__)
+
 
 def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT. Raises ``GridError`` when the address is taken."""
+    """Serve until SIGTERM or SIGINT. Raises ``GridError`` for a taken address and a registry that can never be read."""
     settings = AdminConfig.of(config)
     _refuse_taken_port(settings.listen)
+    _refuse_wrong_registry(settings.registry_url)
     from sutra_grid.admin.server import AdminServer
 
     AdminServer(settings).run()
@@ -36,6 +40,16 @@ def _refuse_taken_port(listen: str) -> None:
         reason=Reason.PORT_TAKEN,
         hint="Stop what listens there, or give another address: --listen HOST:PORT",
     )
+
+
+def _refuse_wrong_registry(url: str) -> None:
+    """A registry that does not answer yet is waited for; one that is newer, or none at all, is not."""
+    from sutra_grid.registry import Registry
+
+    try:
+        Registry.open(url, migrate=False).close()  # the workers open it anew, after the fork
+    except Unavailable as error:
+        log.warning("registry not available", error=error.message, hint=error.hint)
 
 
 main = daemon_command(

@@ -20,6 +20,7 @@ from sutra_grid.runtime.config.errors import near_miss
 MAX_TEXT_CHARACTERS: Final = 4096
 MAX_KEY_CHARACTERS: Final = 255
 MAX_SHOWN_CHARACTERS: Final = 60
+JSON_HINT: Final = 'Send one JSON object, such as {"port": 50051}'
 
 
 class _Bad(Exception):
@@ -116,11 +117,11 @@ def _json_object(data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data, object_pairs_hook=_without_repetition)
     except ValueError as error:  # bad JSON, bad UTF-8
-        raise _refused([f"the body is no JSON: {error}"]) from error
+        raise _refused([f"the body is no JSON: {error}"], hint=JSON_HINT) from error
     except RecursionError as error:
-        raise _refused(["the body is nested too deeply"]) from error
+        raise _refused(["the body is nested too deeply"], hint=JSON_HINT) from error
     if not isinstance(document, dict):
-        raise _refused([f"the body must be a JSON object, found {_shown(document)}"])
+        raise _refused([f"the body must be a JSON object, found {_shown(document)}"], hint=JSON_HINT)
     return document
 
 

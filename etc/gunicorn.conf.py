@@ -1,0 +1,19 @@
+"""gunicorn's settings for who starts it by hand instead of sutra-grid-admin, which has the same ones built in:
+
+SUTRA_GRID_ADMIN_CONFIG=/etc/sutra-grid/admin.toml gunicorn -c etc/gunicorn.conf.py sutra_grid.admin.wsgi:app
+"""
+
+from sutra_grid.admin.config import AdminConfig, load_from_environment
+from sutra_grid.admin.server import gunicorn_settings
+from sutra_grid.runtime.logging import setup_logging
+
+_config = load_from_environment()
+_logging = _config.section("logging")
+setup_logging(_logging["level"], fmt=_logging["format"])
+
+# Address, workers, threads, timeouts, log lines: from [admin]. No preload and no control socket.
+globals().update(gunicorn_settings(AdminConfig.of(_config)))
+
+# Your own settings may follow, for example:
+# certfile = "/etc/sutra-grid/admin.pem"
+# keyfile = "/etc/sutra-grid/admin.key"

@@ -1,0 +1,201 @@
+"""Every refusal is a problem document that names the thing and what to do."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.fake_master import FakeMaster
+
+from sutra_grid.admin.app import MAX_BODY_BYTES
+from sutra_grid.admin.problems import STATUSES, TITLES
+from sutra_grid.core.errors import GridError
+from sutra_grid.registry import Registry
+
+MEMBERS = ["type", "title", "status", "detail", "code", "reason", "hint", "instance"]
+
+
+def problem_of(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    problem: dict[str, Any] = answer.get_json(force=True)
+    assert list(problem) == MEMBERS
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert problem["title"]
+    return problem
+
+
+def test_every_code_has_a_status_and_a_title() -> None:
+    assert set(STATUSES) == set(GridError.__subclasses__())
+    assert set(TITLES) == {cls.code for cls in STATUSES}
+
+
+def test_an_unknown_place_is_not_found(client: FlaskClient) -> None:
+    problem = problem_of(client.get("/nodse"), 404)
+    assert (problem["code"], problem["instance"]) == ("not_found", "/nodse")
+    assert "/nodse" in problem["detail"]
+
+
+def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
+    answer = client.put("/nodes")
+    problem_of(answer, 405)
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/nodes/node-9", "unknown_node"), ("/agents/agent-9", "unknown_agent"), ("/nodes/%00", "unknown_node")],
+)
+@pytest.mark.usefixtures("registry")
+def test_an_unknown_id_is_named(client: FlaskClient, path: str, reason: str) -> None:
+    problem = problem_of(client.get(path), 404)
+    assert problem["reason"] == reason
+    assert problem["hint"]
+
+
+def test_a_removed_node_is_told_from_an_unknown_one(client: FlaskClient, registry: Registry) -> None:
+    registry.bury_node("node-00000001")
+    assert problem_of(client.get("/nodes/node-00000001"), 404)["reason"] == "node_removed"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"prot": 1}, 'unknown field "prot"; did you mean port?'),
+        ({"port": "50051"}, 'port must be an integer from 0 to 65535, found "50051"'),
+        ({"port": 65_536}, "port must be an integer from 0 to 65535, found 65536"),
+        ({"port": -1}, "found -1"),
+        ({"port": 1.5}, "found 1.5"),
+        ({"port": True}, "found true"),
+        ({"port": None}, "found null"),
+        ({"memory_limit_mb": 2**64}, "memory_limit_mb must be an integer"),
+        ({"engine": ["redis"]}, 'engine must be a string, found ["redis"]'),
+        ({"storage_path": "a\x00b"}, "storage_path must not hold control characters"),
+        ({"storage_path": "a\nb"}, "storage_path must not hold control characters"),
+        ({"storage_path": "x" * 5000}, "storage_path may have 4096 characters, found 5000"),
+        ({"agent_id": 1, "prot": 2, "port": "x"}, "agent_id must be a string, found 1; unknown field"),
+    ],
+)
+def test_each_fault_of_a_spawn_is_named(
+    client: FlaskClient, master: FakeMaster, body: dict[str, Any], words: str
+) -> None:
+    problem = problem_of(client.post("/nodes", json=body), 400)
+    assert words in problem["detail"]
+    assert (problem["code"], problem["reason"]) == ("invalid_argument", "invalid_argument")
+    assert "agent_id, storage_path, memory_limit_mb, port, engine" in problem["hint"]
+    assert master.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"{", "the body is no JSON"),
+        (b"[]", "the body must be a JSON object, found []"),
+        (b'"x"', "the body must be a JSON object"),
+        (b"\xff\xfe", "the body is no JSON"),
+        (b'{"port": 1, "port": 2}', "port stands there more than once"),
+        (b'{"port": ' + b"[" * 5_000, "the body is n"),
+        (b'{"agent_id": "\\ud800"}', "broken Unicode"),
+        (b'{"port": ' + b"9" * 5_000 + b"}", "the body is no JSON"),
+        (b'{"port": NaN}', "found NaN"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, data: bytes, words: str) -> None:
+    problem = problem_of(client.post("/nodes", data=data, content_type="application/json"), 400)
+    assert words in problem["detail"]
+
+
+def test_a_body_of_another_type_is_refused(client: FlaskClient) -> None:
+    problem = problem_of(client.post("/nodes", data={"port": "1"}), 415)
+    assert "application/x-www-form-urlencoded" in problem["detail"]
+    assert "application/json" in problem["hint"]
+
+
+def test_a_body_that_is_too_large_is_refused(client: FlaskClient) -> None:
+    problem_of(client.post("/nodes", data=b" " * (MAX_BODY_BYTES + 1), content_type="application/json"), 413)
+
+
+@pytest.mark.parametrize("path", ["/nodes/n/stop", "/agents/a/drain"])
+def test_a_command_without_parameters_takes_none(client: FlaskClient, master: FakeMaster, path: str) -> None:
+    assert "unknown field" in problem_of(client.post(path, json={"force": True}), 400)["detail"]
+    assert "unknown query parameter" in problem_of(client.post(f"{path}?force=1"), 400)["detail"]
+    assert master.calls == {}
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "schlüssel", "a\tb"])
+def test_an_idempotency_key_is_short_and_plain(client: FlaskClient, master: FakeMaster, key: str) -> None:
+    answer = client.post("/nodes", json={}, headers={"Idempotency-Key": key})
+    assert "Idempotency-Key" in problem_of(answer, 400)["detail"]
+    assert master.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/nodes?stauts=running", 'unknown query parameter "stauts"; did you mean status?'),
+        ("/nodes?stauts=", 'unknown query parameter "stauts"'),
+        ("/nodes?status=runing", "did you mean running?"),
+        ("/nodes?status=running&status=failed", "status is given 2 times"),
+        ("/agents?status=dead", "status must be one of healthy, degraded, offline"),
+        ("/events?limit=0", "limit must be an integer from 1 to 1000"),
+        ("/events?limit=1001", "limit must be an integer from 1 to 1000"),
+        ("/events?limit=ten", 'found "ten"'),
+        ("/events?after_event_id=-1", "after_event_id must be an integer"),
+        ("/events?after_event_id=9999999999999999999", "after_event_id must be an integer"),
+        ("/events?after_event_id=%D9%A1", "after_event_id must be an integer"),
+        ("/nodes/n/logs?tail_lines=x", "tail_lines must be an integer"),
+        ("/status?x=1", 'unknown query parameter "x"'),
+    ],
+)
+@pytest.mark.usefixtures("registry")
+def test_a_wrong_query_is_named(client: FlaskClient, path: str, words: str) -> None:
+    assert words in problem_of(client.get(path), 400)["detail"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    )
+)
+def test_no_json_at_all_makes_the_admin_fail(client: FlaskClient, body: Any) -> None:
+    # The fake master has no answer for a spawn: 501 is how a right body comes out.
+    assert client.post("/nodes", json=body).status_code in {400, 501}
+
+
+def test_before_there_is_a_registry_reads_answer_why(client: FlaskClient) -> None:
+    for path in ("/status", "/agents", "/nodes", "/nodes/x", "/events"):
+        problem = problem_of(client.get(path), 503)
+        assert problem["reason"] == "registry_unavailable"
+        assert "Start the master" in problem["hint"]
+    assert client.get("/livez").status_code == 200
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.get_json()["status"]) == (503, "unavailable")
+
+
+def test_a_locked_registry_is_still_read_and_a_missing_one_is_a_problem(
+    client: FlaskClient, registry: Registry, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert client.get("/nodes").status_code == 200
+    other.close()
+    (tmp_path / "registry.db").unlink()
+    assert problem_of(client.get("/nodes"), 503)["reason"] == "registry_unavailable"
+
+
+def test_a_fault_of_the_program_shows_nothing_of_it(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    @app.get("/fault")
+    def fail() -> str:
+        raise RuntimeError("secret of the inside")
+
+    problem = problem_of(app.test_client().get("/fault"), 500)
+    assert problem["code"] == "internal"
+    assert "secret" not in str(problem)
+    assert "secret of the inside" in caplog.text
