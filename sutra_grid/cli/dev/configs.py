@@ -9,7 +9,8 @@ from typing import Final
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.dev.ports import slots_of
 
-NODE_MEMORY_MB: Final = 64
+# The least that a storage server takes.
+NODE_MEMORY_MB: Final = 96
 HOST: Final = "127.0.0.1"
 
 
