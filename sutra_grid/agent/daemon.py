@@ -60,3 +60,6 @@ main = daemon_command(
     check=agent_config,
     flags=FLAGS,
 )
+
+if __name__ == "__main__":
+    main()

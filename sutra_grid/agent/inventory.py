@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from sutra_grid.agent.report import NodeView, gone_report, node_report
+from sutra_grid.agent.report import NodeView, node_report
 from sutra_grid.core.node_machine import is_settled
 from sutra_grid.core.report_changes import is_material
-from sutra_grid.core.types import Assignment, NodeReport, NodeSample
+from sutra_grid.core.types import NodeReport, NodeSample
 from sutra_grid.runtime.clock import Clock
 
 SampleOf = Callable[[str], NodeSample | None]
@@ -74,13 +74,11 @@ class Inventory:
         reports = [self._report(view) for view in views] + refused
         return sorted(reports, key=lambda report: report.node_id)
 
-    def report(self, assignment: Assignment) -> NodeReport:
-        """The report of the assignment's node as it is now; of one that is gone, its last word."""
+    def find(self, node_id: str) -> NodeReport | None:
+        """The report of a node as it is now; None when there is no such node."""
         with self._changed:
-            view, refused = self._views.get(assignment.node_id), self._refused.get(assignment.node_id)
-        if view is not None:
-            return self._report(view)
-        return refused or gone_report(assignment)
+            view, refused = self._views.get(node_id), self._refused.get(node_id)
+        return self._report(view) if view is not None else refused
 
     def wait_settled(self, node_id: str, deadline: float, give_up: Callable[[], bool]) -> None:
         """Block until what was asked of the node last has an outcome.

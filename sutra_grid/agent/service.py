@@ -11,7 +11,6 @@ from sutra_grid.agent.logs import Chunk, NodeLogs
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Assignment, Desired
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert import (
@@ -76,7 +75,6 @@ class GridAgentService(GridAgentServicer):
                 max_bytes=request.max_bytes,
             )
         except NotFound:
-            known = self._inventory.report(Assignment(request.node_id, 0, Desired.ABSENT))
-            if known.desired is Desired.ABSENT:
+            if self._inventory.find(request.node_id) is None:
                 raise
             return Chunk(b"", "0")  # it is here and has not been started yet

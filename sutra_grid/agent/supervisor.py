@@ -22,6 +22,7 @@ from sutra_grid.agent.identity import FoundProcess
 from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.probes import Prober
 from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.tools import Tools
 from sutra_grid.agent.watchdog import Watchdog
 from sutra_grid.core.errors import GridError, Unavailable
@@ -71,7 +72,7 @@ class Supervisor:
                 hint="Its disk may be slow or hang; the assignment may still be taken",
             ) from None
         self._inventory.wait_settled(assignment.node_id, deadline, lambda: self._stopped.is_set() or give_up())
-        return self._inventory.report(assignment)
+        return self._inventory.find(assignment.node_id) or gone_report(assignment)
 
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
