@@ -8,18 +8,20 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
+from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
+from sutra_grid.wire.health import HealthServicer
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +54,13 @@ class RunningServer:
         self,
         server: grpc.Server,
         pool: ThreadPoolExecutor,
-        health_servicer: health.HealthServicer,
+        health: HealthServicer,
         host: str,
         port: int,
     ) -> None:
         self._server = server
         self._pool = pool
-        self._health = health_servicer
+        self._health = health
         self.host = host
         self.port = port
 
@@ -69,8 +71,7 @@ class RunningServer:
 
     def set_serving(self, serving: bool, service: str = "") -> None:
         """What the health service says of ``service`` (empty: of the whole server). Any thread."""
-        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        self._health.set(service, status)
+        self._health.set_serving(service, serving)
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Refuse new calls, let those in flight end within the grace, then cancel them. May be called again.
@@ -78,7 +79,7 @@ class RunningServer:
         Blocks for the grace at most. A handler that goes on after its call was cancelled keeps its
         thread until it returns.
         """
-        self._health.enter_graceful_shutdown()
+        self._health.stop()
         self._server.stop(grace_seconds).wait()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -118,8 +119,9 @@ def serve(
     )
     for add in services.values():
         add(server)
-    health_servicer = _add_health(server, list(services))
-    reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    health = HealthServicer(services)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
     address = _address(host, port)
     try:
         bound = server.add_insecure_port(address)
@@ -130,20 +132,11 @@ def serve(
     log.debug(
         "server started", extra={"fields": {"server": name, "address": _address(host, bound), "workers": workers}}
     )
-    return RunningServer(server, pool, health_servicer, host, bound)
+    return RunningServer(server, pool, health, host, bound)
 
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _add_health(server: grpc.Server, services: Sequence[str]) -> health.HealthServicer:
-    # Non-blocking: a Watch that stays open must not hold one of the workers.
-    servicer = health.HealthServicer(experimental_non_blocking=True)
-    for service in ("", *services):
-        servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    return servicer
 
 
 def _check_address(host: str, port: int, describe_holder: Callable[[int], str | None] | None) -> None:

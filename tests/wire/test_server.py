@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import grpc
 import pytest
@@ -13,6 +14,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
+from sutra_grid.wire.health import HealthServicer
 from sutra_grid.wire.server import RunningServer
 
 TIMEOUT_SECONDS = 10.0
@@ -58,14 +60,24 @@ def test_the_health_service_answers_for_the_server_and_each_service(
     assert health_of(channel, service) == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def test_watching_health_holds_no_worker(agent: ScriptedAgent) -> None:
-    with start(agent, workers=1) as server, open_channel(server.address) as channel:
-        watches = [health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()) for _ in range(3)]
-        for watch in watches:
-            assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        GridAgentStub(channel).Apply(Assignment(), timeout=TIMEOUT_SECONDS)
-        for watch in watches:
-            watch.cancel()
+def test_the_health_of_a_service_that_is_not_there_is_not_found(channel: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        health_of(channel, "grid.Other")
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_watching_health_is_refused_and_holds_no_worker(channel: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        next(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS))
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_server_that_stops_says_so_to_who_asks_and_nothing_changes_that() -> None:
+    servicer = HealthServicer([SERVICE])
+    servicer.stop()
+    servicer.set_serving(SERVICE, True)
+    response = servicer.Check(health_pb2.HealthCheckRequest(service=SERVICE), cast(grpc.ServicerContext, None))
+    assert response.status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def test_the_reflection_service_lists_every_service(channel: grpc.Channel) -> None:
