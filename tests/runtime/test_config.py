@@ -27,6 +27,7 @@ SCHEMA = Schema(
                 Key("max_storage_nodes", "int", 10, check=between(1, 1000)),
                 Key("labels", "dict[str,str]", {}),
                 Key("tags", "list[str]", ["a"]),
+                Key("note", "str", ""),
             ],
         ),
         Section("storage", [Key("data_path", "path", "~/data"), Key("spare_path", "path", None)]),
@@ -190,7 +191,7 @@ def test_every_fault_is_told_at_once_with_its_line(file: Path) -> None:
     text = '[agent]\nagent_id = "a"\nmax_storage_node = 3\nplatform = "dokcer"\n\n[monitring]\nx = 1\n'
     assert faults_of(file, text, {"SUTRA_GRID_AGENT__MAX_STORAGE_NODES": "many"}) == [
         "FILE:3: agent.max_storage_node: unknown key, allowed: agent_id, master_host, platform, max_storage_nodes, "
-        "labels, tags; did you mean max_storage_nodes?",
+        "labels, tags, note; did you mean max_storage_nodes?",
         'FILE:4: agent.platform: found "dokcer", allowed: "docker" | "k8s" | "aws" | "desktop"',
         "FILE:6: monitring: unknown section, allowed: [agent], [storage], [monitoring], [engines]; "
         "did you mean monitoring?",
@@ -325,7 +326,7 @@ def test_a_wrong_flag_is_named_as_the_user_wrote_it() -> None:
 
 
 def test_keys_inside_strings_over_many_lines_are_not_taken_for_keys(file: Path) -> None:
-    text = '[agent]\nmaster_host = """\nagent_id = 5\n"""\nagent_id = 7\n'
+    text = '[agent]\nnote = """\nagent_id = 5\n"""\nagent_id = 7\n'
     assert faults_of(file, text) == ["FILE:5: agent.agent_id: found 7, allowed: a text in quotes"]
 
 
