@@ -2,7 +2,7 @@
 
 Pure decisions over what the journal told and which own processes live; the conductor
 attaches and proves. A process is a candidate only if it carries this state
-directory's tag; nothing else is even looked at.
+directory's mark; nothing else is even looked at.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sutra_grid.agent.identity import FoundProcess
 from sutra_grid.agent.journal import JournalEntry
+from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason
@@ -58,8 +58,13 @@ def _candidates(record: NodeRecord, found: Iterable[ProcessIdentity]) -> Iterabl
     """
     if record.process is not None:
         yield record.process
-    first_open = record.launches if record.phase is Phase.LAUNCHING else record.launches + 1
-    yield from (identity for identity in found if identity.launch >= first_open)
+    launching = record.phase is Phase.LAUNCHING
+    first_open = record.launches if launching else record.launches + 1
+    for identity in found:
+        if identity.launch >= first_open:
+            yield identity
+        elif identity.launch == 0 and launching:  # only its output shows whose it is
+            yield replace(identity, launch=record.launches)
 
 
 def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:

@@ -21,13 +21,14 @@ from sutra_grid.agent.admission import Admission, refusal
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.host_id import load_host_id
-from sutra_grid.agent.identity import boot_id, find_own_processes
+from sutra_grid.agent.identity import boot_id
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.process import OsProcessTable
+from sutra_grid.agent.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
@@ -129,7 +130,7 @@ class GridAgent:
             chance=random.random,
         )
         supervisor = Supervisor(config, tools, endpoint_host=endpoint_host(config))
-        found = find_own_processes(host_id)
+        found = find_own_processes(host_id, logs.directory)
         log.info("recovering", journaled=len(entries), alive=len(found))
         supervisor.recover(entries, found)
         return supervisor

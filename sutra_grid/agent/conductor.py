@@ -16,10 +16,10 @@ from sutra_grid.agent.admission import refusal
 from sutra_grid.agent.adoption import Recovery, plan_recoveries
 from sutra_grid.agent.config import AgentConfig, is_name
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.identity import FoundProcess
 from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.journal_writer import JournalWriter
 from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, refused_report
 from sutra_grid.agent.timers import TimerQueue
 from sutra_grid.agent.tools import Surroundings, Tools
@@ -118,8 +118,8 @@ class Conductor:
 
     def _attach(self, node_id: str, recovery: Recovery) -> HeldProcess | None:
         for identity in recovery.candidates:
-            tag = self._tools.launcher.tag(node_id, identity.launch)
-            process = self._tools.processes.attach(identity, tag)
+            mark = self._tools.launcher.mark(node_id, identity.launch)
+            process = self._tools.processes.attach(identity, mark)
             if process is not None:
                 return process
         return None

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sutra_grid.agent.engines import Engine
-from sutra_grid.agent.identity import (
+from sutra_grid.agent.process import LaunchPlan
+from sutra_grid.agent.proof import (
+    LOG_SUFFIX,
     TAG_AGENT_ID,
     TAG_ENGINE,
     TAG_GENERATION,
@@ -17,15 +19,15 @@ from sutra_grid.agent.identity import (
     TAG_PORT,
     TAG_STORAGE_PATH,
     LaunchTag,
+    Mark,
 )
-from sutra_grid.agent.process import LaunchPlan
 from sutra_grid.core.node_runtime import NodeRecord
 
 _OWN_PREFIX = "SUTRA_GRID_"
 
 
 class Launcher:
-    """Plans launches for one agent. The tag makes a process recognizable as this state directory's own."""
+    """Plans launches for one agent. The mark makes a process recognizable as this state directory's own."""
 
     def __init__(
         self, *, agent_id: str, host_id: str, log_directory: Path, environ: Mapping[str, str] | None = None
@@ -37,16 +39,16 @@ class Launcher:
         inherited = os.environ if environ is None else environ
         self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
 
-    def tag(self, node_id: str, launch: int) -> LaunchTag:
+    def mark(self, node_id: str, launch: int) -> Mark:
         """What proves a process to be that launch of that node."""
-        return LaunchTag(self._host_id, node_id, launch)
+        return Mark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
 
     def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
         """The plan of the launch that the record announces. Raises ``GridError`` when the program is missing."""
         node_id, spec = record.assignment.node_id, record.assignment.spec
-        tag = self.tag(node_id, record.launches)
+        mark = self.mark(node_id, record.launches)
         tags = {
-            TAG_LAUNCH: str(tag),
+            TAG_LAUNCH: str(mark.tag),
             TAG_NODE_ID: node_id,
             TAG_AGENT_ID: self._agent_id,
             TAG_GENERATION: str(record.launch_generation),
@@ -56,9 +58,8 @@ class Launcher:
             TAG_MEMORY_LIMIT_MB: str(spec.memory_limit_mb),
         }
         return LaunchPlan(
-            tag=tag,
+            mark=mark,
             argv=engine.command(node_id, spec),
             environment={**self._environment, **engine.variables(node_id, spec), **tags},
             directory=Path(spec.storage_path),
-            log_path=self._log_directory / f"{node_id}.log",
         )

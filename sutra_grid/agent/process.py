@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sutra_grid.agent.identity import LaunchTag, identify, is_proved
+from sutra_grid.agent.identity import identify
+from sutra_grid.agent.proof import Mark, is_proved
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
 from sutra_grid.runtime.logging import get_logger
 
@@ -28,13 +29,12 @@ _PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """All that is needed to start one process. ``environment`` is complete, with the tag."""
+    """All that is needed to start one process. ``environment`` is complete, with the mark's tag."""
 
-    tag: LaunchTag
+    mark: Mark
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
-    log_path: Path
 
 
 class HeldProcess(Protocol):
@@ -70,7 +70,7 @@ class ProcessTable(Protocol):
         """Start a process. Raises ``OSError``."""
         ...
 
-    def attach(self, identity: ProcessIdentity, tag: LaunchTag) -> HeldProcess | None:
+    def attach(self, identity: ProcessIdentity, mark: Mark) -> HeldProcess | None:
         """Hold a process that runs already; None unless it is proved to be ours."""
         ...
 
@@ -79,10 +79,10 @@ class OsProcess:
     """A process of this host, held by its pidfd where there is one."""
 
     def __init__(
-        self, identity: ProcessIdentity, tag: LaunchTag, pidfd: int | None, child: subprocess.Popen[bytes] | None
+        self, identity: ProcessIdentity, mark: Mark, pidfd: int | None, child: subprocess.Popen[bytes] | None
     ) -> None:
         self._identity = identity
-        self._tag = tag
+        self._mark = mark
         self._pidfd = pidfd
         self._child = child
 
@@ -104,7 +104,7 @@ class OsProcess:
                     signal.pidfd_send_signal(self._pidfd, number)
             elif self._child is not None:
                 self._child.send_signal(number)
-            elif is_proved(self._identity, self._tag):
+            elif is_proved(self._identity, self._mark):
                 os.kill(self._identity.pid, number)
 
     def _signal_group(self, pidfd: int, number: int) -> bool:
@@ -124,7 +124,7 @@ class OsProcess:
             if returncode is None:
                 return None
             return ExitStatus(code=returncode) if returncode >= 0 else ExitStatus(signal=-returncode)
-        ended = self._pidfd_readable() if self._pidfd is not None else not is_proved(self._identity, self._tag)
+        ended = self._pidfd_readable() if self._pidfd is not None else not is_proved(self._identity, self._mark)
         return ExitStatus() if ended else None
 
     def _pidfd_readable(self) -> bool:
@@ -147,7 +147,7 @@ class OsProcessTable:
 
         Raises ``OSError`` when the program can't be executed or a file can't be opened.
         """
-        log_fd = os.open(plan.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        log_fd = os.open(plan.mark.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
             child = subprocess.Popen(
                 plan.argv,
@@ -162,12 +162,12 @@ class OsProcessTable:
         finally:
             os.close(log_fd)
         # Not reaped before poll() is called, so the pid can't be another's between these lines.
-        identity = identify(child.pid, plan.tag.launch, zombies=True)
+        identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:
             raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
-        return OsProcess(identity, plan.tag, _open_pidfd(child.pid), child)
+        return OsProcess(identity, plan.mark, _open_pidfd(child.pid), child)
 
-    def attach(self, identity: ProcessIdentity, tag: LaunchTag) -> HeldProcess | None:
+    def attach(self, identity: ProcessIdentity, mark: Mark) -> HeldProcess | None:
         """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
 
         The pidfd is opened first and the identity checked after: what is proved is
@@ -177,8 +177,8 @@ class OsProcessTable:
             pidfd = _open_pidfd(identity.pid)
         except ProcessLookupError:
             return None
-        if is_proved(identity, tag):
-            return OsProcess(identity, tag, pidfd, child=None)
+        if is_proved(identity, mark):
+            return OsProcess(identity, mark, pidfd, child=None)
         if pidfd is not None:
             os.close(pidfd)
         return None

@@ -18,10 +18,10 @@ from typing import Self
 from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.identity import FoundProcess
 from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.probes import Prober
 from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.tools import Tools
 from sutra_grid.agent.watchdog import Watchdog

@@ -1,0 +1,161 @@
+"""Real processes: how they are started, held, signalled and reaped."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.waiting import eventually
+
+from sutra_grid.agent.identity import identify, start_ticks
+from sutra_grid.agent.process import HeldProcess, LaunchPlan, OsProcessTable
+from sutra_grid.agent.proof import LaunchTag, Mark
+from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+
+Start = Callable[..., HeldProcess]
+
+
+def mark_for(directory: Path) -> Mark:
+    return Mark(LaunchTag("a" * 32, "node-1", 1), directory / "node-1.log")
+
+
+def plan_for(directory: Path, *argv: str) -> LaunchPlan:
+    mark = mark_for(directory)
+    variables = {"SUTRA_GRID_LAUNCH": str(mark.tag), "PATH": os.environ["PATH"], "HELLO": "world"}
+    return LaunchPlan(mark, argv, variables, directory)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[HeldProcess] = []
+
+    def launch(source: str) -> HeldProcess:
+        process = OsProcessTable().launch(plan_for(tmp_path, sys.executable, "-SE", "-c", source))
+        started.append(process)
+        return process
+
+    yield launch
+    for process in started:
+        process.send_signal(signal.SIGKILL, whole_group=True)
+        eventually(process.poll)
+        process.close()
+
+
+def test_a_process_gets_a_session_no_input_no_descriptors_its_log_and_only_the_planned_environment(
+    tmp_path: Path, start: Start
+) -> None:
+    leaked = os.open("/dev/null", os.O_RDONLY)
+    os.set_inheritable(leaked, True)
+    source = (
+        "import os, sys\n"
+        "print(os.getsid(0) == os.getpid(), sys.stdin.read() == '', sorted(os.listdir('/proc/self/fd')),"
+        " os.environ.get('HELLO'), os.environ.get('HOME'), os.getcwd())"
+    )
+    process = start(source)
+    assert eventually(process.poll) == ExitStatus(code=0)
+    os.close(leaked)
+    told = (tmp_path / "node-1.log").read_text()
+    assert told == f"True True ['0', '1', '2', '3'] world None {tmp_path}\n"  # 3 is listdir's own
+
+
+def test_output_is_appended_to_the_log(tmp_path: Path, start: Start) -> None:
+    for word in ("one", "two"):
+        eventually(start(f"import sys; print({word!r}); print('err', file=sys.stderr)").poll)
+    assert (tmp_path / "node-1.log").read_text().split() == ["err", "one", "err", "two"]
+
+
+def test_the_exact_code_and_signal_of_a_child_are_known(start: Start) -> None:
+    assert eventually(start("raise SystemExit(42)").poll) == ExitStatus(code=42)
+    process = start("import time; time.sleep(60)")
+    process.send_signal(signal.SIGKILL)
+    assert eventually(process.poll) == ExitStatus(signal=9)
+
+
+def test_a_signal_to_the_whole_group_reaches_what_the_process_started(tmp_path: Path, start: Start) -> None:
+    process = start(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    child = int(eventually(lambda: (tmp_path / "node-1.log").read_text().strip()))
+    process.send_signal(signal.SIGKILL, whole_group=True)
+    eventually(process.poll)
+    eventually(lambda: start_ticks(child) is None, message="the child is gone")
+
+
+def test_a_group_is_still_reached_after_its_leader_was_reaped(tmp_path: Path, start: Start) -> None:
+    process = start(
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)"
+    )
+    eventually(process.poll)
+    child = int((tmp_path / "node-1.log").read_text())
+    assert start_ticks(child) is not None
+    process.send_signal(signal.SIGKILL, whole_group=True)
+    eventually(lambda: start_ticks(child) is None, message="the child is gone")
+
+
+def test_signals_to_a_process_that_is_gone_do_nothing(start: Start) -> None:
+    process = start("pass")
+    eventually(process.poll)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGKILL, whole_group=True)
+
+
+def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(tmp_path: Path, start: Start) -> None:
+    child = start("import time; time.sleep(60)")
+    held = OsProcessTable().attach(child.identity, mark_for(tmp_path))
+    assert held is not None
+    assert held.poll() is None
+    held.send_signal(signal.SIGTERM)
+    assert eventually(held.poll) == ExitStatus()
+    held.close()
+
+
+def test_a_stranger_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: Path, start: Start) -> None:
+    stranger = start("import time; time.sleep(60)")
+    table, mark = OsProcessTable(), mark_for(tmp_path)
+    for wrong in (
+        replace(stranger.identity, start_ticks=stranger.identity.start_ticks - 1),
+        replace(stranger.identity, boot_id="before the reboot"),
+        ProcessIdentity(stranger.identity.boot_id, 2**22 + 5, 1, 1),
+    ):
+        assert table.attach(wrong, mark) is None
+    eventually(lambda: mark.is_on(stranger.identity.pid))
+    assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, launch=2))) is None
+    assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, host_id="b" * 32))) is None
+    assert stranger.poll() is None
+
+
+def test_a_program_that_can_not_be_executed_is_an_error_and_leaves_no_process(tmp_path: Path) -> None:
+    not_a_program = tmp_path / "text"
+    not_a_program.write_text("hello")
+    not_a_program.chmod(0o755)
+    with pytest.raises(OSError, match="Exec format error"):
+        OsProcessTable().launch(plan_for(tmp_path, str(not_a_program)))
+
+
+def test_without_pidfds_processes_are_still_held_signalled_and_reaped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: Start
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    child = start("import time; time.sleep(60)")
+    assert child.pidfd is None
+    adopted = OsProcessTable().attach(child.identity, mark_for(tmp_path))
+    assert adopted is not None
+    assert adopted.poll() is None
+    adopted.send_signal(signal.SIGTERM, whole_group=True)
+    assert eventually(child.poll) == ExitStatus(signal=15)
+    assert adopted.poll() == ExitStatus()
+    adopted.send_signal(signal.SIGTERM)
+
+
+def test_an_identity_can_be_had_of_a_child_that_ended_at_once(start: Start) -> None:
+    process = start("pass")
+    assert process.identity.start_ticks > 0
+    eventually(process.poll)
+    assert identify(process.identity.pid, 1) is None

@@ -1,0 +1,82 @@
+"""An operating system in memory: processes that live and end when a test says so."""
+
+import itertools
+
+from sutra_grid.agent.process import LaunchPlan
+from sutra_grid.agent.proof import FoundProcess, LaunchTag, Mark
+from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.core.types import NodeSpec
+
+BOOT = "boot-1"
+
+
+class FakeProcess:
+    """One process of ``FakeProcesses``; it takes note of its signals."""
+
+    def __init__(self, identity: ProcessIdentity, tag: LaunchTag, spec: NodeSpec) -> None:
+        self.identity = identity
+        self.tag = tag
+        self.spec = spec
+        self.pidfd: int | None = None
+        self.signals: list[int] = []
+        self.status: ExitStatus | None = None
+        self.closed = False
+
+    @property
+    def alive(self) -> bool:
+        return self.status is None
+
+    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+        assert not self.closed, "signalled after it was let go"
+        if self.alive:
+            self.signals.append(number)
+
+    def poll(self) -> ExitStatus | None:
+        return self.status
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeProcesses:
+    """Starts and attaches ``FakeProcess``es; survives the agents of a test."""
+
+    def __init__(self) -> None:
+        self._pids = itertools.count(1000)
+        self.all: list[FakeProcess] = []
+        self.plans: list[LaunchPlan] = []
+        self.launch_error: OSError | None = None
+
+    def launch(self, plan: LaunchPlan) -> FakeProcess:
+        if self.launch_error is not None:
+            raise self.launch_error
+        pid = next(self._pids)
+        variables = plan.environment
+        spec = NodeSpec(
+            engine=variables["SUTRA_GRID_ENGINE"],
+            port=int(variables["SUTRA_GRID_PORT"]),
+            storage_path=variables["SUTRA_GRID_STORAGE_PATH"],
+            memory_limit_mb=int(variables["SUTRA_GRID_MEMORY_LIMIT_MB"]),
+        )
+        process = FakeProcess(ProcessIdentity(BOOT, pid, pid * 10, plan.mark.tag.launch), plan.mark.tag, spec)
+        self.plans.append(plan)
+        self.all.append(process)
+        return process
+
+    def attach(self, identity: ProcessIdentity, mark: Mark) -> FakeProcess | None:
+        for process in self.all:
+            if process.alive and process.identity == identity and process.tag == mark.tag:
+                process.closed = False
+                return process
+        return None
+
+    def alive(self, node_id: str) -> list[FakeProcess]:
+        return [process for process in self.all if process.alive and process.tag.node_id == node_id]
+
+    def found(self, host_id: str) -> list[FoundProcess]:
+        """What a look through the process table finds."""
+        return [
+            FoundProcess(one.tag.node_id, one.identity, one.spec, 0)
+            for one in self.all
+            if one.alive and one.tag.host_id == host_id
+        ]
