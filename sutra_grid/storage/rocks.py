@@ -6,7 +6,6 @@ errors are told apart by these words, in one place (``_grid_error``).
 
 from __future__ import annotations
 
-import importlib.metadata
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,7 +109,9 @@ class RocksEngine:
     @property
     def name(self) -> str:
         """See ``Engine``."""
-        return f"RocksDB (rocksdict {importlib.metadata.version('rocksdict')})"
+        from importlib.metadata import version  # slow to import, and only statistics need it
+
+        return f"RocksDB (rocksdict {version('rocksdict')})"
 
     def view(self) -> View:
         """See ``Engine``."""
