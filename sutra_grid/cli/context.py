@@ -62,7 +62,7 @@ def options_of(ctx: click.Context) -> Options:
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep a value that was given; what was not given changes nothing."""
-    if value is not None and value is not False and not ctx.resilient_parsing:
+    if value is not None:
         setattr(options_of(ctx), str(param.name), value)
 
 

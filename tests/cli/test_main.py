@@ -4,9 +4,12 @@ import subprocess
 import sys
 
 import pytest
+from support.cli_records import node
+from support.fake_master import fake_master
 
 from sutra_grid import __version__
 from sutra_grid.cli.main import COMMANDS, cli, run
+from sutra_grid.wire import grid_pb2 as pb
 
 HEAVY = ("grpc", "rich", "yaml", "google.protobuf", "psutil")
 
@@ -57,3 +60,18 @@ def test_commands_are_completed_without_a_master() -> None:
         capture_output=True, text=True, env=environ, check=False,
     )  # fmt: skip
     assert result.stdout.split() == ["plain,start", "plain,stop"]
+
+
+def test_ids_are_completed_from_the_master() -> None:
+    environ = {
+        "_SUTRA_GRID_CLI_COMPLETE": "bash_complete",
+        "COMP_WORDS": "sutra-grid-cli nodes stop node-0",
+        "COMP_CWORD": "3",
+    }
+    with fake_master() as master:
+        master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node("node-01"), node("node-02"), node("node-11")])
+        result = subprocess.run(
+            [sys.executable, "-c", "from sutra_grid.cli.main import main; main()"],
+            capture_output=True, text=True, env={**environ, "SUTRA_GRID_MASTER": master.address}, check=False,
+        )  # fmt: skip
+    assert result.stdout.split() == ["plain,node-01", "plain,node-02"]

@@ -13,10 +13,11 @@ from typing import Final
 
 import click
 
+from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.exit_codes import ExitCode
 from sutra_grid.cli.scripts import daemon_command
-from sutra_grid.core.errors import DeadlineExceeded, InvalidArgument
+from sutra_grid.core.errors import DeadlineExceeded, Internal, InvalidArgument
 from sutra_grid.core.types import Reason
 
 ROLES: Final = ("master", "agent", "admin")
@@ -34,22 +35,27 @@ def config() -> None:
 def check(ctx: click.Context, files: tuple[Path, ...], role: str | None) -> None:
     """Check files as the daemon would at its start, all faults at once. Exit code 2 for a wrong one."""
     options = options_of(ctx)
-    codes = [_check_one(file, role or role_of(file), options.timeout_seconds) for file in files]
-    raise click.exceptions.Exit(max(codes))
+
+    def check_one(name: str) -> None:
+        file = Path(name)
+        whose = role or role_of(file)
+        _ask_daemon(whose, file, options.timeout_seconds)
+        click.echo(f"{file}: right for the {whose}")
+
+    for_each(options, [str(file) for file in files], check_one)
 
 
-def _check_one(file: Path, role: str, timeout_seconds: float) -> int:
+def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
+    """Raises InvalidArgument with the daemon's own words for a wrong file."""
     command = [*daemon_command(role), "--config", str(file), "--check-config"]
     try:
         result = subprocess.run(command, check=False, text=True, capture_output=True, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
-        raise DeadlineExceeded(f"{command[0]} did not finish checking {file} in {timeout_seconds:g} s") from error
-    click.echo(result.stderr, err=True, nl=False)
-    if result.returncode == 0:
-        click.echo(f"{file}: right for the {role}")
-        return ExitCode.DONE
-    click.echo(result.stdout, err=True, nl=False)
-    return ExitCode.USAGE if result.returncode == ExitCode.USAGE else ExitCode.FAILED
+        raise DeadlineExceeded(f"the {role} did not finish checking {file} in {timeout_seconds:g} s") from error
+    if result.returncode == ExitCode.DONE:
+        return
+    kind = InvalidArgument if result.returncode == ExitCode.USAGE else Internal
+    raise kind(result.stderr.strip() or f"the {role} ended with exit code {result.returncode}", reason=Reason.NONE)
 
 
 def role_of(file: Path) -> str:

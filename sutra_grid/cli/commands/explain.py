@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 import click
@@ -13,10 +14,10 @@ from sutra_grid.cli.commands.node_show import exit_text, generation_text, proces
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.age import age, duration
-from sutra_grid.cli.output.colors import paint
+from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
-from sutra_grid.cli.output.table import printable
+from sutra_grid.cli.output.table import printable, shorten, terminal_width
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -50,7 +51,14 @@ def explain(ctx: click.Context, node_id: str) -> None:
     elif options.output == "name":
         emit(node.node_id)
     else:
-        emit(describe(node, agent, events, log, colored=options.colored()))
+        text = describe(node, agent, events, log, colored=options.colored())
+        emit(_fitted(text) if options.output == "table" and is_terminal(sys.stdout) else text)
+
+
+def _fitted(text: str) -> str:
+    """Each line in the terminal's width, so that the screen stays one; coloured lines are short."""
+    width = terminal_width()
+    return "\n".join(line if "\x1b" in line else shorten(line, width, "end") for line in text.splitlines())
 
 
 def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:
@@ -93,7 +101,7 @@ def describe(
         ("Desired", f"{node.desired}, {generation_text(node)}"),
         ("Status", f"{paint(word, word) if colored else word}{_since(node, events, now)}"),
         ("Because", why or "-"),
-        ("Process", f"{process_text(node, now)}; {node.restarts} restarts"),
+        ("Process", f"{process_text(node, now)}; restarts: {node.restarts}"),
     ]
     if node.backoff_ms:
         rows.append(("Back-off", f"{duration(node.backoff_ms / 1000)} left until the next start"))

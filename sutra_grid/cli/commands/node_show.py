@@ -78,7 +78,8 @@ def exit_text(ended: pb.NodeExit, now: int) -> str:
         how = f"exit code {ended.code}"
     else:
         how = "nobody saw how"
-    return f"{age(ended.at_ms, now)} ago: {how} after {duration(ended.uptime_ms / 1000)}, {ended.reason or 'no reason'}"
+    lasted = f" after {duration(ended.uptime_ms / 1000)}" if ended.uptime_ms else ""
+    return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}"
 
 
 def signal_name(number: int) -> str:

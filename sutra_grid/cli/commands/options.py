@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sutra_grid.cli.context import Options
+from sutra_grid.cli.context import options_of
 from sutra_grid.cli.exit_codes import ExitCode
 from sutra_grid.cli.output.watch import WATCH_SECONDS
 from sutra_grid.core.errors import GridError
@@ -55,7 +55,7 @@ def confirm_or_refuse(question: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
-def complete_nodes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Ids of nodes for the shell; none when the master does not answer at once."""
     from sutra_grid.wire import grid_pb2 as pb
 
@@ -63,10 +63,10 @@ def complete_nodes(_ctx: click.Context, _param: click.Parameter, incomplete: str
         answer = client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList, timeout_seconds=COMPLETION_SECONDS)
         return [node.node_id for node in answer.nodes]
 
-    return _complete(read, incomplete)
+    return _complete(ctx, read, incomplete)
 
 
-def complete_agents(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Ids of agents for the shell; none when the master does not answer at once."""
     from sutra_grid.wire import grid_pb2 as pb
 
@@ -74,14 +74,14 @@ def complete_agents(_ctx: click.Context, _param: click.Parameter, incomplete: st
         answer = client.read("ListAgents", pb.Empty(), pb.AgentList, timeout_seconds=COMPLETION_SECONDS)
         return [agent.agent_id for agent in answer.agents]
 
-    return _complete(read, incomplete)
+    return _complete(ctx, read, incomplete)
 
 
-def _complete(read: Callable[[Any], list[str]], incomplete: str) -> list[str]:
+def _complete(ctx: click.Context, read: Callable[[Any], list[str]], incomplete: str) -> list[str]:
     from sutra_grid.cli.client import connect
 
     try:
-        with connect(Options()) as client:
+        with connect(options_of(ctx)) as client:
             return [name for name in read(client) if name.startswith(incomplete)]
     except GridError:
         return []

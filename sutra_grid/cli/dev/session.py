@@ -31,7 +31,7 @@ def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | Non
         try:
             grid.start()
             bring_up_nodes(grid, say)
-            tell(welcome(grid))
+            print(welcome(grid), flush=True)
             watch(grid, shutdown, options)
         except Interrupted:
             pass

@@ -23,14 +23,14 @@ from sutra_grid.wire import grid_pb2 as pb
 
 INTERVAL_SECONDS: Final = 1.0
 EVENTS: Final = 5
-FOOTER: Final = "Ctrl-C stops the grid."
 
 
 class Observer:
     """Reads what the view shows. The last picture stays while the master does not answer."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, footer: str) -> None:
         self._client = client
+        self._footer = footer
         self._cursor = 0
         self._cluster = pb.ClusterStatus()
         self._agents: list[pb.AgentRecord] = []
@@ -74,13 +74,13 @@ class Observer:
             nodes = [*nodes[: room - 1], f"… and {len(nodes) - room + 1} more"]
         shown = max(0, min(EVENTS, room - len(nodes) - 1))
         events = [shorten(event_line(event), columns, "end") for event in list(self._latest)[-shown:] if shown]
-        parts = [head, agents, nodes, *([events] if events else []), [FOOTER]]
+        parts = [head, agents, nodes, *([events] if events else []), [shorten(self._footer, columns, "end")]]
         return "\n\n".join("\n".join(part) for part in parts)
 
 
 def watch(grid: DevGrid, shutdown: Shutdown, options: Options) -> None:
     """Show the grid and keep its daemons running until the end is asked for."""
-    observer = Observer(grid.client)
+    observer = Observer(grid.client, f"Admin http://{grid.admin_address}  Ctrl-C stops the grid.")
     if is_terminal(sys.stdout):
         _watch_live(grid, observer, shutdown, options)
     else:

@@ -1,0 +1,59 @@
+"""``config check``: the daemon is asked what it thinks of its file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.cli_records import Ran
+
+Cli = Callable[..., Ran]
+
+GOOD = {
+    "master": '[master]\nlisten = "127.0.0.1:7000"\n',
+    "admin": '[admin]\nlisten = "127.0.0.1:7080"\n',
+    "agent": '[agent]\nagent_id = "agent-1"\nmaster_host = "master:7000"\n[storage]\ndata_path = "/data"\n',
+}
+
+
+@pytest.mark.parametrize("role", list(GOOD))
+def test_the_role_is_told_from_the_sections(cli: Cli, tmp_path: Path, role: str) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(GOOD[role])
+    ran = cli("config", "check", str(file))
+    assert (ran.code, ran.out, ran.err) == (0, f"{file}: right for the {role}\n", "")
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_what_is_meant(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('[master]\nlisen = "127.0.0.1:7000"\n')
+    ran = cli("config", "check", str(file))
+    assert ran.code == 2
+    assert f"{file}:2: master.lisen" in ran.err
+    assert "listen" in ran.err
+
+
+def test_one_wrong_file_does_not_hide_the_others(cli: Cli, tmp_path: Path) -> None:
+    wrong, good = tmp_path / "wrong.toml", tmp_path / "good.toml"
+    wrong.write_text("[master]\nlisen = 1\n")
+    good.write_text(GOOD["admin"])
+    ran = cli("config", "check", str(wrong), str(tmp_path / "gone.toml"), str(good))
+    assert ran.code == 2
+    assert "lisen" in ran.err
+    assert "gone.toml can't be read" in ran.err
+    assert ran.out == f"{good}: right for the admin\n"
+
+
+@pytest.mark.parametrize("text", ["x = [", "[other]\n", "[master]\n[agent]\n"])
+def test_a_file_whose_role_cannot_be_told_is_refused_by_name(cli: Cli, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(text)
+    ran = cli("config", "check", str(file))
+    assert ran.code == 2
+    assert ran.err.startswith(f"error: {file} ")
+
+
+def test_the_role_can_be_given(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text("")
+    assert cli("config", "check", "--role", "master", str(file)).code == 0
+    assert cli("config", "check", "--role", "agent", str(file)).code == 2

@@ -1,0 +1,133 @@
+"""What is different on a terminal: colours, the spinner, and the question before a removal."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+
+import pytest
+from support.cli_records import cluster, node
+from support.fake_master import FakeMaster
+from support.waiting import eventually
+
+from sutra_grid.wire import grid_pb2 as pb
+
+CTRL_C = "\x03"
+GREEN_RUNNING = "\x1b[32mrunning"
+
+
+class OnTerminal:
+    """A command line whose three streams are one pseudo-terminal of 80 columns and 24 rows."""
+
+    def __init__(self, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+        self._leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (24, 80))
+        command = [sys.executable, "-m", "sutra_grid.cli.main", *arguments]
+        self.process = subprocess.Popen(
+            command, stdin=follower, stdout=follower, stderr=follower, env=environ, start_new_session=True
+        )
+        os.close(follower)
+        self._text = ""
+
+    def text(self) -> str:
+        """Everything that was written so far."""
+        while select.select([self._leader], [], [], 0)[0]:
+            try:
+                self._text += os.read(self._leader, 65536).decode()
+            except OSError:  # the other side is closed
+                break
+        return self._text
+
+    def type(self, text: str) -> None:
+        """Type at the keyboard; it is no controlling terminal, so Ctrl-C goes as the signal that it makes."""
+        if text == CTRL_C:
+            self.process.send_signal(signal.SIGINT)
+        else:
+            os.write(self._leader, text.encode())
+
+    def end(self) -> int:
+        eventually(lambda: self.text() is not None and self.process.poll() is not None, 20, "it ends")
+        self.text()
+        return int(self.process.returncode)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._leader)
+
+
+Start = Callable[..., OnTerminal]
+
+
+@pytest.fixture
+def on_terminal(master: FakeMaster) -> Iterator[Start]:
+    started: list[OnTerminal] = []
+
+    def start(*arguments: str, **variables: str) -> OnTerminal:
+        dropped = ("NO_COLOR", "COLUMNS", "LINES")
+        inherited = {name: value for name, value in os.environ.items() if name not in dropped}
+        environ = {**inherited, "TERM": "xterm-256color", "SUTRA_GRID_MASTER": master.address, **variables}
+        started.append(OnTerminal(arguments, environ))
+        return started[-1]
+
+    yield start
+    for terminal in started:
+        terminal.close()
+
+
+def test_statuses_are_coloured(master: FakeMaster, on_terminal: Start) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
+    terminal = on_terminal("nodes", "list")
+    assert terminal.end() == 0
+    assert GREEN_RUNNING in terminal.text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"), [(("--no-color",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})]
+)
+def test_colours_can_be_refused(
+    master: FakeMaster, on_terminal: Start, arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
+    terminal = on_terminal("nodes", "list", *arguments, **variables)
+    assert terminal.end() == 0
+    assert "running" in terminal.text()
+    assert "\x1b[3" not in terminal.text()
+
+
+def test_a_spinner_turns_while_a_change_is_under_way(master: FakeMaster, on_terminal: Start) -> None:
+    master.answers["RestartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
+    master.answers["GetStorageNodeStatus"] = [node(status="starting"), node(status="starting"), node()]
+    terminal = on_terminal("nodes", "restart", "node-00000001")
+    assert terminal.end() == 0
+    assert "waiting until it is running" in terminal.text()
+    assert re.search("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", terminal.text())
+    assert "node-00000001 running on agent-1" in terminal.text()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), (CTRL_C, 130)])
+def test_removing_asks_first(master: FakeMaster, on_terminal: Start, answer: str, code: int) -> None:
+    master.answers["RemoveStorageNode"] = pb.NodeResult(success=True, node=node())
+    terminal = on_terminal("nodes", "remove", "node-00000001")
+    eventually(lambda: "[y/N]" in terminal.text())
+    terminal.type(answer)
+    assert terminal.end() == code
+    assert len(master.calls["RemoveStorageNode"]) == (1 if code == 0 else 0)
+
+
+def test_a_watched_picture_is_drawn_anew_and_says_when_the_master_is_gone(
+    master: FakeMaster, on_terminal: Start
+) -> None:
+    master.answers["GetClusterStatus"] = [cluster(), cluster(status="degraded")]
+    terminal = on_terminal("status", "--watch", "--interval", "0.1")
+    eventually(lambda: "degraded" in terminal.text())
+    master.stop()
+    eventually(lambda: "master not reachable since" in terminal.text())
+    terminal.type(CTRL_C)
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.text()
