@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Agent, AgentStatus, Reason
 from sutra_grid.registry.codec import clean, host_from_document, host_to_document, reason_of
 from sutra_grid.registry.statements import AGENTS, upsert
 
+_ALL = select(AGENTS).order_by(AGENTS.c.agent_id)
+_ONE = select(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
+_KEY = select(AGENTS.c.agent_id).where(AGENTS.c.agent_id == bindparam("key"))
+_LOCKED = _KEY.with_for_update()
+_LOCKED_SHARED = _KEY.with_for_update(read=True)
+_UPDATE = update(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
+_DELETE = delete(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
+
 
 def select_all(connection: Connection) -> list[Agent]:
     """All agents by id."""
-    return [_agent(row) for row in connection.execute(select(AGENTS).order_by(AGENTS.c.agent_id))]
+    return [_agent(row) for row in connection.execute(_ALL)]
 
 
 def select_one(connection: Connection, agent_id: str) -> Agent | None:
     """The agent, or None."""
-    row = connection.execute(select(AGENTS).where(AGENTS.c.agent_id == agent_id)).one_or_none()
+    row = connection.execute(_ONE, {"key": agent_id}).one_or_none()
     return None if row is None else _agent(row)
 
 
@@ -30,8 +38,7 @@ def save(connection: Connection, agent: Agent) -> None:
 
 def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
     """Change the flag alone, so that a status that is written meanwhile stays."""
-    statement = update(AGENTS).where(AGENTS.c.agent_id == agent_id).values(drained=drained)
-    if connection.execute(statement).rowcount == 0:
+    if connection.execute(_UPDATE, {"key": agent_id, "drained": drained}).rowcount == 0:
         raise unknown(agent_id)
     agent = select_one(connection, agent_id)
     assert agent is not None  # the update locked its row
@@ -40,14 +47,13 @@ def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
 
 def lock(connection: Connection, agent_id: str, *, shared: bool = False) -> None:
     """Keep the agent's row as it is until the commit; ``shared`` lets others do the same."""
-    statement = select(AGENTS.c.agent_id).where(AGENTS.c.agent_id == agent_id).with_for_update(read=shared)
-    if connection.execute(statement).one_or_none() is None:
+    if connection.execute(_LOCKED_SHARED if shared else _LOCKED, {"key": agent_id}).one_or_none() is None:
         raise unknown(agent_id)
 
 
 def remove(connection: Connection, agent_id: str) -> None:
     """Delete the agent; its nodes were buried before."""
-    connection.execute(delete(AGENTS).where(AGENTS.c.agent_id == agent_id))
+    connection.execute(_DELETE, {"key": agent_id})
 
 
 def unknown(agent_id: str) -> NotFound:

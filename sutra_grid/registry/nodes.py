@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, literal, select, update
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
@@ -16,17 +16,26 @@ from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 TOMBSTONE_MAX_AGE_MS = 90 * 24 * 3600 * 1000
 
 
+_BY_KEY = NODES.c.node_id == bindparam("key")
+_ALL = select(NODES).order_by(NODES.c.node_id)
+_OF_AGENT = _ALL.where(NODES.c.agent_id == bindparam("agent"))
+_ONE = select(NODES).where(_BY_KEY)
+_LOCKED = select(NODES.c.agent_id, NODES.c.generation).where(_BY_KEY).with_for_update()
+_UPDATE = update(NODES).where(_BY_KEY)
+_UPDATE_GENERATION = _UPDATE.where(NODES.c.generation == bindparam("expected"))
+_DELETE = delete(NODES).where(_BY_KEY)
+_TOMBSTONE = select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == bindparam("key"))
+
+
 def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
     """The nodes of an agent, or all, by id."""
-    statement = select(NODES).order_by(NODES.c.node_id)
-    if agent_id is not None:
-        statement = statement.where(NODES.c.agent_id == agent_id)
-    return [_node(row) for row in connection.execute(statement)]
+    rows = connection.execute(_ALL) if agent_id is None else connection.execute(_OF_AGENT, {"agent": agent_id})
+    return [_node(row) for row in rows]
 
 
 def select_one(connection: Connection, node_id: str) -> Node | None:
     """The node, or None."""
-    row = connection.execute(select(NODES).where(NODES.c.node_id == node_id)).one_or_none()
+    row = connection.execute(_ONE, {"key": node_id}).one_or_none()
     return None if row is None else _node(row)
 
 
@@ -56,15 +65,14 @@ def adopt(connection: Connection, node: Node) -> None:
 
 def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool) -> Node:
     """Set what is desired, under a new generation; the row is locked from the read to the commit."""
-    current = connection.execute(
-        select(NODES.c.generation).where(NODES.c.node_id == node_id).with_for_update()
-    ).scalar_one_or_none()
+    current = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
     if current is None:
         raise _missing(connection, node_id)
-    changes: dict[str, Any] = {"desired": desired.value, "generation": current + 1}
+    generation = current.generation + 1
+    changes = {"desired": desired.value, "generation": generation}
     if restart:
-        changes["restart_generation"] = current + 1
-    connection.execute(update(NODES).where(NODES.c.node_id == node_id).values(**changes))
+        changes["restart_generation"] = generation
+    connection.execute(_UPDATE, {"key": node_id, **changes})
     node = select_one(connection, node_id)
     assert node is not None  # its row is locked
     return node
@@ -72,22 +80,16 @@ def change_desired(connection: Connection, node_id: str, desired: Desired, *, re
 
 def resolve_spec(connection: Connection, node_id: str, generation: int, spec: NodeSpec) -> bool:
     """Store a resolved spec if the generation is still the one it was resolved for."""
-    statement = (
-        update(NODES)
-        .where(NODES.c.node_id == node_id, NODES.c.generation == generation)
-        .values(**spec_to_document(spec))
-    )
-    return connection.execute(statement).rowcount == 1
+    changes = {"key": node_id, "expected": generation, **spec_to_document(spec)}
+    return connection.execute(_UPDATE_GENERATION, changes).rowcount == 1
 
 
 def bury(connection: Connection, node_id: str, at_ms: int) -> bool:
     """Turn a node into a tombstone; False if there is no such node."""
-    row = connection.execute(
-        select(NODES.c.agent_id, NODES.c.generation).where(NODES.c.node_id == node_id).with_for_update()
-    ).one_or_none()
+    row = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
     if row is None:
         return False
-    connection.execute(delete(NODES).where(NODES.c.node_id == node_id))
+    connection.execute(_DELETE, {"key": node_id})
     upsert(
         connection,
         TOMBSTONES,
@@ -128,8 +130,7 @@ def report_columns(report: NodeReport) -> dict[str, Any]:
 
 
 def _is_buried(connection: Connection, node_id: str) -> bool:
-    found = connection.execute(select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == node_id))
-    return found.one_or_none() is not None
+    return connection.execute(_TOMBSTONE, {"key": node_id}).one_or_none() is not None
 
 
 def _missing(connection: Connection, node_id: str) -> NotFound:

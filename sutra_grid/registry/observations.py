@@ -14,6 +14,9 @@ from sutra_grid.registry.nodes import report_columns
 from sutra_grid.registry.statements import AGENTS, NODES, chunks
 from sutra_grid.registry.values import Observations
 
+_UPDATE_AGENT = update(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
+_UPDATE_NODE = update(NODES).where(NODES.c.node_id == bindparam("key"))
+
 
 def write(connection: Connection, seen: Observations) -> None:
     """Write the batch: agents before nodes, as every transaction locks them, and each by its key."""
@@ -21,19 +24,11 @@ def write(connection: Connection, seen: Observations) -> None:
     statuses = [{"key": agent.agent_id} | status_columns(agent) for agent in seen.agents]
     hosts = [{"key": agent_id, "host": host_to_document(host)} for agent_id, host in sorted(seen.hosts.items())]
     reports = [{"key": report.node_id} | report_columns(report) for report in seen.reports]
-    _update_agents(connection, heartbeats)
-    _update_agents(connection, sorted(statuses, key=_key))
-    _update_agents(connection, hosts)
-    _update_nodes(connection, sorted(reports, key=_key))
+    _execute(connection, _UPDATE_AGENT, heartbeats)
+    _execute(connection, _UPDATE_AGENT, sorted(statuses, key=_key))
+    _execute(connection, _UPDATE_AGENT, hosts)
+    _execute(connection, _UPDATE_NODE, sorted(reports, key=_key))
     append_unwritten(connection, seen.events)
-
-
-def _update_agents(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    _execute(connection, update(AGENTS).where(AGENTS.c.agent_id == bindparam("key")), rows)
-
-
-def _update_nodes(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    _execute(connection, update(NODES).where(NODES.c.node_id == bindparam("key")), rows)
 
 
 def _execute(connection: Connection, statement: Update, rows: Sequence[dict[str, Any]]) -> None:
