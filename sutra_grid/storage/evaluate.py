@@ -7,8 +7,9 @@ services fill in the rest. Rules are those of etcd's ``server/etcdserver/txn``.
 
 from __future__ import annotations
 
+import heapq
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -17,9 +18,16 @@ from sutra_grid.storage.keyspace import Draft, KeySpace
 from sutra_grid.storage.records import Record, key_range
 from sutra_grid.wire import storage_pb2 as pb
 
+MAX_ANSWER_BYTES = 15 << 20
+"""Keys and values in one answer: what fits into a message, and what a call may take of the node's memory."""
+ITEM_BYTES = 40
+"""What revisions, version and lengths add to a key, at most."""
+
+Item = tuple[bytes, Record]
+
 _NOTHING = Record(0, 0, 0, b"")
 
-_SORT_KEYS: dict[int, Callable[[tuple[bytes, Record]], Any]] = {
+_SORT_KEYS: dict[int, Callable[[Item], Any]] = {
     pb.RangeRequest.KEY: lambda item: item[0],
     pb.RangeRequest.VERSION: lambda item: item[1].version,
     pb.RangeRequest.CREATE: lambda item: item[1].create_revision,
@@ -66,16 +74,18 @@ def put(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
 
 def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
     """Delete a key or a range."""
-    if request.range_end:
-        doomed = list(draft.scan(key_range(request.key, request.range_end)))
-    else:
-        record = draft.get(request.key)
-        doomed = [] if record is None else [(request.key, record)]
-    for key, _ in doomed:
-        draft.delete(key)
-    response = pb.DeleteRangeResponse(header=pb.ResponseHeader(revision=draft.revision), deleted=len(doomed))
+    response = pb.DeleteRangeResponse()
+    found = _found(draft, request)
     if request.prev_kv:
-        response.prev_kvs.extend(key_value(key, record) for key, record in doomed)
+        items = _collected(found)
+        response.prev_kvs.extend(key_value(key, record) for key, record in items)
+        doomed = [key for key, _ in items]
+    else:
+        doomed = [key for key, _ in found]
+    for key in doomed:
+        draft.delete(key)
+    response.deleted = len(doomed)
+    response.header.revision = draft.revision
     return response
 
 
@@ -128,30 +138,54 @@ def _count(space: KeySpace, request: pb.RangeRequest) -> int:
     return int(space.get(request.key) is not None)
 
 
-def _selected(space: KeySpace, request: pb.RangeRequest) -> list[tuple[bytes, Record]]:
+def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
     """What the request asks for, in its order; one more than its limit when the limit cuts something off.
 
-    As in etcd, a sort target without an order sorts ascending, but what the limit left.
+    Holds no more than the answer needs, however long the range is. As in etcd, a sort
+    target without an order sorts ascending, but only what the limit left.
     """
-    if not request.range_end:
-        record = space.get(request.key)
-        items = [] if record is None else [(request.key, record)]
-    else:
-        found = space.scan(key_range(request.key, request.range_end))
-        by_key = request.sort_target == pb.RangeRequest.KEY
-        natural = request.sort_order == pb.RangeRequest.NONE or (
-            by_key and request.sort_order == pb.RangeRequest.ASCEND
-        )
-        if natural and request.limit > 0 and not _bounded(request):
-            found = islice(found, request.limit + 1)
-        items = list(found)
+    found = _found(space, request)
+    if request.keys_only and request.sort_target != pb.RangeRequest.VALUE:
+        found = ((key, record._replace(value=b"")) for key, record in found)
     if _bounded(request):
-        items = [item for item in items if _within_bounds(request, item[1])]
-    if request.sort_target != pb.RangeRequest.KEY or request.sort_order == pb.RangeRequest.DESCEND:
-        items.sort(
-            key=_SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY]),
-            reverse=request.sort_order == pb.RangeRequest.DESCEND,
-        )
+        found = (item for item in found if _within_bounds(request, item[1]))
+    most = request.limit + 1 if request.limit > 0 else None
+    by_key = request.sort_target == pb.RangeRequest.KEY
+    sort_key = _SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY])
+    order = request.sort_order
+    if order == pb.RangeRequest.NONE and _bounded(request):
+        order = pb.RangeRequest.ASCEND  # with bounds, the limit comes last
+    match order:
+        case pb.RangeRequest.DESCEND:
+            if most is not None:
+                return _collected(heapq.nlargest(most, found, sort_key))
+            return sorted(_collected(found), key=sort_key, reverse=True)
+        case pb.RangeRequest.ASCEND if not by_key:
+            if most is not None:
+                return _collected(heapq.nsmallest(most, found, sort_key))
+            return sorted(_collected(found), key=sort_key)
+        case _:
+            items = _collected(islice(found, most))
+            return items if by_key else sorted(items, key=sort_key)
+
+
+def _found(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> Iterator[Item]:
+    """The key or the keys of the range that are there, ascending."""
+    if request.range_end:
+        yield from space.scan(key_range(request.key, request.range_end))
+    elif (record := space.get(request.key)) is not None:
+        yield request.key, record
+
+
+def _collected(found: Iterable[Item]) -> list[Item]:
+    """All of it as a list. Refuses what no answer can hold before it fills the memory."""
+    items = []
+    size = 0
+    for item in found:
+        size += len(item[0]) + len(item[1].value) + ITEM_BYTES
+        if size > MAX_ANSWER_BYTES:
+            raise KvError(Fault.ANSWER_TOO_LARGE)
+        items.append(item)
     return items
 
 
@@ -174,17 +208,16 @@ def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
 
 
 def _compare(space: KeySpace, compare: pb.Compare) -> bool:
-    if compare.range_end:
-        records = [record for _, record in space.scan(key_range(compare.key, compare.range_end))]
-    else:
-        record = space.get(compare.key)
-        records = [] if record is None else [record]
-    if not records:
-        if compare.target == pb.Compare.VALUE:
-            return False  # a missing value is neither equal nor unequal to anything
-        records = [_NOTHING]
     holds: Callable[[Any, Any], bool] = _COMPARISONS.get(compare.result, operator.eq)
-    return all(holds(*_operands(compare, record)) for record in records)
+    exists = False
+    for _, record in _found(space, compare):
+        exists = True
+        if not holds(*_operands(compare, record)):
+            return False
+    if exists:
+        return True
+    # A missing value is neither equal nor unequal to anything; missing revisions and versions are 0.
+    return compare.target != pb.Compare.VALUE and holds(*_operands(compare, _NOTHING))
 
 
 def _operands(compare: pb.Compare, record: Record) -> tuple[Any, Any]:
@@ -216,6 +249,7 @@ def _check_branch(space: KeySpace, request: pb.TxnRequest, path: Iterator[bool])
 def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.TxnResponse:
     succeeded = next(path)
     response = pb.TxnResponse(header=pb.ResponseHeader(), succeeded=succeeded)
+    size = 0
     for operation in request.success if succeeded else request.failure:
         answer = response.responses.add()
         match operation.WhichOneof("request"):
@@ -227,4 +261,7 @@ def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.T
                 answer.response_delete_range.CopyFrom(delete_range(draft, operation.request_delete_range))
             case "request_txn":
                 answer.response_txn.CopyFrom(_execute(draft, operation.request_txn, path))
+        size += answer.ByteSize()
+        if size > MAX_ANSWER_BYTES:
+            raise KvError(Fault.ANSWER_TOO_LARGE)
     return response

@@ -22,6 +22,11 @@ class Fault(Enum):
     FUTURE_REVISION = ("OUT_OF_RANGE", "etcdserver: mvcc: required revision is a future revision")
     LEASE_NOT_FOUND = ("NOT_FOUND", "etcdserver: requested lease not found")
     TOO_MANY_REQUESTS = ("RESOURCE_EXHAUSTED", "etcdserver: too many requests")
+    # etcd has no word for this one: it sends answers of any size.
+    ANSWER_TOO_LARGE = (
+        "RESOURCE_EXHAUSTED",
+        "the answer would be larger than 15 MiB: use limit, keys_only or count_only",
+    )
     STOPPED = ("UNAVAILABLE", "etcdserver: server stopped")
     TIMED_OUT = ("UNAVAILABLE", "etcdserver: request timed out")
 

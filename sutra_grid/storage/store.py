@@ -167,8 +167,12 @@ class Store:
 
     def _copy(self, target: Callable[[Committed], Path]) -> Copy:
         """Copy between two groups, so that the copy holds exactly one revision."""
-        if self.failure is None:
-            self._engine.flush()  # the long part of it, while writes go on
+        if self.failure is not None:
+            raise FailedPrecondition(
+                f"the store is read-only and cannot be copied: {self.failure.message}",
+                hint="Mend the cause and restart the node first: then it is known what is on disk",
+            )
+        self._engine.flush()  # the long part of it, while writes go on
 
         def copy(state: Committed) -> Copy:
             path = target(state)

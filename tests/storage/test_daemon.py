@@ -153,6 +153,8 @@ class TestFullDisk:
             assert [alarm.alarm for alarm in alarms] == [pb.NOSPACE]
             statistics = node_pb2_grpc.StorageNodeStub(channel).GetStatistics(node_pb2.StatisticsRequest())
             assert statistics.read_only
+            copy = failure(lambda: node_pb2_grpc.StorageNodeStub(channel).Checkpoint(node_pb2.CheckpointRequest()))
+            assert copy.code() is grpc.StatusCode.FAILED_PRECONDITION
             health = health_pb2_grpc.HealthStub(channel)
             not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
             eventually(lambda: health.Check(health_pb2.HealthCheckRequest()).status == not_serving)

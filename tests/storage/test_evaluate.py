@@ -59,6 +59,8 @@ class TestRange:
             ({"min_create_revision": 3}, b"bc", False, 3),
             ({"max_create_revision": 2}, b"a", False, 3),
             ({"min_mod_revision": 3, "limit": 1}, b"a", True, 3),
+            ({"sort_target": R.MOD, "limit": 2}, b"ba", True, 3),
+            ({"sort_target": R.MOD, "limit": 2, "min_mod_revision": 1}, b"bc", True, 3),
             ({"count_only": True}, b"", False, 3),
             ({"serializable": True}, b"abc", False, 3),
         ],
@@ -82,6 +84,44 @@ class TestRange:
     @pytest.mark.parametrize("revision", [5, 0, -1])
     def test_the_newest_revision_may_be_named(self, draft: Draft, revision: int) -> None:
         assert keys(evaluate.range_(draft, R(key=b"a", revision=revision))) == b"a"
+
+
+class TestLargeAnswers:
+    @pytest.fixture
+    def large(self, draft: Draft) -> Draft:
+        for number in range(20):
+            draft.put(b"large%02d" % number, bytes([number]) * (1 << 20))
+        return draft
+
+    @pytest.mark.parametrize("options", [{}, {"sort_order": R.DESCEND}, {"sort_target": R.MOD}, {"limit": 16}])
+    def test_are_refused(self, large: Draft, options: dict) -> None:
+        with pytest.raises(KvError, match="use limit"):
+            evaluate.range_(large, R(key=b"large", range_end=b"largf", **options))
+
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            ({"limit": 1}, [b"large00"]),
+            ({"limit": 1, "sort_order": R.DESCEND}, [b"large19"]),
+            ({"limit": 1, "sort_order": R.ASCEND, "sort_target": R.VALUE}, [b"large00"]),
+            ({"limit": 2, "sort_order": R.DESCEND, "sort_target": R.VALUE}, [b"large19", b"large18"]),
+            ({"keys_only": True}, [b"large%02d" % number for number in range(20)]),
+            ({"count_only": True}, []),
+        ],
+    )
+    def test_are_avoided(self, large: Draft, options: dict, found: list[bytes]) -> None:
+        response = evaluate.range_(large, R(key=b"large", range_end=b"largf", **options))
+        assert ([pair.key for pair in response.kvs], response.count) == (found, 20)
+
+    def test_a_range_can_be_deleted_but_not_answered(self, large: Draft) -> None:
+        with pytest.raises(KvError, match="use limit"):
+            evaluate.delete_range(large, pb.DeleteRangeRequest(key=b"large", range_end=b"largf", prev_kv=True))
+        assert evaluate.delete_range(large, pb.DeleteRangeRequest(key=b"large", range_end=b"largf")).deleted == 20
+
+    def test_a_transaction_counts_all_of_its_answers(self, large: Draft) -> None:
+        gets = [get_op(b"large%02d" % number) for number in range(20)]
+        with pytest.raises(KvError, match="use limit"):
+            evaluate.txn(large, pb.TxnRequest(success=gets))
 
 
 class TestPut:
