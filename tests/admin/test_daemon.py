@@ -42,9 +42,7 @@ class Admin:
         }
         config = write_config(root / "admin.toml", {"admin": settings})
         self.http = HttpClient(self.address)
-        self.daemon = Daemon(
-            "admin", "sutra_grid.admin.daemon", config, ready=lambda: serves_http(self.address, "/livez")
-        )
+        self.daemon = Daemon("admin", "sutra-grid-admin", config, ready=lambda: serves_http(self.address, "/livez"))
 
     def status(self) -> int:
         return self.http.get("/status").status
