@@ -179,7 +179,7 @@ class TestMemoryBudget:
     @pytest.mark.parametrize("limit_mb", [96, 512, 2048, 65536])
     def test_stays_below_its_limit(self, limit_mb: int) -> None:
         budget = MemoryBudget.of(limit_mb)
-        assert budget.block_cache_bytes + budget.write_buffers_bytes <= (limit_mb - 64) * MIB
+        assert budget.block_cache_bytes + budget.write_buffers_bytes <= (limit_mb - 80) * MIB
         assert MIB <= budget.write_buffer_bytes <= budget.write_buffers_bytes
 
     def test_too_little_is_refused(self) -> None:
