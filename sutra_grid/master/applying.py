@@ -7,7 +7,7 @@ from dataclasses import replace
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node, NodeReport
 from sutra_grid.master.agent_calls import AgentCaller
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import reachable_agent
 from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Reconciler
@@ -47,7 +47,7 @@ class Applier:
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
             report = replace(report, node_id=node.node_id)
-            self._reconciler.observe(agent.agent_id, [report], from_inventory=False)
+            self._reconciler.observe(agent.agent_id, [report], Source.ANSWER)
         self._keep_resolved(report)
         return report
 

@@ -12,6 +12,7 @@ from sutra_grid.core.types import Node
 from sutra_grid.master.agents_admin import AgentsAdmin
 from sutra_grid.master.applying import Deadline
 from sutra_grid.master.deployment import Deployment
+from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.limits import Limit
 from sutra_grid.master.node_commands import Command, NodeCommands
 from sutra_grid.master.requests import CallId, Requests, Ticket
@@ -26,6 +27,7 @@ Response = TypeVar("Response", pb.SpawnResponse, pb.StopResponse, pb.NodeResult)
 
 #: Kept back from the caller's own deadline, so that the answer arrives before it.
 ANSWER_MARGIN_SECONDS = 0.5
+EVENTS_WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class CommandCalls:
         operations: Operations,
         requests: Requests,
         views: Views,
+        flusher: Flusher,
         limit: Limit,
         clock: Clock,
         timeout_seconds: float,
@@ -55,6 +58,7 @@ class CommandCalls:
         self._operations = operations
         self._requests = requests
         self._views = views
+        self._flusher = flusher
         self._limit = limit
         self._clock = clock
         self._timeout_seconds = timeout_seconds
@@ -135,6 +139,7 @@ class CommandCalls:
 
         try:
             with self._limit.taken():
+                self._flusher.wait_for_events(EVENTS_WAIT_SECONDS)  # what happened before is listed before
                 answer = self._requests.answer(_call_id(method, request), attempt, deadline.remaining())
                 return response.FromString(answer)
         except GridError as error:

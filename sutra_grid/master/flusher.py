@@ -61,6 +61,7 @@ class Flusher:
         self._events_put = 0
         self._events_done = 0
         self._failing = ""
+        self.writes = 0
         self.failures = 0
         self.dropped_events = 0
 
@@ -154,6 +155,7 @@ class Flusher:
     def _written(self, events: int) -> None:
         with self._changed:
             self._events_done += events
+            self.writes += 1
             was_failing, self._failing = self._failing, ""
             self._changed.notify_all()
         if was_failing:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
 from sutra_grid.core.placement import Candidate
@@ -25,6 +26,14 @@ SAMPLES_EVERY_SECONDS = 10.0
 
 #: For so long after an agent's own answer about a node an inventory does not speak of it: it was made before.
 SETTLE_SECONDS = 1.0
+
+
+class Source(Enum):
+    """Where a report came from."""
+
+    ANSWER = "answer"  # of the agent to an assignment: the newest there is
+    REGISTRATION = "registration"  # made by a process that had nothing under way
+    HEARTBEAT = "heartbeat"  # may have been made before an answer that came first
 
 
 @dataclass(slots=True)
@@ -211,10 +220,10 @@ class Grid:
             self._tombstones[node_id] = node.generation
             self._answered_at.pop(node_id, None)
 
-    def observe(self, agent_id: str, report: NodeReport, *, from_inventory: bool) -> Node | None:
+    def observe(self, agent_id: str, report: NodeReport, source: Source) -> Node | None:
         """Put a report to its node; the node as it was before, or None when the report is not taken.
 
-        Not taken: a node of another agent or none, and an inventory's word on a node whose agent has
+        Not taken: a node of another agent or none, and a heartbeat's word on a node whose agent has
         answered about it just now.
         """
         now = self._clock.monotonic()
@@ -222,9 +231,9 @@ class Grid:
             node = self._nodes.get(report.node_id)
             if node is None or node.agent_id != agent_id:
                 return None
-            if from_inventory and self._has_just_answered(report.node_id, now):
+            if source is Source.HEARTBEAT and self._has_just_answered(report.node_id, now):
                 return None
-            if not from_inventory:
+            if source is Source.ANSWER:
                 self._answered_at[report.node_id] = now
             self._nodes[report.node_id] = replace(node, report=report)
             return node

@@ -10,7 +10,7 @@ from sutra_grid.core.sessions import Standing, standing
 from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.master.agent_statuses import AgentStatuses
 from sutra_grid.master.flusher import Flusher
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Reconciler
 from sutra_grid.runtime.clock import Clock, wall_ms
@@ -82,7 +82,7 @@ class Heartbeats:
         self._flusher.heartbeat(beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None)
         if not beat.session_id or beat.nodes is None:
             return BeatAnswer(True)
-        received = self._reconciler.inventory(agent, beat.nodes, keep_samples=heard.keep_samples)
+        received = self._reconciler.inventory(agent, beat.nodes, Source.HEARTBEAT, keep_samples=heard.keep_samples)
         self._mender.queue(received.changes)
         return BeatAnswer(True, assignments=received.assignments)
 

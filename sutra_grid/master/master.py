@@ -84,6 +84,7 @@ class MasterCore:
             Operations(self.deployment, self.node_commands, self.agents_admin),
             Requests(self.registry, self.clock),
             views,
+            self.flusher,
             Limit("commands", config.max_concurrent_commands),
             self.clock,
             config.command_timeout_seconds,

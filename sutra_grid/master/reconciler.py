@@ -13,7 +13,7 @@ from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, 
 from sutra_grid.core.report_changes import events_between, is_material
 from sutra_grid.core.types import Agent, Assignment, Event, Node, NodeReport
 from sutra_grid.master.flusher import Flusher
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.grid import Grid, Source
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 
@@ -49,7 +49,9 @@ class Reconciler:
         self._flusher = flusher
         self._clock = clock
 
-    def inventory(self, agent: Agent, reports: Iterable[NodeReport], *, keep_samples: bool) -> Received:
+    def inventory(
+        self, agent: Agent, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
+    ) -> Received:
         """Take an agent's full inventory; what it is to be told and what is to be written.
 
         ``keep_samples``: measurements are written too, not only what has changed.
@@ -57,10 +59,12 @@ class Reconciler:
         listed = {report.node_id: report for report in reports}
         missing = [node for node in self._grid.nodes(agent.agent_id) if node.node_id not in listed]
         lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
-        self.observe(agent.agent_id, [*listed.values(), *lost], from_inventory=True, keep_samples=keep_samples)
+        self.observe(agent.agent_id, [*listed.values(), *lost], source, keep_samples=keep_samples)
         decisions: list[_Decided] = [(r.node_id, r, self.decide(agent, r)) for r in listed.values()]
         decisions += [(node.node_id, None, decide_missing(node)) for node in missing]
-        return self._received(agent.agent_id, [each for each in decisions if not self._grid.is_settling(each[0])])
+        if source is Source.HEARTBEAT:
+            decisions = [each for each in decisions if not self._grid.is_settling(each[0])]
+        return self._received(agent.agent_id, decisions)
 
     def decide(self, agent: Agent, report: NodeReport) -> Decision:
         """What to do about one reported node as things are now."""
@@ -71,14 +75,14 @@ class Reconciler:
         )
 
     def observe(
-        self, agent_id: str, reports: Iterable[NodeReport], *, from_inventory: bool, keep_samples: bool = True
+        self, agent_id: str, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
     ) -> None:
         """Put reports to their nodes, tell what happened since the ones before as events."""
         now_ms = wall_ms(self._clock)
         written: list[NodeReport] = []
         events: list[Event] = []
         for report in reports:
-            before = self._grid.observe(agent_id, report, from_inventory=from_inventory)
+            before = self._grid.observe(agent_id, report, source)
             if before is None:
                 continue
             material = is_material(before.report, report)

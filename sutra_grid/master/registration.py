@@ -15,7 +15,7 @@ from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
 from sutra_grid.master.agent_statuses import AgentStatuses
 from sutra_grid.master.flusher import Flusher
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Reconciler
@@ -83,7 +83,7 @@ class Registrations:
         )
         if not agent.host_id:  # a client of the first protocol has no inventory
             return Registered(admitted.session_id, ())
-        received = self._reconciler.inventory(admitted, inventory, keep_samples=True)
+        received = self._reconciler.inventory(admitted, inventory, Source.REGISTRATION)
         for change in received.changes:
             self._mender.carry_out(change)
         return Registered(admitted.session_id, received.assignments)

@@ -103,7 +103,8 @@ class Requests:
 
     def _first(self, flight: _Flight, run: Callable[[Ticket], bytes]) -> bytes:
         try:
-            flight.answer = self._known_answer(flight.call) or self._run(flight.call, run)
+            known = self._known_answer(flight.call)
+            flight.answer = self._run(flight.call, run) if known is None else known
             return flight.answer
         except GridError as error:
             flight.error = error

@@ -1,0 +1,89 @@
+"""Drain, undrain and remove."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+from support.fake_agent import FakeAgent
+from support.master_harness import MasterHarness
+
+from sutra_grid.wire import grid_pb2 as pb
+
+AGENT_1 = pb.AgentCommand(agent_id="agent-1")
+
+
+def test_a_drained_agent_takes_no_new_nodes_and_keeps_its_own(harness: MasterHarness, agent: FakeAgent) -> None:
+    node = harness.spawn().node
+    record = harness.stub.DrainAgent(AGENT_1)
+    assert record.drained
+    assert record.storage_nodes[0].status == "running"
+    named = harness.spawn("agent-1")
+    assert (named.success, named.error.reason) == (False, "agent_drained")
+    assert harness.spawn().error.reason == "no_agent_available"
+    assert harness.restart_node(node.node_id).success
+    assert not harness.stub.UndrainAgent(AGENT_1).drained
+    assert harness.spawn("agent-1").success
+    assert [k for k in harness.kinds(kind="agent") if "drain" in k] == ["agent.drained", "agent.undrained"]
+
+
+def test_draining_twice_is_one_event(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.stub.DrainAgent(AGENT_1)
+    harness.stub.DrainAgent(AGENT_1)
+    assert harness.kinds(kind="agent.drained") == ["agent.drained"]
+
+
+def test_an_agent_stays_drained_over_its_own_and_the_masters_restart(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.stub.DrainAgent(AGENT_1)
+    harness.restart()
+    assert harness.agent().drained
+    with agent.restarted() as newer:
+        newer.register(harness.stub)
+        assert harness.agent().drained
+        harness.restart()
+        assert harness.agent().drained
+
+
+def test_an_agent_that_is_there_is_not_removed(harness: MasterHarness, agent: FakeAgent) -> None:
+    assert refusal_to_remove(harness) == (grpc.StatusCode.FAILED_PRECONDITION, "agent agent-1 is healthy with 0 nodes")
+    harness.spawn()
+    assert refusal_to_remove(harness)[1] == "agent agent-1 is healthy with 1 nodes"
+
+
+def test_an_offline_agent_is_removed_with_its_nodes_and_its_id_is_free(
+    harness: MasterHarness, agent: FakeAgent, make_agent: Callable[..., FakeAgent]
+) -> None:
+    node = harness.spawn().node
+    harness.pass_time(30)
+    harness.stub.RemoveAgent(AGENT_1)
+    assert not harness.stub.ListAgents(pb.Empty()).agents
+    assert harness.nodes() == []
+    assert harness.registry.tombstones() == {node.node_id: 1}
+    (event,) = harness.events(kind="agent.removed")
+    assert event.message == f"removed with 1 nodes: {node.node_id}"
+    successor = make_agent("agent-1", host_id="another-host")
+    assert successor.register(harness.stub).success
+
+
+def test_a_removed_agent_that_returns_stops_what_was_removed_with_it(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.spawn()
+    harness.pass_time(30)
+    harness.stub.RemoveAgent(AGENT_1)
+    assert agent.beat(harness.stub).instruction == "register"
+    answer = agent.register(harness.stub)
+    assert [assignment.desired for assignment in answer.assignments] == ["absent"]
+    assert agent.beat(harness.stub).assignments == []
+    assert harness.nodes() == []
+
+
+def test_unknown_agents_are_named(harness: MasterHarness) -> None:
+    for call in (harness.stub.DrainAgent, harness.stub.UndrainAgent, harness.stub.RemoveAgent):
+        with pytest.raises(grpc.RpcError) as unknown:
+            call(pb.AgentCommand(agent_id="agent-9"))
+        assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+        assert "agent-9" in (unknown.value.details() or "")
+
+
+def refusal_to_remove(harness: MasterHarness) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as refused:
+        harness.stub.RemoveAgent(AGENT_1)
+    return refused.value.code(), refused.value.details() or ""

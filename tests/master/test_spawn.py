@@ -1,0 +1,213 @@
+"""Spawning nodes: chosen, recorded, called, answered; and what a failure leaves."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from support import fake_agent
+from support.fake_agent import FakeAgent
+from support.master_harness import MasterHarness
+from support.waiting import eventually
+
+from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
+from sutra_grid.master.config import MasterConfig
+from sutra_grid.wire import grid_pb2 as pb
+
+MakeAgent = Callable[..., FakeAgent]
+
+
+def test_a_spawned_node_runs_and_is_shown_with_what_the_agent_filled_in(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    answer = harness.spawn()
+    assert answer.success, answer.error_message
+    assert answer.endpoint == "127.0.0.1:50051"
+    node = harness.node(answer.node_id)
+    assert node == answer.node
+    assert (node.status, node.agent_id, node.desired, node.generation) == ("running", "agent-1", "running", 1)
+    assert (node.spec.engine, node.spec.port, node.spec.memory_limit_mb) == ("storage", 50051, 2048)
+    assert node.spec.storage_path == f"/data/{answer.node_id}"
+    (assignment,) = agent.applied
+    assert (assignment.node_id, assignment.agent_id) == (answer.node_id, "agent-1")
+    recorded = harness.recorded(answer.node_id)
+    assert recorded is not None
+    assert recorded.spec.port == 50051
+    assert harness.kinds(node_id=answer.node_id) == ["node.spawned", "node.started"]
+
+
+def test_what_was_asked_for_reaches_the_agent(harness: MasterHarness, agent: FakeAgent) -> None:
+    answer = harness.spawn("agent-1", engine="redis", port=6379, storage_path="/data/x", memory_limit_mb=64)
+    spec = agent.applied[0].spec
+    assert (spec.engine, spec.port, spec.storage_path, spec.memory_limit_mb) == ("redis", 6379, "/data/x", 64)
+    assert answer.endpoint == "127.0.0.1:6379"
+
+
+def test_nodes_go_where_most_slots_are_free(harness: MasterHarness, make_agent: MakeAgent) -> None:
+    for name in ("agent-1", "agent-2", "agent-3"):
+        make_agent(name).register(harness.stub)
+    placed = [harness.spawn().node.agent_id for _ in range(9)]
+    assert placed == ["agent-1", "agent-2", "agent-3"] * 3
+    assert [len(record.storage_nodes) for record in harness.stub.ListAgents(pb.Empty()).agents] == [3, 3, 3]
+
+
+def test_spawns_at_the_same_time_share_the_slots_and_overfill_none(
+    harness: MasterHarness, make_agent: MakeAgent
+) -> None:
+    agents = [make_agent(f"agent-{number}", slots=3) for number in range(1, 4)]
+    for agent in agents:
+        agent.register(harness.stub)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: harness.spawn(), range(12)))
+    assert sum(answer.success for answer in answers) == 9
+    assert [len(agent.journal) for agent in agents] == [3, 3, 3]
+    refused = next(answer for answer in answers if not answer.success)
+    assert refused.error.reason == "no_agent_available"
+    assert "agent-1 has no free slot: 3 nodes of 3" in refused.error_message
+
+
+def test_refusals_before_anything_is_done_say_why(harness: MasterHarness, make_agent: MakeAgent) -> None:
+    nobody = harness.spawn()
+    assert (nobody.success, nobody.error.reason) == (False, "no_agent_available")
+    assert "no agent is registered" in nobody.error_message
+    agent = make_agent(slots=1)
+    agent.register(harness.stub)
+    cases: list[tuple[dict[str, object], str]] = [
+        ({"agent_id": "agent-9"}, "unknown_agent"),
+        ({"engine": "nonesuch"}, "no_agent_available"),
+        ({"agent_id": "agent-1", "engine": "nonesuch"}, "unknown_engine"),
+        ({"port": 70_000}, "invalid_argument"),
+    ]
+    for fields, reason in cases:
+        answer = harness.spawn(**fields)
+        assert (answer.success, answer.error.reason) == (False, reason)
+        assert answer.error_message
+        assert not answer.node_id
+    assert harness.spawn("agent-1").success
+    full = harness.spawn("agent-1")
+    assert (full.error.code, full.error.reason) == ("resource_exhausted", "slots_full")
+    assert len(agent.applied) == 1
+    assert len(harness.nodes()) == 1
+
+
+def test_an_offline_agent_is_refused(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.pass_time(30)
+    answer = harness.spawn("agent-1")
+    assert (answer.success, answer.error.reason) == (False, "agent_offline")
+    assert not agent.applied
+
+
+def test_an_agent_without_an_endpoint_is_refused_in_words(harness: MasterHarness) -> None:
+    harness.stub.RegisterAgent(pb.AgentInfo(agent_id="old", hostname="h", max_storage_nodes=5))
+    answer = harness.spawn("old")
+    assert (answer.error.code, answer.error.reason) == ("failed_precondition", "unsupported")
+    assert "gave no endpoint" in answer.error_message
+
+
+def test_a_refusal_of_the_agent_comes_back_as_it_was_and_leaves_nothing(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    taken = AlreadyExists("port 50051 is taken by pid 7", reason=Reason.PORT_TAKEN, hint="choose another")
+    agent.script.append(fake_agent.refuse(taken))
+    answer = harness.spawn(port=50051)
+    assert not answer.success
+    assert (answer.error.code, answer.error.reason) == ("already_exists", "port_taken")
+    assert answer.error_message == "port 50051 is taken by pid 7. choose another"
+    assert harness.nodes() == []
+    assert len(harness.registry.tombstones()) == 1
+    assert harness.kinds(kind="node") == ["node.spawned", "node.spawn_failed", "node.removed"]
+    assert agent.beat(harness.stub).assignments == []
+
+
+def test_a_process_that_ends_at_once_fails_the_spawn_with_its_exit_and_log(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    agent.script.append(fake_agent.crash)
+    answer = harness.spawn()
+    assert (answer.success, answer.error.reason) == (False, "start_failed")
+    assert "exit code 3" in answer.error_message
+    assert "cannot open database | giving up" in answer.error_message
+    assert [assignment.desired for assignment in agent.applied] == [Desired.RUNNING, Desired.ABSENT]
+    assert agent.journal == {}
+    assert harness.nodes() == []
+
+
+def test_what_an_agent_that_did_not_answer_has_started_is_stopped_by_its_next_heartbeat(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    never = threading.Event()
+    agent.script.append(fake_agent.hang(never, having_obeyed=True))
+    answer = harness.stub.SpawnStorageNode(pb.SpawnRequest(), timeout=2.5)
+    never.set()
+    assert (answer.success, answer.error.reason) == (False, "agent_unreachable")
+    assert len(agent.journal) == 1
+    (node,) = harness.nodes()
+    assert (node.desired, node.generation) == ("absent", 2)
+    harness.pass_time(2)
+    (assignment,) = agent.beat(harness.stub).assignments
+    assert (assignment.desired, assignment.generation) == ("absent", 2)
+    assert agent.journal == {}
+    harness.pass_time(2)
+    agent.beat(harness.stub)
+    harness.eventually_buried(node.node_id)
+    assert harness.nodes() == []
+
+
+def test_an_agent_that_is_gone_fails_the_spawn_quickly(harness: MasterHarness, agent: FakeAgent) -> None:
+    agent.stop()
+    answer = harness.spawn()
+    assert (answer.success, answer.error.reason) == (False, "agent_unreachable")
+    assert agent.endpoint in answer.error_message
+
+
+def test_an_agent_that_was_restarted_is_called_on_a_fresh_connection(harness: MasterHarness, agent: FakeAgent) -> None:
+    assert harness.spawn().success
+    agent.stop()
+    assert not harness.spawn().success
+    with agent.restarted() as newer:
+        newer.register(harness.stub)
+        assert harness.spawn().success
+        assert len(newer.applied) == 1
+
+
+def test_a_node_that_is_still_starting_when_time_is_up_counts_as_spawned(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    def slow(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        return replace(self.obey(assignment), state=NodeState.STARTING)
+
+    agent.script.append(slow)
+    answer = harness.spawn()
+    assert answer.success
+    assert answer.node.status == "starting"
+
+
+def test_commands_fail_with_the_reason_while_the_registry_is_locked_and_work_again_after(
+    harness: MasterHarness, agent: FakeAgent, locked_registry: Callable[[], None]
+) -> None:
+    answer = harness.spawn()
+    assert (answer.success, answer.error.reason) == (False, "registry_unavailable")
+    assert not agent.applied
+    assert agent.beat(harness.stub).acknowledged
+    locked_registry()
+    assert harness.spawn().success
+
+
+def test_commands_beyond_the_bound_are_refused_and_heartbeats_go_on(
+    make_harness: Callable[..., MasterHarness], make_agent: MakeAgent
+) -> None:
+    harness = make_harness(MasterConfig(max_concurrent_commands=2))
+    agent = make_agent()
+    agent.register(harness.stub)
+    release = threading.Event()
+    agent.script.extend([fake_agent.hang(release)] * 2)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(harness.spawn) for _ in range(2)]
+        eventually(lambda: len(agent.applied) == 2, message="two commands under way")
+        answer = harness.spawn()
+        assert (answer.error.code, answer.error.reason) == ("resource_exhausted", "overloaded")
+        assert agent.beat(harness.stub).acknowledged
+        release.set()
+        assert all(call.result(10).success for call in waiting)
+    assert harness.spawn().success

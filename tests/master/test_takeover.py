@@ -1,0 +1,128 @@
+"""The master's memory and registry after losses: restored copies, failing writes, renamed hosts."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from support import fake_agent
+from support.fake_agent import FakeAgent
+from support.master_harness import MasterHarness
+from support.waiting import eventually
+
+from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.types import Assignment, Desired, NodeReport, Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+
+def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    kept = harness.spawn().node
+    harness.stop()
+    copy = harness.registry_file.with_suffix(".copy")
+    shutil.copy(harness.registry_file, copy)
+    harness.start()
+    harness.restart_node(kept.node_id)
+    newer = harness.spawn().node
+    harness.stop()
+    shutil.copy(copy, harness.registry_file)
+    for leftover in ("-wal", "-shm"):
+        harness.registry_file.with_name(harness.registry_file.name + leftover).unlink(missing_ok=True)
+    harness.start()
+    pids = {node_id: report.pid for node_id, report in agent.journal.items()}
+    agent.beat(harness.stub)
+    eventually(lambda: len(harness.nodes()) == 2, message="both nodes known again")
+    eventually(lambda: harness.node(kept.node_id).generation == 2, message="the newer generation followed")
+    assert harness.node(newer.node_id).pid == pids[newer.node_id]
+    harness.pass_time(4, agent)
+    assert {node_id: report.pid for node_id, report in agent.journal.items()} == pids
+    assert sorted(harness.kinds(kind="node"))[:2] == ["node.adopted", "node.followed"]
+
+
+def test_a_failed_spawn_that_the_registry_could_not_be_told_of_is_ended_when_it_answers_again(
+    harness: MasterHarness, agent: FakeAgent, lock_registry: Callable[[], Callable[[], None]]
+) -> None:
+    unlock: list[Callable[[], None]] = []
+
+    def refuse_and_lock(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        self.obey(assignment)
+        unlock.append(lock_registry())
+        raise AlreadyExists("port 50051 is taken", reason=Reason.PORT_TAKEN)
+
+    agent.script.append(refuse_and_lock)
+    answer = harness.spawn()
+    assert (answer.success, answer.error.reason) == (False, "port_taken")
+    assert harness.nodes()[0].desired == "running"
+    unlock[0]()
+    eventually(lambda: harness.nodes()[0].desired == "absent", message="the failed spawn is given up")
+    harness.pass_time(4, agent)
+    assert agent.journal == {}
+    harness.pass_time(2, agent)
+    eventually(lambda: harness.nodes() == [], message="the failed spawn is buried")
+
+
+def test_observations_of_a_locked_time_are_written_when_it_ends(
+    harness: MasterHarness, agent: FakeAgent, lock_registry: Callable[[], Callable[[], None]]
+) -> None:
+    unlock = lock_registry()
+    harness.pass_time(30)
+    agent.beat(harness.stub)
+    eventually(lambda: harness.core.flusher.failing, message="the registry is seen to be locked")
+    unlock()
+    eventually(lambda: not harness.core.flusher.failing, message="the registry is written again")
+    assert harness.kinds(kind="agent")[1:] == ["agent.degraded", "agent.offline", "agent.recovered"]
+    row = harness.registry.agent("agent-1")
+    assert row is not None
+    assert row.last_heartbeat_ms == int(harness.clock.wall() * 1000)
+
+
+def test_hundreds_of_agents_register_at_once_and_none_is_lost(make_harness: Callable[..., MasterHarness]) -> None:
+    harness = make_harness(lock_wait_seconds=10.0)
+
+    def register(number: int) -> str:
+        info = pb.AgentInfo(agent_id=f"agent-{number}", hostname="h", host_id=f"h{number}", max_storage_nodes=3)
+        return harness.stub.RegisterAgent(info, timeout=30).session_id
+
+    with ThreadPoolExecutor(16) as pool:
+        sessions = list(pool.map(register, range(300)))
+    assert len(set(sessions)) == 300
+    assert harness.stub.GetClusterStatus(pb.Empty()).healthy_agents == 300
+    assert len(harness.registry.agents()) == 300
+
+
+def test_heartbeats_and_commands_at_once_lose_nothing(harness: MasterHarness, agent: FakeAgent) -> None:
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.is_set():
+            agent.beat(harness.stub)
+
+    with ThreadPoolExecutor(9) as pool:
+        beating = pool.submit(beat)
+        spawned = list(pool.map(lambda _: harness.spawn(), range(8)))
+        stopped = list(pool.map(lambda answer: harness.stop_node(answer.node_id), spawned[:4]))
+        removed = list(pool.map(lambda answer: harness.remove_node(answer.node_id), spawned[:2]))
+        done.set()
+        beating.result()
+    assert all(answer.success for answer in [*spawned, *stopped, *removed])
+    harness.pass_time(4, agent)
+    expected = {answer.node_id: "stopped" if answer in spawned[2:4] else "running" for answer in spawned[2:]}
+    assert {node.node_id: node.status for node in harness.nodes()} == expected
+    assert {node.node_id: str(node.desired) for node in harness.registry.nodes()} == expected
+    assert {node_id: str(report.desired) for node_id, report in agent.journal.items()} == expected
+    assert Desired.ABSENT not in {node.desired for node in harness.registry.nodes()}
+
+
+def test_a_slow_agent_does_not_hold_up_another(
+    harness: MasterHarness, agent: FakeAgent, make_agent: Callable[..., FakeAgent]
+) -> None:
+    other = make_agent("agent-2")
+    other.register(harness.stub)
+    release = threading.Event()
+    agent.script.append(fake_agent.hang(release))
+    slow = harness.stub.SpawnStorageNode.future(pb.SpawnRequest(agent_id="agent-1"), timeout=10)
+    eventually(lambda: len(agent.applied) == 1, message="the slow agent was called")
+    assert harness.spawn("agent-2").success
+    release.set()
+    assert slow.result().success
