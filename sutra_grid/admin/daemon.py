@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Final
 
 from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
 from sutra_grid.core.errors import AlreadyExists, Unavailable
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
 
 log = get_logger(__name__)
+
+ORPHANS_SECONDS: Final = 3.0
 
 
 def run(config: Config) -> int:
@@ -29,13 +33,22 @@ def run(config: Config) -> int:
 
 
 def _refuse_taken_port(listen: str) -> None:
-    """gunicorn would try for seconds and then not say who has it."""
+    """gunicorn would try for seconds and then not say who has it.
+
+    The workers of an admin that was killed keep its port until they notice, within a second: they are waited for.
+    """
     host, port = parse_host_port(listen, DEFAULT_PORT)
-    if port == 0 or is_port_free(port, host):
-        return
+    never, deadline = threading.Event(), time.monotonic() + ORPHANS_SECONDS
+    while port != 0 and not is_port_free(port, host):
+        if time.monotonic() >= deadline:
+            raise _port_taken(host, port)
+        never.wait(0.1)
+
+
+def _port_taken(host: str, port: int) -> AlreadyExists:
     holder = port_holder(port)
     held = f"it is taken by {holder}" if holder else "this host does not have the address, or this user may not use it"
-    raise AlreadyExists(
+    return AlreadyExists(
         f"can't listen on {format_host_port(host, port)}: {held}",
         reason=Reason.PORT_TAKEN,
         hint="Stop what listens there, or give another address: --listen HOST:PORT",
