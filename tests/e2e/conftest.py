@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from support.grid import LIVE, Grid
+from support.grid import LIVE, Grid, GridSpec
 
 HERE = Path(__file__).parent
 
@@ -28,6 +28,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="module")
 def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    """One agent for all tests of a module; each test ends with all daemons up again."""
-    with Grid(tmp_path_factory.mktemp("grid")) as grid:
+    """One agent for all tests of a module; each test ends with all daemons up again.
+
+    Every node counts as stable at once, so that one which is killed again and again does not wait for a back-off.
+    """
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(extra={"restart": {"stable_seconds": 0.0}})) as grid:
         yield grid

@@ -76,7 +76,7 @@ def test_an_agent_registers_when_the_master_comes_up_after_it(shared_grid: Grid)
 
 def test_a_second_process_of_the_same_state_directory_is_refused(shared_grid: Grid) -> None:
     agent = shared_grid.agents["agent-1"]
-    second = run_program("sutra_grid.agent.daemon", "--config", str(agent.config))
+    second = run_program("sutra-grid-agent", "--config", str(agent.config))
 
     assert second.exit_code == 1
     assert str(agent.pid) in second.stderr

@@ -13,10 +13,10 @@ import toml
 from support.daemons import Outcome, run_program, script
 from support.ports import free_port
 
-MASTER = "sutra_grid.master.daemon"
-AGENT = "sutra_grid.agent.daemon"
-ADMIN = "sutra_grid.admin.daemon"
-STORAGE = "sutra_grid.storage.daemon"
+MASTER = "sutra-grid-master"
+AGENT = "sutra-grid-agent"
+ADMIN = "sutra-grid-admin"
+STORAGE = "sutra-storage-server"
 
 MESSAGE_LINES = 8
 
@@ -31,7 +31,7 @@ def assert_refused(outcome: Outcome, exit_code: int, *words: str) -> None:
     assert 0 < len(said) <= MESSAGE_LINES, outcome
 
 
-def right_config(module: str, root: Path) -> dict[str, dict[str, object]]:
+def right_config(program: str, root: Path) -> dict[str, dict[str, object]]:
     registry_url = f"sqlite:///{root / 'registry.db'}"
     configs: dict[str, dict[str, dict[str, object]]] = {
         MASTER: {"master": {"listen": f"127.0.0.1:{free_port()}", "registry_url": registry_url}},
@@ -54,7 +54,7 @@ def right_config(module: str, root: Path) -> dict[str, dict[str, object]]:
             "storage": {
                 "binary_path": str(script("sutra-storage-server")),
                 "data_path": str(root / "data"),
-                "default_memory_mb": 64,
+                "default_memory_mb": 128,
                 "default_port_range": "50051-50060",
             },
             "monitoring": {
@@ -64,18 +64,18 @@ def right_config(module: str, root: Path) -> dict[str, dict[str, object]]:
             },
         },
     }
-    return configs[module]
+    return configs[program]
 
 
-def start(module: str, root: Path, config: dict[str, dict[str, object]], **environ: str) -> Outcome:
+def start(program: str, root: Path, config: dict[str, dict[str, object]], **environ: str) -> Outcome:
     """Start the daemon with the configuration; for starts that end by themselves."""
     path = root / "daemon.toml"
     path.write_text(toml.dumps(config))
-    return run_program(module, "--config", str(path), environ=environ)
+    return run_program(program, "--config", str(path), environ=environ)
 
 
 DAEMONS = pytest.mark.parametrize(
-    ("module", "section", "key", "misspelt"),
+    ("program", "section", "key", "misspelt"),
     [
         (MASTER, "master", "listen", "lisen"),
         (AGENT, "agent", "master_host", "master_hots"),
@@ -86,12 +86,12 @@ DAEMONS = pytest.mark.parametrize(
 
 @DAEMONS
 def test_a_misspelt_key_is_named_with_its_line_and_the_key_that_was_meant(
-    tmp_path: Path, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, program: str, section: str, key: str, misspelt: str
 ) -> None:
-    config = right_config(module, tmp_path)
+    config = right_config(program, tmp_path)
     config[section][misspelt] = config[section].pop(key)
 
-    outcome = start(module, tmp_path, config)
+    outcome = start(program, tmp_path, config)
 
     line = next(n for n, text in enumerate((tmp_path / "daemon.toml").read_text().splitlines(), 1) if misspelt in text)
     assert_refused(outcome, 2, "daemon.toml", misspelt, key)
@@ -100,47 +100,47 @@ def test_a_misspelt_key_is_named_with_its_line_and_the_key_that_was_meant(
 
 @DAEMONS
 def test_a_value_of_the_wrong_type_is_named_with_what_is_allowed(
-    tmp_path: Path, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, program: str, section: str, key: str, misspelt: str
 ) -> None:
-    config = right_config(module, tmp_path)
+    config = right_config(program, tmp_path)
     config[section][key] = [1, 2]
 
-    assert_refused(start(module, tmp_path, config), 2, "daemon.toml", key)
+    assert_refused(start(program, tmp_path, config), 2, "daemon.toml", key)
 
 
 @DAEMONS
 def test_an_unknown_section_a_broken_file_and_a_missing_file_are_refused(
-    tmp_path: Path, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, program: str, section: str, key: str, misspelt: str
 ) -> None:
-    config = right_config(module, tmp_path)
+    config = right_config(program, tmp_path)
     broken, missing = tmp_path / "broken.toml", tmp_path / "missing.toml"
     broken.write_text(f"[{section}\n{key} = 1\n")
 
-    assert_refused(start(module, tmp_path, {**config, "surprise": {"a": 1}}), 2, "surprise")
-    assert_refused(run_program(module, "--config", str(broken)), 2, "broken.toml", "1")
-    assert_refused(run_program(module, "--config", str(missing)), 2, "missing.toml")
-    assert_refused(run_program(module, "--config", str(tmp_path)), 2, str(tmp_path))
+    assert_refused(start(program, tmp_path, {**config, "surprise": {"a": 1}}), 2, "surprise")
+    assert_refused(run_program(program, "--config", str(broken)), 2, "broken.toml", "1")
+    assert_refused(run_program(program, "--config", str(missing)), 2, "missing.toml")
+    assert_refused(run_program(program, "--config", str(tmp_path)), 2, str(tmp_path))
 
 
 @DAEMONS
 def test_a_misspelt_variable_of_the_environment_is_refused(
-    tmp_path: Path, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, program: str, section: str, key: str, misspelt: str
 ) -> None:
     variable = f"SUTRA_GRID_{section.upper()}__{misspelt.upper()}"
 
-    outcome = start(module, tmp_path, right_config(module, tmp_path), **{variable: "x"})
+    outcome = start(program, tmp_path, right_config(program, tmp_path), **{variable: "x"})
 
     assert_refused(outcome, 2, variable)
 
 
 @DAEMONS
 def test_a_right_configuration_is_checked_without_a_start(
-    tmp_path: Path, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, program: str, section: str, key: str, misspelt: str
 ) -> None:
     path = tmp_path / "daemon.toml"
-    path.write_text(toml.dumps(right_config(module, tmp_path)))
+    path.write_text(toml.dumps(right_config(program, tmp_path)))
 
-    outcome = run_program(module, "--config", str(path), "--check-config")
+    outcome = run_program(program, "--config", str(path), "--check-config")
 
     assert (outcome.exit_code, outcome.stderr) == (0, ""), outcome
     assert [found.name for found in tmp_path.iterdir()] == ["daemon.toml"]
@@ -156,14 +156,14 @@ def taken_port() -> Iterator[int]:
 
 @DAEMONS
 def test_a_taken_port_is_named_with_who_holds_it(
-    tmp_path: Path, taken_port: int, module: str, section: str, key: str, misspelt: str
+    tmp_path: Path, taken_port: int, program: str, section: str, key: str, misspelt: str
 ) -> None:
-    config = right_config(module, tmp_path)
+    config = right_config(program, tmp_path)
     config[section]["listen"] = f"127.0.0.1:{taken_port}"
-    if module == ADMIN:
+    if program == ADMIN:
         make_registry(tmp_path)
 
-    assert_refused(start(module, tmp_path, config), 1, str(taken_port), str(os.getpid()))
+    assert_refused(start(program, tmp_path, config), 1, str(taken_port), str(os.getpid()))
 
 
 def test_a_storage_server_refuses_a_taken_port(tmp_path: Path, taken_port: int) -> None:
@@ -203,24 +203,24 @@ def make_registry(root: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("module", [MASTER, ADMIN])
-def test_a_registry_of_a_newer_version_is_refused_and_not_changed(tmp_path: Path, module: str) -> None:
+@pytest.mark.parametrize("program", [MASTER, ADMIN])
+def test_a_registry_of_a_newer_version_is_refused_and_not_changed(tmp_path: Path, program: str) -> None:
     path = make_registry(tmp_path)
     with sqlite3.connect(path) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
 
-    assert_refused(start(module, tmp_path, right_config(module, tmp_path)), 1, "registry", "newer")
+    assert_refused(start(program, tmp_path, right_config(program, tmp_path)), 1, "registry", "newer")
 
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999_from_the_future",)
 
 
-@pytest.mark.parametrize("module", [MASTER, ADMIN])
-def test_a_registry_that_is_no_database_is_refused_and_not_changed(tmp_path: Path, module: str) -> None:
+@pytest.mark.parametrize("program", [MASTER, ADMIN])
+def test_a_registry_that_is_no_database_is_refused_and_not_changed(tmp_path: Path, program: str) -> None:
     path = tmp_path / "registry.db"
     path.write_text("these are my holiday notes, not a database\n" * 100)
 
-    assert_refused(start(module, tmp_path, right_config(module, tmp_path)), 1, str(path))
+    assert_refused(start(program, tmp_path, right_config(program, tmp_path)), 1, str(path))
 
     assert path.read_text().startswith("these are my holiday notes")
 
@@ -228,8 +228,8 @@ def test_a_registry_that_is_no_database_is_refused_and_not_changed(tmp_path: Pat
 def test_the_command_line_tells_usage_errors_and_a_missing_master_apart() -> None:
     port = free_port()
 
-    unknown = run_program("sutra_grid.cli.main", "nodse", "list")
-    silent = run_program("sutra_grid.cli.main", "--master", f"127.0.0.1:{port}", "--timeout", "2", "nodes", "list")
+    unknown = run_program("sutra-grid-cli", "nodse", "list")
+    silent = run_program("sutra-grid-cli", "--master", f"127.0.0.1:{port}", "--timeout", "2", "nodes", "list")
 
     assert_refused(unknown, 2, "nodse", "nodes")
     assert_refused(silent, 4, str(port))

@@ -41,11 +41,12 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
             "redis": {
                 "binary_path": shutil.which("redis-server") or "/usr/bin/redis-server",
                 "args": ["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{storage_path}", "--appendonly", "yes"],
-                "probe": "tcp",
+                "health_probe": "tcp",
             },
-            "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "probe": "none"},
-            "missing": {"binary_path": str(root / "no-such-program"), "probe": "none"},
+            "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "health_probe": "none"},
+            "missing": {"binary_path": str(root / "no-such-program"), "health_probe": "none"},
         },
+        "restart": {"first_delay_seconds": 0.2, "max_crashes": 4},
     }
     with Grid(root, GridSpec(extra=engines)) as grid:
         yield grid

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.daemons import run_program
-from support.faces import Refused
+from support.faces import Refused, what_runs
 from support.grid import Grid, GridSpec
 from support.processes import kill_and_wait
 from support.waiting import eventually
@@ -24,7 +24,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
 def test_a_master_killed_with_sigkill_shows_the_same_view_within_one_interval(grid: Grid) -> None:
     running = grid.processes()
-    before = {view.node_id: view for view in grid.grpc.nodes()}
+    before = what_runs(grid.grpc.nodes())
 
     grid.master.kill()
     assert grid.processes() == running
@@ -32,7 +32,7 @@ def test_a_master_killed_with_sigkill_shows_the_same_view_within_one_interval(gr
     grid.master.wait_ready()
 
     eventually(
-        lambda: {view.node_id: view for view in grid.grpc.nodes()} == before,
+        lambda: what_runs(grid.grpc.nodes()) == before,
         grid.spec.heartbeat_seconds + 1.0,
         "the same nodes",
     )
@@ -41,16 +41,16 @@ def test_a_master_killed_with_sigkill_shows_the_same_view_within_one_interval(gr
 
 
 def test_the_admin_answers_reads_while_the_master_is_down_and_refuses_commands_with_the_reason(grid: Grid) -> None:
-    before = sorted(grid.rest.nodes(), key=lambda view: view.node_id)
+    before = what_runs(grid.rest.nodes())
     grid.master.kill()
     try:
         assert grid.http.get("/livez").status == 200
-        assert sorted(grid.rest.nodes(), key=lambda view: view.node_id) == before
+        assert what_runs(grid.rest.nodes()) == before
         assert set(grid.rest.agents()) == set(grid.agents)
         assert grid.http.get("/status").status == 200
         assert grid.http.get("/events").status == 200
         with pytest.raises(Refused) as refusal:
-            grid.rest.stop(before[0].node_id)
+            grid.rest.stop(grid.rest.nodes()[0].node_id)
         assert (refusal.value.code, refusal.value.status) == ("unavailable", 503)
         assert grid.cli.run("status").exit_code == 4
     finally:
@@ -73,13 +73,16 @@ def test_nodes_that_die_while_the_master_is_down_are_restarted_by_their_agent_al
     eventually(lambda: grid.grpc.show(victim.node_id).pid == pid, message="the new pid shown")
 
 
-def test_a_second_master_on_the_port_is_refused(grid: Grid) -> None:
-    second = run_program("sutra_grid.master.daemon", "--config", str(grid.master.config))
+def test_a_second_master_is_refused_by_the_registry_and_by_the_port(grid: Grid) -> None:
+    config = str(grid.master.config)
+    same = run_program("sutra-grid-master", "--config", config)
+    other = run_program("sutra-grid-master", "--config", config, "--registry-url", f"sqlite:///{grid.root}/other.db")
 
-    assert second.exit_code == 1
-    assert str(grid.ports[0]) in second.stderr
-    assert str(grid.master.pid) in second.stderr
-    assert "Traceback" not in second.stderr
+    for refused, thing in ((same, str(grid.registry)), (other, str(grid.ports[0]))):
+        assert refused.exit_code == 1
+        assert thing in refused.stderr
+        assert str(grid.master.pid) in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_a_deleted_registry_is_filled_again_from_the_running_nodes(grid: Grid) -> None:

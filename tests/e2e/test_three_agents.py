@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from support.faces import Face, NodeView, Refused
+from support.faces import Face, NodeView, Refused, what_runs
 from support.grid import Grid, GridSpec
 from support.waiting import eventually
 
@@ -74,19 +74,22 @@ def test_nodes_of_a_lost_agent_are_unknown_and_never_started_elsewhere(grid: Gri
     assert during == running == grid.processes()
 
 
-def test_a_command_to_an_agent_that_is_offline_says_so(grid: Grid) -> None:
+def test_a_command_for_an_agent_that_is_offline_is_told_to_be_recorded_and_done_when_it_is_back(grid: Grid) -> None:
     node = next(view for view in grid.grpc.nodes() if view.agent_id == "agent-3")
     agent = grid.agents["agent-3"]
     agent.stop()
     eventually(lambda: grid.agent_statuses().get("agent-3") == "offline", message="offline")
 
-    with pytest.raises(Refused, match="agent-3") as refusal:
+    with pytest.raises(Refused, match=r"recorded: .*agent-3") as refusal:
         grid.grpc.restart(node.node_id)
+    assert (refusal.value.code, refusal.value.reason) == ("unavailable", "agent_offline")
+    assert grid.pids()[node.node_id] == node.pid
 
-    assert refusal.value.reason in {"agent_offline", "agent_unreachable"}
     agent.start()
     agent.wait_ready()
     grid.wait_agents("healthy")
+    eventually(lambda: grid.grpc.show(node.node_id).pid not in {0, node.pid}, message="restarted")
+    grid.wait_node(node.node_id, "running")
 
 
 def test_a_retried_spawn_with_the_same_request_id_is_the_same_node(grid: Grid) -> None:
@@ -103,7 +106,7 @@ def test_a_retried_spawn_with_the_same_request_id_is_the_same_node(grid: Grid) -
 
 
 def test_everything_stopped_and_started_again_is_the_same_grid(grid: Grid) -> None:
-    before = {view.node_id: view for view in grid.grpc.nodes()}
+    before = what_runs(grid.grpc.nodes())
     running = grid.processes()
 
     for daemon in grid.daemons:
@@ -115,5 +118,5 @@ def test_everything_stopped_and_started_again_is_the_same_grid(grid: Grid) -> No
         daemon.wait_ready()
     grid.wait_agents("healthy")
 
-    eventually(lambda: {view.node_id: view for view in grid.grpc.nodes()} == before, message="the same nodes")
+    eventually(lambda: what_runs(grid.grpc.nodes()) == before, message="the same nodes")
     assert grid.processes() == running

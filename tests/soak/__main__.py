@@ -23,13 +23,19 @@ from soak.run import SABOTAGES, Soak, SoakSpec
 @click.option("--agents", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--nodes-per-agent", type=click.IntRange(1, 10), default=3, show_default=True)
 @click.option("--rate", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Operations a second.")
-@click.option("--sabotage", type=click.Choice(sorted(SABOTAGES)), default="", help="Break a promise on purpose.")
+@click.option("--sabotage", type=click.Choice(sorted(SABOTAGES)), default=None, help="Break a promise on purpose.")
 def main(
-    minutes: float, seed: int | None, directory: Path, agents: int, nodes_per_agent: int, rate: float, sabotage: str
+    minutes: float,
+    seed: int | None,
+    directory: Path,
+    agents: int,
+    nodes_per_agent: int,
+    rate: float,
+    sabotage: str | None,
 ) -> None:
     """Run 3 agents and 9 nodes under load, kill at random, and check that every promise is kept."""
     chosen = seed if seed is not None else time.time_ns() % 1_000_000
-    spec = SoakSpec(minutes, chosen, agents, nodes_per_agent, rate, sabotage=sabotage)
+    spec = SoakSpec(minutes, chosen, agents, nodes_per_agent, rate, sabotage=sabotage or "")
     click.echo(f"soak of {minutes:g} minutes, seed {chosen}")
     root = Path(tempfile.mkdtemp(prefix="sutra-grid-soak-"))
     report = Soak(spec, root, click.echo).run()

@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from support.faces import Face, Refused
 from support.grid import Grid, GridSpec
 
 import sutra_grid
-from soak.faults import FAULTS, SLACK_SECONDS, Deck, Scene
+from soak.faults import FAULTS, POLL_SECONDS, SLACK_SECONDS, Deck, Scene
 from soak.judge import wrong_statuses
 from soak.ledger import Ledger, Violation
 from soak.load import Load, unreadable
@@ -68,7 +69,12 @@ class Soak:
                 Watcher(node_ids, lambda: processes.node_processes(grid.root)) as watcher,
                 Load(endpoints, self._ledger, self.spec.operations_per_second, random.Random(self.spec.seed)) as load,
             ):
-                self._harm(Scene(grid, watcher, self._rng), load)
+                scene = Scene(grid, watcher, self._rng)
+                try:
+                    self._harm(scene, load)
+                except Exception:  # noqa: BLE001 - whatever it was, what was found so far is reported with it
+                    self._violations.append(Violation("soak broken off", traceback.format_exc()))
+                self._violations += scene.violations
                 self._reads = load.reads
             self._violations += watcher.violations
             self._say("ending the grid")
@@ -100,7 +106,7 @@ class Soak:
         if self.spec.sabotage:
             SABOTAGES[self.spec.sabotage](self, scene)
         while time.monotonic() - begin < self.spec.minutes * 60:
-            scene.never.wait(self._rng.uniform(*PAUSE_SECONDS))
+            self._stay_right(scene, self._rng.uniform(*PAUSE_SECONDS))
             kind = deck.draw()
             at_seconds = time.monotonic() - begin
             detail = FAULTS[kind](scene)
@@ -109,7 +115,16 @@ class Soak:
             self._faults.append(record)
             self._say(f"{at_seconds:7.1f} s  {kind} {detail}: {self._verdict(scene, recovery_seconds)}")
         self._settle(scene, load)
-        self._violations += scene.violations
+
+    def _stay_right(self, scene: Scene, seconds: float) -> None:
+        """Nothing is harmed now, so nothing that is shown may waver."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if wrong := self._wrong_statuses(scene, scene.grid.grpc):
+                message = f"by the master, while nothing was harmed: {'; '.join(wrong)}"
+                scene.violations.append(Violation("wavering status", message))
+                return
+            scene.never.wait(POLL_SECONDS)
 
     def _verdict(self, scene: Scene, recovery_seconds: float | None) -> str:
         count = len(scene.violations) + len(self._ledger.violations) + len(scene.watcher.violations)
@@ -136,28 +151,28 @@ class Soak:
         self._check_statuses(scene, "master", scene.grid.grpc, limit_seconds)
         recovery_seconds = time.monotonic() - begin
         self._check_statuses(scene, "admin", scene.grid.rest, WRITE_BEHIND_SECONDS + SLACK_SECONDS)
+        scene.violations += [
+            Violation("daemon down", f"{daemon.name} ended by itself:\n{daemon.log_tail()}")
+            for daemon in scene.grid.daemons
+            if not daemon.is_running
+        ]
         return recovery_seconds if len(scene.violations) == told else None
 
     def _check_statuses(self, scene: Scene, name: str, face: Face, seconds: float) -> None:
-        last: list[str] = []
-
-        def right() -> bool:
-            try:
-                shown = (face.nodes(), face.agents())
-            except (grpc.RpcError, Refused, OSError) as error:
-                last[:] = [f"no answer: {error}"]
-                return False
-            last[:] = wrong_statuses(*shown, scene.watcher.sample(), list(scene.grid.agents))
-            return not last
-
         deadline = time.monotonic() + seconds
-        while not right():
+        while wrong := self._wrong_statuses(scene, face):
             if time.monotonic() >= deadline:
-                scene.violations.append(
-                    Violation("wrong status", f"by the {name}, after {seconds:g} s: {'; '.join(last)}")
-                )
+                message = f"by the {name}, after {seconds:g} s: {'; '.join(wrong)}"
+                scene.violations.append(Violation("wrong status", message))
                 return
-            scene.never.wait(0.05)
+            scene.never.wait(POLL_SECONDS)
+
+    def _wrong_statuses(self, scene: Scene, face: Face) -> list[str]:
+        try:
+            nodes, agents = face.nodes(), face.agents()
+        except (grpc.RpcError, Refused, OSError) as error:
+            return [f"no answer: {error}"]
+        return wrong_statuses(nodes, agents, scene.watcher.sample(), list(scene.grid.agents))
 
     # -- broken on purpose --
 
@@ -186,6 +201,10 @@ SABOTAGES: dict[str, Callable[[Soak, Scene], None]] = {
 
 
 def grid_spec(spec: SoakSpec) -> GridSpec:
+    # A node that the dice choose twice in a row has been stable in between: back-off is not what is measured here.
     return GridSpec(
-        agents=spec.agents, max_storage_nodes=spec.nodes_per_agent, heartbeat_seconds=spec.heartbeat_seconds
+        agents=spec.agents,
+        max_storage_nodes=spec.nodes_per_agent,
+        heartbeat_seconds=spec.heartbeat_seconds,
+        extra={"restart": {"stable_seconds": 1.0}},
     )

@@ -26,11 +26,11 @@ LOG_TAIL_LINES = 40
 class Daemon:
     """A daemon with a fixed command line, whose output goes to one log over all of its starts."""
 
-    def __init__(self, name: str, module: str, config: Path, *, ready: Callable[[], bool]) -> None:
+    def __init__(self, name: str, program: str, config: Path, *, ready: Callable[[], bool]) -> None:
         self.name = name
         self.config = config
         self.log = config.with_suffix(".log")
-        self._command = [sys.executable, "-m", module, "--config", str(config)]
+        self._command = [str(script(program)), "--config", str(config)]
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -59,7 +59,10 @@ class Daemon:
         def ready_or_ended() -> bool:
             return not self.is_running or self._ready()
 
-        eventually(ready_or_ended, timeout_seconds, f"{self.name} serving; its log ends:\n{self.log_tail()}")
+        try:
+            eventually(ready_or_ended, timeout_seconds, f"{self.name} serving")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends:\n{self.log_tail()}") from None
         if not self.is_running:
             raise AssertionError(f"{self.name} ended with {self.exit_code()}; its log ends:\n{self.log_tail()}")
 
@@ -104,10 +107,10 @@ class Outcome:
     stderr: str
 
 
-def run_program(module: str, *arguments: str, environ: Mapping[str, str] | None = None) -> Outcome:
+def run_program(program: str, *arguments: str, environ: Mapping[str, str] | None = None) -> Outcome:
     """Run one of the programs to its end; for what is refused at the start, and for single commands."""
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [str(script(program)), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

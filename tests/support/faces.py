@@ -6,7 +6,7 @@ Each face answers the same ``NodeView`` and refuses with the same ``Refused``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -38,6 +38,11 @@ class NodeView:
     health: str
     storage_path: str
     port: int
+
+
+def what_runs(nodes: Iterable[NodeView]) -> set[tuple[object, ...]]:
+    """What of nodes must not change by itself; reasons and messages tell the latest thing that happened, and may."""
+    return {(n.node_id, n.agent_id, n.status, n.desired, n.pid, n.endpoint, n.storage_path) for n in nodes}
 
 
 class Refused(Exception):
@@ -220,7 +225,7 @@ class CliFace:
         self._master_address = master_address
 
     def run(self, *arguments: str) -> Outcome:
-        return run_program("sutra_grid.cli.main", "--master", self._master_address, "-o", "json", *arguments)
+        return run_program("sutra-grid-cli", "--master", self._master_address, "-o", "json", *arguments)
 
     def spawn(self, agent_id: str = "", **fields: Any) -> NodeView:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in fields.items()]

@@ -78,7 +78,7 @@ class Grid:
     def _make_master(self) -> Daemon:
         config = {"master": {"listen": self.master_address, "registry_url": f"sqlite:///{self.registry}"}}
         path = write_config(self.root / "master.toml", config)
-        return Daemon("master", "sutra_grid.master.daemon", path, ready=lambda: serves_grpc(self.master_address))
+        return Daemon("master", "sutra-grid-master", path, ready=lambda: serves_grpc(self.master_address))
 
     def _make_admin(self) -> Daemon:
         config = {
@@ -89,7 +89,7 @@ class Grid:
             }
         }
         path = write_config(self.root / "admin.toml", config)
-        return Daemon("admin", "sutra_grid.admin.daemon", path, ready=lambda: serves_http(self.admin_address))
+        return Daemon("admin", "sutra-grid-admin", path, ready=lambda: serves_http(self.admin_address))
 
     def _make_agent(self, agent_id: str, index: int) -> Daemon:
         first = FIRST_AGENT_PORT + index * PORTS_PER_AGENT
@@ -106,7 +106,8 @@ class Grid:
             "storage": {
                 "binary_path": str(script("sutra-storage-server")),
                 "data_path": str(self.data_path(agent_id)),
-                "default_memory_mb": 64,
+                "default_memory_mb": 128,
+                "health_probe": "grpc",
                 "default_port_range": f"{self.ports[first + 1]}-{self.ports[first + PORTS_PER_AGENT - 1]}",
             },
             "monitoring": {
@@ -119,7 +120,7 @@ class Grid:
             config.setdefault(section, {}).update(values)
         self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
         path = write_config(self.root / f"{agent_id}.toml", config)
-        return Daemon(agent_id, "sutra_grid.agent.daemon", path, ready=lambda: serves_grpc(address))
+        return Daemon(agent_id, "sutra-grid-agent", path, ready=lambda: serves_grpc(address))
 
     def agent_address(self, agent_id: str) -> str:
         index = list(self.agents).index(agent_id)
@@ -187,7 +188,7 @@ class Grid:
     def logs(self) -> dict[str, str]:
         """The ends of the logs of all daemons, and of their nodes, by name."""
         logs = {daemon.name: daemon.log_tail() for daemon in self.daemons}
-        for path in self.root.glob("agent-*/**/*.log"):
+        for path in self.root.glob("agent-*/state/**/*.log"):
             with contextlib.suppress(OSError):
                 logs[path.name] = "\n".join(path.read_text(errors="replace").splitlines()[-10:])
         return logs
