@@ -41,7 +41,7 @@ def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:
         return _without_record(entry, found)
     record = entry.record
     if entry.damage:
-        record = replace(record, message=f"{record.message}; {entry.damage}".removeprefix("; "))
+        record = replace(record, reason=Reason.JOURNAL_CORRUPT, message=entry.damage)
     return Recovery(
         record=replace(record, phase=Phase.RECOVERING),
         was=record.phase,

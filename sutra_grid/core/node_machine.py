@@ -23,6 +23,7 @@ from sutra_grid.core.node_runtime import (
     Launched,
     LaunchFailed,
     NodeEvent,
+    NodeRecord,
     NodeRules,
     NodeRuntime,
     Now,
@@ -273,8 +274,8 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
             restarts=record.restarts + (1 if record.relaunch else 0),
             relaunch=False,
         )
-    damaged = f"; {record.message}" if record.reason is Reason.JOURNAL_CORRUPT else ""
-    work.note(process=event.process, message=f"process {event.process.pid} was adopted at the agent's start{damaged}")
+    words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
+    work.note(process=event.process, message=words)
     if not work.wanted:
         work.stop("stopping by command")
     elif work.must_restart:
@@ -292,7 +293,9 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     record = work.node.record
     lost = record.process is not None
-    words = f"process {record.process.pid} was gone at the agent's start" if record.process else record.message
+    words = record.message
+    if record.process is not None:
+        words = f"process {record.process.pid} was gone at the agent's start{_damage(record)}"
     if lost:
         work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
     if not work.wanted:
@@ -316,6 +319,10 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
             )
     else:
         work.launch(record.reason or Reason.SPAWNED, record.message)
+
+
+def _damage(record: NodeRecord) -> str:
+    return f"; {record.message}" if record.reason is Reason.JOURNAL_CORRUPT else ""
 
 
 _HANDLERS: dict[type[Any], Callable[[NodeStep, Any], None]] = {

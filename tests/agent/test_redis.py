@@ -1,0 +1,73 @@
+"""Another program as a storage node: a real redis-server, which also erases its environment."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.agent_harness import AgentHarness, is_alive, kill_process
+from support.waiting import eventually
+
+from sutra_grid.agent.identity import environment
+from sutra_grid.core.types import Desired, Health, NodeState, Reason
+
+REDIS = shutil.which("redis-server")
+if REDIS is None:
+    if os.environ.get("CI") == "true":
+        raise RuntimeError("CI must have the package redis-server")
+    pytest.skip("needs redis-server (Debian package redis-server)", allow_module_level=True)
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentHarness]:
+    redis = {
+        "binary_path": REDIS,
+        "args": ["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{storage_path}", "--appendonly", "yes",
+                 "--appendfsync", "always", "--maxmemory", "{memory_limit_mb}mb"],
+        "health_probe": "tcp",
+    }  # fmt: skip
+    harness = AgentHarness(tmp_path / "home", engines={"redis": redis}).start()
+    yield harness
+    if harness.daemon.is_running:
+        harness.kill()
+
+
+def ask(port: int, *words: str) -> str:
+    """One command in redis' protocol; the first line of the answer, or its text."""
+    request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request.encode())
+        return connection.recv(4096).decode().strip()
+
+
+def test_redis_is_spawned_answers_is_killed_comes_back_with_its_data_and_is_stopped(agent: AgentHarness) -> None:
+    first = agent.run("redis-1", "redis")
+    assert (first.state, first.health) == (NodeState.RUNNING, Health.HEALTHY)
+    port = first.spec.port
+    assert ask(port, "PING") == "+PONG"
+    assert ask(port, "SET", "k", "v") == "+OK"
+    os.kill(first.pid, 9)
+    again = agent.wait_for("redis-1", lambda one: one.state is NodeState.RUNNING and one.pid != first.pid)
+    assert (again.exits[0].signal, again.restarts) == (9, 1)
+    assert eventually(lambda: ask(port, "GET", "k")) == "$1\r\nv"
+    stopped = agent.want("redis-1", Desired.STOPPED)
+    assert (stopped.state, stopped.exits[0].code) == (NodeState.STOPPED, 0)
+    assert not is_alive(again.pid)
+
+
+def test_redis_is_adopted_although_it_erases_its_environment(agent: AgentHarness) -> None:
+    running = agent.run("redis-1", "redis")
+    assert not environment(running.pid)
+    agent.kill()
+    agent.start()
+    adopted = agent.wait_for("redis-1", NodeState.RUNNING)
+    assert (adopted.pid, adopted.reason) == (running.pid, Reason.ADOPTED)
+    agent.kill()
+    kill_process(running.pid)
+    agent.start()
+    again = agent.wait_for("redis-1", NodeState.RUNNING)
+    assert ask(again.spec.port, "PING") == "+PONG"
+    assert agent.want("redis-1", Desired.ABSENT).desired is Desired.ABSENT
+    assert not is_alive(again.pid)

@@ -1,0 +1,199 @@
+"""A real agent daemon without a master, and the calls that a master would make to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from support.daemons import Daemon, serves_grpc, write_config
+from support.node_program import write_node_program
+from support.ports import free_port
+from support.waiting import eventually
+from sutra_grid.agent.identity import boot_id, start_ticks
+from sutra_grid.agent.journal_format import decode, encode
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSpec, NodeState
+from sutra_grid.wire import grid_pb2
+from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
+from sutra_grid.wire.errors import from_rpc_error
+from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
+
+
+class AgentHarness:
+    """One agent of the directory ``home``; its nodes run ``support.node_program`` in several moods."""
+
+    def __init__(self, home: Path, **overrides: Mapping[str, Any]) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.data = home / "data"
+        self.state = self.data / ".agent"
+        self.address = f"127.0.0.1:{free_port()}"
+        self.sections = _sections(home, self.address, overrides)
+        self.daemon = self._daemon("agent")
+        self._channel: grpc.Channel | None = None
+        self._generations: dict[str, int] = {}
+
+    def _daemon(self, name: str) -> Daemon:
+        config = write_config(self.home / f"{name}.toml", self.sections)
+        return Daemon(name, "sutra-grid-agent", config, ready=lambda: serves_grpc(self.address, ["grid.GridAgent"]))
+
+    def second(self) -> Daemon:
+        """Another agent on the same state directory, not started."""
+        sections = {**self.sections, "agent": {**self.sections["agent"], "listen": f"127.0.0.1:{free_port()}"}}
+        config = write_config(self.home / "second.toml", sections)
+        return Daemon("second", "sutra-grid-agent", config, ready=lambda: False)
+
+    def start(self) -> AgentHarness:
+        self.daemon.start()
+        self.daemon.wait_ready()
+        return self
+
+    def kill(self) -> None:
+        self.daemon.kill()
+        self._close()
+
+    def stop(self) -> int:
+        code = self.daemon.stop()
+        self._close()
+        return code
+
+    def _close(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    @property
+    def stub(self) -> GridAgentStub:
+        if self._channel is None:
+            self._channel = grpc.insecure_channel(self.address)
+        return GridAgentStub(self._channel)
+
+    def apply(self, assignment: Assignment, timeout_seconds: float = 15.0) -> NodeReport:
+        """Raises the ``GridError`` that the agent answers."""
+        self._generations[assignment.node_id] = assignment.generation
+        try:
+            answer = self.stub.Apply(assignment_to_message(assignment), timeout=timeout_seconds, wait_for_ready=True)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.address) from error
+        return node_report_from_message(answer)
+
+    def want(
+        self,
+        node_id: str,
+        desired: Desired,
+        spec: NodeSpec | None = None,
+        *,
+        restart: bool = False,
+        timeout_seconds: float = 15.0,
+    ) -> NodeReport:
+        """Apply the next generation."""
+        generation = self._generations.get(node_id, 0) + 1
+        return self.apply(
+            Assignment(node_id, generation, desired, spec or NodeSpec(), generation if restart else 0),
+            timeout_seconds,
+        )
+
+    def run(self, node_id: str, engine: str = "", **spec: Any) -> NodeReport:
+        return self.want(node_id, Desired.RUNNING, NodeSpec(engine=engine, **spec))
+
+    def reports(self) -> dict[str, NodeReport]:
+        listed = self.stub.ListNodes(grid_pb2.Empty(), timeout=5, wait_for_ready=True)
+        return {one.node_id: node_report_from_message(one) for one in listed.nodes}
+
+    def wait_for(
+        self, node_id: str, check: Callable[[NodeReport], bool] | NodeState, timeout_seconds: float = 15.0
+    ) -> NodeReport:
+        """The first report of the node that is in that state, or passes the check."""
+
+        def found() -> NodeReport | None:
+            report = self.reports().get(node_id)
+            good = report is not None and (report.state is check if isinstance(check, NodeState) else check(report))
+            return report if good else None
+
+        report = eventually(found, timeout_seconds, f"{node_id} as expected; reports {self.reports()}")
+        assert report is not None
+        return report
+
+    def journal_file(self, node_id: str) -> Path:
+        return self.state / "nodes" / f"{node_id}.json"
+
+    def rewrite_journal(self, node_id: str, **changes: Any) -> NodeRecord:
+        """Change the record on disk, as if the agent had ended at another moment. Only while it is down."""
+        path = self.journal_file(node_id)
+        record, _ = decode(path.read_bytes(), boot_id())
+        path.write_bytes(encode(replace(record, **changes), boot_id()))
+        return record
+
+
+def kill_process(pid: int) -> None:
+    """SIGKILL, and wait until it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: start_ticks(pid) is None, message=f"end of process {pid}")
+
+
+def is_alive(pid: int) -> bool:
+    return start_ticks(pid) is not None
+
+
+def refusal_of(call: Callable[[], object]) -> GridError:
+    """The error that the call raises."""
+    try:
+        answer = call()
+    except GridError as error:
+        return error
+    raise AssertionError(f"not refused: {answer}")
+
+
+def _sections(home: Path, address: str, overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    program = str(write_node_program(home))
+    first = free_port()
+    contract = ["--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}"]
+
+    def mood(*flags: str, **keys: Any) -> dict[str, Any]:
+        return {"binary_path": program, "args": contract + list(flags), **keys}
+
+    sections: dict[str, dict[str, Any]] = {
+        "agent": {
+            "agent_id": "agent-1",
+            "master_host": f"127.0.0.1:{free_port()}",
+            "platform": "desktop",
+            "max_storage_nodes": 5,
+            "listen": address,
+        },
+        "storage": {
+            "binary_path": program,
+            "data_path": str(home / "data"),
+            "default_memory_mb": 64,
+            "default_port_range": f"{first}-{min(first + 50, 65535)}",
+            "disk_reserve_mb": 0,
+        },
+        "monitoring": {
+            "heartbeat_interval_secs": 0.5,
+            "health_check_interval_secs": 0.3,
+            "restart_failed_nodes": True,
+        },
+        "restart": {
+            "stable_seconds": 0.2,
+            "first_delay_seconds": 0.1,
+            "max_delay_seconds": 0.4,
+            "max_crashes": 3,
+        },
+        "engines": {
+            "stubborn": mood("--ignore-term", "--child", stop_grace_seconds=0.3),
+            "broken": mood("--exit", "3"),
+            "short": mood("--lives", "0.15"),
+            "deaf": mood("--deaf", start_timeout_seconds=0.5),
+            "missing": {"binary_path": str(home / "no-such-program")},
+            "plain": {"binary_path": str(home / "agent.toml")},
+        },
+    }
+    for name, keys in overrides.items():
+        sections.setdefault(name, {}).update(keys)
+    return sections
