@@ -76,8 +76,11 @@ def _serve(settings: StorageConfig) -> int:
             keys=store.state.keys,
             pid=os.getpid(),
         )
+        serving = True
         while not shutdown.wait(HEALTH_SECONDS):
-            server.set_serving(store.failure is None)
+            if serving and store.failure is not None:  # it stays so until a restart
+                serving = False
+                server.set_serving(serving)
         log.info("stopping", reason=shutdown.reason)
         server.stop(settings.stop_grace_seconds)
     log.info("stopped", node=settings.node_id)

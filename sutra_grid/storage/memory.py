@@ -12,7 +12,9 @@ from dataclasses import dataclass
 MIB = 1 << 20
 BASE_MB = 80
 """Resident size of a node under load, its engine's pools taken off (measured: 83 MB with bulk writes of 1 MB)."""
-MIN_LIMIT_MB = 96
+LEAST_ENGINE_MB = 12
+MIN_LIMIT_MB = 64
+"""An idle node takes 50. Below BASE_MB + LEAST_ENGINE_MB the pools have their least size; load may exceed the limit."""
 DEFAULT_LIMIT_MB = 512
 MAX_WRITE_BUFFER_BYTES = 64 * MIB
 """A larger one only makes the flush at its end longer."""
@@ -32,7 +34,7 @@ class MemoryBudget:
         """Divide ``limit_mb`` (MiB, at least ``MIN_LIMIT_MB``)."""
         if limit_mb < MIN_LIMIT_MB:
             raise ValueError(f"a memory limit of {limit_mb} MiB is below the least possible, {MIN_LIMIT_MB}")
-        engine_bytes = (limit_mb - BASE_MB) * MIB
+        engine_bytes = max(limit_mb - BASE_MB, LEAST_ENGINE_MB) * MIB
         write_buffers_bytes = engine_bytes // 3
         return cls(
             limit_bytes=limit_mb * MIB,

@@ -31,6 +31,7 @@ from sutra_grid.core.errors import (
 )
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import lock_file
+from sutra_grid.runtime.logging import get_logger
 from sutra_grid.storage.committer import Committer
 from sutra_grid.storage.engine import Engine, EngineStatistics
 from sutra_grid.storage.keyspace import Committed, Draft, load
@@ -38,6 +39,8 @@ from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.rocks import RocksEngine
 
 T = TypeVar("T")
+
+log = get_logger(__name__)
 
 CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
@@ -76,7 +79,7 @@ class Store:
             resources.enter_context(lock_file(path / "LOCK"))
             shutil.rmtree(path / "tmp", ignore_errors=True)
             engine = RocksEngine(path / "db", budget)
-            resources.callback(engine.close)
+            resources.callback(_close, engine)
             committer = Committer(engine, load(engine.view()))
             resources.callback(committer.close)
             committer.start()
@@ -182,6 +185,13 @@ class Store:
             return Copy(path, state.revision, state.keys, sum(file.stat().st_size for file in path.iterdir()))
 
         return self._committer.pause(copy)
+
+
+def _close(engine: Engine) -> None:
+    try:
+        engine.close()
+    except GridError as error:  # a full disk: what was acknowledged is in the log, and the next start finds it there
+        log.warning("the engine could not flush at its end", message=str(error))
 
 
 def prepare_directory(path: Path) -> None:

@@ -69,7 +69,7 @@ class TestStart:
         ("flags", "messages"),
         [
             (["--port", "70000"], ["--port", "70000", "65535"]),
-            (["--memory-limit-mb", "10"], ["--memory-limit-mb", "96"]),
+            (["--memory-limit-mb", "10"], ["--memory-limit-mb", "64"]),
             (["--node-id", ""], ["--node-id", "not empty"]),
             (["--colour", "red"], ["--colour"]),
         ],
@@ -158,7 +158,7 @@ class TestFullDisk:
             health = health_pb2_grpc.HealthStub(channel)
             not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
             eventually(lambda: health.Check(health_pb2.HealthCheckRequest()).status == not_serving)
-        server.kill()
+        assert server.stop() == 0
         server.start()
         with grpc.insecure_channel(server.address) as channel:
             kv = rpc.KVStub(channel)

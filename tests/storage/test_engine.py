@@ -182,6 +182,10 @@ class TestMemoryBudget:
         assert budget.block_cache_bytes + budget.write_buffers_bytes <= (limit_mb - 80) * MIB
         assert MIB <= budget.write_buffer_bytes <= budget.write_buffers_bytes
 
+    def test_has_a_least_size(self) -> None:
+        budget = MemoryBudget.of(64)
+        assert budget.block_cache_bytes + budget.write_buffers_bytes == 12 * MIB
+
     def test_too_little_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="96"):
-            MemoryBudget.of(95)
+        with pytest.raises(ValueError, match="64"):
+            MemoryBudget.of(63)
