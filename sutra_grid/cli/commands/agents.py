@@ -77,8 +77,8 @@ def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
 def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
     """Forget agents and the records of their nodes.
 
-    For hosts that are gone. Nothing is stopped and no data is deleted; an agent that
-    still runs registers again with its next heartbeat.
+    For hosts that are gone: an agent must be offline. No data is deleted. One that comes
+    back registers as new, and stops the nodes that were forgotten with it.
     """
     options = options_of(ctx)
     confirm_or_refuse(f"Forget {', '.join(agent_ids)} and what is known of the nodes there?", yes=yes)

@@ -95,4 +95,4 @@ def event_line(event: pb.Event) -> str:
     """``2026-01-02 03:04:05  node.restarted  node-12ab34cd on agent-1: exit code 1``."""
     who = " on ".join(part for part in (event.node_id, event.agent_id) if part)
     about = ": ".join(part for part in (who, printable(event.message)) if part)
-    return f"{clock_time(event.at_ms)}  {event.kind:<16}  {about}"
+    return f"{clock_time(event.at_ms)}  {event.kind:<17}  {about}"

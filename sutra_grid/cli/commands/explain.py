@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import click
@@ -17,7 +20,7 @@ from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
-from sutra_grid.cli.output.table import printable, shorten, terminal_width
+from sutra_grid.cli.output.table import printable
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -51,14 +54,25 @@ def explain(ctx: click.Context, node_id: str) -> None:
     elif options.output == "name":
         emit(node.node_id)
     else:
-        text = describe(node, agent, events, log, colored=options.colored())
-        emit(_fitted(text) if options.output == "table" and is_terminal(sys.stdout) else text)
+        emit(_screen(lambda lines: describe(node, agent, events, lines, colored=options.colored()), log))
 
 
-def _fitted(text: str) -> str:
-    """Each line in the terminal's width, so that the screen stays one; coloured lines are short."""
-    width = terminal_width()
-    return "\n".join(line if "\x1b" in line else shorten(line, width, "end") for line in text.splitlines())
+def _screen(describe_with: Callable[[list[str]], str], log: list[str]) -> str:
+    """On a terminal drop the oldest log lines until all fits; a line that wraps counts for what it takes."""
+    lines = [f"{line} ({count} times)" if count > 1 else line for line, count in _runs(log)]
+    text = describe_with(lines)
+    if not is_terminal(sys.stdout):
+        return text
+    columns, rows = shutil.get_terminal_size()
+    while len(lines) > 1 and sum(1 + max(0, len(line) - 1) // columns for line in text.splitlines()) >= rows:
+        lines = lines[1:]
+        text = describe_with(lines)
+    return text
+
+
+def _runs(lines: list[str]) -> list[tuple[str, int]]:
+    """Equal lines in a row as one, with their number."""
+    return [(line, len(list(run))) for line, run in itertools.groupby(lines)]
 
 
 def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:

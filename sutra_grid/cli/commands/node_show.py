@@ -78,8 +78,13 @@ def exit_text(ended: pb.NodeExit, now: int) -> str:
         how = f"exit code {ended.code}"
     else:
         how = "nobody saw how"
-    lasted = f" after {duration(ended.uptime_ms / 1000)}" if ended.uptime_ms else ""
+    lasted = f" after {_lasted(ended.uptime_ms)}" if ended.uptime_ms else ""
     return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}"
+
+
+def _lasted(uptime_ms: int) -> str:
+    """A process that crashes at its start lives for milliseconds, and that should be seen."""
+    return f"{uptime_ms}ms" if uptime_ms < 1000 else duration(uptime_ms / 1000)
 
 
 def signal_name(number: int) -> str:

@@ -96,7 +96,7 @@ class DevGrid:
             self._say(daemon.name, f"{ended}; started again as pid {daemon.pid}")
 
     def stop(self) -> None:
-        """End everything of this grid: agents and admin, then node processes, then the master.
+        """End everything of this grid: agents, then node processes, then the master and the admin.
 
         Agents go first, so that none restarts a node; what is desired of the nodes stays
         as it is, so that the next start brings them back.
@@ -104,12 +104,13 @@ class DevGrid:
         began = time.monotonic()
         agents = sum(daemon.started for daemon in self._agents)
         what = [name for name, daemon in (("master", self._master), ("admin", self._admin)) if daemon.started]
-        killed = end_daemons([*self._agents, self._admin], STOP_SECONDS)
+        self._admin.terminate()  # takes a second, and nothing depends on it
+        killed = end_daemons(self._agents, STOP_SECONDS)
         with tagged.find_nodes(self.layout.directory) as nodes:
             stubborn = tagged.end_all(nodes, STOP_SECONDS)
             killed += sorted({process.name for process in stubborn})
             count = len({process.name for process in nodes})
-        killed += end_daemons([self._master], STOP_SECONDS)
+        killed += end_daemons([self._master, self._admin], STOP_SECONDS)
         with tagged.find_daemons(self.layout.directory) as rest:  # workers that outlived their daemon
             tagged.end_all(rest, STOP_SECONDS)
         self._client.close()
