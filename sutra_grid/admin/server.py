@@ -33,8 +33,7 @@ class AdminServer(BaseApplication):
     def load_config(self) -> None:
         """Called by gunicorn at the start and at a reload."""
         for name, value in gunicorn_settings(self._settings).items():
-            if name in self.cfg.settings:  # one that this version does not have is off anyway
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
 
     def load(self) -> Any:
         """Called by gunicorn in each worker, after the fork: nothing that threads or connects exists before."""

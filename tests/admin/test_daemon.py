@@ -135,8 +135,7 @@ def test_gunicorn_is_set_up_without_preload_and_control_socket() -> None:
     assert server.cfg.worker_class_str == "gthread"
     assert (server.cfg.threads, server.cfg.preload_app) == (5, False)
     assert server.cfg.address == [("::1", 7081)]
-    if "control_socket_disable" in server.cfg.settings:
-        assert server.cfg.control_socket_disable
+    assert server.cfg.control_socket_disable
 
 
 def test_the_file_in_etc_says_what_the_daemon_does(monkeypatch: pytest.MonkeyPatch) -> None:
