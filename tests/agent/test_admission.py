@@ -1,0 +1,110 @@
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sutra_grid.agent.admission import Admission
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import NodeSpec, Reason
+
+MakeConfig = Callable[..., AgentConfig]
+
+
+@pytest.fixture
+def config(make_config: MakeConfig) -> AgentConfig:
+    made = make_config()
+    made.data_path.mkdir()
+    return made
+
+
+@pytest.fixture
+def admission(config: AgentConfig) -> Admission:
+    return Admission(config)
+
+
+def refused(call: Callable[[], object]) -> tuple[Reason, str]:
+    with pytest.raises(GridError) as error:
+        call()
+    assert error.value.hint
+    return error.value.reason, error.value.message
+
+
+def test_what_is_left_open_is_the_agents_to_choose(admission: Admission, config: AgentConfig) -> None:
+    spec = admission.resolve("node-1", NodeSpec(), {})
+    assert (spec.engine, spec.memory_limit_mb) == ("storage", 64)
+    assert spec.port in config.ports
+    assert spec.storage_path == str(config.data_path / "node-1")
+
+
+def test_what_is_asked_for_within_the_bounds_is_taken(admission: Admission, config: AgentConfig) -> None:
+    asked = NodeSpec("storage", config.ports[3], "deep/er", 128)
+    spec = admission.resolve("node-1", asked, {})
+    assert spec == NodeSpec("storage", config.ports[3], str(config.data_path / "deep/er"), 128)
+    absolute = NodeSpec(storage_path=str(config.data_path / "x"))
+    assert admission.resolve("node-1", absolute, {}).storage_path == str(config.data_path / "x")
+
+
+@pytest.mark.parametrize("path", ["/etc", "..", "a/../..", "/", ".", "link", "link/deeper"])
+def test_paths_that_end_outside_data_path_are_refused_after_resolving_links(
+    admission: Admission, config: AgentConfig, path: str
+) -> None:
+    (config.data_path / "link").symlink_to("/usr")
+    reason, message = refused(lambda: admission.resolve("node-1", NodeSpec(storage_path=path), {}))
+    assert reason is Reason.PATH_OUTSIDE_DATA
+    assert str(config.data_path) in message
+
+
+@pytest.mark.parametrize("path", ["x", "x/below", "./x/../x"])
+def test_a_path_on_or_below_that_of_another_node_is_refused_by_name(
+    admission: Admission, config: AgentConfig, path: str
+) -> None:
+    held = {"node-7": NodeSpec("storage", 1, str(config.data_path / "x"), 1)}
+    reason, message = refused(lambda: admission.resolve("node-1", NodeSpec(storage_path=path), held))
+    assert (reason, "node-7" in message) == (Reason.PATH_TAKEN, True)
+
+
+def test_a_path_above_that_of_another_node_is_refused(admission: Admission, config: AgentConfig) -> None:
+    held = {"node-7": NodeSpec("storage", 1, str(config.data_path / "x/y"), 1)}
+    assert refused(lambda: admission.resolve("node-1", NodeSpec(storage_path="x"), held))[0] is Reason.PATH_TAKEN
+
+
+def test_a_port_that_somebody_listens_on_is_passed_over(admission: Admission, config: AgentConfig) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", config.ports[0]))
+        holder.listen()
+        assert admission.resolve("node-1", NodeSpec(), {}).port != config.ports[0]
+        taken = NodeSpec("storage", config.ports[0], str(config.data_path / "a"), 1)
+        reason, message = refused(lambda: admission.check_launch(taken))
+        assert (reason, f"pid {os.getpid()}" in message) == (Reason.PORT_TAKEN, True)
+
+
+def test_when_no_port_of_the_range_is_left_the_range_is_named(make_config: MakeConfig) -> None:
+    config = make_config()
+    held = {f"n{port}": NodeSpec("storage", port, f"/elsewhere/{port}", 1) for port in config.ports}
+    spacious = Admission(_with(config, max_storage_nodes=1000))
+    reason, message = refused(lambda: spacious.resolve("node-1", NodeSpec(), held))
+    assert (reason, f"{config.ports.start}-" in message) == (Reason.NO_PORT_FREE, True)
+
+
+def test_less_than_the_reserve_of_disk_refuses_new_nodes_and_not_old_ones(config: AgentConfig) -> None:
+    poor = Admission(_with(config, disk_reserve_bytes=2**60))
+    spec = poor.resolve("node-1", NodeSpec(), {})
+    assert refused(lambda: poor.check_new(spec))[0] is Reason.DISK_FULL
+    poor.check_launch(spec)
+
+
+def test_checks_leave_no_trace(admission: Admission, config: AgentConfig) -> None:
+    spec = admission.resolve("node-1", NodeSpec(storage_path="a/b/c"), {})
+    admission.check_new(spec)
+    assert list(config.data_path.iterdir()) == []
+    admission.make_directory(spec)
+    assert Path(spec.storage_path).is_dir()
+
+
+def _with(config: AgentConfig, **changes: object) -> AgentConfig:
+    from dataclasses import replace
+
+    return replace(config, **changes)  # type: ignore[arg-type]

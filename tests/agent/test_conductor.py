@@ -1,0 +1,302 @@
+"""The conductor by hand: fake processes and clock, a real journal and real machines."""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.processes import BOOT, FakeProcess, FakeProcesses
+from support.clock import FakeClock
+
+from sutra_grid.agent.admission import Admission
+from sutra_grid.agent.conductor import Conductor
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.journal import Journal
+from sutra_grid.agent.launcher import Launcher
+from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.tools import Tools
+from sutra_grid.core.errors import GridError, ResourceExhausted
+from sutra_grid.core.node_runtime import ExitStatus, NodeRecord
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSpec, NodeState, Reason
+
+HOST = "c" * 32
+
+
+class FlakyJournal(Journal):
+    """A journal whose disk is full when a test says so."""
+
+    full = False
+
+    def write(self, record: NodeRecord) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(record)
+
+    def delete(self, node_id: str) -> None:
+        if self.full:
+            raise OSError(errno.EIO, "Input/output error")
+        super().delete(node_id)
+
+
+@dataclass
+class Surroundings:
+    """Notes what the conductor asks for; the test answers."""
+
+    watched: list[tuple[str, HeldProcess]] = field(default_factory=list)
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def watch(self, node_id: str, process: HeldProcess) -> None:
+        self.watched.append((node_id, process))
+
+    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        self.asked.append((node_id, launch, port))
+
+
+class World:
+    """One agent's conductor on a disk and a process table that outlive it."""
+
+    def __init__(self, config: AgentConfig) -> None:
+        self.config = config
+        self.clock = FakeClock()
+        self.processes = FakeProcesses()
+        self.journal = FlakyJournal(config.state_path / "nodes", BOOT)
+        self.changes: list[bool] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """A new agent process: nothing is known but what disk and process table tell."""
+        self.journal.open()
+        self.surroundings = Surroundings()
+        self.inventory = Inventory(self.clock, on_change=lambda: self.changes.append(True))
+        tools = Tools(
+            journal=self.journal,
+            processes=self.processes,
+            launcher=Launcher(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
+            admission=Admission(self.config),
+            inventory=self.inventory,
+            log_tail=lambda node_id: (f"last words of {node_id}",),
+            clock=self.clock,
+            chance=lambda: 0.5,
+        )
+        self.conductor = Conductor(self.config, tools, self.surroundings, endpoint_host="host.test")
+        self.conductor.recover(self.journal.load(), self.processes.found(HOST))
+
+    def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
+        self.conductor.assign(Assignment(node_id, generation, desired, **more))
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.conductor.run_due_timers()
+
+    def ready(self, node_id: str) -> FakeProcess:
+        """Let the node's process pass its probe."""
+        (process,) = self.processes.alive(node_id)
+        self.conductor.probe_answered(node_id, process.identity.launch, "")
+        return process
+
+    def end(self, process: FakeProcess, status: ExitStatus) -> None:
+        process.status = status
+        self.conductor.process_ended(process.tag.node_id, process, status)
+
+    def report(self, node_id: str) -> NodeReport:
+        report = self.inventory.find(node_id)
+        assert report is not None
+        return report
+
+
+@pytest.fixture
+def world(make_config: Callable[..., AgentConfig]) -> World:
+    return World(make_config())
+
+
+def test_a_new_node_is_journaled_launched_watched_and_probed(world: World) -> None:
+    world.assign("node-1", 1)
+    report = world.report("node-1")
+    assert (report.state, report.pid, report.generation) == (NodeState.STARTING, 1000, 1)
+    assert report.endpoint == f"host.test:{report.spec.port}"
+    assert [node_id for node_id, _ in world.surroundings.watched] == ["node-1"]
+    world.pass_time(0.2)
+    assert world.surroundings.asked == [("node-1", 1, report.spec.port)]
+    world.ready("node-1")
+    assert world.report("node-1").state is NodeState.RUNNING
+
+
+def test_a_launch_gets_the_contracts_arguments_and_the_tag(world: World, tmp_path: Path) -> None:
+    world.assign("node-1", 3)
+    (plan,) = world.processes.plans
+    spec = world.report("node-1").spec
+    contract = ("--port", str(spec.port), "--storage-path", spec.storage_path, "--node-id", "node-1")
+    assert plan.argv[1:] == contract
+    assert plan.environment["SUTRA_GRID_NODE_ID"] == "node-1"
+    assert plan.environment["SUTRA_GRID_AGENT_ID"] == "agent-1"
+    assert plan.environment["SUTRA_GRID_LAUNCH"] == f"{HOST}/node-1/1"
+    assert plan.environment["SUTRA_STORAGE_MEMORY_LIMIT_MB"] == "64"
+    assert Path(spec.storage_path).is_dir()
+
+
+def test_ports_are_picked_so_that_no_two_nodes_share_one(world: World) -> None:
+    for number in range(4):
+        world.assign(f"node-{number}", 1)
+    assert len({report.spec.port for report in world.inventory.reports()}) == 4
+
+
+def test_the_stop_that_comes_while_the_exit_is_on_its_way_wins(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    process.status = ExitStatus(signal=9)  # dead, and not told yet
+    world.assign("node-1", 2, Desired.STOPPED)
+    world.end(process, ExitStatus(signal=9))
+    assert world.report("node-1").state is NodeState.STOPPED
+    world.pass_time(1000)
+    assert world.processes.alive("node-1") == []
+
+
+def test_the_stop_that_comes_while_the_back_off_runs_wins(world: World) -> None:
+    world.assign("node-1", 1)
+    world.end(world.ready("node-1"), ExitStatus(code=1))
+    assert world.report("node-1").backoff_ms > 0
+    world.assign("node-1", 2, Desired.STOPPED)
+    world.pass_time(1000)
+    assert world.processes.alive("node-1") == []
+
+
+def test_the_last_lines_of_its_log_are_told_while_it_is_not_well(world: World) -> None:
+    world.assign("node-1", 1)
+    world.end(world.ready("node-1"), ExitStatus(code=1))
+    assert world.report("node-1").log_tail == ("last words of node-1",)
+    world.pass_time(1)
+    world.ready("node-1")
+    assert world.report("node-1").log_tail == ()
+
+
+def test_on_a_full_disk_a_new_node_is_refused_and_leaves_nothing(world: World) -> None:
+    world.journal.full = True
+    with pytest.raises(ResourceExhausted) as refused:
+        world.assign("node-1", 1)
+    assert refused.value.reason is Reason.DISK_FULL
+    assert world.inventory.reports() == []
+    assert world.processes.all == []
+    world.journal.full = False
+    world.assign("node-1", 1)
+    assert world.report("node-1").pid
+
+
+def test_on_a_full_disk_stops_go_on_and_are_journaled_when_there_is_room(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.journal.full = True
+    world.assign("node-1", 2, Desired.STOPPED)
+    assert process.signals == [15]
+    world.end(process, ExitStatus(code=0))
+    assert world.report("node-1").state is NodeState.STOPPED
+    world.journal.full = False
+    world.pass_time(6)
+    (entry,) = world.journal.load()
+    assert entry.record is not None
+    assert entry.record.assignment.desired is Desired.STOPPED
+
+
+def test_on_a_full_disk_a_crashed_node_waits_until_its_intent_can_be_journaled(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.pass_time(10)
+    world.journal.full = True
+    world.end(process, ExitStatus(code=1))
+    for _ in range(30):
+        world.pass_time(1)
+    assert (world.report("node-1").reason, world.processes.alive("node-1")) == (Reason.DISK_FULL, [])
+    world.journal.full = False
+    world.pass_time(1)
+    assert len(world.processes.alive("node-1")) == 1
+
+
+def test_a_removal_that_the_disk_would_not_take_is_made_up_for(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.assign("node-1", 2, Desired.ABSENT)
+    world.journal.full = True
+    world.end(process, ExitStatus(code=0))
+    assert world.inventory.reports() == []
+    world.journal.full = False
+    world.pass_time(6)
+    assert world.journal.load() == []
+
+
+def test_a_launch_that_the_system_refuses_is_told_with_its_reason(world: World) -> None:
+    world.processes.launch_error = OSError(errno.ENOEXEC, "Exec format error")
+    world.assign("node-1", 1)
+    report = world.report("node-1")
+    assert (report.reason, report.pid, report.exits[0].reason) == (Reason.START_FAILED, 0, Reason.START_FAILED)
+    assert "Exec format error" in report.message
+
+
+def test_a_refusal_by_heartbeat_is_shown_until_a_newer_generation_comes(world: World) -> None:
+    bad = Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing"))
+    world.conductor.assign_or_show(bad)
+    report = world.report("node-1")
+    assert (report.state, report.reason, report.generation) == (NodeState.FAILED, Reason.UNKNOWN_ENGINE, 1)
+    assert not world.journal.load()
+    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.RUNNING))
+    assert world.report("node-1").pid
+    assert len(world.inventory.reports()) == 1
+
+
+def test_a_refused_node_that_is_removed_is_shown_no_more(world: World) -> None:
+    world.conductor.assign_or_show(Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing")))
+    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.ABSENT))
+    assert world.inventory.reports() == []
+
+
+@pytest.mark.parametrize("node_id", ["", "../x", "a/b", "a b", ".hidden", "x" * 64, "a\n"])
+def test_names_that_could_leave_the_state_directory_are_refused(world: World, node_id: str) -> None:
+    with pytest.raises(GridError, match="no node id"):
+        world.assign(node_id, 1)
+
+
+def test_a_stopped_node_that_is_not_known_is_taken_over_without_a_start(world: World) -> None:
+    world.assign("node-1", 4, Desired.STOPPED)
+    assert world.report("node-1").state is NodeState.STOPPED
+    assert world.processes.all == []
+
+
+def test_after_its_end_the_agent_takes_over_what_lives_and_starts_what_does_not(world: World) -> None:
+    for node_id in ("node-1", "node-2", "node-3"):
+        world.assign(node_id, 1)
+        world.ready(node_id)
+    world.assign("node-3", 2, Desired.STOPPED)
+    world.processes.alive("node-2")[0].status = ExitStatus()
+    pid = world.report("node-1").pid
+    world.begin()
+    assert (world.report("node-1").pid, world.report("node-1").reason) == (pid, Reason.ADOPTED)
+    assert world.report("node-2").reason is Reason.LOST
+    assert len(world.processes.alive("node-2")) == 1
+    assert world.report("node-3").state is NodeState.STOPPING
+    assert world.processes.alive("node-3")[0].signals == [15, 15]
+
+
+def test_a_node_whose_engine_is_gone_from_the_configuration_is_kept_and_can_be_stopped(
+    world: World, make_config: Callable[..., AgentConfig]
+) -> None:
+    with_engine = make_config(more='[engines.old]\nbinary_path = "/bin/sh"\n')
+    world.config = with_engine
+    world.begin()
+    world.assign("node-1", 1, spec=NodeSpec(engine="old"))
+    process = world.ready("node-1")
+    world.config = make_config()
+    world.begin()
+    assert world.report("node-1").pid == process.identity.pid
+    world.assign("node-1", 2, Desired.STOPPED)
+    assert process.signals == [15]
+
+
+def test_the_master_is_told_at_once_when_a_node_settles_otherwise(world: World) -> None:
+    world.assign("node-1", 1)
+    assert world.changes == []
+    process = world.ready("node-1")
+    assert len(world.changes) == 1
+    world.end(process, ExitStatus(code=1))
+    assert len(world.changes) == 2

@@ -1,0 +1,113 @@
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
+from sutra_grid.core.types import Platform
+from sutra_grid.runtime.config import ConfigError, load
+
+# The file of the first published specification, word for word.
+PUBLISHED = """
+[agent]
+agent_id = "agent-1"
+master_host = "master.sutra.internal:7000"
+platform = "docker"
+max_storage_nodes = 10
+[storage]
+binary_path = "/usr/local/bin/storage-server"
+data_path = "/data/sutra"
+default_memory_mb = 2048
+default_port_range = "50051-50060"
+[monitoring]
+heartbeat_interval_secs = 5
+health_check_interval_secs = 10
+restart_failed_nodes = true
+"""
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[str], AgentConfig]:
+    def read_text(text: str) -> AgentConfig:
+        file = tmp_path / "agent.toml"
+        file.write_text(text)
+        return agent_config(load(SCHEMA, file, environ={}, overrides={}))
+
+    return read_text
+
+
+def test_the_published_file_is_accepted_as_it_is(read: Callable[[str], AgentConfig]) -> None:
+    config = read(PUBLISHED)
+    assert config.agent_id == "agent-1"
+    assert config.master == ("master.sutra.internal", 7000)
+    assert config.platform is Platform.DOCKER
+    assert config.max_storage_nodes == 10
+    assert list(config.ports) == list(range(50051, 50061))
+    assert config.data_path == Path("/data/sutra")
+    assert config.state_path == Path("/data/sutra/.agent")
+    assert config.listen == ("127.0.0.1", 7001)
+    assert (config.heartbeat_interval_seconds, config.probe_interval_seconds) == (5, 10)
+    assert config.restart.enabled
+    storage = config.engines["storage"]
+    assert storage.binary_path == "/usr/local/bin/storage-server"
+    assert storage.args == ("--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}")
+
+
+def test_the_shipped_file_is_accepted() -> None:
+    file = Path(__file__).parents[2] / "etc" / "agent-config.toml"
+    agent_config(load(SCHEMA, file, environ={}, overrides={}))
+
+
+def test_every_commented_key_of_the_shipped_file_is_known(read: Callable[[str], AgentConfig]) -> None:
+    text = (Path(__file__).parents[2] / "etc" / "agent-config.toml").read_text()
+    lines = [line.removeprefix("# ") for line in text.splitlines()]
+    config = read("\n".join(line for line in lines if line.startswith("[") or " = " in line))
+    assert config.engines["redis"].args[0] == "--port"
+    assert config.labels == {"rack": "a3"}
+
+
+def test_an_engine_has_its_arguments_signal_and_probe(read: Callable[[str], AgentConfig]) -> None:
+    engine = """
+[engines.redis]
+binary_path = "redis-server"
+args = ["--port", "{port}", "--maxmemory", "{memory_limit_mb}mb"]
+environment = { DIR = "{storage_path}" }
+health_probe = "none"
+stop_signal = "SIGINT"
+stop_grace_seconds = 0.5
+"""
+    redis = read(PUBLISHED + engine).engines["redis"]
+    assert redis.stop_signal == signal.SIGINT
+    assert redis.probe.kind == "none"
+    assert redis.environment == {"DIR": "{storage_path}"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ('default_port_range = "50060-50051"', "two ports"),
+        ('default_port_range = "50051"', "two ports"),
+        ('default_port_range = "1-70000"', "two ports"),
+        ("default_memory_mb = 0", "default_memory_mb"),
+        ('stop_signal = "SIGFOO"', "SIGTERM"),
+        ('health_probe = "telnet"', "grpc"),
+        ('binary_path = ""', "binary_path"),
+        ("data_paht = 1", "data_path"),
+    ],
+)
+def test_a_wrong_value_names_the_key_and_what_is_allowed(
+    read: Callable[[str], AgentConfig], wrong: str, words: str
+) -> None:
+    key = wrong.partition(" =")[0]
+    lines = [line for line in PUBLISHED.splitlines() if not line.startswith(f"{key} ")]
+    at = lines.index("[storage]") + 1
+    with pytest.raises(ConfigError) as error:
+        read("\n".join([*lines[:at], wrong, *lines[at:]]))
+    assert key in str(error.value)
+    assert words in str(error.value)
+
+
+def test_a_placeholder_that_nothing_fills_is_a_fault(read: Callable[[str], AgentConfig]) -> None:
+    with pytest.raises(ConfigError, match=r"no \{prot\}"):
+        read(PUBLISHED + '[engines.x]\nbinary_path = "/x"\nargs = ["{prot}"]\n')
