@@ -1,0 +1,68 @@
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from support.ports import free_port
+
+from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.probes import Prober, ask_once
+from sutra_grid.wire.server import serve
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 503)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def web_port() -> Iterator[int]:
+    server = HTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_tcp_asks_for_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert ask_once(ProbeSpec("tcp"), server.getsockname()[1]) == ""
+    assert "refused" in ask_once(ProbeSpec("tcp"), free_port())
+
+
+def test_grpc_asks_the_health_service() -> None:
+    with serve({}, host="127.0.0.1", port=0, workers=2, max_concurrent=4, name="x") as server:
+        assert ask_once(ProbeSpec("grpc"), server.port) == ""
+    assert "UNAVAILABLE" in ask_once(ProbeSpec("grpc", timeout_seconds=1.0), free_port())
+
+
+def test_http_asks_for_a_page(web_port: int) -> None:
+    assert ask_once(ProbeSpec("http", "/health"), web_port) == ""
+    assert "status 503" in ask_once(ProbeSpec("http", "/other"), web_port)
+    assert "refused" in ask_once(ProbeSpec("http"), free_port())
+
+
+def test_a_server_that_says_nothing_fails_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "timed out" in ask_once(ProbeSpec("http", timeout_seconds=0.1), silent.getsockname()[1])
+
+
+def test_a_port_that_is_not_known_is_no_crash() -> None:
+    assert ask_once(ProbeSpec("tcp"), 0) == "its port is not known"
+
+
+def test_every_question_gets_an_answer_even_one_of_an_unknown_kind() -> None:
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with Prober() as prober:
+        prober.ask(ProbeSpec("telepathy"), 1, answers.put)
+        assert "telepathy" in answers.get(timeout=5)
+        prober.ask(ProbeSpec("none"), 1, answers.put)
+        assert answers.get(timeout=5) == ""
