@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from pathlib import Path
 
 from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
 from sutra_grid.runtime.config import Config
@@ -23,24 +24,17 @@ def run(config: Config) -> int:
     settings = StorageConfig.of(config)
     reset_affinity()
     if settings.restore is not None:
-        return _restore(settings)
+        return _restore(settings.restore, settings.storage_path)
     if settings.pin_cpu:
         pin_to_one_cpu()
     return _serve(settings)
 
 
-def _restore(settings: StorageConfig) -> int:
+def _restore(source: Path, storage_path: Path) -> int:
     from sutra_grid.storage.archive import restore
 
-    assert settings.restore is not None
-    manifest = restore(settings.restore, settings.storage_path)
-    log.info(
-        "store restored",
-        path=settings.storage_path,
-        revision=manifest.revision,
-        keys=manifest.keys,
-        source=settings.restore,
-    )
+    manifest = restore(source, storage_path)
+    log.info("store restored", path=storage_path, revision=manifest.revision, keys=manifest.keys, source=source)
     return 0
 
 
