@@ -60,26 +60,17 @@ def options_of(ctx: click.Context) -> Options:
     return options
 
 
+def _store_seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> None:
+    """Keep a positive number of seconds."""
+    if value is not None and not 0 < value < float("inf"):
+        raise click.BadParameter(f"{value:g} is not above zero.", ctx, param)
+    _store(ctx, param, value)
+
+
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep a value that was given; what was not given changes nothing."""
     if value is not None:
         setattr(options_of(ctx), str(param.name), value)
-
-
-class Seconds(click.ParamType[float]):
-    """A positive number of seconds."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Raises a usage error for anything else."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is no number.", param, ctx)
-        if not 0 < seconds < float("inf"):
-            self.fail(f"{value} is not above zero.", param, ctx)
-        return seconds
 
 
 class GlobalOption(click.Option):
@@ -88,7 +79,7 @@ class GlobalOption(click.Option):
 
 def _global_options() -> list[click.Parameter]:
     def option(*names: str, **settings: Any) -> GlobalOption:
-        return GlobalOption(names, expose_value=False, callback=_store, default=None, **settings)
+        return GlobalOption(names, expose_value=False, **{"callback": _store, "default": None, **settings})
 
     return [
         option("--master", metavar="HOST:PORT", help=f"The master's address. [default: {DEFAULT_MASTER}]"),
@@ -96,7 +87,8 @@ def _global_options() -> list[click.Parameter]:
         option(
             "--timeout",
             "timeout_seconds",
-            type=Seconds(),
+            type=float,
+            callback=_store_seconds,
             metavar="SECONDS",
             help=f"How long to wait for the outcome. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
         ),

@@ -105,6 +105,8 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and answer its exit code; errors are printed on stderr."""
+    # gRPC's own remarks on connections do not belong between ours; read when grpc is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     options = Options()
     try:
         status = cli.main(

@@ -11,7 +11,7 @@ import termios
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.cli_records import cluster, node
+from support.cli_records import agent, cluster, node
 from support.fake_master import FakeMaster
 from support.waiting import eventually
 
@@ -131,3 +131,19 @@ def test_a_watched_picture_is_drawn_anew_and_says_when_the_master_is_gone(
     terminal.type(CTRL_C)
     assert terminal.end() == 130
     assert "Traceback" not in terminal.text()
+
+
+def test_explain_fits_the_screen_and_keeps_the_last_log_line_whole(master: FakeMaster, on_terminal: Start) -> None:
+    lines = [f"{number} " + "at some long path " * 12 + "cause" for number in range(6)]
+    exits = [pb.NodeExit(code=1, uptime_ms=213, at_ms=1, reason="crashed")] * 5
+    master.answers["GetStorageNodeStatus"] = node(
+        status="starting", pid=0, reason="back_off", backoff_ms=2000, exits=exits, log_tail=lines
+    )
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList(events=[pb.Event(kind="node.exited", at_ms=1)] * 3)
+    terminal = on_terminal("nodes", "explain", "node-00000001")
+    assert terminal.end() == 0
+    text = terminal.text()
+    assert sum(1 + len(line) // 80 for line in text.splitlines()) <= 24
+    assert lines[-1] in text
+    assert "after 213ms" in text
