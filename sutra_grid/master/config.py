@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sutra_grid.core.errors import GridError
 from sutra_grid.core.liveness import LivenessPolicy
-from sutra_grid.runtime.config import Config, ConfigError, Fault, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.config import (
+    Config,
+    ConfigError,
+    Fault,
+    Key,
+    Schema,
+    Section,
+    at_least,
+    between,
+    host_port,
+    not_empty,
+)
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.net import parse_host_port
 
@@ -17,7 +27,13 @@ SCHEMA = Schema(
         Section(
             "master",
             [
-                Key("listen", "str", "127.0.0.1:7000", help="Address that agents and clients call", check=not_empty),
+                Key(
+                    "listen",
+                    "str",
+                    "127.0.0.1:7000",
+                    help="Address that agents and clients call",
+                    check=host_port(DEFAULT_PORT),
+                ),
                 Key(
                     "registry_url",
                     "str",
@@ -108,10 +124,7 @@ class MasterConfig:
 def master_config(config: Config) -> MasterConfig:
     """Values from a checked configuration. Raises ``ConfigError`` for what only shows between keys."""
     master, liveness, events = (config.section(name) for name in ("master", "liveness", "events"))
-    try:
-        host, port = parse_host_port(master["listen"], DEFAULT_PORT)
-    except GridError as error:
-        raise _fault(config, "master.listen", f"found {master['listen']!r}; {error.hint}") from error
+    host, port = parse_host_port(master["listen"], DEFAULT_PORT)
     policy = LivenessPolicy(liveness["degraded_after_missed"], liveness["offline_after_missed"])
     if policy.offline_after_missed <= policy.degraded_after_missed:
         raise _fault(
