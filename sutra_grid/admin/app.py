@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from sutra_grid.admin import origins, problems
 from sutra_grid.admin.api import BLUEPRINTS
@@ -41,6 +41,4 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
 def _add_headers(answer: Response) -> Response:
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    if request.method == "OPTIONS":
-        answer.content_length = 0
     return answer

@@ -15,7 +15,6 @@ from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 # An agent that was away for longer may bring a removed node back, to be removed again.
 TOMBSTONE_MAX_AGE_MS = 90 * 24 * 3600 * 1000
 
-
 _BY_KEY = NODES.c.node_id == bindparam("key")
 _ALL = select(NODES).order_by(NODES.c.node_id)
 _OF_AGENT = _ALL.where(NODES.c.agent_id == bindparam("agent"))

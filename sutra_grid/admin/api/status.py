@@ -17,4 +17,5 @@ def show_status() -> Response:
     """A ``ClusterStatus``."""
     read_query([])
     rows = registry()
-    return jsonify(to_json(cluster_status(rows.agents(), rows.nodes())))
+    nodes = rows.nodes()  # before the agents: whose agent registers in between is not taken for an orphan
+    return jsonify(to_json(cluster_status(rows.agents(), nodes)))
