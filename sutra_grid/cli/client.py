@@ -35,6 +35,8 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
 FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 2.0
+# How details begin when a call did not leave this host.
+_NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
 # CANCELLED: a server that ends cuts off the calls that are in flight.
 _LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
@@ -110,7 +112,9 @@ class Client:
         known = wire_errors.from_rpc_error(error, f"the master at {self.target}")
         if not _answer_lost(error):
             return known
-        message = f"the master at {self.target} went away" if self._reached else f"no master answers at {self.target}"
+        message = f"the master at {self.target} went away"
+        if not self._reached:
+            message = f"no master answers at {self.target}: {_cause(error)}"
         where = "the default address" if self._source == "default" else f"address from {self._source}"
         return MasterUnreachable(
             message,
@@ -146,4 +150,10 @@ def _answer_lost(error: grpc.RpcError) -> bool:
 
 def _never_connected(error: grpc.RpcError) -> bool:
     """Whether the call did not leave this host; if gRPC's words change, retries only take longer."""
-    return isinstance(error, grpc.Call) and (error.details() or "").startswith("failed to connect")
+    return isinstance(error, grpc.Call) and (error.details() or "").startswith(_NOT_CONNECTED)
+
+
+def _cause(error: grpc.RpcError) -> str:
+    """The last part of what gRPC says, which is the operating system's: ``Connection refused``."""
+    details = error.details() or "" if isinstance(error, grpc.Call) else str(error)
+    return details.rpartition(": ")[2].rstrip("]")

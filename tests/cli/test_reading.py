@@ -125,8 +125,14 @@ def test_no_master_ends_with_4_and_names_the_address(master: FakeMaster, cli: Cl
     master.stop()
     ran = cli("status")
     assert ran.code == 4
-    assert f"error: no master answers at {master.address}" in ran.err
+    assert f"error: no master answers at {master.address}: Connection refused\n" in ran.err
     assert "SUTRA_GRID_MASTER" in ran.err
+
+
+def test_a_name_that_does_not_resolve_is_said(cli: Cli) -> None:
+    ran = cli("status", "--master", "nosuch.invalid")
+    assert ran.code == 4
+    assert "no master answers at nosuch.invalid:7000: " in ran.err
 
 
 def test_a_master_that_answers_unavailable_is_not_called_gone(master: FakeMaster, cli: Cli) -> None:
