@@ -24,7 +24,8 @@ from sutra_grid.runtime.ticker import Ticker
 log = get_logger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.5
-MAX_RETRY_SECONDS: Final = 5.0  # far below a master's grace period: after its restart all are back in time
+MAX_RETRY_SECONDS: Final = 3.0  # far below a master's grace period: after its restart all are back in time
+BEAT_RETRY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0
 
 
@@ -130,6 +131,8 @@ class Heartbeat:
             return
         except GridError as error:
             self._tell("heartbeat failed", error)
+            self._stopping.wait(random.uniform(0.5, 1.0) * min(BEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000))
+            self._ticker.trigger()  # one that is back is told at once, not an interval later
             return
         if self._problem:
             log.info("heartbeats arrive again", agent=agent.agent_id)

@@ -25,6 +25,7 @@ from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 CALL_SECONDS: Final = 5.0
 FAREWELL_SECONDS: Final = 2.0
+RECONNECT_SECONDS: Final = 1.0  # a master that is back must see its agents within one heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class MasterLink:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._channel = open_channel(target)
+        self._channel = open_channel(target, max_reconnect_seconds=RECONNECT_SECONDS)
         self._stub = GridMasterStub(self._channel)
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:

@@ -219,7 +219,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
     record = work.node.record
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
-            work.launch(Reason.CRASHED, record.message)
+            work.launch(Reason.CRASHED, f"restarted: {_last_end(record)}")
         case TimerName.SETTLE, Phase.STARTING:
             work.ready(Health.UNKNOWN)
         case TimerName.PROBE, Phase.STARTING | Phase.RUNNING:
@@ -319,6 +319,14 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
             )
     else:
         work.launch(record.reason or Reason.SPAWNED, record.message)
+
+
+def _last_end(record: NodeRecord) -> str:
+    """How its last process ended, in words."""
+    if not record.exits or record.exits[0].reason is Reason.START_FAILED:
+        return "the start before failed"
+    last = record.exits[0]
+    return f"the process before {ExitStatus(last.code, last.signal).words()}"
 
 
 def _damage(record: NodeRecord) -> str:

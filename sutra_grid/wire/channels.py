@@ -15,11 +15,11 @@ FIRST_RECONNECT_SECONDS: Final = 0.25
 MAX_RECONNECT_SECONDS: Final = 5
 
 
-def open_channel(target: str) -> grpc.Channel:
+def open_channel(target: str, *, max_reconnect_seconds: float = MAX_RECONNECT_SECONDS) -> grpc.Channel:
     """A channel to ``host:port``. Nothing is connected before the first call; thread-safe.
 
     A peer that vanished without a word is noticed in 40 s, and a peer that comes back is reached
-    within 5 s. Every call through it needs a timeout of its own. Close it, or use it as a context
+    within ``max_reconnect_seconds``. Every call through it needs a timeout of its own. Close it, or use it as a context
     manager. In a process that forks workers, open it in the worker.
     """
     return grpc.insecure_channel(
@@ -34,7 +34,7 @@ def open_channel(target: str) -> grpc.Channel:
             ("grpc.http2.bdp_probe", 0),
             ("grpc.initial_reconnect_backoff_ms", int(FIRST_RECONNECT_SECONDS * 1000)),
             ("grpc.min_reconnect_backoff_ms", MAX_RECONNECT_SECONDS * 1000),  # how long one attempt may take
-            ("grpc.max_reconnect_backoff_ms", MAX_RECONNECT_SECONDS * 1000),
+            ("grpc.max_reconnect_backoff_ms", int(max_reconnect_seconds * 1000)),
             ("grpc.enable_retries", 0),  # a retry of a change needs its request id: callers decide
             ("grpc.enable_http_proxy", 0),  # hosts of a grid reach each other directly
         ],
