@@ -25,7 +25,7 @@ from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.tools import Tools
 from sutra_grid.agent.watchdog import Watchdog
-from sutra_grid.core.errors import GridError, Unavailable
+from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
 from sutra_grid.runtime.logging import get_logger
@@ -138,11 +138,10 @@ def _fulfil(future: Future[None], work: Callable[[], None]) -> None:
         return
     try:
         work()
-    except GridError as error:
-        future.set_exception(error)
     except Exception as error:
         future.set_exception(error)
-        raise
+        if not isinstance(error, GridError) or isinstance(error, Internal):
+            raise
     else:
         future.set_result(None)
 

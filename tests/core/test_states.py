@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from sutra_grid.core.states import ALIVE, NODE_TRANSITIONS, SHOWN, IllegalTransition, Phase
@@ -26,3 +28,17 @@ def test_what_may_live_is_never_shown_as_stopped_or_failed() -> None:
 def test_an_illegal_transition_names_what_is_allowed_and_what_was_before() -> None:
     with pytest.raises(IllegalTransition, match=r"node: running can't follow stopped .*launching.*one; two"):
         NODE_TRANSITIONS.check(Phase.STOPPED, Phase.RUNNING, ["one", "two"])
+
+
+def test_the_documented_table_is_the_one_that_is_used() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "agent.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ]
+    documented = {row[0]: (row[1], row[2]) for row in rows if row[0] in set(Phase)}
+    used = {
+        str(phase): (str(SHOWN[phase]), ", ".join(sorted(after)) or "-")
+        for phase, after in NODE_TRANSITIONS.rows().items()
+    }
+    used["recovering"] = ("starting", "every other")
+    assert documented == used
