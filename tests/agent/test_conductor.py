@@ -2,110 +2,15 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fakes.processes import BOOT, FakeProcess, FakeProcesses
-from support.clock import FakeClock
+from support.conductor_world import HOST, World
 
-from sutra_grid.agent.admission import Admission
-from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.journal import Journal
-from sutra_grid.agent.launcher import Launcher
-from sutra_grid.agent.process import HeldProcess
-from sutra_grid.agent.tools import Tools
 from sutra_grid.core.errors import GridError, ResourceExhausted
-from sutra_grid.core.node_runtime import ExitStatus, NodeRecord
-from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSpec, NodeState, Reason
-
-HOST = "c" * 32
-
-
-class FlakyJournal(Journal):
-    """A journal whose disk is full when a test says so."""
-
-    full = False
-
-    def write(self, record: NodeRecord) -> None:
-        if self.full:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        super().write(record)
-
-    def delete(self, node_id: str) -> None:
-        if self.full:
-            raise OSError(errno.EIO, "Input/output error")
-        super().delete(node_id)
-
-
-@dataclass
-class Surroundings:
-    """Notes what the conductor asks for; the test answers."""
-
-    watched: list[tuple[str, HeldProcess]] = field(default_factory=list)
-    asked: list[tuple[str, int, int]] = field(default_factory=list)
-
-    def watch(self, node_id: str, process: HeldProcess) -> None:
-        self.watched.append((node_id, process))
-
-    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        self.asked.append((node_id, launch, port))
-
-
-class World:
-    """One agent's conductor on a disk and a process table that outlive it."""
-
-    def __init__(self, config: AgentConfig) -> None:
-        self.config = config
-        self.clock = FakeClock()
-        self.processes = FakeProcesses()
-        self.journal = FlakyJournal(config.state_path / "nodes", BOOT)
-        self.changes: list[bool] = []
-        self.begin()
-
-    def begin(self) -> None:
-        """A new agent process: nothing is known but what disk and process table tell."""
-        self.journal.open()
-        self.surroundings = Surroundings()
-        self.inventory = Inventory(self.clock, on_change=lambda: self.changes.append(True))
-        tools = Tools(
-            journal=self.journal,
-            processes=self.processes,
-            launcher=Launcher(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
-            admission=Admission(self.config),
-            inventory=self.inventory,
-            log_tail=lambda node_id: (f"last words of {node_id}",),
-            clock=self.clock,
-            chance=lambda: 0.5,
-        )
-        self.conductor = Conductor(self.config, tools, self.surroundings, endpoint_host="host.test")
-        self.conductor.recover(self.journal.load(), self.processes.found(HOST))
-
-    def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
-        self.conductor.assign(Assignment(node_id, generation, desired, **more))
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.conductor.run_due_timers()
-
-    def ready(self, node_id: str) -> FakeProcess:
-        """Let the node's process pass its probe."""
-        (process,) = self.processes.alive(node_id)
-        self.conductor.probe_answered(node_id, process.identity.launch, "")
-        return process
-
-    def end(self, process: FakeProcess, status: ExitStatus) -> None:
-        process.status = status
-        self.conductor.process_ended(process.tag.node_id, process, status)
-
-    def report(self, node_id: str) -> NodeReport:
-        report = self.inventory.find(node_id)
-        assert report is not None
-        return report
+from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.types import Assignment, Desired, NodeSpec, NodeState, Reason
 
 
 @pytest.fixture

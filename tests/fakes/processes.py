@@ -1,6 +1,8 @@
 """An operating system in memory: processes that live and end when a test says so."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 from sutra_grid.agent.process import LaunchPlan
 from sutra_grid.agent.proof import FoundProcess, LaunchTag, Mark
@@ -10,10 +12,14 @@ from sutra_grid.core.types import NodeSpec
 BOOT = "boot-1"
 
 
+Around = Callable[[Callable[[], Any]], Any]
+
+
 class FakeProcess:
     """One process of ``FakeProcesses``; it takes note of its signals."""
 
-    def __init__(self, identity: ProcessIdentity, tag: LaunchTag, spec: NodeSpec) -> None:
+    def __init__(self, identity: ProcessIdentity, tag: LaunchTag, spec: NodeSpec, around: Around) -> None:
+        self._around = around
         self.identity = identity
         self.tag = tag
         self.spec = spec
@@ -29,7 +35,7 @@ class FakeProcess:
     def send_signal(self, number: int, *, whole_group: bool = False) -> None:
         assert not self.closed, "signalled after it was let go"
         if self.alive:
-            self.signals.append(number)
+            self._around(lambda: self.signals.append(number))
 
     def poll(self) -> ExitStatus | None:
         return self.status
@@ -39,9 +45,13 @@ class FakeProcess:
 
 
 class FakeProcesses:
-    """Starts and attaches ``FakeProcess``es; survives the agents of a test."""
+    """Starts and attaches ``FakeProcess``es; survives the agents of a test.
 
-    def __init__(self) -> None:
+    ``around`` is called with each effect that an agent has on the processes.
+    """
+
+    def __init__(self, around: Around = lambda effect: effect()) -> None:
+        self._around = around
         self._pids = itertools.count(1000)
         self.all: list[FakeProcess] = []
         self.plans: list[LaunchPlan] = []
@@ -50,6 +60,10 @@ class FakeProcesses:
     def launch(self, plan: LaunchPlan) -> FakeProcess:
         if self.launch_error is not None:
             raise self.launch_error
+        process: FakeProcess = self._around(lambda: self._start(plan))
+        return process
+
+    def _start(self, plan: LaunchPlan) -> FakeProcess:
         pid = next(self._pids)
         variables = plan.environment
         spec = NodeSpec(
@@ -58,7 +72,9 @@ class FakeProcesses:
             storage_path=variables["SUTRA_GRID_STORAGE_PATH"],
             memory_limit_mb=int(variables["SUTRA_GRID_MEMORY_LIMIT_MB"]),
         )
-        process = FakeProcess(ProcessIdentity(BOOT, pid, pid * 10, plan.mark.tag.launch), plan.mark.tag, spec)
+        process = FakeProcess(
+            ProcessIdentity(BOOT, pid, pid * 10, plan.mark.tag.launch), plan.mark.tag, spec, self._around
+        )
         self.plans.append(plan)
         self.all.append(process)
         return process
