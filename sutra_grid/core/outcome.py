@@ -5,6 +5,7 @@ Pure: the row that was assigned and the report that came back go in, a verdict c
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,10 +38,10 @@ class Outcome:
 DONE = Outcome(Verdict.DONE)
 
 
-def judge_report(node: Node, report: NodeReport, known_exit_at_ms: int = 0) -> Outcome:
+def judge_report(node: Node, report: NodeReport, before: NodeReport | None = None) -> Outcome:
     """Judge the answer ``report`` to the assignment of ``node``.
 
-    Crashes that were known before the command (at or before ``known_exit_at_ms``) do not count.
+    Crashes that were known ``before`` the command do not count.
     """
     if report.generation > node.generation:
         newer = f"generation {report.generation} ({report.desired}) came between"
@@ -49,15 +50,16 @@ def judge_report(node: Node, report: NodeReport, known_exit_at_ms: int = 0) -> O
         kept = f"the agent stays at generation {report.generation}, asked was {node.generation}"
         return Outcome(Verdict.FAILED, Reason.STALE_GENERATION, kept)
     if node.desired is Desired.RUNNING:
-        return _running(report, known_exit_at_ms)
+        return _running(report, before)
     if report.pid == 0 and report.state in {NodeState.STOPPED, NodeState.FAILED}:
         return DONE
     return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, f"its process {report.pid} has not ended yet")
 
 
-def latest_exit_at_ms(report: NodeReport | None) -> int:
-    """When the process of ``report`` last ended; 0: never, or nothing is known."""
-    return max((exit_.at_ms for exit_ in report.exits), default=0) if report else 0
+def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, ...]:
+    """The exits that ``report`` adds, newest first. Their own times are a wall clock's and are not compared."""
+    known = before.exits if before else ()
+    return tuple(itertools.takewhile(lambda exit_: exit_ not in known, report.exits))
 
 
 def exit_in_words(exit_: NodeExit) -> str:
@@ -71,10 +73,10 @@ def exit_in_words(exit_: NodeExit) -> str:
     return f"{how} after {exit_.uptime_ms / 1000:.1f} s"
 
 
-def _running(report: NodeReport, known_exit_at_ms: int) -> Outcome:
+def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
     if report.state is NodeState.RUNNING:
         return DONE
-    crash = next((e for e in report.exits if e.reason in CRASHES and e.at_ms > known_exit_at_ms), None)
+    crash = next((exit_ for exit_ in new_exits(before, report) if exit_.reason in CRASHES), None)
     if report.state is NodeState.FAILED or crash is not None:
         words = [report.message or str(report.reason or Reason.START_FAILED)]
         if crash is not None:

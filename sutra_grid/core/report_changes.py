@@ -7,12 +7,17 @@ that is sent only once: the next report tells the same story.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 
-from sutra_grid.core.outcome import CRASHES, exit_in_words, latest_exit_at_ms
+from sutra_grid.core.outcome import CRASHES, exit_in_words, new_exits
 from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, Reason
 
 _What = tuple[str, Reason, str]
+
+_MEASUREMENTS = {"sample", "backoff_ms"}
+#: Everything of a report but its measurements, as a tuple: compared for each node of each heartbeat.
+_said = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _MEASUREMENTS))
 
 
 def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms: int) -> list[Event]:
@@ -26,13 +31,12 @@ def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms
 
 def is_material(old: NodeReport | None, new: NodeReport) -> bool:
     """Whether ``new`` says more than fresh measurements; then it is worth writing at once."""
-    return old is None or _without_measurements(old) != _without_measurements(new)
+    return old is None or _said(old) != _said(new)
 
 
 def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
-    known = latest_exit_at_ms(old)
-    for exit_ in reversed(new.exits):
-        if exit_.at_ms > known and exit_.reason in CRASHES:
+    for exit_ in reversed(new_exits(old, new)):
+        if exit_.reason in CRASHES:
             yield "node.exited", exit_.reason, exit_in_words(exit_)
 
 
@@ -57,7 +61,3 @@ def _health_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
         yield "node.unhealthy", Reason.PROBE_FAILED, new.message or "its health probe fails"
     if new.health is Health.HEALTHY and was is Health.UNHEALTHY:
         yield "node.healthy", Reason.RECOVERED, "its health probe passes again"
-
-
-def _without_measurements(report: NodeReport) -> NodeReport:
-    return replace(report, sample=None, backoff_ms=0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node, NodeReport
 from sutra_grid.master.agent_calls import AgentCaller
@@ -46,7 +44,6 @@ class Applier:
                 "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
-            report = replace(report, node_id=node.node_id)
             self._reconciler.observe(agent.agent_id, [report], Source.ANSWER)
         self._keep_resolved(report)
         return report

@@ -32,7 +32,8 @@ log = get_logger(__name__)
 
 MAX_PORT = 65_535
 PLACEMENT_ATTEMPTS = 5
-CLEAN_UP_SECONDS = 5.0
+#: Of the time for a spawn, what the agent gets to start the node; the rest is for ending one that did not come up.
+SPAWN_SHARE = 0.8
 SHOWN_LOG_LINES = 5
 
 #: An agent that answers one of these has started nothing and journaled nothing.
@@ -90,7 +91,7 @@ class Deployment:
             raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
         words = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
         failure = FailedPrecondition(words, reason=outcome.reason, hint="nothing was left running")
-        self._give_up(node, failure, tell_agent=True)
+        self._give_up(node, failure, tell_agent=deadline)
         raise failure
 
     # -- the steps --
@@ -142,14 +143,14 @@ class Deployment:
 
     def _apply(self, node: Node, deadline: Deadline) -> NodeReport:
         try:
-            return self._applier.apply(node, deadline.remaining())
+            return self._applier.apply(node, deadline.remaining() * SPAWN_SHARE)
         except GridError as error:
             log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
-            self._give_up(node, error, tell_agent=False)
+            self._give_up(node, error, tell_agent=None)
             raise
 
-    def _give_up(self, node: Node, why: GridError, *, tell_agent: bool) -> None:
-        """Make sure that the node ends: in the registry first, then at the agent."""
+    def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> None:
+        """Make sure that the node ends: in the registry first, then at the agent, if it answers at all."""
         event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
@@ -159,8 +160,8 @@ class Deployment:
             return
         self._grid.put_node(absent)
         try:
-            if tell_agent:
-                report = self._applier.apply(absent, CLEAN_UP_SECONDS)
+            if tell_agent is not None:
+                report = self._applier.apply(absent, tell_agent.remaining(at_least_seconds=1.0))
                 if judge_report(absent, report).verdict is Verdict.DONE:
                     self._mender.bury(node.node_id)
             elif isinstance(why, _REFUSALS):

@@ -148,11 +148,15 @@ class Grid:
             life.claimed_nodes = claimed_nodes
             return Heard(ended, keep_samples)
 
-    def silences(self) -> list[Silence]:
-        """How long each agent has been silent."""
+    def silences(self, missed: int) -> list[Silence]:
+        """The agents that have been silent for at least ``missed`` of their intervals, and how long."""
         now = self._clock.monotonic()
         with self._lock:
-            return [Silence(life.agent, now - life.heard_at, life.heard_since_start) for life in self._lives.values()]
+            return [
+                Silence(life.agent, now - life.heard_at, life.heard_since_start)
+                for life in self._lives.values()
+                if (now - life.heard_at) * 1000 >= missed * life.agent.heartbeat_interval_ms
+            ]
 
     def forgive_silence(self, seconds: float) -> None:
         """Take ``seconds`` in which this process stood still off every agent's silence."""

@@ -36,7 +36,7 @@ class HealthMonitor:
             log.warning("the master stood still; no agent is judged by that time", seconds=round(pause, 1))
             self._grid.forgive_silence(pause)
             return
-        for silence in self._grid.silences():
+        for silence in self._grid.silences(self._policy.degraded_after_missed):
             change = change_by_silence(
                 silence.agent.status,
                 silent_seconds=silence.seconds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sutra_grid.core.liveness import change_by_heartbeat
 from sutra_grid.core.sessions import Standing, standing
-from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
+from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.master.agent_statuses import AgentStatuses
 from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid, Source
@@ -98,8 +98,21 @@ def _refusal(agent: Agent, beat: Beat) -> BeatAnswer | None:
         case Standing.CURRENT:
             return None
         case Standing.SUPERSEDED:
-            log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
-            message = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}; end this one"
-            return BeatAnswer(False, SUPERSEDED, message)
+            return _to_the_older(agent, beat)
         case Standing.UNKNOWN:
             return BeatAnswer(False, REGISTER, "this session is not known here")
+
+
+def _to_the_older(agent: Agent, beat: Beat) -> BeatAnswer:
+    """What an older process is told. A newer session that was never used ends nobody.
+
+    It may be a registration that came late from a process which is gone: then the one that is left
+    keeps waiting until the newer is called degraded, and registers again.
+    """
+    newer = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}"
+    if agent.last_heartbeat_ms != agent.registered_at_ms:
+        log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
+        return BeatAnswer(False, SUPERSEDED, f"{newer}; end this one")
+    if agent.status is AgentStatus.HEALTHY:
+        return BeatAnswer(True, message=f"{newer} and was not heard yet; wait")
+    return BeatAnswer(False, REGISTER, f"{newer} and was never heard")

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from sutra_grid.core.errors import GridError
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.agent_statuses import AgentStatuses
 from sutra_grid.master.agents_admin import AgentsAdmin
@@ -73,8 +74,11 @@ class MasterCore:
         self.service = self._service(calls)
 
     def prune(self) -> None:
-        """Delete what is too old or too much in the registry."""
-        self.registry.prune(wall_ms(self.clock), self.config.events_max_age_ms, self.config.max_events)
+        """Delete what is too old or too much in the registry; one that does not answer is asked next time."""
+        try:
+            self.registry.prune(wall_ms(self.clock), self.config.events_max_age_ms, self.config.max_events)
+        except GridError as error:
+            log.warning("registry was not pruned", why=error)
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from sutra_grid.core.errors import Aborted, DeadlineExceeded, FailedPrecondition, GridError, Unavailable
-from sutra_grid.core.outcome import Outcome, Verdict, judge_report, latest_exit_at_ms
+from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
 from sutra_grid.master.applying import Applier, Deadline
@@ -61,7 +61,7 @@ class NodeCommands:
         """
         order = command.value
         node = self._find(node_id, agent_id)
-        known_exit_at_ms = latest_exit_at_ms(node.report)
+        before = node.report
         if ticket.earlier is not None:
             if node.desired is not order.desired:
                 raise _overtaken(node, f"it should be {node.desired} by now")
@@ -70,11 +70,11 @@ class NodeCommands:
         elif not self._is_recorded(order, node):
             node = self._record(order, node, ticket)
         report = self._apply(order, node, deadline)
-        outcome = judge_report(node, report, known_exit_at_ms)
+        outcome = judge_report(node, report, before)
         if outcome.verdict is Verdict.OVERTAKEN and self._catch_up(node, report):
             node = self._record(order, node, ticket)
             report = self._apply(order, node, deadline)
-            outcome = judge_report(node, report, known_exit_at_ms)
+            outcome = judge_report(node, report, before)
         return self._concluded(order, node, report, outcome)
 
     def _find(self, node_id: str, agent_id: str) -> Node:

@@ -6,18 +6,21 @@ comparison wants written is returned as changes for the ``mender``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
 from sutra_grid.core.report_changes import events_between, is_material
-from sutra_grid.core.types import Agent, Assignment, Event, Node, NodeReport
+from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
 from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
+
+MAX_FOREIGN = 10_000
 
 _Decided = tuple[str, NodeReport | None, Decision]
 
@@ -48,6 +51,8 @@ class Reconciler:
         self._grid = grid
         self._flusher = flusher
         self._clock = clock
+        self._lock = threading.Lock()
+        self._foreign: set[tuple[str, str]] = set()  # agent and node that were told of; guarded by _lock
 
     def inventory(
         self, agent: Agent, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
@@ -96,9 +101,10 @@ class Reconciler:
 
     def _received(self, agent_id: str, decisions: Sequence[_Decided]) -> Received:
         for node_id, _, decision in decisions:
-            if decision.action is not Action.NOTHING:
-                tell = log.warning if decision.action is Action.FOREIGN else log.debug
-                tell("node reconciled", agent=agent_id, node=node_id, action=decision.action, why=decision.why)
+            if decision.action is Action.FOREIGN:
+                self._tell_foreign(agent_id, node_id, decision.why)
+            elif decision.action is not Action.NOTHING:
+                log.debug("node reconciled", agent=agent_id, node=node_id, action=decision.action, why=decision.why)
         return Received(
             assignments=tuple(decision.assignment for _, _, decision in decisions if decision.assignment),
             changes=tuple(
@@ -107,6 +113,15 @@ class Reconciler:
                 if decision.action in WRITES
             ),
         )
+
+    def _tell_foreign(self, agent_id: str, node_id: str, why: str) -> None:
+        """An agent lists another host's node: an event, once while this master runs."""
+        with self._lock:
+            if (agent_id, node_id) in self._foreign or len(self._foreign) >= MAX_FOREIGN:
+                return
+            self._foreign.add((agent_id, node_id))
+        now_ms = wall_ms(self._clock)
+        self._tell([Event("node.foreign", now_ms, Actor.MASTER, agent_id, node_id, Reason.WRONG_AGENT, why)])
 
     def _is_renamed_from(self, agent: Agent, node: Node | None) -> bool:
         if node is None or node.agent_id == agent.agent_id or not agent.host_id:

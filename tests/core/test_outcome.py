@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sutra_grid.core.outcome import Verdict, exit_in_words, judge_report, latest_exit_at_ms
+from sutra_grid.core.outcome import Verdict, exit_in_words, judge_report, new_exits
 from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeSpec, NodeState, Reason
 
 WANTED = Node("node-1", "agent-1", NodeSpec(), Desired.RUNNING, generation=2, restart_generation=0, created_at_ms=0)
@@ -39,7 +39,15 @@ def test_a_node_that_should_end(desired: Desired) -> None:
 
 def test_crashes_from_before_the_command_do_not_count() -> None:
     report = replace(RUNNING, state=NodeState.STARTING, exits=(CRASH,))
-    assert judge_report(WANTED, report, known_exit_at_ms=latest_exit_at_ms(report)).verdict is Verdict.DONE
+    assert judge_report(WANTED, report, before=replace(RUNNING, exits=(CRASH,))).verdict is Verdict.DONE
+
+
+def test_new_exits_are_found_whatever_the_agents_clock_says() -> None:
+    earlier = replace(CRASH, at_ms=50, signal=9)
+    known = replace(RUNNING, exits=(CRASH,))
+    assert new_exits(known, replace(RUNNING, exits=(earlier, CRASH))) == (earlier,)
+    assert new_exits(known, known) == ()
+    assert new_exits(None, known) == (CRASH,)
 
 
 def test_a_failure_says_how_the_process_ended() -> None:

@@ -77,6 +77,8 @@ def test_a_newer_process_supersedes_the_older_which_is_told_to_end_itself(
 ) -> None:
     with agent.restarted() as newer:
         assert newer.register(harness.stub).success
+        harness.clock.advance(0.1)
+        newer.beat(harness.stub)
         told = agent.beat(harness.stub)
         assert (told.acknowledged, told.instruction) == (False, "superseded")
         assert "newer process" in told.message
@@ -84,6 +86,20 @@ def test_a_newer_process_supersedes_the_older_which_is_told_to_end_itself(
         assert agent.beat(harness.stub).instruction == "superseded"
         assert newer.beat(harness.stub).acknowledged
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.registered", "agent.superseded"]
+
+
+def test_a_newer_session_that_is_never_used_ends_nobody(harness: MasterHarness, agent: FakeAgent) -> None:
+    with agent.restarted() as newer:
+        newer.register(harness.stub)
+        waiting = agent.beat(harness.stub)
+        assert (waiting.acknowledged, waiting.instruction) == (True, "")
+        harness.pass_time(15)
+        assert harness.agent().status == "degraded"
+        assert agent.beat(harness.stub).instruction == "register"
+        agent.register(harness.stub)
+        harness.clock.advance(0.1)
+        assert agent.beat(harness.stub).acknowledged
+        assert newer.beat(harness.stub).instruction == "superseded"
 
 
 def test_a_process_that_registers_twice_is_never_superseded_by_itself(harness: MasterHarness, agent: FakeAgent) -> None:
@@ -96,6 +112,8 @@ def test_a_process_that_registers_twice_is_never_superseded_by_itself(harness: M
 def test_sessions_hold_across_a_restart_of_the_master(harness: MasterHarness, agent: FakeAgent) -> None:
     with agent.restarted() as newer:
         newer.register(harness.stub)
+        harness.clock.advance(0.1)
+        newer.beat(harness.stub)
         harness.restart()
         assert agent.beat(harness.stub).instruction == "superseded"
         assert newer.beat(harness.stub).acknowledged
@@ -184,6 +202,7 @@ def test_a_node_of_another_host_is_left_alone(harness: MasterHarness, agent: Fak
     other.register(harness.stub)
     assert other.beat(harness.stub).assignments == []
     assert harness.node(node.node_id).agent_id == "agent-1"
+    assert harness.kinds(agent_id="agent-2", kind="node") == ["node.foreign"]
 
 
 def test_last_heartbeat_reaches_the_registry_behind(harness: MasterHarness, agent: FakeAgent) -> None:
