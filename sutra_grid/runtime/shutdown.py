@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+WAKE_SECONDS: Final = 0.5
 
 
 class Shutdown:
@@ -44,11 +47,20 @@ class Shutdown:
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Block until a request or the timeout; true when there was a request. Any thread, any number of them."""
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while not self._took_token(deadline - time.monotonic()):
+            if time.monotonic() >= deadline:
+                return False
+        self._token.put(None)  # for the next one who waits
+        return True
+
+    def _took_token(self, seconds: float) -> bool:
+        # The kernel may give a signal to any thread, also to one of gRPC's. Python notes it there and handles it
+        # when the main thread runs again, which a wait without an end would put off for ever.
         try:
-            self._token.get(timeout=timeout_seconds)
+            self._token.get(timeout=max(0.0, min(seconds, WAKE_SECONDS)))
         except queue.Empty:
             return False
-        self._token.put(None)  # for the next one who waits
         return True
 
     @property

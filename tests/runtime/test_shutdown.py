@@ -55,3 +55,17 @@ def test_a_process_that_waits_without_a_timeout_ends_by_a_signal() -> None:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10)[0] == "SIGINT\n"
         assert process.returncode == 0
+
+
+def test_a_signal_that_another_thread_takes_ends_a_wait_without_a_timeout() -> None:
+    program = (
+        "import signal, threading\n"
+        "from sutra_grid.runtime.shutdown import Shutdown\n"
+        "shutdown = Shutdown(); shutdown.install()\n"
+        "other = threading.Thread(target=threading.Event().wait, daemon=True); other.start()\n"
+        "send = lambda: signal.pthread_kill(other.ident, signal.SIGTERM)\n"
+        "threading.Timer(0.2, send).start()\n"
+        "shutdown.wait(); print(shutdown.reason)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "SIGTERM\n"
