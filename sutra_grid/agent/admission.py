@@ -159,7 +159,8 @@ class Admission:
             )
 
     def _check_writable(self, path: Path) -> None:
-        nearest = _existing(path)
+        with _refusing(f"the storage path {path} can't be used", Reason.PATH_NOT_WRITABLE):
+            nearest = _existing(path)
         if not nearest.is_dir():
             problem = f"{nearest} is not a directory"
         elif not os.access(nearest, os.W_OK | os.X_OK):

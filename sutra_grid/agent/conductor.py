@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.agent.admission import refusal
 from sutra_grid.agent.adoption import Recovery, plan_recoveries
-from sutra_grid.agent.config import AgentConfig, is_name
+from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.journal_writer import JournalWriter
+from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.process import HeldProcess
 from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, refused_report
@@ -164,7 +165,14 @@ class Conductor:
             raise InvalidArgument(
                 f"{assignment.node_id!r} is no node id",
                 reason=Reason.INVALID_ARGUMENT,
-                hint="Use 1 to 63 letters, digits, '.', '_' and '-'",
+                hint=f"Use {NAME_ALLOWED}",
+            )
+        if not 1 <= assignment.generation >= assignment.restart_generation:
+            raise InvalidArgument(
+                f"generation {assignment.generation} with restart generation {assignment.restart_generation} of node "
+                f"{assignment.node_id} can't be",
+                reason=Reason.INVALID_ARGUMENT,
+                hint="Generations begin at 1, and a restart belongs to one that was reached",
             )
         if assignment.node_id in self._frozen:
             raise FailedPrecondition(
@@ -195,9 +203,8 @@ class Conductor:
     def _completed(self, node_id: str, held: NodeSpec, assignment: Assignment) -> NodeSpec:
         """What the node has, and for what is still open what is assigned or the agent's own choice."""
         spec = merge_spec(held, assignment.spec)
-        if spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb:
-            return spec
-        if assignment.desired is Desired.ABSENT:
+        complete = spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb
+        if assignment.desired is not Desired.RUNNING or (spec == held and complete):
             return spec
         return self._tools.admission.resolve(node_id, spec, self._specs_beside(node_id))
 

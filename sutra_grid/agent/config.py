@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeSpec, unknown_placeholders
+from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
@@ -21,18 +22,12 @@ DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
 STATE_DIRECTORY: Final = ".agent"
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
 _SIGNALS = tuple(sorted(one.name for one in signal.Signals if not one.name.startswith("SIGRT")))
 
 
-def is_name(value: str) -> bool:
-    """Whether ``value`` can name an agent, a node and a file of it."""
-    return _NAME.match(value) is not None
-
-
 def _check_name(value: str) -> str | None:
-    return None if is_name(value) else "1 to 63 letters, digits, '.', '_' and '-', a letter or digit first"
+    return None if is_name(value) else NAME_ALLOWED
 
 
 def _check_range(value: str) -> str | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sutra_grid.agent.names import is_name
 from sutra_grid.core.errors import InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 
@@ -114,19 +115,25 @@ class NodeLogs:
         return sorted(path for path in self.directory.glob(f"{name}.*") if path.suffix[1:].isdecimal())
 
     def _parts(self, node_id: str) -> list[_Part]:
+        if not is_name(node_id):  # it comes from a caller and becomes a path
+            raise _no_log(node_id)
         parts = []
         for path in self._rotated(node_id):
             start = int(path.suffix[1:])
             parts.append(_Part(path, start, start + _size(path)))
         live = self._live(node_id)
         if not parts and not live.exists():
-            raise NotFound(
-                f"node {node_id} has no log on this agent",
-                reason=Reason.UNKNOWN_NODE,
-                hint="It was never started here; sutra-grid-cli nodes list shows where it is",
-            )
+            raise _no_log(node_id)
         start = parts[-1].end if parts else 0
         return [*parts, _Part(live, start, start + _size(live))]
+
+
+def _no_log(node_id: str) -> NotFound:
+    return NotFound(
+        f"node {node_id} has no log on this agent",
+        reason=Reason.UNKNOWN_NODE,
+        hint="It was never started here; sutra-grid-cli nodes list shows where it is",
+    )
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,6 @@ not being reaped yet, and an adopted process is proved again before each signal.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -98,14 +97,21 @@ class OsProcess:
 
     def send_signal(self, number: int, *, whole_group: bool = False) -> None:
         """Signal the process, or all of its process group; one that is gone is left in peace."""
-        with contextlib.suppress(ProcessLookupError):
-            if self._pidfd is not None:
-                if not (whole_group and self._signal_group(self._pidfd, number)):
-                    signal.pidfd_send_signal(self._pidfd, number)
-            elif self._child is not None:
-                self._child.send_signal(number)
-            elif is_proved(self._identity, self._mark):
-                os.kill(self._identity.pid, number)
+        try:
+            self._send(number, whole_group)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:  # a program that has become another user
+            log.error("may not signal", pid=self._identity.pid, signal=number, error=error)
+
+    def _send(self, number: int, whole_group: bool) -> None:
+        if self._pidfd is not None:
+            if not (whole_group and self._signal_group(self._pidfd, number)):
+                signal.pidfd_send_signal(self._pidfd, number)
+        elif self._child is not None:
+            self._child.send_signal(number)
+        elif is_proved(self._identity, self._mark):
+            os.kill(self._identity.pid, number)
 
     def _signal_group(self, pidfd: int, number: int) -> bool:
         """True when the kernel could signal the group that the process leads, by its pidfd."""

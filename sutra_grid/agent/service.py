@@ -11,6 +11,7 @@ from sutra_grid.agent.logs import Chunk, NodeLogs
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
+from sutra_grid.core.types import Reason
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert import (
@@ -63,6 +64,12 @@ class GridAgentService(GridAgentServicer):
     @handle_errors
     def ListNodeSamples(self, request: grid_pb2.NodeId, context: grpc.ServicerContext) -> grid_pb2.NodeSampleList:  # noqa: N802
         """What a node used, as far back as it is kept."""
+        if self._inventory.find(request.node_id) is None:
+            raise NotFound(
+                f"agent has no node {request.node_id}",
+                reason=Reason.UNKNOWN_NODE,
+                hint="sutra-grid-cli nodes list shows where it is",
+            )
         samples = self._statistics.history(request.node_id)
         return grid_pb2.NodeSampleList(samples=[node_sample_to_message(sample) for sample in samples])
 

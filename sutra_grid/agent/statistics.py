@@ -97,14 +97,23 @@ class Statistics:
 
     def _sample_host(self) -> HostSample:
         memory = psutil.virtual_memory()
-        disk = psutil.disk_usage(str(self._data_path))
+        disk_total, disk_free = _disk_bytes(self._data_path)
         return HostSample(
             at_ms=wall_ms(self._clock),
             cpu_percent=psutil.cpu_percent(),
             cpu_count=os.cpu_count() or 1,
             memory_total_bytes=memory.total,
             memory_available_bytes=memory.available,
-            disk_total_bytes=disk.total,
-            disk_free_bytes=disk.free,
+            disk_total_bytes=disk_total,
+            disk_free_bytes=disk_free,
             load_average_1m=os.getloadavg()[0],
         )
+
+
+def _disk_bytes(path: Path) -> tuple[int, int]:
+    """Size and free space of the file system; zeros while it can't be looked at (unmounted, say)."""
+    try:
+        disk = psutil.disk_usage(str(path))
+    except OSError:
+        return 0, 0
+    return disk.total, disk.free

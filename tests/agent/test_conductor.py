@@ -205,3 +205,17 @@ def test_the_master_is_told_at_once_when_a_node_settles_otherwise(world: World) 
     assert len(world.changes) == 1
     world.end(process, ExitStatus(code=1))
     assert len(world.changes) == 2
+
+
+@pytest.mark.parametrize(("generation", "restart_generation"), [(0, 0), (3, 4)])
+def test_generations_that_can_not_be_are_refused(world: World, generation: int, restart_generation: int) -> None:
+    with pytest.raises(GridError, match="can't be"):
+        world.assign("node-1", generation, restart_generation=restart_generation)
+    assert world.inventory.reports() == []
+
+
+def test_a_path_that_is_too_long_is_refused_and_leaves_nothing(world: World) -> None:
+    with pytest.raises(GridError) as refused:
+        world.assign("node-1", 1, spec=NodeSpec(storage_path="x" * 5000))
+    assert refused.value.reason is Reason.PATH_NOT_WRITABLE
+    assert world.journal.load() == []

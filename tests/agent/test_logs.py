@@ -91,3 +91,14 @@ def test_a_node_without_a_log_and_a_foreign_cursor_are_refused(logs: NodeLogs) -
     write(logs, "x")
     with pytest.raises(InvalidArgument, match="no cursor"):
         logs.read("n", cursor="-1")
+
+
+@pytest.mark.parametrize("node_id", ["../secret", "/etc/passwd", "", "a/b"])
+def test_a_name_never_leads_out_of_the_directory(tmp_path: Path, node_id: str) -> None:
+    (tmp_path / "secret.log").write_text("secret")
+    inside = tmp_path / "logs"
+    inside.mkdir()
+    logs = NodeLogs(inside, max_bytes=100, keep_files=2)
+    with pytest.raises(NotFound):
+        logs.read(node_id)
+    assert logs.tail(node_id) == ()
