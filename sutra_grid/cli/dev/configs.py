@@ -10,7 +10,7 @@ from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.dev.ports import slots_of
 
 # The least that a storage server takes.
-NODE_MEMORY_MB: Final = 96
+NODE_MEMORY_MB: Final = 64
 HOST: Final = "127.0.0.1"
 
 
