@@ -5,12 +5,9 @@ from __future__ import annotations
 import signal
 import time
 
-import pytest
 from support.daemons import run_program
 from support.grid import Grid
 from support.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("liveness")
 
 
 def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_the_next_heartbeat(shared_grid: Grid) -> None:

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.faces import NodeView, Refused
@@ -15,8 +16,6 @@ from support.processes import kill
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
-
-pytestmark = pytest.mark.xdist_group("engines")
 
 REDIS_PACKAGE = "redis-server"
 
@@ -36,7 +35,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     fragile = root / "fragile.sh"
     fragile.write_text(FRAGILE)
     fragile.chmod(0o755)
-    engines = {
+    extra: dict[str, dict[str, Any]] = {
         "engines": {
             "redis": {
                 "binary_path": shutil.which("redis-server") or "/usr/bin/redis-server",
@@ -48,7 +47,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         },
         "restart": {"first_delay_seconds": 0.2, "max_crashes": 4},
     }
-    with Grid(root, GridSpec(extra=engines)) as grid:
+    with Grid(root, GridSpec(extra=extra)) as grid:
         yield grid
 
 

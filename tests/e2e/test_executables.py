@@ -14,8 +14,6 @@ from support.grid import Grid, GridSpec
 
 import sutra_grid
 
-pytestmark = pytest.mark.xdist_group("executables")
-
 PROGRAMS = ("sutra-grid-master", "sutra-grid-agent", "sutra-grid-admin", "sutra-storage-server", "sutra-grid-cli")
 
 

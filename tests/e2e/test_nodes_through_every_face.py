@@ -8,8 +8,6 @@ from support.grid import Grid
 from support.processes import is_alive
 from support.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("faces")
-
 NOBODY = "node-00000000"
 
 

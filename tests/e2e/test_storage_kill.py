@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from soak.ledger import Ledger
 from soak.load import Load
 from support.grid import Grid
 from support.processes import kill
 from support.waiting import eventually
-
-pytestmark = pytest.mark.xdist_group("crashes")
 
 KILLS = 4
 

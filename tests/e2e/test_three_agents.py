@@ -13,8 +13,6 @@ from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
 
-pytestmark = pytest.mark.xdist_group("three")
-
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
