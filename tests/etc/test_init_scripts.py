@@ -1,0 +1,129 @@
+"""The init scripts start, find and stop a daemon, and never touch a process that is not theirs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from support.ports import free_port
+
+from sutra_grid.wire.grid_pb2 import Assignment, Empty, NodeSpec
+from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
+
+SCRIPTS = Path(__file__).parents[2] / "etc" / "init.d"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        shutil.which("start-stop-daemon") is None, reason="needs start-stop-daemon (Debian package dpkg)"
+    ),
+]
+
+
+class Service:
+    """One script with settings that keep it inside a directory of its own."""
+
+    def __init__(self, name: str, directory: Path, config: str) -> None:
+        self.name = name
+        self.pid_file = directory / "daemon.pid"
+        self.log_file = directory / "daemon.log"
+        self.config_file = directory / "config.toml"
+        self.config_file.write_text(config)
+        self._defaults = directory / "defaults"
+        self._defaults.write_text(
+            f"DAEMON={Path(sys.executable).parent / name}\nCONFIG={self.config_file}\nPIDFILE={self.pid_file}\n"
+            f"LOGFILE={self.log_file}\n"
+        )
+
+    def __call__(self, action: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "SUTRA_GRID_DEFAULTS": str(self._defaults)}
+        return subprocess.run(
+            [SCRIPTS / self.name, action], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    @property
+    def pid(self) -> int:
+        return int(self.pid_file.read_text())
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[Service]:
+    config = f'[master]\nlisten = "127.0.0.1:{free_port()}"\nregistry_url = "sqlite:///{tmp_path}/registry.db"\n'
+    service = Service("sutra-grid-master", tmp_path, config)
+    yield service
+    service("stop")
+
+
+def test_a_daemon_is_started_found_restarted_and_stopped(master: Service) -> None:
+    assert master("status").returncode == 3
+    started = master("start")
+    assert started.returncode == 0, started.stderr
+    first = master.pid
+    assert f"pid {first}" in master("status").stdout
+    assert "running already" in master("start").stdout
+    assert master("restart").returncode == 0
+    assert master.pid != first
+    assert master("stop").returncode == 0
+    assert master("status").returncode == 3
+    assert master("stop").returncode == 0
+
+
+def test_a_pid_that_was_given_to_a_stranger_is_not_signalled(master: Service) -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
+        master.pid_file.write_text(f"{stranger.pid}\n")
+        assert master("status").returncode == 3
+        assert "not running" in master("stop").stdout
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_wrong_configuration_is_told_on_the_terminal_and_nothing_is_started(master: Service) -> None:
+    master.config_file.write_text('[master]\nlisen = "127.0.0.1:7000"\n')
+    refused = master("start")
+    assert refused.returncode == 6
+    assert "lisen" in refused.stderr
+    assert not master.pid_file.exists()
+
+
+def test_a_restart_with_a_wrong_configuration_leaves_the_daemon_running(master: Service) -> None:
+    assert master("start").returncode == 0
+    pid = master.pid
+    master.config_file.write_text("[master\n")
+    assert master("restart").returncode == 6
+    os.kill(pid, 0)
+    assert f"pid {pid}" in master("status").stdout
+
+
+def test_stopping_the_agent_leaves_its_storage_nodes_alone(tmp_path: Path) -> None:
+    node_port, agent_port = free_port(), free_port()
+    config = (
+        f'[agent]\nagent_id = "agent-1"\nmaster_host = "127.0.0.1:{free_port()}"\nlisten = "127.0.0.1:{agent_port}"\n'
+        f'[storage]\ndata_path = "{tmp_path}/data"\ndefault_port_range = "{node_port}-{node_port}"\n'
+        f'[engines.sleeper]\nbinary_path = "{shutil.which("sleep")}"\nargs = ["300"]\nhealth_probe = "none"\n'
+    )
+    agent = Service("sutra-grid-agent", tmp_path, config)
+    started = agent("start")
+    assert started.returncode == 0, started.stderr
+    assignment = Assignment(node_id="node-1", generation=1, desired="running", spec=NodeSpec(engine="sleeper"))
+    with grpc.insecure_channel(f"127.0.0.1:{agent_port}") as channel:
+        report = GridAgentStub(channel).Apply(assignment, timeout=20, wait_for_ready=True)
+    assert report.state == "running"
+    try:
+        assert agent("stop").returncode == 0
+        assert agent("status").returncode == 3
+        os.kill(report.pid, 0)
+        assert agent("start").returncode == 0
+        with grpc.insecure_channel(f"127.0.0.1:{agent_port}") as channel:
+            nodes = GridAgentStub(channel).ListNodes(Empty(), timeout=20, wait_for_ready=True).nodes
+        assert [node.pid for node in nodes] == [report.pid]
+    finally:
+        agent("stop")
+        os.kill(report.pid, signal.SIGKILL)

@@ -1,0 +1,53 @@
+"""What the documentation states in tables is what the program has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sutra_grid.admin.config import SCHEMA as ADMIN
+from sutra_grid.admin.problems import STATUSES
+from sutra_grid.agent.config import SCHEMA as AGENT
+from sutra_grid.cli.exit_codes import EXIT_CODES
+from sutra_grid.core.errors import by_code
+from sutra_grid.master.config import SCHEMA as MASTER
+from sutra_grid.runtime.config import Schema
+from sutra_grid.storage.config import SCHEMA as STORAGE
+from sutra_grid.wire.errors import STATUS_CODES
+
+DOCS = Path(__file__).parents[1] / "docs"
+ROLES = {"master": MASTER, "agent": AGENT, "admin": ADMIN, "storage server": STORAGE}
+
+
+def configuration_table(schema: Schema) -> str:
+    """The Markdown table of a schema, as docs/configuration.md has it."""
+    rows = ["| section | key | default | unit | what it is |", "|---|---|---|---|---|"]
+    for row in schema.describe():
+        default = f"`{row.default}`" if row.default and row.default != "required" else row.default or "unset"
+        rows.append(
+            f"| `{row.section}` | `{row.key}` | {default} | {row.unit} | {row.help.replace('|', chr(92) + '|')} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_key_default_and_unit_stands_in_the_configuration_reference(role: str) -> None:
+    wanted = configuration_table(ROLES[role])
+    assert wanted in (DOCS / "configuration.md").read_text(), f"docs/configuration.md needs for {role}:\n{wanted}"
+
+
+def test_the_table_of_error_codes_is_that_of_the_program() -> None:
+    text = (DOCS / "api.md").read_text()
+    for code, exit_code in EXIT_CODES.items():
+        row = re.search(rf"^\| `{code}` \| (\w+) \| ([^|]+) \| (\d+) \|$", text, re.MULTILINE)
+        assert row, f"docs/api.md has no row for {code}"
+        status, http, exits = row.groups()
+        assert status == STATUS_CODES[by_code(code)].name
+        assert str(int(STATUSES[by_code(code)])) in http
+        assert int(exits) == exit_code
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
