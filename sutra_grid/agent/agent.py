@@ -65,6 +65,7 @@ class GridAgent:
         self._parts = contextlib.ExitStack()
         self._server: RunningServer | None = None
         self._heartbeat: Heartbeat | None = None
+        self._sampler: Ticker | None = None
 
     @property
     def endpoint(self) -> str:
@@ -102,7 +103,8 @@ class GridAgent:
         service = GridAgentService(supervisor, inventory, logs, statistics, clock)
         self._server = parts.enter_context(self._serve(service))
         statistics.take(inventory.views())
-        parts.enter_context(Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views())))
+        sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views()))
+        self._sampler = parts.enter_context(sampler)
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = Report(self._describe(host_id), inventory, statistics.host)
@@ -165,6 +167,9 @@ class GridAgent:
         )
 
     def _nudge(self) -> None:
+        """A node has settled otherwise than before: measure it and tell the master now."""
+        if self._sampler is not None:
+            self._sampler.trigger()
         if self._heartbeat is not None:
             self._heartbeat.nudge()
 
