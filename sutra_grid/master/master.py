@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ from sutra_grid.master.agents_admin import AgentsAdmin
 from sutra_grid.master.applying import Applier
 from sutra_grid.master.command_calls import CommandCalls, Operations
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.deployment import Deployment
+from sutra_grid.master.deployment import Deployment, new_node_id
 from sutra_grid.master.event_reads import EventReads
 from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid
@@ -49,10 +50,17 @@ class MasterCore:
     """Everything of a master but its threads and its port: what a test drives without them.
 
     The grid is loaded from the registry when this is made. ``calls`` reaches the agents; the caller
-    closes it.
+    closes it. ``new_id`` makes the ids of nodes.
     """
 
-    def __init__(self, config: MasterConfig, registry: Registry, calls: AgentCaller, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: MasterConfig,
+        registry: Registry,
+        calls: AgentCaller,
+        clock: Clock,
+        new_id: Callable[[], str] = new_node_id,
+    ) -> None:
         self.config = config
         self.registry = registry
         self.clock = clock
@@ -68,7 +76,7 @@ class MasterCore:
         )
         self.heartbeats = Heartbeats(self.grid, self.reconciler, self.mender, self.statuses, self.flusher, clock)
         applier = Applier(self.grid, calls, self.reconciler, self.mender)
-        self.deployment = Deployment(registry, self.grid, applier, self.mender, clock)
+        self.deployment = Deployment(registry, self.grid, applier, self.mender, clock, new_id)
         self.node_commands = NodeCommands(registry, self.grid, applier, self.mender, clock)
         self.agents_admin = AgentsAdmin(registry, self.grid, calls.forget, clock)
         self.service = self._service(calls)

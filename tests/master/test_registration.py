@@ -189,7 +189,7 @@ def test_an_agent_of_another_name_on_the_same_host_keeps_its_nodes(
 ) -> None:
     node = harness.spawn().node
     renamed = make_agent("host-a", host_id=agent.host_id)
-    renamed.journal = dict(agent.journal)
+    renamed.journal.update(agent.journal)
     renamed.register(harness.stub)
     assert harness.node(node.node_id).agent_id == "host-a"
     assert harness.node(node.node_id).pid == node.pid

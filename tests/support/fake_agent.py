@@ -6,7 +6,6 @@ calls of ``Apply``, one entry a call.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,15 +15,14 @@ from typing import Self
 
 import grpc
 
+from support.obedient import ObedientAgent
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import (
     Agent,
     Assignment,
-    Desired,
     HostSample,
     NodeExit,
     NodeReport,
-    NodeSpec,
     NodeState,
     Reason,
 )
@@ -41,8 +39,6 @@ from sutra_grid.wire.server import serve
 
 Behaviour = Callable[["FakeAgent", Assignment], NodeReport]
 
-FIRST_PORT = 50051
-
 
 class FakeAgent(GridAgentServicer):
     """One agent process. ``journal`` is what it would report in an inventory."""
@@ -54,16 +50,18 @@ class FakeAgent(GridAgentServicer):
         self.slots = slots
         self.interval_ms = 5_000
         self.session_id = ""
-        self.journal: dict[str, NodeReport] = {}
+        self._obedient = ObedientAgent(agent_id)
         self.script: deque[Behaviour] = deque()
         self.applied: list[Assignment] = []
         self.instructions: list[str] = []
-        self._pids = itertools.count(1000)
-        self._ports = itertools.count(FIRST_PORT)
         self._lock = threading.Lock()
         adder = {"grid.GridAgent": lambda server: add_GridAgentServicer_to_server(self, server)}
         self._server = serve(adder, host="127.0.0.1", port=0, workers=8, max_concurrent=64, name=f"fake-{agent_id}")
         self.endpoint = self._server.address
+
+    @property
+    def journal(self) -> dict[str, NodeReport]:
+        return self._obedient.journal
 
     # -- as a server --
 
@@ -86,41 +84,7 @@ class FakeAgent(GridAgentServicer):
     def obey(self, assignment: Assignment) -> NodeReport:
         """Journal it and report it as done, as a real agent's fast nodes do."""
         with self._lock:
-            known = self.journal.get(assignment.node_id)
-            if known is not None and known.generation >= assignment.generation:
-                return known
-            report = self._carried_out(assignment, known)
-            if assignment.desired is Desired.ABSENT:
-                self.journal.pop(assignment.node_id, None)
-            else:
-                self.journal[assignment.node_id] = report
-            return report
-
-    def _carried_out(self, assignment: Assignment, known: NodeReport | None) -> NodeReport:
-        runs = assignment.desired is Desired.RUNNING
-        keeps = runs and known is not None and known.pid and assignment.restart_generation <= known.restart_generation
-        pid = known.pid if keeps and known else next(self._pids) if runs else 0
-        spec = known.spec if known else self.resolve(assignment)
-        return NodeReport(
-            node_id=assignment.node_id,
-            generation=assignment.generation,
-            desired=assignment.desired,
-            state=NodeState.RUNNING if runs else NodeState.STOPPED,
-            pid=pid,
-            endpoint=f"127.0.0.1:{spec.port}",
-            spec=spec,
-            restart_generation=assignment.restart_generation,
-            restarts=(known.restarts if known else 0) + bool(known and runs and not keeps),
-        )
-
-    def resolve(self, assignment: Assignment) -> NodeSpec:
-        asked = assignment.spec
-        return NodeSpec(
-            engine=asked.engine or "storage",
-            port=asked.port or next(self._ports),
-            storage_path=asked.storage_path or f"/data/{assignment.node_id}",
-            memory_limit_mb=asked.memory_limit_mb or 2048,
-        )
+            return self._obedient.obey(assignment)
 
     # -- as a client --
 
@@ -167,7 +131,7 @@ class FakeAgent(GridAgentServicer):
     def restarted(self, instance: str = "process-2") -> FakeAgent:
         """A newer process of the same agent, with the same state directory."""
         newer = FakeAgent(self.agent_id, host_id=self.host_id, slots=self.slots, instance=instance)
-        newer.journal = dict(self.journal)
+        newer.journal.update(self.journal)
         return newer
 
     def _follow(self, assignments: Sequence[pb.Assignment]) -> None:

@@ -1,0 +1,213 @@
+"""Random histories: commands, lost and late messages, crashes, restarts of the master; then quiet, and all must agree.
+
+The master's own code without its threads and its port, a real registry, agents in memory, a clock that the test moves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.clock import FakeClock
+from support.obedient import ObedientAgent
+
+from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
+from sutra_grid.core.types import Agent, Assignment, Desired, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.master.applying import Deadline
+from sutra_grid.master.config import MasterConfig
+from sutra_grid.master.heartbeats import Beat
+from sutra_grid.master.master import MasterCore
+from sutra_grid.master.node_commands import Command
+from sutra_grid.master.requests import CallId, Ticket
+from sutra_grid.registry import Registry
+from sutra_grid.wire import grid_pb2 as pb
+
+AGENTS = ("agent-1", "agent-2")
+NETWORK = st.sampled_from(["fine", "fine", "fine", "request lost", "answer lost"])
+
+
+class Network:
+    """Carries the master's calls to agents in memory, as well as it is told to."""
+
+    def __init__(self, agents: dict[str, ObedientAgent]) -> None:
+        self.agents = agents
+        self.weather = "fine"
+
+    def apply(self, agent: Agent, assignment: Assignment, timeout_seconds: float) -> NodeReport:
+        if self.weather == "request lost":
+            raise Unavailable("unreachable", reason=Reason.AGENT_UNREACHABLE)
+        report = self.agents[agent.agent_id].obey(assignment)
+        if self.weather == "answer lost":
+            raise DeadlineExceeded("no answer", reason=Reason.AGENT_UNREACHABLE)
+        return report
+
+    def read_log(self, agent: Agent, request: pb.LogRequest, timeout_seconds: float) -> pb.LogChunk:
+        raise AssertionError("no history reads logs")
+
+    def samples(self, agent: Agent, node_id: str, timeout_seconds: float) -> pb.NodeSampleList:
+        raise AssertionError("no history reads samples")
+
+    def forget(self, agent_id: str) -> None:
+        pass
+
+
+class Histories(RuleBasedStateMachine):
+    """One grid and everything that may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.clock = FakeClock()
+        self.agents = {name: ObedientAgent(name) for name in AGENTS}
+        self.sessions: dict[str, str] = {}
+        self.network = Network(self.agents)
+        self.ids = itertools.count()
+        self.late: list[Beat] = []
+        self.failed_spawns: set[str] = set()
+        self.removed: set[str] = set()
+        self.start_master()
+
+    def start_master(self) -> None:
+        self.registry = Registry.open(f"sqlite:///{Path(self.directory.name) / 'registry.db'}", migrate=True)
+        self.core = MasterCore(MasterConfig(), self.registry, self.network, self.clock, self.new_id)
+
+    def new_id(self) -> str:
+        return f"node-{next(self.ids):08x}"
+
+    def teardown(self) -> None:
+        self.registry.close()
+        self.directory.cleanup()
+
+    @initialize()
+    def register_all(self) -> None:
+        for name in AGENTS:
+            self.register(name)
+
+    def register(self, name: str) -> None:
+        agent = self.agents[name]
+        info = Agent(
+            name, "host", "desktop", 50, endpoint="nowhere:1", host_id=name, instance_id="i", engines=("storage",)
+        )
+        registered = self.core.registrations.register(info, list(agent.journal.values()))
+        self.sessions[name] = registered.session_id
+        for assignment in registered.assignments:
+            agent.obey(assignment)
+
+    # -- what operators do --
+
+    @rule(weather=NETWORK)
+    def spawn(self, weather: str) -> None:
+        self.network.weather = weather
+        known = {node.node_id for node in self.registry.nodes()} | set(self.registry.tombstones())
+        try:
+            self.core.deployment.spawn("", NodeSpec(), self.ticket(), Deadline(self.clock, 5))
+        except GridError:
+            made = {node.node_id for node in self.registry.nodes()} | set(self.registry.tombstones())
+            self.failed_spawns |= made - known
+        self.network.weather = "fine"
+
+    @rule(data=st.data(), command=st.sampled_from(list(Command)), weather=NETWORK)
+    def command(self, data: st.DataObject, command: Command, weather: str) -> None:
+        nodes = self.core.grid.nodes()
+        if not nodes:
+            return
+        node = data.draw(st.sampled_from(nodes))
+        self.network.weather = weather
+        with suppress(GridError):
+            self.core.node_commands.run(command, node.node_id, self.ticket(), Deadline(self.clock, 5))
+        self.network.weather = "fine"
+        if command is Command.REMOVE:
+            self.removed.add(node.node_id)
+
+    def ticket(self) -> Ticket:
+        return Ticket(CallId.of("", "history", b""), self.clock)
+
+    # -- what happens --
+
+    @rule(name=st.sampled_from(AGENTS), answered=st.booleans(), kept=st.booleans())
+    def heartbeat(self, name: str, answered: bool, kept: bool) -> None:
+        agent = self.agents[name]
+        beat = Beat(name, self.sessions[name], tuple(agent.journal.values()))
+        if kept:
+            self.late.append(beat)
+        self.deliver(beat, answered)
+
+    @precondition(lambda self: self.late)
+    @rule(data=st.data())
+    def late_heartbeat(self, data: st.DataObject) -> None:
+        beat = data.draw(st.sampled_from(self.late))
+        self.late.remove(beat)
+        self.deliver(beat, answered=False)
+
+    def deliver(self, beat: Beat, answered: bool) -> None:
+        answer = self.core.heartbeats.receive(beat)
+        if answered and answer.instruction == "register":
+            self.register(beat.agent_id)
+        for assignment in answer.assignments if answered else ():
+            self.agents[beat.agent_id].obey(assignment)
+        self.core.mender.work()
+
+    @rule(name=st.sampled_from(AGENTS), data=st.data())
+    def crash_of_a_node(self, name: str, data: st.DataObject) -> None:
+        running = [report for report in self.agents[name].journal.values() if report.pid]
+        if running:
+            self.agents[name].restart_crashed(data.draw(st.sampled_from(running)).node_id)
+
+    @rule(seconds=st.floats(0.1, 10))
+    def time_passes(self, seconds: float) -> None:
+        for _ in range(int(seconds * 2)):
+            self.clock.advance(0.5)
+            self.core.monitor.check()
+
+    @rule(hours=st.integers(-48, 48))
+    def wall_clock_jumps(self, hours: int) -> None:
+        self.clock.jump_wall(hours * 3600)
+
+    @rule(flushed=st.booleans())
+    def master_restarts(self, flushed: bool) -> None:
+        if flushed:
+            self.core.flusher.flush()
+        self.registry.close()
+        self.start_master()
+
+    # -- what must hold, always and after quiet --
+
+    @invariant()
+    def no_process_is_ended_that_nobody_ended(self) -> None:
+        for agent in self.agents.values():
+            assert agent.unexplained_ends == []
+
+    @rule()
+    def quiet(self) -> None:
+        for _ in range(4):
+            self.time_passes(1.5)
+            for name in AGENTS:
+                self.deliver(Beat(name, self.sessions[name], tuple(self.agents[name].journal.values())), answered=True)
+        self.core.flusher.flush()
+        rows = {node.node_id: node for node in self.registry.nodes()}
+        held = {node_id: report for agent in self.agents.values() for node_id, report in agent.journal.items()}
+        assert {node_id: agreed(node) for node_id, node in rows.items()} == {
+            node_id: (report.generation, report.desired) for node_id, report in held.items()
+        }
+        assert {node.node_id: agreed(node) for node in self.core.grid.nodes()} == {
+            node_id: agreed(node) for node_id, node in rows.items()
+        }
+        for report in held.values():
+            assert (report.pid > 0) == (report.desired is Desired.RUNNING)
+        assert not self.failed_spawns & held.keys()
+        assert not self.removed & held.keys()
+
+
+def agreed(node: Node) -> tuple[int, Desired]:
+    return node.generation, node.desired
+
+
+Histories.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestHistories = Histories.TestCase
