@@ -17,7 +17,7 @@ class ObedientAgent:
     def __init__(self, agent_id: str) -> None:
         self.agent_id = agent_id
         self.journal: dict[str, NodeReport] = {}
-        self.unexplained_ends: list[Assignment] = []
+        self.ended: list[str] = []  # nodes whose process ended by an assignment
         self._pids = itertools.count(FIRST_PID)
         self._ports = itertools.count(FIRST_PORT)
 
@@ -27,8 +27,8 @@ class ObedientAgent:
         if known is not None and known.generation >= assignment.generation:
             return known
         report = self._carried_out(assignment, known)
-        if known is not None and known.pid and known.pid != report.pid and not _explains(assignment, known):
-            self.unexplained_ends.append(assignment)
+        if known is not None and known.pid and known.pid != report.pid:
+            self.ended.append(assignment.node_id)
         if assignment.desired is Desired.ABSENT:
             self.journal.pop(assignment.node_id, None)
         else:
@@ -69,8 +69,3 @@ class ObedientAgent:
             restarts=(known.restarts if known else 0) + bool(known and runs and not keeps),
             exits=known.exits if known else (),
         )
-
-
-def _explains(assignment: Assignment, known: NodeReport) -> bool:
-    """Whether somebody wanted the process to end: a stop, a removal or a restart."""
-    return assignment.desired is not Desired.RUNNING or assignment.restart_generation > known.restart_generation

@@ -1,0 +1,76 @@
+"""What reaches the registry behind: what holds when it is written, whatever came in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.clock import FakeClock
+from support.grid_values import a_node, a_report, an_agent
+
+from sutra_grid.core.types import AgentStatus, NodeState
+from sutra_grid.master.agent_calls import AgentCalls
+from sutra_grid.master.config import MasterConfig
+from sutra_grid.master.grid import Source
+from sutra_grid.master.master import MasterCore
+from sutra_grid.registry import Observations, Registry
+
+AGENT = "agent-1"
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[MasterCore]:
+    """A master without threads: what is dirty is written when the test says so."""
+    registry = Registry.open(f"sqlite:///{tmp_path / 'registry.db'}", migrate=True)
+    calls = AgentCalls()
+    yield MasterCore(MasterConfig(), registry, calls, FakeClock())
+    calls.close()
+    registry.close()
+
+
+def recorded_status(core: MasterCore) -> AgentStatus:
+    agent = core.registry.agent(AGENT)
+    assert agent is not None
+    return agent.status
+
+
+def test_a_status_that_was_on_its_way_when_the_agent_registered_does_not_stay(core: MasterCore) -> None:
+    core.registrations.register(an_agent(AGENT), [])
+    core.flusher.flush()
+    core.registrations.register(an_agent(AGENT), [])
+    on_its_way = replace(an_agent(AGENT), status=AgentStatus.OFFLINE)
+    core.registry.write_observations(Observations(agents=[on_its_way]))
+    assert recorded_status(core) is AgentStatus.OFFLINE
+
+    core.flusher.flush()
+
+    assert recorded_status(core) is AgentStatus.HEALTHY
+
+
+def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterCore) -> None:
+    core.registrations.register(an_agent(AGENT), [])
+    node = a_node(agent_id=AGENT, report=None)
+    core.registry.create_node(node, request=None)
+    core.grid.put_node(node)
+    core.grid.observe(AGENT, a_report(node, state=NodeState.STARTING), Source.ANSWER)
+    core.flusher.reports([node.node_id])
+    core.grid.observe(AGENT, a_report(node, state=NodeState.RUNNING), Source.ANSWER)
+
+    core.flusher.flush()
+
+    recorded = core.registry.node(node.node_id)
+    assert recorded is not None
+    assert recorded.report is not None
+    assert recorded.report.state is NodeState.RUNNING
+
+
+def test_what_was_removed_before_it_was_written_is_left_out(core: MasterCore) -> None:
+    core.flusher.status("agent-99")
+    core.flusher.reports(["node-99"])
+
+    core.flusher.flush()
+
+    assert core.registry.agents() == []
+    assert core.registry.nodes() == []
