@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_process, refusal_of
+from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process, refusal_of
 from support.daemons import run_program
 from support.node_program import ran_twice, starts
 from support.waiting import eventually
@@ -52,7 +52,7 @@ def test_a_node_that_ran_stably_and_is_killed_runs_again_at_once_and_signal_9_is
     first = agent.run("node-1")
     assert (first.state, first.reason, first.health) == (NodeState.RUNNING, Reason.SPAWNED, Health.HEALTHY)
     threading.Event().wait(0.3)  # the stable while
-    os.kill(first.pid, 9)
+    kill_now(first.pid)
     again = agent.wait_for("node-1", lambda one: one.state is NodeState.RUNNING and one.pid != first.pid, 3.0)
     assert again.restarts == 1
     assert (again.exits[0].signal, again.exits[0].code, again.exits[0].reason) == (9, None, Reason.CRASHED)
@@ -88,7 +88,7 @@ def test_a_stop_that_races_a_crash_ends_stopped_and_never_runs_twice(agent: Agen
         running = agent.run("node-1")
         assert running.state is NodeState.RUNNING
         if turn % 2:
-            os.kill(running.pid, 9)
+            kill_now(running.pid)
         killer = threading.Timer(random.uniform(0, 0.01), lambda pid=running.pid: _try_kill(pid))
         killer.start()
         assert agent.want("node-1", Desired.STOPPED).state is NodeState.STOPPED
@@ -225,7 +225,7 @@ def test_nodes_live_through_the_agents_end_and_are_adopted_with_their_pids(agent
     assert {node_id: report.pid for node_id, report in after.items()} == before
     assert {report.reason for report in after.values()} == {Reason.ADOPTED}
     assert after["node-0"].restarts == 1
-    os.kill(before["node-1"], 9)
+    kill_now(before["node-1"])
     again = agent.wait_for("node-1", lambda one: one.pid not in (0, before["node-1"]))
     assert again.exits[0].reason is Reason.CRASHED
     assert agent.want("node-2", Desired.STOPPED).state is NodeState.STOPPED
@@ -411,7 +411,7 @@ def test_a_port_that_is_taken_ends_with_1_and_names_the_holder(tmp_path: Path) -
 
 def _try_kill(pid: int) -> None:
     try:
-        os.kill(pid, 9)
+        kill_now(pid)
     except ProcessLookupError:
         return
 

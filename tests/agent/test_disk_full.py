@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, refusal_of
+from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, NodeState, Reason
@@ -59,7 +59,7 @@ def test_on_a_full_disk_no_node_is_made_and_running_ones_reports_and_stops_go_on
 def test_a_node_that_ends_on_a_full_disk_comes_back_when_there_is_room(agent: AgentHarness) -> None:
     running = agent.run("node-1")
     filler = fill(agent.data)
-    os.kill(running.pid, 9)
+    kill_now(running.pid)
     waiting = agent.wait_for("node-1", lambda one: one.reason is Reason.DISK_FULL)
     assert waiting.pid == 0
     filler.unlink()

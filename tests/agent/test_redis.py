@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_process
+from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process
 from support.waiting import eventually
 
 from sutra_grid.agent.identity import environment
@@ -48,7 +48,7 @@ def test_redis_is_spawned_answers_is_killed_comes_back_with_its_data_and_is_stop
     port = first.spec.port
     assert ask(port, "PING") == "+PONG"
     assert ask(port, "SET", "k", "v") == "+OK"
-    os.kill(first.pid, 9)
+    kill_now(first.pid)
     again = agent.wait_for("redis-1", lambda one: one.state is NodeState.RUNNING and one.pid != first.pid)
     assert (again.exits[0].signal, again.restarts) == (9, 1)
     assert eventually(lambda: ask(port, "GET", "k")) == "$1\r\nv"

@@ -132,9 +132,15 @@ class AgentHarness:
         return record
 
 
+def kill_now(pid: int) -> None:
+    """SIGKILL. A pid that is not one (0 would be this test's own group) fails the test instead."""
+    assert pid > 1, f"no process to kill: pid {pid}"
+    os.kill(pid, signal.SIGKILL)
+
+
 def kill_process(pid: int) -> None:
     """SIGKILL, and wait until it is gone."""
-    os.kill(pid, signal.SIGKILL)
+    kill_now(pid)
     eventually(lambda: start_ticks(pid) is None, message=f"end of process {pid}")
 
 
