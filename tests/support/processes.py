@@ -77,6 +77,7 @@ def is_alive(pid: int) -> bool:
 def kill(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
     """Signal each of the processes that is still there."""
     for pid in pids:
+        assert pid > 1, f"no process to signal: pid {pid}"  # 0 would be this test's own process group
         try:
             os.kill(pid, number)
         except ProcessLookupError:
