@@ -29,7 +29,7 @@ class AgentStatuses:
         agent = self._grid.change_status(judged, change, heard_before)
         if agent is None:
             return None
-        self._flusher.status(agent)
+        self._flusher.status(agent.agent_id)
         actor = Actor.AGENT if change.reason is Reason.UNREGISTERED else Actor.MASTER
         kind = _KINDS[change.status]
         self._flusher.events(

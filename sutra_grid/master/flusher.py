@@ -1,7 +1,8 @@
 """Write-behind: what was observed reaches the registry in batches, at most a second late.
 
-Handlers put observations here and go on; one thread writes them. When the registry does not
-answer, what is dirty stays, merged and bounded, and is written by the first tick that
+Handlers say here what changed and go on; one thread writes it, as the grid in memory has it at that
+moment: two threads may come here in another order than their changes came true. When the registry
+does not answer, what is dirty stays, merged and bounded, and is written by the first tick that
 succeeds. Nothing that decides what should run passes through here.
 """
 
@@ -16,7 +17,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.types import Agent, Event, HostSample, NodeReport
+from sutra_grid.core.types import Event, HostSample
+from sutra_grid.master.grid import Grid
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.ticker import Ticker
@@ -34,12 +36,12 @@ MAX_BATCH_ROWS = 2_000
 
 @dataclass(slots=True)
 class _Dirty:
-    """What is not written yet. Later values replace earlier ones; events queue."""
+    """What is not written yet. Later values replace earlier ones; events queue. Agents and reports by id only."""
 
     heartbeats: dict[str, int] = field(default_factory=dict)
-    agents: dict[str, Agent] = field(default_factory=dict)
+    agents: dict[str, None] = field(default_factory=dict)
     hosts: dict[str, HostSample] = field(default_factory=dict)
-    reports: dict[str, NodeReport] = field(default_factory=dict)
+    reports: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.heartbeats or self.agents or self.hosts or self.reports)
@@ -51,8 +53,9 @@ class Flusher:
     The collecting methods are thread-safe and never block on the registry.
     """
 
-    def __init__(self, registry: Registry, interval_seconds: float = FLUSH_INTERVAL_SECONDS) -> None:
+    def __init__(self, registry: Registry, grid: Grid, interval_seconds: float = FLUSH_INTERVAL_SECONDS) -> None:
         self._registry = registry
+        self._grid = grid
         self._ticker = Ticker("flusher", interval_seconds, self.flush)
         self._changed = threading.Condition()
         # guarded by _changed:
@@ -74,15 +77,15 @@ class Flusher:
             if host is not None:
                 self._dirty.hosts[agent_id] = host
 
-    def status(self, agent: Agent) -> None:
-        """An agent's status has changed."""
+    def status(self, agent_id: str) -> None:
+        """An agent's status has changed in the grid."""
         with self._changed:
-            self._dirty.agents[agent.agent_id] = agent
+            self._dirty.agents[agent_id] = None
 
-    def reports(self, reports: Iterable[NodeReport]) -> None:
-        """Nodes were reported."""
+    def reports(self, node_ids: Iterable[str]) -> None:
+        """Nodes were reported; the grid has the reports."""
         with self._changed:
-            self._dirty.reports.update((report.node_id, report) for report in reports)
+            self._dirty.reports.update(dict.fromkeys(node_ids))
 
     def events(self, events: Sequence[Event]) -> None:
         """Something happened."""
@@ -118,7 +121,7 @@ class Flusher:
         while batch := self._take():
             dirty, events = batch
             try:
-                self._registry.write_observations(_observations(dirty, events))
+                self._registry.write_observations(self._observations(dirty, events))
             except GridError as error:
                 self._put_back(dirty, events, str(error))
                 return
@@ -136,6 +139,17 @@ class Flusher:
             )
             events = [self._events.popleft() for _ in range(min(len(self._events), MAX_BATCH_ROWS))]
             return dirty, events
+
+    def _observations(self, dirty: _Dirty, events: Sequence[Event]) -> Observations:
+        """The batch as the grid is now; what was removed meanwhile is left out."""
+        nodes = (self._grid.node(node_id) for node_id in dirty.reports)
+        return Observations(
+            heartbeats=dirty.heartbeats,
+            agents=[agent for agent_id in dirty.agents if (agent := self._grid.agent(agent_id))],
+            hosts=dirty.hosts,
+            reports=[node.report for node in nodes if node and node.report],
+            events=events,
+        )
 
     def _put_back(self, dirty: _Dirty, events: list[Event], why: str) -> None:
         """Keep what could not be written, below what came meanwhile."""
@@ -181,13 +195,3 @@ def _take_some(rows: dict[str, V]) -> dict[str, V]:
         rows.clear()
         return taken
     return {key: rows.pop(key) for key in list(islice(rows, MAX_BATCH_ROWS))}
-
-
-def _observations(dirty: _Dirty, events: Sequence[Event]) -> Observations:
-    return Observations(
-        heartbeats=dirty.heartbeats,
-        agents=list(dirty.agents.values()),
-        hosts=dirty.hosts,
-        reports=list(dirty.reports.values()),
-        events=events,
-    )

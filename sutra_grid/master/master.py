@@ -66,7 +66,7 @@ class MasterCore:
         self.clock = clock
         self.grid = Grid(clock)
         self.grid.load(registry.agents(), registry.nodes(), registry.tombstones())
-        self.flusher = Flusher(registry)
+        self.flusher = Flusher(registry, self.grid)
         self.reconciler = Reconciler(self.grid, self.flusher, clock)
         self.mender = Mender(self.grid, registry, self.reconciler, clock)
         self.statuses = AgentStatuses(self.grid, self.flusher)

@@ -84,7 +84,7 @@ class Reconciler:
     ) -> None:
         """Put reports to their nodes, tell what happened since the ones before as events."""
         now_ms = wall_ms(self._clock)
-        written: list[NodeReport] = []
+        written: list[str] = []
         events: list[Event] = []
         for report in reports:
             before = self._grid.observe(agent_id, report, source)
@@ -94,7 +94,7 @@ class Reconciler:
             if material:
                 events += events_between(agent_id, before.report, report, now_ms)
             if material or keep_samples:
-                written.append(report)
+                written.append(report.node_id)
         if written:
             self._flusher.reports(written)
         self._tell(events)

@@ -74,6 +74,8 @@ class Registrations:
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
         self._grid.put_agent(admitted)
+        # A batch that was under way may have written the status from before over the one just saved.
+        self._flusher.status(admitted.agent_id)
         log.info(
             "agent registered",
             agent=agent.agent_id,
