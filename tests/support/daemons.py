@@ -24,13 +24,18 @@ LOG_TAIL_LINES = 40
 
 
 class Daemon:
-    """A daemon with a fixed command line, whose output goes to one log over all of its starts."""
+    """A daemon with a fixed command line, whose output goes to one log over all of its starts.
 
-    def __init__(self, name: str, program: str, config: Path, *, ready: Callable[[], bool]) -> None:
+    ``run_in`` are the words before the command, of a program that becomes the daemon (as nsenter does).
+    """
+
+    def __init__(
+        self, name: str, program: str, config: Path, *, ready: Callable[[], bool], run_in: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.config = config
         self.log = config.with_suffix(".log")
-        self._command = [str(script(program)), "--config", str(config)]
+        self._command = [*run_in, str(script(program)), "--config", str(config)]
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
 

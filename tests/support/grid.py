@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +36,11 @@ FIRST_AGENT_PORT = 8
 
 @dataclass(frozen=True, slots=True)
 class GridSpec:
-    """What a grid is made of. ``extra`` sections are laid over each agent's configuration."""
+    """What a grid is made of.
+
+    ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's. ``run_in`` are the
+    words before a daemon's command, by its name.
+    """
 
     agents: int = 1
     max_storage_nodes: int = 10
@@ -44,6 +48,8 @@ class GridSpec:
     health_check_seconds: float = 1.0
     with_admin: bool = True
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Grid:
@@ -76,9 +82,19 @@ class Grid:
         return [self.master, *admin, *self.agents.values()]
 
     def _make_master(self) -> Daemon:
-        config = {"master": {"listen": self.master_address, "registry_url": f"sqlite:///{self.registry}"}}
+        config: dict[str, dict[str, Any]] = {
+            "master": {"listen": self.master_address, "registry_url": f"sqlite:///{self.registry}"}
+        }
+        for section, values in self.spec.master_extra.items():
+            config.setdefault(section, {}).update(values)
         path = write_config(self.root / "master.toml", config)
-        return Daemon("master", "sutra-grid-master", path, ready=lambda: serves_grpc(self.master_address))
+        return Daemon(
+            "master",
+            "sutra-grid-master",
+            path,
+            ready=lambda: serves_grpc(self.master_address),
+            run_in=self.spec.run_in.get("master", ()),
+        )
 
     def _make_admin(self) -> Daemon:
         config = {
@@ -120,7 +136,13 @@ class Grid:
             config.setdefault(section, {}).update(values)
         self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
         path = write_config(self.root / f"{agent_id}.toml", config)
-        return Daemon(agent_id, "sutra-grid-agent", path, ready=lambda: serves_grpc(address))
+        return Daemon(
+            agent_id,
+            "sutra-grid-agent",
+            path,
+            ready=lambda: serves_grpc(address),
+            run_in=self.spec.run_in.get(agent_id, ()),
+        )
 
     def agent_address(self, agent_id: str) -> str:
         index = list(self.agents).index(agent_id)
