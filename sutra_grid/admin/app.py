@@ -28,7 +28,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     install_links(
         app,
         RegistryLink(config.registry_url, clock or SystemClock()),
-        MasterLink(master, config.command_timeout_seconds),
+        MasterLink(master, config.command_timeout_secs),
     )
     problems.install(app)
     app.before_request(origins.refuse_other_sites)

@@ -64,7 +64,7 @@ SCHEMA: Final = Schema(
                     check=between(2, 256),
                 ),
                 Key(
-                    "command_timeout_seconds",
+                    "command_timeout_secs",
                     "float",
                     60.0,
                     unit="seconds",
@@ -72,7 +72,7 @@ SCHEMA: Final = Schema(
                     check=between(1, 600),
                 ),
                 Key(
-                    "stop_grace_seconds",
+                    "stop_grace_secs",
                     "int",
                     20,
                     unit="seconds",
@@ -103,8 +103,8 @@ class AdminConfig:
     master: str
     workers: int
     threads: int
-    command_timeout_seconds: float
-    stop_grace_seconds: int
+    command_timeout_secs: float
+    stop_grace_secs: int
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:

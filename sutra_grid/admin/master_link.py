@@ -26,9 +26,9 @@ class MasterLink:
     A channel that was made before gunicorn forks would hang in the worker.
     """
 
-    def __init__(self, target: str, command_timeout_seconds: float) -> None:
+    def __init__(self, target: str, command_timeout_secs: float) -> None:
         self.target = target
-        self._command_timeout_seconds = command_timeout_seconds
+        self._command_timeout_seconds = command_timeout_secs
         self._lock = threading.Lock()  # guards _channel
         self._channel: grpc.Channel | None = None
 

@@ -50,7 +50,7 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
         "workers": settings.workers,
         "threads": settings.threads,
         "timeout": 60,  # of a worker that does not turn its loop; long requests are on its threads
-        "graceful_timeout": settings.stop_grace_seconds,
+        "graceful_timeout": settings.stop_grace_secs,
         "keepalive": 5,
         "preload_app": False,
         "control_socket_disable": True,

@@ -23,7 +23,8 @@ DEFAULT_MASTER_PORT: Final = 7000
 STATE_DIRECTORY: Final = ".agent"
 
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
-_SIGNALS = tuple(sorted(one.name for one in signal.Signals if not one.name.startswith("SIGRT")))
+# Signals by which programs are asked to end; SIGKILL comes after the grace by itself.
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 def _check_name(value: str) -> str | None:
@@ -63,11 +64,11 @@ def _parse_range(value: str) -> range | None:
 _PROCESS_KEYS = [
     Key("health_probe", "str", "tcp", help="How a node is asked whether it works", choices=PROBE_KINDS),
     Key("health_path", "str", "/", help="Path of the http probe"),
-    Key("health_timeout_seconds", "float", 2.0, "seconds", "Wait for a probe's answer", check=at_least(0.1)),
-    Key("start_timeout_seconds", "float", 60.0, "seconds", "After that a node that is not ready is reported; it is "
+    Key("health_timeout_secs", "float", 2.0, "seconds", "Wait for a probe's answer", check=at_least(0.1)),
+    Key("start_timeout_secs", "float", 60.0, "seconds", "After that a node that is not ready is reported; it is "
         "left to go on", check=at_least(0.1)),
     Key("stop_signal", "str", "SIGTERM", help="First step of a stop", choices=_SIGNALS),
-    Key("stop_grace_seconds", "float", 10.0, "seconds", "From the stop signal to SIGKILL", check=at_least(0)),
+    Key("stop_grace_secs", "float", 10.0, "seconds", "From the stop signal to SIGKILL", check=at_least(0)),
 ]  # fmt: skip
 
 SCHEMA: Final = Schema(
@@ -101,12 +102,12 @@ SCHEMA: Final = Schema(
             Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
         ], help="Heartbeats, probes, restarts"),
         Section("restart", [
-            Key("stable_seconds", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
+            Key("stable_secs", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
                 check=at_least(0)),
-            Key("first_delay_seconds", "float", 1.0, "seconds", "First back-off; doubles", check=at_least(0.001)),
-            Key("max_delay_seconds", "float", 60.0, "seconds", "Longest back-off", check=at_least(0.001)),
+            Key("first_delay_secs", "float", 1.0, "seconds", "First back-off; doubles", check=at_least(0.001)),
+            Key("max_delay_secs", "float", 60.0, "seconds", "Longest back-off", check=at_least(0.001)),
             Key("max_crashes", "int", 8, help="Ends in a row in the window, then a node is failed", check=at_least(1)),
-            Key("window_seconds", "float", 600.0, "seconds", "The window", check=at_least(1)),
+            Key("window_secs", "float", 600.0, "seconds", "The window", check=at_least(1)),
         ], help="How a node that ended by itself is started again"),
         Section("node_logs", [
             Key("max_size_mb", "int", 16, "MiB", "A node's log is rotated at this size", check=at_least(1)),
@@ -186,11 +187,11 @@ def agent_config(config: Config) -> AgentConfig:
 def _restart_policy(values: Mapping[str, Any], *, enabled: bool) -> RestartPolicy:
     return RestartPolicy(
         enabled=enabled,
-        stable_seconds=values["stable_seconds"],
-        first_delay_seconds=values["first_delay_seconds"],
-        max_delay_seconds=values["max_delay_seconds"],
+        stable_seconds=values["stable_secs"],
+        first_delay_seconds=values["first_delay_secs"],
+        max_delay_seconds=values["max_delay_secs"],
         max_crashes=values["max_crashes"],
-        window_seconds=values["window_seconds"],
+        window_seconds=values["window_secs"],
     )
 
 
@@ -206,8 +207,8 @@ def _engine(name: str, values: Mapping[str, Any]) -> Engine:
 
 def _process_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "probe": ProbeSpec(values["health_probe"], values["health_path"], values["health_timeout_seconds"]),
+        "probe": ProbeSpec(values["health_probe"], values["health_path"], values["health_timeout_secs"]),
         "stop_signal": int(signal.Signals[values["stop_signal"]]),
-        "stop_grace_seconds": values["stop_grace_seconds"],
-        "start_timeout_seconds": values["start_timeout_seconds"],
+        "stop_grace_seconds": values["stop_grace_secs"],
+        "start_timeout_seconds": values["start_timeout_secs"],
     }

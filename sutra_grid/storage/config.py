@@ -42,7 +42,7 @@ SCHEMA = Schema(
                 Key("max_concurrent_calls", "int", 1024, help="Calls above it are refused", check=at_least(4)),
                 Key("pin_cpu", "bool", False, help="Keep the process on one CPU: more calls a second, less CPU each"),
                 Key(
-                    "stop_grace_seconds",
+                    "stop_grace_secs",
                     "float",
                     10.0,
                     unit="seconds",
@@ -93,7 +93,7 @@ class StorageConfig:
     workers: int
     max_concurrent_calls: int
     pin_cpu: bool
-    stop_grace_seconds: float
+    stop_grace_secs: float
     restore: Path | None
 
     @classmethod

@@ -76,7 +76,7 @@ def _serve(settings: StorageConfig) -> int:
                 serving = False
                 server.set_serving(serving)
         log.info("stopping", reason=shutdown.reason)
-        server.stop(settings.stop_grace_seconds)
+        server.stop(settings.stop_grace_secs)
     log.info("stopped", node=settings.node_id)
     return 0
 

@@ -65,8 +65,8 @@ def app(registry_url: str, master: FakeMaster, clock: FakeClock) -> Iterator[Fla
         master=master.address,
         workers=1,
         threads=2,
-        command_timeout_seconds=5,
-        stop_grace_seconds=1,
+        command_timeout_secs=5,
+        stop_grace_secs=1,
     )
     made = create_app(config, clock)
     yield made

@@ -38,7 +38,7 @@ class Admin:
             "master": f"127.0.0.1:{free_port()}",
             "workers": 1,
             "threads": 4,
-            "stop_grace_seconds": 3,
+            "stop_grace_secs": 3,
         }
         config = write_config(root / "admin.toml", {"admin": settings})
         self.http = HttpClient(self.address)

@@ -50,10 +50,10 @@ heartbeat_interval_secs = 0.2
 health_check_interval_secs = 0.2
 restart_failed_nodes = {lines.get("restart_failed_nodes", "true")}
 [restart]
-first_delay_seconds = 0.05
-max_delay_seconds = 0.2
+first_delay_secs = 0.05
+max_delay_secs = 0.2
 max_crashes = 3
-{lines.get("restart", "stable_seconds = 0.3")}
+{lines.get("restart", "stable_secs = 0.3")}
 {more}
 """
 

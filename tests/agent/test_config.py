@@ -75,7 +75,7 @@ args = ["--port", "{port}", "--maxmemory", "{memory_limit_mb}mb"]
 environment = { DIR = "{storage_path}" }
 health_probe = "none"
 stop_signal = "SIGINT"
-stop_grace_seconds = 0.5
+stop_grace_secs = 0.5
 """
     redis = read(PUBLISHED + engine).engines["redis"]
     assert redis.stop_signal == signal.SIGINT

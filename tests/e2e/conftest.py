@@ -32,5 +32,5 @@ def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
     Every node counts as stable at once, so that one which is killed again and again does not wait for a back-off.
     """
-    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(extra={"restart": {"stable_seconds": 0.0}})) as grid:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(extra={"restart": {"stable_secs": 0.0}})) as grid:
         yield grid

@@ -45,7 +45,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
             "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "health_probe": "none"},
             "missing": {"binary_path": str(root / "no-such-program"), "health_probe": "none"},
         },
-        "restart": {"first_delay_seconds": 0.2, "max_crashes": 4},
+        "restart": {"first_delay_secs": 0.2, "max_crashes": 4},
     }
     with Grid(root, GridSpec(extra=extra)) as grid:
         yield grid

@@ -119,11 +119,13 @@ class Soak:
     def _stay_right(self, scene: Scene, seconds: float) -> None:
         """Nothing is harmed now, so nothing that is shown may waver."""
         deadline = time.monotonic() + seconds
+        faces: dict[str, Face] = {"master": scene.grid.grpc, "admin": scene.grid.rest}
         while time.monotonic() < deadline:
-            if wrong := self._wrong_statuses(scene, scene.grid.grpc):
-                message = f"by the master, while nothing was harmed: {'; '.join(wrong)}"
-                scene.violations.append(Violation("wavering status", message))
-                return
+            for name, face in faces.items():
+                if wrong := self._wrong_statuses(scene, face):
+                    message = f"by the {name}, while nothing was harmed: {'; '.join(wrong)}"
+                    scene.violations.append(Violation("wavering status", message))
+                    return
             scene.never.wait(POLL_SECONDS)
 
     def _verdict(self, scene: Scene, recovery_seconds: float | None) -> str:
@@ -206,5 +208,5 @@ def grid_spec(spec: SoakSpec) -> GridSpec:
         agents=spec.agents,
         max_storage_nodes=spec.nodes_per_agent,
         heartbeat_seconds=spec.heartbeat_seconds,
-        extra={"restart": {"stable_seconds": 1.0}},
+        extra={"restart": {"stable_secs": 1.0}},
     )
