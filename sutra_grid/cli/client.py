@@ -46,7 +46,7 @@ class MasterUnreachable(Unavailable):
 
 
 class Client:
-    """Calls the master. Not shared between threads. Close it, or use it as a context manager."""
+    """Calls the master. Threads may share it. Close it, or use it as a context manager."""
 
     def __init__(self, target: str, source: str, timeout_seconds: float) -> None:
         self.target = format_host_port(*parse_host_port(target, DEFAULT_PORT))
@@ -55,7 +55,7 @@ class Client:
         self._channel = open_channel(self.target)
         self._stub: Any = GridMasterStub(self._channel)
         self._reached = False
-        self._never = threading.Event()
+        self._closed = threading.Event()
 
     def __enter__(self) -> Client:
         return self
@@ -65,8 +65,14 @@ class Client:
     ) -> None:
         self.close()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no call can be made any more."""
+        return self._closed.is_set()
+
     def close(self) -> None:
-        """Give up the connection."""
+        """Give up the connection; calls that wait in other threads end with ``Unavailable``."""
+        self._closed.set()
         self._channel.close()
 
     def read(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
@@ -94,13 +100,17 @@ class Client:
                 end = deadline if self._reached else connect_deadline
                 if not _answer_lost(error) or time.monotonic() + pause_seconds >= end:
                     raise self._explained(error) from error
-            self._never.wait(pause_seconds)
+            self._closed.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LAST_RETRY_SECONDS)
 
     def _call(self, method: str, request: Message, answer: type[M], timeout_seconds: float) -> M:
         call: Callable[..., M] = getattr(self._stub, method)
         try:
             message = call(request, timeout=timeout_seconds)
+        except ValueError as error:
+            if not self._closed.is_set():
+                raise
+            raise Unavailable("the connection to the master was given up", reason=Reason.NONE) from error
         except grpc.RpcError as error:
             self._reached = self._reached or not _never_connected(error)
             raise

@@ -76,6 +76,7 @@ def test_a_refusal_of_an_older_master_has_at_least_its_message(master: FakeMaste
 )
 def test_each_command_calls_its_method(master: FakeMaster, cli: Cli, command: str, method: str) -> None:
     master.answers[method] = pb.NodeResult(success=True, node=node())
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
     yes = ["--yes"] if command == "remove" else []
     ran = cli("nodes", command, "node-00000001", *yes)
     assert ran.code == 0

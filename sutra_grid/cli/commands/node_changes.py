@@ -1,4 +1,4 @@
-"""``nodes spawn|start|stop|restart|remove``: changes, and waiting for their outcome."""
+"""``nodes spawn|start|stop|remove``: changes, and waiting for their outcome."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
         return node if node.node_id else pb.NodeStatus(node_id=answer.node_id, endpoint=answer.endpoint)
 
     labels = [f"node {number} of {count}" for number in range(1, count + 1)]
-    _change_all(options, tuple(labels), "starting", change, None if detach else NodeStatus.RUNNING)
+    change_all(options, tuple(labels), "starting", change, None if detach else NodeStatus.RUNNING)
 
 
 @click.command(cls=GridCommand)
@@ -62,8 +62,8 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
 @click.pass_context
 def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
     """Start stopped or failed nodes on the data they have."""
-    _change_all(
-        options_of(ctx), node_ids, "starting", _command("StartStorageNode"), None if detach else NodeStatus.RUNNING
+    change_all(
+        options_of(ctx), node_ids, "starting", command_call("StartStorageNode"), None if detach else NodeStatus.RUNNING
     )
 
 
@@ -77,18 +77,7 @@ def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
     def change(client: Client, node_id: str) -> pb.NodeStatus:
         return outcome(client.change("StopStorageNode", pb.StopRequest(node_id=node_id), pb.StopResponse))
 
-    _change_all(options_of(ctx), node_ids, "stopping", change, None if detach else NodeStatus.STOPPED)
-
-
-@click.command(cls=GridCommand)
-@node_ids
-@detach_option
-@click.pass_context
-def restart(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
-    """Stop nodes and start them again."""
-    _change_all(
-        options_of(ctx), node_ids, "restarting", _command("RestartStorageNode"), None if detach else NodeStatus.RUNNING
-    )
+    change_all(options_of(ctx), node_ids, "stopping", change, None if detach else NodeStatus.STOPPED)
 
 
 @click.command(cls=GridCommand)
@@ -98,22 +87,22 @@ def restart(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None
 def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
     """Stop nodes and forget them. Their data and logs are kept on the host."""
     confirm_or_refuse(f"Stop and remove {', '.join(node_ids)}? The data stays on the host.", yes=yes)
-    _change_all(options_of(ctx), node_ids, "removing", _command("RemoveStorageNode"), None)
+    change_all(options_of(ctx), node_ids, "removing", command_call("RemoveStorageNode"), None)
 
 
-COMMANDS: Final = (spawn, start, stop, restart, remove)
+COMMANDS: Final = (spawn, start, stop, remove)
 
 
-def _command(method: str) -> Change:
+def command_call(method: str) -> Change:
+    """A change by one of the methods that take a node's id."""
+
     def change(client: Client, node_id: str) -> pb.NodeStatus:
         return outcome(client.change(method, pb.NodeCommand(node_id=node_id), pb.NodeResult))
 
     return change
 
 
-def _change_all(
-    options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None
-) -> None:
+def change_all(options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None) -> None:
     """Change each node in turn and tell what came of it; ``wanted`` None: do not wait after the answer."""
     changed: list[pb.NodeStatus] = []
     for_people = options.output in ("table", "wide")

@@ -11,6 +11,7 @@ from sutra_grid.cli.commands.explain import explain
 from sutra_grid.cli.commands.node_logs import logs
 from sutra_grid.cli.commands.node_show import show
 from sutra_grid.cli.commands.options import complete_agents, watch_options
+from sutra_grid.cli.commands.rolling_restart import restart
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.watch import Watch
@@ -49,5 +50,5 @@ def list_nodes(
             emit(draw())
 
 
-for command in (show, *node_changes.COMMANDS, logs, explain):
+for command in (show, *node_changes.COMMANDS, restart, logs, explain):
     nodes.add_command(command)

@@ -10,7 +10,7 @@ from typing import Final
 from sutra_grid.cli.client import Client
 from sutra_grid.cli.output.table import printable
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
-from sutra_grid.core.types import NodeStatus, Reason
+from sutra_grid.core.types import Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 POLL_SECONDS: Final = 0.5
@@ -19,9 +19,13 @@ UNSETTLED: Final = ("", NodeStatus.STARTING, NodeStatus.STOPPING)
 
 
 def await_settled(
-    client: Client, node: pb.NodeStatus, wanted: NodeStatus, tell: Callable[[str], None]
+    client: Client,
+    node: pb.NodeStatus,
+    wanted: NodeStatus,
+    tell: Callable[[str], None],
+    is_well: Callable[[pb.NodeStatus], bool] = lambda _node: True,
 ) -> pb.NodeStatus:
-    """Poll until ``node`` has the status ``wanted``, and answer it as it is then.
+    """Poll until ``node`` has the status ``wanted`` and ``is_well``, and answer it as it is then.
 
     A master that is away meanwhile is waited for. Raises FailedPrecondition when the
     node has settled otherwise, DeadlineExceeded when the client's timeout passes first.
@@ -29,17 +33,17 @@ def await_settled(
     never = threading.Event()
     deadline = time.monotonic() + client.timeout_seconds
     told = False
-    while node.status != wanted:
-        if node.status not in UNSETTLED:
+    while node.status != wanted or not is_well(node):
+        if node.status != wanted and node.status not in UNSETTLED:
             raise _settled_otherwise(node, wanted)
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
-                f"{node.node_id} is still {node.status or 'unknown'} after {client.timeout_seconds:g} s",
+                f"{node.node_id} is still {_word(node)} after {client.timeout_seconds:g} s",
                 reason=Reason.TIMED_OUT,
                 hint=f"It may still get there: sutra-grid-cli nodes explain {node.node_id}",
             )
         if not told:
-            tell(f"{node.node_id}: {node.status or 'not reported yet'}, waiting until it is {wanted}")
+            tell(f"{node.node_id}: {_word(node)}, waiting until it is {wanted}")
             told = True
         never.wait(POLL_SECONDS)
         try:
@@ -47,9 +51,14 @@ def await_settled(
         except NotFound:
             raise
         except (Unavailable, DeadlineExceeded) as error:
-            if time.monotonic() >= deadline:
+            if client.is_closed or time.monotonic() >= deadline:
                 raise error
     return node
+
+
+def _word(node: pb.NodeStatus) -> str:
+    unhealthy = node.status == NodeStatus.RUNNING and node.health == Health.UNHEALTHY
+    return "unhealthy" if unhealthy else node.status or "not reported yet"
 
 
 def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus) -> FailedPrecondition:

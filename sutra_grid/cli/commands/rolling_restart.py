@@ -1,0 +1,213 @@
+"""``nodes restart``: some nodes or all, a few at a time, stopping at the first failure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands.columns import NODES
+from sutra_grid.cli.commands.node_changes import change_all, command_call, result_line
+from sutra_grid.cli.commands.options import complete_agents, complete_nodes, detach_option
+from sutra_grid.cli.context import GridCommand, Options, options_of
+from sutra_grid.cli.exit_codes import ExitCode, exit_code
+from sutra_grid.cli.output.errors import print_error
+from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
+from sutra_grid.cli.output.printer import emit, list_text
+from sutra_grid.cli.output.progress import progress
+from sutra_grid.cli.rolling.plan import Nodes, is_older, newest_start_ms
+from sutra_grid.cli.rolling.roll import Progress, Roll, RollSpec
+from sutra_grid.core.errors import NotFound
+from sutra_grid.core.types import Desired, Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+MAX_UNAVAILABLE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which nodes: those named, or those of an agent and an engine that should run ("" means any)."""
+
+    node_ids: tuple[str, ...] = ()
+    agent_id: str = ""
+    engine: str = ""
+
+    def read(self, client: Client) -> Nodes:
+        """The nodes of the selection now, by id."""
+        request = pb.ListNodesRequest(agent_id=self.agent_id, engine=self.engine)
+        nodes = client.read("ListStorageNodes", request, pb.NodeList).nodes
+        if self.node_ids:
+            return {node.node_id: node for node in nodes if node.node_id in self.node_ids}
+        return {node.node_id: node for node in nodes if node.desired == Desired.RUNNING}
+
+    def options(self, left: list[str]) -> list[str]:
+        """The selection as options of the command; of named nodes only those that are left."""
+        if self.node_ids:
+            return left
+        chosen = [("--agent", self.agent_id), ("--engine", self.engine)]
+        given = [word for option, value in chosen if value for word in (option, value)]
+        return given or ["--all"]
+
+
+def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Milliseconds since the epoch of an ISO 8601 time; one without a zone is local."""
+    if value is None:
+        return None
+    try:
+        return round(datetime.fromisoformat(value).timestamp() * 1000)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time such as 2026-01-02T03:04:05Z.") from None
+
+
+@click.command(cls=GridCommand)
+@click.argument("node_ids", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
+@click.option("--all", "everything", is_flag=True, help="All nodes that should run.")
+@click.option(
+    "--agent",
+    "agent_id",
+    default="",
+    metavar="AGENT",
+    shell_complete=complete_agents,
+    help="All of an agent that should run.",
+)
+@click.option("--engine", default="", metavar="NAME", help="All of an engine that should run.")
+@click.option("--max-unavailable", type=click.IntRange(1, MAX_UNAVAILABLE), default=1, show_default=True, metavar="N",
+              help="Never more than N of them down at once, with those that are down already.")  # fmt: skip
+@click.option("--pause", "pause_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
+              metavar="SECONDS", help="How long each must have stayed up before the next.")  # fmt: skip
+@click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
+              help="Only those whose process was started before TIME (ISO 8601).")  # fmt: skip
+@detach_option
+@click.pass_context
+def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, detach: bool, **given: Any) -> None:
+    """Stop nodes and start them again, one after the other.
+
+    The next one is taken when the one before runs and is healthy. The first failure ends
+    it; what is done, what is left, and the command that goes on with it are told then.
+    """
+    options = options_of(ctx)
+    selection = Selection(tuple(dict.fromkeys(node_ids)), given["agent_id"], given["engine"])
+    if bool(node_ids) + everything + bool(selection.agent_id or selection.engine) != 1:
+        raise click.UsageError("say which: node ids, or --all, or --agent and --engine.")
+    spec = RollSpec(given["max_unavailable"], given["pause_seconds"])
+    started_before_ms: int | None = given["started_before_ms"]
+    if detach:
+        if not node_ids or spec != RollSpec() or started_before_ms is not None:
+            raise click.UsageError("--detach does not wait for the outcome, so it takes node ids and nothing else.")
+        change_all(options, selection.node_ids, "restarting", command_call("RestartStorageNode"), None)
+        return
+    _Command(options, selection, spec, started_before_ms).run()
+
+
+class _Command:
+    """One ``nodes restart``: choose, roll, and tell how it went."""
+
+    def __init__(self, options: Options, selection: Selection, spec: RollSpec, started_before_ms: int | None) -> None:
+        self._options = options
+        self._selection = selection
+        self._spec = spec
+        self._started_before_ms = started_before_ms
+        self._for_people = options.output in ("table", "wide")
+
+    def run(self) -> None:
+        with connect(self._options) as client:
+            chosen = self._chosen(client)
+            names = self._due(chosen)
+            resume_ms = self._started_before_ms or newest_start_ms(chosen.values())
+            with progress(self._options, f"restarting {len(names)} nodes") as say:
+                roll = Roll(client, self._spec, names, self._scope(client, chosen), self._teller(len(names)), say)
+                interrupted = False
+                try:
+                    roll.run()
+                except KeyboardInterrupt:
+                    interrupted = True
+                    roll.give_up()
+        self._conclude(roll.progress, len(names), resume_ms, interrupted=interrupted)
+
+    def _chosen(self, client: Client) -> Nodes:
+        """The nodes of the selection at the beginning. Raises ``NotFound`` before anything is touched."""
+        nodes = self._selection.read(client)
+        missing = [name for name in self._selection.node_ids if name not in nodes]
+        if missing:
+            raise NotFound(
+                f"there is no node {', '.join(missing)}; nothing was restarted",
+                reason=Reason.UNKNOWN_NODE,
+                hint="`sutra-grid-cli nodes list` shows them all",
+            )
+        if self._selection.agent_id and not nodes:
+            client.read("GetAgent", pb.AgentId(agent_id=self._selection.agent_id), pb.AgentRecord)
+        return nodes
+
+    def _due(self, chosen: Nodes) -> list[str]:
+        """Those to restart: as they were named, else agent by agent."""
+        order = self._selection.node_ids or sorted(chosen, key=lambda name: (chosen[name].agent_id, name))
+        before = self._started_before_ms
+        return [name for name in order if before is None or is_older(chosen[name], before)]
+
+    def _scope(self, client: Client, chosen: Nodes) -> Callable[[], Nodes]:
+        """Reads the chosen nodes anew; one that was spawned meanwhile does not belong to them."""
+        return lambda: {name: node for name, node in self._selection.read(client).items() if name in chosen}
+
+    def _teller(self, total: int) -> Callable[[pb.NodeStatus], None]:
+        done: list[str] = []
+
+        def tell(node: pb.NodeStatus) -> None:
+            done.append(node.node_id)
+            if self._for_people:
+                count = f"  ({len(done)} of {total})" if total > 1 else ""
+                emit(f"{result_line(node, node.status)}{count}")
+
+        return tell
+
+    def _conclude(self, done: Progress, total: int, resume_ms: int, *, interrupted: bool) -> None:
+        left = done.unfinished()
+        resume = self._resume_command(left, resume_ms) if left else ""
+        self._print_data(done, left, resume)
+        if total == 0 and self._for_people:
+            emit("Nothing to restart.")
+        if done.failure is not None:
+            print_error(done.failure, self._options.output)
+        if self._for_people and (interrupted or done.failure is not None):
+            self._print_rest(done, left, total, resume)
+        if interrupted:
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+        if done.failure is not None:
+            raise click.exceptions.Exit(exit_code(done.failure))
+
+    def _print_rest(self, done: Progress, left: list[str], total: int, resume: str) -> None:
+        click.echo(f"done: {len(done.restarted)} of {total}: {', '.join(done.restarted) or '-'}", err=True)
+        if done.in_flight:
+            click.echo(f"under way, the grid goes on with it: {', '.join(sorted(done.in_flight))}", err=True)
+        click.echo(f"left: {len(left)}: {', '.join(left) or '-'}", err=True)
+        if resume:
+            click.echo(f"go on: {resume}", err=True)
+
+    def _print_data(self, done: Progress, left: list[str], resume: str) -> None:
+        """The outcome for programs: the nodes that were restarted, and what is left."""
+        if self._for_people:
+            return
+        nodes = list(done.restarted.values())
+        if self._options.output == "name":
+            emit(list_text(self._options, NODES, nodes))
+            return
+        facts = {"nodes": [message_to_dict(node) for node in nodes], "left": left, "resume": resume}
+        emit(to_json(facts) if self._options.output == "json" else to_yaml(facts))
+
+    def _resume_command(self, left: list[str], resume_ms: int) -> str:
+        """The command that takes it up again, with the same bounds, and the master that was given."""
+        words = ["sutra-grid-cli", "nodes", "restart", *self._selection.options(left)]
+        if not self._selection.node_ids:
+            moment = datetime.fromtimestamp(resume_ms // 1000, UTC).replace(microsecond=resume_ms % 1000 * 1000)
+            words += ["--started-before", moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")]
+        if self._spec.max_unavailable != 1:
+            words += ["--max-unavailable", str(self._spec.max_unavailable)]
+        if self._spec.pause_seconds:
+            words += ["--pause", f"{self._spec.pause_seconds:g}"]
+        if self._options.master:
+            words += ["--master", self._options.master]
+        return shlex.join(words)

@@ -1,0 +1,211 @@
+"""Carries a rolling restart out: the main thread chooses and judges, a thread a node restarts and waits.
+
+Every decision is made on a fresh list of the nodes, so what happens to them meanwhile counts.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sutra_grid.cli.client import Client, outcome
+from sutra_grid.cli.commands.settling import await_settled
+from sutra_grid.cli.output.table import printable
+from sutra_grid.cli.rolling.plan import Nodes, broken, choose, is_up, may_come_up
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
+from sutra_grid.core.types import NodeStatus, Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 0.5
+JOIN_SECONDS: Final = 5.0
+_EXPLAIN: Final = "sutra-grid-cli nodes explain {}"
+
+
+@dataclass(frozen=True, slots=True)
+class RollSpec:
+    """How carefully: nodes down at once, and seconds that each must have stayed up before the next."""
+
+    max_unavailable: int = 1
+    pause_seconds: float = 0.0
+
+
+@dataclass
+class Progress:
+    """What of a rolling restart is done. ``failure`` is why it stopped; None while it did not."""
+
+    left: list[str]
+    in_flight: set[str] = field(default_factory=set)
+    restarted: dict[str, pb.NodeStatus] = field(default_factory=dict)
+    failure: GridError | None = None
+
+    def unfinished(self) -> list[str]:
+        """What is still to be restarted, what failed included, in the first order."""
+        return [name for name in self.left if name not in self.restarted]
+
+
+_Result = tuple[str, pb.NodeStatus | GridError]
+
+
+class Roll:
+    """One rolling restart of ``names``. ``scope`` reads the nodes whose being down counts, by id.
+
+    ``tell`` gets each node as it is after its restart, ``wait_told`` a line on what is waited for.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        spec: RollSpec,
+        names: Iterable[str],
+        scope: Callable[[], Nodes],
+        tell: Callable[[pb.NodeStatus], None],
+        wait_told: Callable[[str], None],
+    ) -> None:
+        self.progress = Progress(list(names))
+        self._client = client
+        self._spec = spec
+        self._scope = scope
+        self._tell = tell
+        self._wait_told = wait_told
+        self._results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._given_up = threading.Event()
+        self._blocked_since: float | None = None
+
+    def run(self) -> Progress:
+        """Restart them all, or until the first failure, which is in the answer. Blocks.
+
+        Those that are under way when one fails are waited for.
+        """
+        while self.progress.unfinished() or self.progress.in_flight:
+            if self.progress.failure is None:
+                self._take_next()
+            if self.progress.in_flight:
+                self._await_one()
+            elif self.progress.failure is not None:
+                break
+        if self.progress.failure is None:
+            self._look()
+        return self.progress
+
+    def give_up(self) -> None:
+        """End the waiting threads; what the master was told already goes on without us."""
+        self._given_up.set()
+        self._client.close()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    # -- the main thread --
+
+    def _take_next(self) -> None:
+        """Begin restarts as long as one more may be down. Notes a failure that is seen instead."""
+        while nodes := self._look():
+            waiting = [n for n in self.progress.unfinished() if n in nodes and n not in self.progress.in_flight]
+            self.progress.left = [n for n in self.progress.left if n in nodes]  # others were removed meanwhile
+            if not waiting:
+                return
+            choice = choose(nodes, waiting, self.progress.in_flight, self._spec.max_unavailable)
+            if choice.node_id:
+                self._blocked_since = None
+                self._begin(choice.node_id)
+            elif self.progress.in_flight:
+                return
+            else:
+                self._await_room(nodes, choice.blocked_by)
+                return
+
+    def _look(self) -> Nodes:
+        """The nodes now; empty with a failure noted when one that was restarted is not well any more."""
+        try:
+            nodes = self._scope()
+        except GridError as error:
+            self.progress.failure = error
+            return {}
+        fallen = broken(nodes, self.progress.restarted)
+        if fallen is not None:
+            self.progress.restarted.pop(fallen.node_id)
+            self.progress.failure = _not_well(fallen, "was restarted, came up, and did not stay up")
+            return {}
+        if not nodes and self.progress.unfinished():
+            self.progress.left = []
+        return nodes
+
+    def _begin(self, name: str) -> None:
+        self.progress.in_flight.add(name)
+        thread = threading.Thread(target=self._restart, args=(name,), name=f"restart {name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _await_one(self) -> None:
+        try:
+            name, result = self._results.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            return
+        self.progress.in_flight.discard(name)
+        if isinstance(result, GridError):
+            self.progress.failure = self.progress.failure or result
+            return
+        self.progress.restarted[name] = result
+        self._tell(result)
+
+    def _await_room(self, nodes: Nodes, blocked_by: tuple[str, ...]) -> None:
+        """Nothing of ours is down and still nothing may be taken down: wait a little, or fail."""
+        now = time.monotonic()
+        hopeful = any(may_come_up(nodes[name]) for name in blocked_by)
+        if self._blocked_since is None:
+            self._blocked_since = now
+            if hopeful:
+                self._wait_told(f"waiting until {', '.join(blocked_by)} is up")
+        if not hopeful or now - self._blocked_since >= self._client.timeout_seconds:
+            first = nodes[blocked_by[0]]
+            self.progress.failure = _not_well(
+                first, f"is down already, one of {len(blocked_by)} of at most {self._spec.max_unavailable}"
+            )
+            return
+        self._given_up.wait(POLL_SECONDS)
+
+    # -- a thread a node --
+
+    def _restart(self, name: str) -> None:
+        try:
+            self._results.put((name, self._restart_and_watch(name)))
+        except GridError as error:
+            self._results.put((name, error))
+
+    def _restart_and_watch(self, name: str) -> pb.NodeStatus:
+        """Restart one node and answer it when it has been up for the pause. Raises ``GridError``."""
+        answer = self._client.change("RestartStorageNode", pb.NodeCommand(node_id=name), pb.NodeResult)
+        slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
+        node = answer.node if slow else outcome(answer)
+        node = await_settled(self._client, node, NodeStatus.RUNNING, self._wait_told, is_up)
+        steady_at = time.monotonic() + self._spec.pause_seconds
+        while (left_seconds := steady_at - time.monotonic()) > 0 and not self._given_up.is_set():
+            self._given_up.wait(min(POLL_SECONDS, left_seconds))
+            now = self._read(name) or node
+            if broken({name: now}, {name: node}) is not None:
+                raise _not_well(now, "was restarted, came up, and did not stay up")
+            node = now
+        return node
+
+    def _read(self, name: str) -> pb.NodeStatus | None:
+        """The node now; None while the master does not answer, which is no fault of the node."""
+        try:
+            return self._client.read("GetStorageNodeStatus", pb.NodeId(node_id=name), pb.NodeStatus)
+        except (Unavailable, DeadlineExceeded):
+            return None
+
+
+def _not_well(node: pb.NodeStatus, what: str) -> FailedPrecondition:
+    why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
+    state = "unhealthy" if node.status == NodeStatus.RUNNING and not is_up(node) else node.status
+    reason = Reason(node.reason) if node.reason in list(Reason) else Reason.NONE
+    return FailedPrecondition(
+        f"{node.node_id} {what}; it is {state}{f' ({why})' if why else ''}",
+        reason=reason,
+        hint=_EXPLAIN.format(node.node_id),
+    )

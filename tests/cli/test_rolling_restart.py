@@ -1,0 +1,236 @@
+"""``nodes restart`` of many nodes, against a grid whose nodes behave as a test says."""
+
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+
+import pytest
+from support.cli_records import Ran, node
+from support.fake_master import FakeMaster
+from support.waiting import eventually
+
+from sutra_grid.wire import grid_pb2 as pb
+
+Cli = Callable[..., Ran]
+Start = Callable[..., subprocess.Popen[str]]
+
+STARTED_MS = 1_700_000_000_000
+
+
+class RestartingGrid:
+    """Nodes that the fake master lists and restarts. ``down`` is the most that were down at once."""
+
+    def __init__(self, master: FakeMaster, *names: str) -> None:
+        self.nodes = {name: node(name, pid=100 + i, started_at_ms=STARTED_MS + i) for i, name in enumerate(names)}
+        self.order: list[str] = []
+        self.failing: set[str] = set()
+        self.slow: set[str] = set()
+        self.hold = threading.Event()
+        self.most_down = 0
+        self.lock = threading.Lock()
+        master.answers["ListStorageNodes"] = self.list
+        master.answers["RestartStorageNode"] = self.restart
+        master.answers["GetStorageNodeStatus"] = self.show
+
+    def list(self, request: pb.ListNodesRequest) -> pb.NodeList:
+        with self.lock:
+            chosen = [
+                each
+                for each in self.nodes.values()
+                if request.agent_id in ("", each.agent_id) and request.engine in ("", each.spec.engine)
+            ]
+            return pb.NodeList(nodes=chosen)
+
+    def show(self, request: pb.NodeId) -> pb.NodeStatus:
+        with self.lock:
+            return self.nodes[request.node_id]
+
+    def restart(self, request: pb.NodeCommand) -> pb.NodeResult:
+        name = request.node_id
+        with self.lock:
+            self.order.append(name)
+            self.nodes[name].status = "stopping"
+            down = sum(each.status != "running" for each in self.nodes.values() if each.desired == "running")
+            self.most_down = max(self.most_down, down)
+        if name in self.slow:
+            self.hold.wait(10)
+        with self.lock:
+            if name in self.failing:
+                failed = node(name, status="failed", pid=0, reason="crash_loop", message="it crashes")
+                self.nodes[name].CopyFrom(failed)
+                error = pb.ErrorDetail(code="failed_precondition", reason="crash_loop", message=f"{name} crashes")
+                return pb.NodeResult(success=False, error=error, node=failed)
+            changed = self.nodes[name]
+            changed.status, changed.pid = "running", changed.pid + 1000
+            changed.generation += 1
+            changed.observed_generation = changed.generation
+            changed.started_at_ms = STARTED_MS + 60_000
+            changed.health = "healthy"
+            return pb.NodeResult(success=True, node=changed)
+
+
+def test_all_nodes_are_restarted_one_after_the_other(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+    ran = cli("nodes", "restart", "--all")
+    assert (ran.code, ran.err) == (0, "")
+    assert grid.order == ["a", "b", "c"]
+    assert grid.most_down == 1
+    assert "c running on agent-1 at 127.0.0.1:50051, pid 1102  (3 of 3)" in ran.out
+
+
+def test_two_may_be_down_and_no_third(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b", "c", "d")
+    grid.slow = set("abcd")
+    together = threading.Thread(
+        target=lambda: (eventually(lambda: len(grid.order) == 2), grid.hold.set()), name="both are down"
+    )
+    together.start()
+    assert cli("nodes", "restart", "--all", "--max-unavailable", "2").code == 0
+    together.join()
+    assert sorted(grid.order) == ["a", "b", "c", "d"]
+    assert grid.most_down == 2
+
+
+def test_the_first_failure_ends_it_and_the_command_to_go_on_restarts_only_the_rest(
+    master: FakeMaster, cli: Cli
+) -> None:
+    grid = RestartingGrid(master, "a", "b", "c", "d")
+    grid.failing = {"b"}
+    ran = cli("nodes", "restart", "--all", "--pause", "0.01")
+    assert ran.code == 1
+    assert grid.order == ["a", "b"]
+    assert "error: b crashes" in ran.err
+    assert "done: 1 of 4: a\nleft: 3: b, c, d\n" in ran.err
+    go_on = ran.err.splitlines()[-1].removeprefix("go on: sutra-grid-cli ")
+    assert go_on == "nodes restart --all --started-before 2023-11-14T22:13:20.004Z --pause 0.01"
+    grid.failing.clear()
+    assert cli(*go_on.split()).code == 0
+    assert grid.order == ["a", "b", "b", "c", "d"]
+
+
+def test_of_named_nodes_the_command_to_go_on_names_those_that_are_left(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+    grid.failing = {"c"}
+    ran = cli("nodes", "restart", "a", "c", "b")
+    assert grid.order == ["a", "c"]
+    assert ran.err.endswith("go on: sutra-grid-cli nodes restart c b\n")
+
+
+def test_programs_get_what_is_done_what_is_left_and_how_to_go_on(master: FakeMaster, cli: Cli) -> None:
+    RestartingGrid(master, "a", "b").failing = {"b"}
+    ran = cli("nodes", "restart", "a", "b", "-o", "json")
+    answer = json.loads(ran.out)
+    assert ([n["node_id"] for n in answer["nodes"]], answer["left"]) == (["a"], ["b"])
+    assert answer["resume"] == "sutra-grid-cli nodes restart b"
+    assert json.loads(ran.err)["error"]["reason"] == "crash_loop"
+
+
+def test_a_node_that_falls_after_its_restart_ends_it_too(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+
+    def fall(request: pb.NodeCommand) -> pb.NodeResult:
+        answer = grid.restart(request)
+        if request.node_id == "b":
+            grid.nodes["a"].status, grid.nodes["a"].reason = "failed", "crash_loop"
+        return answer
+
+    master.answers["RestartStorageNode"] = fall
+    ran = cli("nodes", "restart", "--all")
+    assert ran.code == 1
+    assert grid.order == ["a", "b"]
+    assert "a was restarted, came up, and did not stay up; it is failed (crash_loop)" in ran.err
+    assert "left: 2: a, c" in ran.err
+
+
+def test_one_that_crashes_within_the_pause_and_comes_up_again_ends_it(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b")
+
+    def crash(request: pb.NodeId) -> pb.NodeStatus:
+        grid.nodes[request.node_id].pid += 1
+        return grid.show(request)
+
+    master.answers["GetStorageNodeStatus"] = crash
+    ran = cli("nodes", "restart", "--all", "--pause", "0.2")
+    assert (ran.code, grid.order) == (1, ["a"])
+    assert "a was restarted, came up, and did not stay up" in ran.err
+
+
+def test_it_waits_until_a_restarted_node_is_healthy(master: FakeMaster, cli: Cli) -> None:
+    RestartingGrid(master, "a")
+    sick = node("a", health="unhealthy", generation=2, observed_generation=2)
+    master.answers["RestartStorageNode"] = pb.NodeResult(success=True, node=sick)
+    master.answers["GetStorageNodeStatus"] = sick
+    ran = cli("nodes", "restart", "a", "--timeout", "0.6")
+    assert ran.code == 4
+    assert "a is still unhealthy after 0.6 s" in ran.err
+
+
+def test_with_a_node_down_already_nothing_else_is_taken_down(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    grid.nodes["b"].CopyFrom(node("b", status="unknown", reason="agent_offline", message="its agent is offline"))
+    ran = cli("nodes", "restart", "--all")
+    assert (ran.code, grid.order) == (1, [])
+    assert "b is down already, one of 1 of at most 1; it is unknown (agent_offline: its agent is offline)" in ran.err
+    assert cli("nodes", "restart", "--all", "--max-unavailable", "2").code == 1
+    assert grid.order == ["a"]
+
+
+def test_stopped_nodes_are_not_restarted_with_all_and_named_ones_are_started(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    grid.nodes["b"].CopyFrom(node("b", status="stopped", desired="stopped", pid=0))
+    assert cli("nodes", "restart", "--all").code == 0
+    assert grid.order == ["a"]
+    assert cli("nodes", "restart", "b").code == 0
+    assert grid.order == ["a", "b"]
+
+
+def test_an_unknown_id_is_told_before_anything_is_touched(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a")
+    ran = cli("nodes", "restart", "a", "x")
+    assert (ran.code, grid.order) == (3, [])
+    assert "there is no node x; nothing was restarted" in ran.err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[], ["a", "--all"], ["--all", "--agent", "b"], ["--all", "--started-before", "noon"], ["--all", "--detach"]],
+)
+def test_which_nodes_must_be_said_once(master: FakeMaster, cli: Cli, wrong: list[str]) -> None:
+    grid = RestartingGrid(master, "a")
+    assert cli("nodes", "restart", *wrong).code == 2
+    assert not grid.order
+
+
+def test_only_those_of_the_agent_and_the_engine_are_restarted(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+    grid.nodes["b"].agent_id = "agent-2"
+    grid.nodes["c"].spec.engine = "redis"
+    assert cli("nodes", "restart", "--agent", "agent-1", "--engine", "redis").code == 0
+    assert grid.order == ["c"]
+
+
+def test_ctrl_c_tells_what_is_done_what_is_under_way_and_what_is_left(master: FakeMaster, start_cli: Start) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+    grid.slow = {"b"}
+    process = start_cli("nodes", "restart", "--all")
+    eventually(lambda: grid.order == ["a", "b"])
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=15)
+    grid.hold.set()
+    assert process.returncode == 130
+    assert "done: 1 of 3: a\nunder way, the grid goes on with it: b\nleft: 2: b, c\ngo on: sutra-grid-cli" in err
+    assert "Traceback" not in err
+
+
+def test_a_slow_restart_is_waited_for_until_the_new_process_is_there(master: FakeMaster, cli: Cli) -> None:
+    RestartingGrid(master, "a")
+    old = node("a", generation=2, observed_generation=1)
+    late = pb.ErrorDetail(code="deadline_exceeded", reason="stop_timeout", message="not yet")
+    master.answers["RestartStorageNode"] = pb.NodeResult(success=False, error=late, node=old)
+    new = node("a", pid=5000, generation=2, observed_generation=2)
+    master.answers["GetStorageNodeStatus"] = [old, new]
+    ran = cli("nodes", "restart", "a")
+    assert ran.code == 0
+    assert "pid 5000" in ran.out
