@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.commands import draining
 from sutra_grid.cli.commands.columns import AGENTS, NODES, agent_status, clock_time
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
@@ -12,6 +15,7 @@ from sutra_grid.cli.context import GridGroup, Options, options_of
 from sutra_grid.cli.output.age import age
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
+from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.size import size
 from sutra_grid.cli.output.table import printable
 from sutra_grid.cli.output.watch import Watch
@@ -56,10 +60,28 @@ def show(ctx: click.Context, agent_id: str) -> None:
 
 @agents.command()
 @agent_ids
+@click.option("--stop-nodes", is_flag=True, help="Stop its nodes too, and wait until no process is left.")
 @click.pass_context
-def drain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
-    """Keep new nodes away from agents; the nodes they have run on."""
-    _set_drained(options_of(ctx), agent_ids, "DrainAgent", "drained")
+def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> None:
+    """Keep new nodes away from agents, and stop those that are there if asked to.
+
+    An agent is called drained when no process of a node is left on it. The data of stopped
+    nodes stays.
+    """
+    options = options_of(ctx)
+
+    def change(client: Client, agent_id: str) -> tuple[pb.AgentRecord, str]:
+        agent = draining.drain(client, agent_id)
+        if stop_nodes:
+            with progress(options, f"{agent_id}: stopping its nodes") as tell:
+                agent = draining.stop_nodes(client, agent_id, tell)
+        left = draining.left_on(agent)
+        if not left:
+            return agent, "drained"
+        hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
+        return agent, f"takes no new nodes; {len(left)} run on: {draining.names(left)}. To stop them: {hint}"
+
+    _change_agents(options, agent_ids, change)
 
 
 @agents.command()
@@ -67,7 +89,12 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
 @click.pass_context
 def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
     """Let agents take new nodes again."""
-    _set_drained(options_of(ctx), agent_ids, "UndrainAgent", "takes new nodes")
+
+    def change(client: Client, agent_id: str) -> tuple[pb.AgentRecord, str]:
+        command = pb.AgentCommand(agent_id=agent_id)
+        return client.change("UndrainAgent", command, pb.AgentRecord), "takes new nodes"
+
+    _change_agents(options_of(ctx), agent_ids, change)
 
 
 @agents.command()
@@ -91,15 +118,18 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
         for_each(options, agent_ids, remove_one)
 
 
-def _set_drained(options: Options, ids: tuple[str, ...], method: str, word: str) -> None:
+def _change_agents(
+    options: Options, ids: tuple[str, ...], change: Callable[[Client, str], tuple[pb.AgentRecord, str]]
+) -> None:
+    """Change each agent in turn; ``change`` answers it as it is then, and what came of it in words."""
     changed: list[pb.AgentRecord] = []
     with connect(options) as client:
 
         def change_one(agent_id: str) -> None:
-            agent = client.change(method, pb.AgentCommand(agent_id=agent_id), pb.AgentRecord)
+            agent, words = change(client, agent_id)
             changed.append(agent)
             if _for_people(options):
-                emit(f"{agent.agent_id} {word}")
+                emit(f"{agent.agent_id} {words}")
 
         try:
             for_each(options, ids, change_one)

@@ -1,0 +1,105 @@
+"""``agents drain``: keep new nodes away, and with ``--stop-nodes`` stop those that are there.
+
+An agent is called drained only when no process of a node is left on it, by its own report.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from sutra_grid.cli.client import Client, outcome
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
+from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 0.5
+STOPPED_TOGETHER: Final = 8
+SHOWN: Final = 5
+
+
+def drain(client: Client, agent_id: str) -> pb.AgentRecord:
+    """Close an agent for new nodes; its record as it is then. Raises ``GridError``."""
+    return client.change("DrainAgent", pb.AgentCommand(agent_id=agent_id), pb.AgentRecord)
+
+
+def left_on(agent: pb.AgentRecord) -> list[pb.NodeStatus]:
+    """The nodes that have, may have or are about to get a process there."""
+    return [node for node in agent.storage_nodes if not is_at_rest(node)]
+
+
+def is_at_rest(node: pb.NodeStatus) -> bool:
+    """Whether its agent has said, of what was commanded last, that no process is left and none will come."""
+    confirmed = node.observed_generation >= node.generation
+    ended = node.status in (NodeStatus.STOPPED, NodeStatus.FAILED) and not node.pid
+    return confirmed and ended and not node.backoff_ms
+
+
+def names(nodes: list[pb.NodeStatus]) -> str:
+    """The first few ids."""
+    more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""
+    return ", ".join(node.node_id for node in nodes[:SHOWN]) + more
+
+
+def stop_nodes(client: Client, agent_id: str, tell: Callable[[str], None]) -> pb.AgentRecord:
+    """Stop every node of a drained agent, and answer its record when none has a process left.
+
+    One that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
+    refused stop, an agent that is offline and can't be asked, or the client's timeout.
+    """
+    never = threading.Event()
+    deadline = time.monotonic() + client.timeout_seconds
+    while True:
+        agent = client.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)
+        left = left_on(agent)
+        wanted = [node for node in agent.storage_nodes if node.desired == Desired.RUNNING]
+        if not left and not wanted:
+            return agent
+        if agent.status == AgentStatus.OFFLINE:
+            raise _offline(agent, left or wanted)
+        if time.monotonic() >= deadline:
+            raise DeadlineExceeded(
+                f"{agent_id} is not drained after {client.timeout_seconds:g} s: "
+                f"{len(left)} nodes have a process: {names(left)}",
+                reason=Reason.TIMED_OUT,
+                hint=f"their stops go on; see sutra-grid-cli agents show {agent_id}",
+            )
+        tell(f"{agent_id}: {len(left)} nodes have a process: {names(left)}")
+        if wanted:
+            _stop_all(client, [node.node_id for node in wanted])
+        else:
+            never.wait(POLL_SECONDS)
+
+
+def _stop_all(client: Client, node_ids: list[str]) -> None:
+    """Ask for all stops, some at a time; one that takes longer than its call is still on its way."""
+
+    def stop(node_id: str) -> GridError | None:
+        try:
+            outcome(client.change("StopStorageNode", pb.StopRequest(node_id=node_id), pb.StopResponse))
+        except GridError as error:
+            return None if isinstance(error, DeadlineExceeded) else error
+        return None
+
+    with ThreadPoolExecutor(STOPPED_TOGETHER, thread_name_prefix="stop") as pool:
+        try:
+            errors = list(pool.map(stop, node_ids))
+        except KeyboardInterrupt:
+            client.close()  # ends the calls that the pool would wait for
+            pool.shutdown(cancel_futures=True)
+            raise
+    refused = next((error for error in errors if error is not None), None)
+    if refused is not None:
+        raise refused
+
+
+def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus]) -> FailedPrecondition:
+    return FailedPrecondition(
+        f"{agent.agent_id} is offline: whether its {len(left)} nodes have a process can't be known: {names(left)}",
+        reason=Reason.AGENT_OFFLINE,
+        hint=f"it takes no new nodes; bring it back, or when its host is gone: "
+        f"sutra-grid-cli agents remove {agent.agent_id}",
+    )

@@ -1,0 +1,84 @@
+"""``agents drain``: what it calls drained, and stopping the nodes of an agent."""
+
+from collections.abc import Callable
+
+import pytest
+from support.cli_records import Ran, agent, node
+from support.fake_master import FakeMaster
+
+from sutra_grid.cli.commands.draining import is_at_rest
+from sutra_grid.wire import grid_pb2 as pb
+
+Cli = Callable[..., Ran]
+
+
+def stopped(name: str, **fields: object) -> pb.NodeStatus:
+    return node(name, **{"status": "stopped", "desired": "stopped", "pid": 0} | fields)
+
+
+def test_an_agent_whose_nodes_run_on_is_not_called_drained(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True, storage_nodes=[node("n1"), stopped("n2")])
+    ran = cli("agents", "drain", "a")
+    assert ran.code == 0
+    assert ran.out == ("a takes no new nodes; 1 run on: n1. To stop them: sutra-grid-cli agents drain a --stop-nodes\n")
+    assert not master.calls["StopStorageNode"]
+
+
+def test_it_is_drained_when_the_last_process_has_ended(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    stopping = node("n1", status="stopping", desired="stopped")
+    master.answers["GetAgent"] = [
+        agent("a", storage_nodes=[node("n1"), node("n2")]),
+        agent("a", storage_nodes=[stopping, node("n3"), stopped("n2")]),  # n3 was being spawned
+        agent("a", storage_nodes=[stopping, stopped("n3"), stopped("n2")]),
+        agent("a", storage_nodes=[stopped("n1"), stopped("n3"), stopped("n2")]),
+    ]
+    master.answers["StopStorageNode"] = pb.StopResponse(success=True)
+    ran = cli("agents", "drain", "a", "--stop-nodes")
+    assert (ran.code, ran.out) == (0, "a drained\n")
+    assert sorted(call.node_id for call in master.calls["StopStorageNode"]) == ["n1", "n2", "n3"]
+    assert len(master.calls["GetAgent"]) == 4
+
+
+def test_what_is_left_after_the_timeout_is_named(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    master.answers["GetAgent"] = agent("a", storage_nodes=[node("n1", status="stopping", desired="stopped")])
+    ran = cli("agents", "drain", "a", "--stop-nodes", "--timeout", "0.6")
+    assert (ran.code, ran.out) == (4, "")
+    assert "a is not drained after 0.6 s: 1 nodes have a process: n1" in ran.err
+
+
+def test_of_an_offline_agent_nothing_can_be_known(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True, status="offline")
+    master.answers["GetAgent"] = agent("a", status="offline", storage_nodes=[node("n1", status="unknown")])
+    ran = cli("agents", "drain", "a", "--stop-nodes")
+    assert ran.code == 1
+    assert "a is offline" in ran.err
+    assert not master.calls["StopStorageNode"]
+
+
+def test_a_refused_stop_is_told(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    master.answers["GetAgent"] = agent("a", storage_nodes=[node("n1")])
+    error = pb.ErrorDetail(code="unavailable", reason="registry_unavailable", message="the registry is locked")
+    master.answers["StopStorageNode"] = pb.StopResponse(success=False, error=error)
+    ran = cli("agents", "drain", "a", "--stop-nodes")
+    assert ran.code == 4
+    assert "the registry is locked" in ran.err
+
+
+@pytest.mark.parametrize(
+    "unrest",
+    [
+        {"pid": 1},
+        {"status": "unknown"},
+        {"status": "starting"},
+        {"status": "stopping"},
+        {"backoff_ms": 100},
+        {"generation": 2},
+    ],
+)
+def test_at_rest_is_only_what_the_agent_has_confirmed(unrest: dict[str, object]) -> None:
+    assert is_at_rest(stopped("n"))
+    assert is_at_rest(stopped("n", status="failed"))
+    assert not is_at_rest(stopped("n", **unrest))
