@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Final, Protocol, Self
 
 import grpc
 
-from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition
 from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import (
@@ -66,17 +67,31 @@ class Master(Protocol):
 
 
 class MasterLink:
-    """One channel to the master. Nothing is connected before the first call; calls from one thread at a time."""
+    """One channel to the master. Nothing is connected before the first call; calls from one thread at a time.
 
-    def __init__(self, target: str) -> None:
+    After a call that got no answer in time the next one goes over a new connection. The old one may be open on this
+    side only (a firewall forgot it, the master's host was replaced), and its keepalive would tell no sooner than in
+    40 s: by then the agent is offline.
+    """
+
+    def __init__(self, target: str, *, call_seconds: float = CALL_SECONDS) -> None:
         self._target = target
-        self._channel = open_channel(target, max_reconnect_seconds=RECONNECT_SECONDS)
-        self._stub = GridMasterStub(self._channel)
+        self._call_seconds = call_seconds
+        self._lock = threading.Lock()
+        self._closed = False  # guarded by _lock
+        self._channel = self._open()  # replaced under _lock
+
+    def _open(self) -> grpc.Channel:
+        return open_channel(self._target, max_reconnect_seconds=RECONNECT_SECONDS)
+
+    @property
+    def _stub(self) -> GridMasterStub:
+        return GridMasterStub(self._channel)
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:
         """Raises ``GridError``: the refusal, or that nobody answers."""
         with self._errors():
-            answer = self._stub.RegisterAgent(agent_to_info(agent, reports), timeout=CALL_SECONDS)
+            answer = self._stub.RegisterAgent(agent_to_info(agent, reports), timeout=self._call_seconds)
         if not answer.success:
             if answer.HasField("error"):
                 raise from_detail(answer.error)
@@ -97,7 +112,7 @@ class MasterLink:
             host=host_sample_to_message(host) if host else None,
         )
         with self._errors():
-            answer = self._stub.Heartbeat(request, timeout=CALL_SECONDS)
+            answer = self._stub.Heartbeat(request, timeout=self._call_seconds)
         assignments = tuple(assignment_from_message(one) for one in answer.assignments)
         return HeartbeatAnswer(answer.acknowledged, answer.instruction, answer.message, assignments)
 
@@ -108,7 +123,9 @@ class MasterLink:
             self._stub.UnregisterAgent(request, timeout=FAREWELL_SECONDS)
 
     def close(self) -> None:
-        """End calls under way."""
+        """End calls under way. Any thread."""
+        with self._lock:
+            self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -124,4 +141,14 @@ class MasterLink:
         try:
             yield
         except grpc.RpcError as error:
-            raise from_rpc_error(error, self._target) from error
+            known = from_rpc_error(error, self._target)
+            if isinstance(known, DeadlineExceeded):
+                self._reconnect()
+            raise known from error
+
+    def _reconnect(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            old, self._channel = self._channel, self._open()
+        old.close()

@@ -2,7 +2,8 @@
 
 A call that found no connection is made once more on a fresh channel: everything that is called
 here may safely come twice, and an agent that was just restarted would otherwise be kept waiting by
-the reconnection back-off of the old channel.
+the reconnection back-off of the old channel. After a call that got no answer in time the next one
+goes over a fresh channel too: the connection may be open on this side only.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class AgentCalls:
             return call(line.stub, timeout_seconds)
         except grpc.RpcError as error:
             waited = time.monotonic() - started
+            if isinstance(from_rpc_error(error), DeadlineExceeded):
+                self._leave(agent.agent_id, line)
             if not _found_no_connection(error) or waited > QUICK_FAILURE_SECONDS:
                 raise _explained(agent, error) from error
         self._drop(agent.agent_id, line)
@@ -131,10 +134,14 @@ class AgentCalls:
         return fresh
 
     def _drop(self, agent_id: str, line: _Line) -> None:
+        self._leave(agent_id, line)
+        line.channel.close()
+
+    def _leave(self, agent_id: str, line: _Line) -> None:
+        """Have the next call open a new line. Calls under way on this one go on; the last one lets it go."""
         with self._lock:
             if self._lines.get(agent_id) is line:
                 del self._lines[agent_id]
-        line.channel.close()
 
 
 def _found_no_connection(error: grpc.RpcError) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from support.fault_proxy import FaultProxy
 from support.ports import free_port
 
 from sutra_grid.agent.master_link import MasterLink
-from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, Unavailable
+from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, add_GridMasterServicer_to_server
@@ -98,3 +99,23 @@ def test_nobody_there_is_an_error_that_names_the_address() -> None:
     target = f"127.0.0.1:{free_port()}"
     with MasterLink(target) as link, pytest.raises(Unavailable, match=target):
         link.register(AGENT, [REPORT])
+
+
+def test_after_a_call_without_an_answer_the_next_one_goes_over_a_new_connection(server: RunningServer) -> None:
+    with FaultProxy((server.host, server.port)) as proxy, MasterLink(proxy.address, call_seconds=0.5) as link:
+        link.heartbeat("agent-1", "s1", 1, [], None)
+        proxy.freeze_open_connections()
+        with pytest.raises(DeadlineExceeded):
+            link.heartbeat("agent-1", "s1", 2, [], None)
+
+        assert link.heartbeat("agent-1", "s1", 3, [], None).acknowledged
+
+
+def test_a_link_that_was_closed_under_a_call_opens_nothing_more(server: RunningServer) -> None:
+    with FaultProxy((server.host, server.port)) as proxy, MasterLink(proxy.address, call_seconds=0.5) as link:
+        link.heartbeat("agent-1", "s1", 1, [], None)
+        link.close()
+        with pytest.raises(ValueError, match="closed"):
+            link.heartbeat("agent-1", "s1", 2, [], None)
+
+        assert proxy.accepted == 1

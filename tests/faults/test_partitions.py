@@ -110,8 +110,8 @@ def test_a_partition_hides_the_nodes_and_one_heartbeat_heals_it(
     grid.wait_agents("healthy", HEAL_SECONDS)
     healed = grid.grpc.show(node.node_id)
 
-    assert 2 * interval <= degraded_after <= 6 * interval
-    assert 5 * interval <= offline_after <= 9 * interval
+    assert 2 * interval <= degraded_after <= 8 * interval
+    assert 5 * interval <= offline_after <= 12 * interval
     assert (record.reason, hidden.status, cluster) == ("missed_heartbeats", "unknown", "critical")
     assert pids_in_between == pids
     assert (healed.status, healed.pid, healed.restarts) == ("running", node.pid, 0)

@@ -71,6 +71,8 @@ class FaultProxy:
         self.host, self.port = self._listener.getsockname()[:2]
         self._fault = HEALTHY
         self._connections: set[_Connection] = set()
+        self.accepted = 0
+        """Connections since the start."""
         self._changed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,6 +122,7 @@ class FaultProxy:
         self._listener.setblocking(False)
         while True:
             client, _ = await self._loop.sock_accept(self._listener)
+            self.accepted += 1
             self._start(self._serve(client))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

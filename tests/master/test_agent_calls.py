@@ -1,0 +1,60 @@
+"""The calls to an agent over real connections that fail in every way."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.fake_agent import FakeAgent
+from support.fault_proxy import RESET, FaultProxy
+
+from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.core.types import Agent, Reason
+from sutra_grid.master.agent_calls import AgentCalls
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultProxy]:
+    with FakeAgent() as agent:
+        host, _, port = agent.endpoint.rpartition(":")
+        with FaultProxy((host, int(port))) as proxy:
+            yield proxy
+
+
+@pytest.fixture
+def calls() -> Iterator[AgentCalls]:
+    calls = AgentCalls()
+    yield calls
+    calls.close()
+
+
+def samples(calls: AgentCalls, proxy: FaultProxy, timeout_seconds: float = 10.0) -> int:
+    agent = Agent("agent-1", "host", "desktop", 3, endpoint=proxy.address)
+    return len(calls.samples(agent, "node-1", timeout_seconds).samples)
+
+
+def test_calls_share_one_connection(calls: AgentCalls, proxy: FaultProxy) -> None:
+    assert [samples(calls, proxy) for _ in range(3)] == [1, 1, 1]
+    assert proxy.accepted == 1
+
+
+def test_after_a_call_without_an_answer_the_next_one_goes_over_a_new_connection(
+    calls: AgentCalls, proxy: FaultProxy
+) -> None:
+    samples(calls, proxy)
+    proxy.freeze_open_connections()
+    with pytest.raises(DeadlineExceeded) as silent:
+        samples(calls, proxy, 0.5)
+
+    assert silent.value.reason is Reason.AGENT_UNREACHABLE
+    assert samples(calls, proxy) == 1
+
+
+def test_a_connection_that_is_always_reset_is_an_agent_that_cannot_be_reached(
+    calls: AgentCalls, proxy: FaultProxy
+) -> None:
+    proxy.set(RESET)
+    with pytest.raises(Unavailable) as away:
+        samples(calls, proxy)
+    proxy.heal()
+
+    assert away.value.reason is Reason.AGENT_UNREACHABLE
+    assert samples(calls, proxy) == 1
