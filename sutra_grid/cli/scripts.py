@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import sysconfig
@@ -11,11 +12,21 @@ from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 
 _STORAGE_SERVER = "sutra-storage-server"
+_COMMAND = "sutra-grid-cli"
 
 
 def daemon_command(role: str) -> list[str]:
     """The command of the daemon of ``role`` (master, agent, admin), run by this very interpreter."""
     return [sys.executable, "-m", f"sutra_grid.{role}.daemon"]
+
+
+def this_command() -> str:
+    """What a person types to run this program again: its name when a shell finds it, else the path it was run by."""
+    found = shutil.which(_COMMAND)
+    typed = Path(sys.argv[0])
+    if typed.name != _COMMAND or not typed.exists() or (found and os.path.samefile(found, typed)):
+        return _COMMAND
+    return sys.argv[0]
 
 
 def storage_server() -> Path:

@@ -11,6 +11,7 @@ from sutra_grid.cli.dev.layout import Layout
 from sutra_grid.cli.dev.nodes import bring_up_nodes
 from sutra_grid.cli.dev.ports import plan_grid
 from sutra_grid.cli.dev.view import watch
+from sutra_grid.cli.scripts import this_command
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.net import is_port_free
@@ -44,7 +45,7 @@ def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | Non
 def welcome(grid: DevGrid) -> str:
     """The addresses, and what to try first."""
     node_id = _any_node(grid)
-    cli = f"sutra-grid-cli{_master_option(grid)}"
+    cli = f"{this_command()}{_master_option(grid)}"
     url = f"http://{grid.admin_address}"
     return f"""
 The grid runs.  Master {grid.master_address}  Admin {url}  Logs {grid.layout.log("x").parent}
