@@ -11,11 +11,15 @@ from sutra_grid.wire.convert import to_json
 
 blueprint = Blueprint("status", __name__)
 
+#: What only the master can tell of itself; the registry, which is read here, does not have it.
+OF_THE_MASTER = frozenset({"master_version", "master_started_at_ms"})
+
 
 @blueprint.get("/status")
 def show_status() -> Response:
-    """A ``ClusterStatus``."""
+    """A ``ClusterStatus`` without what concerns the master's process."""
     read_query([])
     rows = registry()
     nodes = rows.nodes()  # before the agents: whose agent registers in between is not taken for an orphan
-    return jsonify(to_json(cluster_status(rows.agents(), nodes)))
+    status = to_json(cluster_status(rows.agents(), nodes))
+    return jsonify({name: value for name, value in status.items() if name not in OF_THE_MASTER})
