@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "events": Lazy("events", "events", "What happened, when and why."),
     "dev": Lazy("dev", "dev", "Run a whole grid on this machine."),
     "config": Lazy("config", "config", "Check configuration files."),
+    "debug": Lazy("debug", "debug", "Collect what helps to find a fault."),
     "completion": Lazy("completion", "completion", "Print the completion script of a shell."),
 }
 

@@ -1,0 +1,89 @@
+"""``debug bundle``: everything that helps to find a fault, in one archive, without secrets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sutra_grid.cli.bundle.archive import Archive
+from sutra_grid.cli.bundle.grid_parts import add_grid
+from sutra_grid.cli.bundle.host_parts import add_config, add_host, add_log, add_state
+from sutra_grid.cli.client import connect
+from sutra_grid.cli.context import DEV_DIRECTORY, GridCommand, GridGroup, options_of
+from sutra_grid.cli.output.formats import to_json, to_yaml
+from sutra_grid.cli.output.printer import emit
+from sutra_grid.cli.output.progress import progress
+from sutra_grid.cli.output.size import size
+
+MAX_LOG_LINES: Final = 5000
+#: Looked at when no file is given: what an installation and a dev grid have.
+CONFIGS: Final = ("/etc/sutra-grid/*.toml", f"{DEV_DIRECTORY}/config/*.toml")
+LOGS: Final = ("/var/log/sutra-grid/*.log", f"{DEV_DIRECTORY}/log/*.log")
+
+path_type: Final = click.Path(path_type=Path)
+
+
+@click.group(cls=GridGroup)
+def debug() -> None:
+    """Collect what helps to find a fault."""
+
+
+@debug.command(cls=GridCommand)
+@click.option(
+    "--file", "file", type=path_type, default=None, help="The archive. [default: sutra-grid-debug-TIME.tar.gz]"
+)
+@click.option("--config", "configs", type=path_type, multiple=True, help="A configuration file; may be repeated.")
+@click.option("--state-path", "states", type=path_type, multiple=True, help="An agent's state directory on this host.")
+@click.option("--log", "logs", type=path_type, multiple=True, help="A daemon's log on this host; may be repeated.")
+@click.option("--log-lines", type=click.IntRange(1, MAX_LOG_LINES), default=200, show_default=True, metavar="N",
+              help="How many last lines of each log.")  # fmt: skip
+@click.pass_context
+def bundle(
+    ctx: click.Context,
+    file: Path | None,
+    configs: tuple[Path, ...],
+    states: tuple[Path, ...],
+    logs: tuple[Path, ...],
+    log_lines: int,
+) -> None:
+    """Versions, configuration, registry, journals and logs in one archive, without secrets.
+
+    What can't be had is listed in its manifest.json, with why; the rest is collected all
+    the same. Look through it before you give it away: what a program wrote into its log
+    may be anything.
+    """
+    options = options_of(ctx)
+    path = (file or Path(time.strftime("sutra-grid-debug-%Y%m%d-%H%M%S.tar.gz"))).absolute()
+    with progress(options, "collecting"), Archive(path) as archive, connect(options) as client:
+        add_host(archive)
+        add_grid(archive, client, log_lines)
+        for config in configs or _found(CONFIGS):
+            add_config(archive, config)
+        for state in states:
+            add_state(archive, state)
+        for log in logs or _found(LOGS):
+            add_log(archive, log, log_lines)
+    facts = {"file": str(path), "parts": archive.manifest.parts, "missing": archive.manifest.missing}
+    match options.output:
+        case "json":
+            emit(to_json(facts))
+        case "yaml":
+            emit(to_yaml(facts))
+        case "name":
+            emit(str(path))
+        case _:
+            emit(f"{path}  {size(path.stat().st_size)}, {len(archive.manifest.parts)} parts")
+            for missing in archive.manifest.missing:
+                emit(f"  missing  {missing['name']}: {missing['why']}")
+
+
+def _found(patterns: tuple[str, ...]) -> list[Path]:
+    """The files that are there, in order."""
+    found = []
+    for pattern in patterns:
+        directory, name = Path(pattern).parent, Path(pattern).name
+        found += sorted(directory.glob(name))
+    return found
