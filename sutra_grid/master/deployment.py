@@ -4,7 +4,8 @@ The steps, and what a failure at each leaves:
 
 1. choose the agent and keep a slot of it             nothing
 2. record the node, desired running                   (registry) nothing
-3. the agent applies it and reports                   desired becomes absent, see 4
+3. the agent applies it and reports, if not by        desired becomes absent, see 4
+   the call's answer then by a heartbeat
 4. after a failure: desired absent is recorded, then  the agent is told at once if it can be, and by
    the agent told, then the row buried                the answer to its next heartbeat in any case
 """
@@ -16,10 +17,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sutra_grid.core import errors
-from sutra_grid.core.errors import Aborted, FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.errors import (
+    Aborted,
+    DeadlineExceeded,
+    FailedPrecondition,
+    GridError,
+    InvalidArgument,
+    Unavailable,
+)
 from sutra_grid.core.outcome import Verdict, judge_report
 from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
-from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.master.applying import Applier, Deadline
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.mender import Mender
@@ -145,9 +153,21 @@ class Deployment:
         try:
             return self._applier.apply(node, deadline.remaining() * SPAWN_SHARE)
         except GridError as error:
+            heard = self._heard_running(node) if isinstance(error, Unavailable | DeadlineExceeded) else None
+            if heard is not None:
+                return heard
             log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
             self._give_up(node, error, tell_agent=None)
             raise
+
+    def _heard_running(self, node: Node) -> NodeReport | None:
+        """What the agent said by its heartbeats while the call got no answer, if that is: it runs."""
+        known = self._grid.node(node.node_id)
+        report = known.report if known else None
+        if report is None or report.state is not NodeState.RUNNING or report.generation != node.generation:
+            return None
+        log.info("spawn confirmed by a heartbeat", node=node.node_id, agent=node.agent_id)
+        return report
 
     def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> None:
         """Make sure that the node ends: in the registry first, then at the agent, if it answers at all."""

@@ -10,7 +10,7 @@ from support.fake_agent import FakeAgent
 from support.master_harness import MasterHarness
 from support.waiting import eventually
 
-from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.wire import grid_pb2 as pb
@@ -211,3 +211,19 @@ def test_commands_beyond_the_bound_are_refused_and_heartbeats_go_on(
         release.set()
         assert all(call.result(10).success for call in waiting)
     assert harness.spawn().success
+
+
+def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_when_the_call_gets_no_answer(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    def run_and_lose_the_answer(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        self.obey(assignment)
+        self.beat(harness.stub)
+        raise DeadlineExceeded("the answer was lost on its way")
+
+    agent.script.append(run_and_lose_the_answer)
+    answer = harness.spawn()
+    assert answer.success, answer.error_message
+    harness.pass_time(4, agent)
+    assert agent.journal[answer.node_id].state is NodeState.RUNNING
+    assert harness.node(answer.node_id).desired == "running"
