@@ -23,6 +23,7 @@ from sutra_grid.core.node_runtime import (
     SendSignal,
     TimerName,
 )
+from sutra_grid.core.outcome import STARTS_AGAIN
 from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
@@ -178,7 +179,7 @@ class NodeStep:
             self.move(
                 Phase.WAITING,
                 reason=waits_for,
-                message=f"{words}; starts again {decision.delay_seconds:.1f} s later "
+                message=f"{words}{STARTS_AGAIN}{decision.delay_seconds:.1f} s later "
                 f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)",
                 resume_at=self.now.monotonic + decision.delay_seconds,
             )

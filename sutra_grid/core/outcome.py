@@ -16,6 +16,9 @@ CRASHES = frozenset(
     {Reason.CRASHED, Reason.START_FAILED, Reason.START_TIMEOUT, Reason.LOST, Reason.PROBE_FAILED, Reason.MEMORY_LIMIT}
 )
 
+#: What stands in a waiting node's message between why it ended and when it is started again.
+STARTS_AGAIN = "; starts again "
+
 
 class Verdict(StrEnum):
     """How a command came out."""
@@ -77,11 +80,21 @@ def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
     if report.state is NodeState.RUNNING:
         return DONE
     crash = next((exit_ for exit_ in new_exits(before, report) if exit_.reason in CRASHES), None)
-    if report.state is NodeState.FAILED or crash is not None:
+    if report.state is NodeState.FAILED:
         words = [report.message or str(report.reason or Reason.START_FAILED)]
         if crash is not None:
             words.append(exit_in_words(crash))
         return Outcome(Verdict.FAILED, report.reason or Reason.START_FAILED, "; ".join(words))
+    if crash is not None:
+        return _ended(report, crash)
     if report.state is NodeState.STARTING and report.pid and not report.backoff_ms:
         return Outcome(Verdict.DONE, message="its process lives and is not ready yet")
     return Outcome(Verdict.PENDING, report.reason or Reason.TIMED_OUT, report.message or f"it is {report.state}")
+
+
+def _ended(report: NodeReport, crash: NodeExit) -> Outcome:
+    """Its process ended, and the agent would start it again: that is what follows, and not why the command failed."""
+    if crash.reason is not Reason.START_FAILED:
+        return Outcome(Verdict.FAILED, crash.reason, exit_in_words(crash))
+    cause = report.message.partition(STARTS_AGAIN)[0]
+    return Outcome(Verdict.FAILED, report.reason or crash.reason, cause or "no process came of it")

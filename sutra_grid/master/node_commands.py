@@ -152,8 +152,9 @@ class NodeCommands:
                     hint=f"the agent goes on with it; see `sutra-grid-cli nodes explain {node.node_id}`",
                 )
             case Verdict.FAILED:
+                goes_on = f"; its agent tries again in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
                 raise FailedPrecondition(
-                    f"node {node.node_id} could not be {order.done}: {outcome.message}",
+                    f"node {node.node_id} could not be {order.done}: {outcome.message}{goes_on}",
                     reason=outcome.reason,
                     hint=f"see `sutra-grid-cli nodes explain {node.node_id}`",
                 )

@@ -59,3 +59,18 @@ def test_a_failure_says_how_the_process_ended() -> None:
 def test_an_exit_in_words() -> None:
     assert exit_in_words(replace(CRASH, code=None, signal=9)) == "ended by signal 9 after 0.2 s"
     assert exit_in_words(replace(CRASH, code=None)) == "ended, nobody saw how after 0.2 s"
+
+
+def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_follows() -> None:
+    waits = replace(
+        RUNNING, state=NodeState.STARTING, pid=0, reason=Reason.BACK_OFF, backoff_ms=900, exits=(CRASH,),
+        message="exited with code 1; starts again 0.9 s later (end 1 of at most 8 in a row)",
+    )  # fmt: skip
+    outcome = judge_report(WANTED, waits)
+    assert (outcome.reason, outcome.message) == (Reason.CRASHED, "exit code 1 after 0.2 s")
+    no_process = replace(
+        waits, reason=Reason.BINARY_MISSING, exits=(replace(CRASH, reason=Reason.START_FAILED),),
+        message="/x is missing; starts again 0.9 s later (end 1 of at most 8 in a row)",
+    )  # fmt: skip
+    outcome = judge_report(WANTED, no_process)
+    assert (outcome.reason, outcome.message) == (Reason.BINARY_MISSING, "/x is missing")
