@@ -11,7 +11,7 @@ from support.master_harness import MasterHarness
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists
-from sutra_grid.core.types import Assignment, Desired, NodeReport, Reason
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -129,3 +129,14 @@ def test_a_slow_agent_does_not_hold_up_another(
     assert harness.spawn("agent-2").success
     release.set()
     assert slow.result().success
+
+
+def test_a_node_that_its_agent_knows_nothing_of_but_its_name_is_taken_over_too(
+    harness: MasterHarness, make_agent: Callable[..., FakeAgent]
+) -> None:
+    agent = make_agent()
+    agent.journal["node-1"] = NodeReport("node-1", 0, Desired.STOPPED, NodeState.STOPPED)
+    agent.register(harness.stub)
+    assert (harness.node("node-1").generation, harness.node("node-1").desired) == (0, "stopped")
+    assert harness.start_node("node-1").success
+    assert (agent.journal["node-1"].generation, agent.journal["node-1"].state) == (1, NodeState.RUNNING)
