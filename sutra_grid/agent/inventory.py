@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from sutra_grid.agent.report import NodeView, node_report
 from sutra_grid.core.node_machine import is_settled
@@ -29,9 +30,11 @@ class Inventory:
         self._clock = clock
         self._sample_of = sample_of
         self._on_change = on_change  # called by put: a node has settled otherwise than it was
-        self._changed = threading.Condition()  # guards _views and _refused
+        self._changed = threading.Condition()  # guards _views, _refused and _sequence
         self._views: dict[str, NodeView] = {}
         self._refused: dict[str, NodeReport] = {}
+        # Above those of an earlier process of this agent: the clock goes on from boot to boot.
+        self._sequence = int(clock.monotonic() * 1000)
 
     def put(self, view: NodeView) -> None:
         """Show a node; whoever waits for it looks again."""
@@ -39,7 +42,7 @@ class Inventory:
         with self._changed:
             before = self._views.get(node_id)
             self._refused.pop(node_id, None)
-            self._views[node_id] = view
+            self._views[node_id] = replace(view, sequence=self._count())
             self._changed.notify_all()
         if is_settled(view.runtime) and is_material(self._report(before) if before else None, self._report(view)):
             self._on_change()
@@ -47,7 +50,7 @@ class Inventory:
     def put_refused(self, report: NodeReport) -> None:
         """Show a node that was not let in."""
         with self._changed:
-            self._refused[report.node_id] = report
+            self._refused[report.node_id] = replace(report, sequence=self._count())
             self._changed.notify_all()
 
     def remove(self, node_id: str) -> None:
@@ -55,7 +58,13 @@ class Inventory:
         with self._changed:
             self._views.pop(node_id, None)
             self._refused.pop(node_id, None)
+            self._count()
             self._changed.notify_all()
+
+    def sequence(self) -> int:
+        """The number of the last change."""
+        with self._changed:
+            return self._sequence
 
     def views(self) -> list[NodeView]:
         """All nodes, without the refused ones."""
@@ -91,6 +100,11 @@ class Inventory:
                 if remaining <= 0 or give_up():
                     return
                 self._changed.wait(min(remaining, 1.0))
+
+    def _count(self) -> int:
+        """The number of a change; with the lock held."""
+        self._sequence += 1
+        return self._sequence
 
     def _report(self, view: NodeView) -> NodeReport:
         return node_report(view, self._clock.monotonic(), self._sample_of(view.runtime.node_id))

@@ -11,11 +11,15 @@ from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, N
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node at one moment. ``log_tail`` holds the last lines of its log after its last end."""
+    """A node at one moment. ``log_tail`` holds the last lines of its log after its last end.
+
+    ``sequence``: the inventory's number of this view; 0 before it has one.
+    """
 
     runtime: NodeRuntime
     endpoint: str
     log_tail: tuple[str, ...] = ()
+    sequence: int = 0
 
 
 def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeReport:
@@ -42,11 +46,12 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         sample=sample if lives else None,
         backoff_ms=max(1, int((record.resume_at - now) * 1000)) if record.phase is Phase.WAITING else 0,
         log_tail=() if well else view.log_tail,
+        sequence=view.sequence,
     )
 
 
-def gone_report(assignment: Assignment) -> NodeReport:
-    """The last word of a node that is not there any more."""
+def gone_report(assignment: Assignment, sequence: int = 0) -> NodeReport:
+    """The last word of a node that is not there any more. ``sequence``: the inventory's when it was gone."""
     return NodeReport(
         node_id=assignment.node_id,
         generation=assignment.generation,
@@ -55,6 +60,7 @@ def gone_report(assignment: Assignment) -> NodeReport:
         spec=assignment.spec,
         reason=Reason.COMMANDED,
         message="removed; its data and log are kept",
+        sequence=sequence,
     )
 
 

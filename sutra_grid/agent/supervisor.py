@@ -72,7 +72,7 @@ class Supervisor:
                 hint="Its disk may be slow or hang; the assignment may still be taken",
             ) from None
         self._inventory.wait_settled(assignment.node_id, deadline, lambda: self._stopped.is_set() or give_up())
-        return self._inventory.find(assignment.node_id) or gone_report(assignment)
+        return self._inventory.find(assignment.node_id) or gone_report(assignment, self._inventory.sequence())
 
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""

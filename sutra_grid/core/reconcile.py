@@ -99,6 +99,7 @@ def missing_report(known: NodeReport) -> NodeReport:
         backoff_ms=0,
         reason=Reason.NOT_REPORTED,
         message="missing from its agent's inventory",
+        sequence=0,
     )
 
 

@@ -15,9 +15,9 @@ from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, R
 
 _What = tuple[str, Reason, str]
 
-_MEASUREMENTS = {"sample", "backoff_ms"}
-#: Everything of a report but its measurements, as a tuple: compared for each node of each heartbeat.
-_said = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _MEASUREMENTS))
+_UNSAID = {"sample", "backoff_ms", "sequence"}
+#: Everything of a report but its measurements and its number, as a tuple: compared for each node of each heartbeat.
+_said = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _UNSAID))
 
 
 def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms: int) -> list[Event]:

@@ -214,7 +214,10 @@ class HostSample:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What an agent says of one node. ``spec`` is resolved; ``exits`` newest first, at most 5."""
+    """What an agent says of one node. ``spec`` is resolved; ``exits`` newest first, at most 5.
+
+    ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not counted.
+    """
 
     node_id: str
     generation: int
@@ -233,6 +236,7 @@ class NodeReport:
     sample: NodeSample | None = None
     backoff_ms: int = 0
     log_tail: tuple[str, ...] = ()
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Applier:
                 "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
-            self._reconciler.observe(agent.agent_id, [report], Source.ANSWER)
+            self._reconciler.observe(agent, [report], Source.ANSWER)
         self._keep_resolved(report)
         return report
 

@@ -8,6 +8,7 @@ what it was given. Nothing here does I/O.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,16 +25,26 @@ from sutra_grid.runtime.clock import Clock, wall_ms
 #: Measurements that came with nothing else reach the registry so often; memory always has the newest.
 SAMPLES_EVERY_SECONDS = 10.0
 
-#: For so long after an agent's own answer about a node an inventory does not speak of it: it was made before.
+#: For so long after an agent's own answer about a node an inventory does not speak of it: it may have been made
+#: before. Only where nothing better tells them apart: reports without numbers, and nodes that are not listed.
 SETTLE_SECONDS = 1.0
 
 
 class Source(Enum):
     """Where a report came from."""
 
-    ANSWER = "answer"  # of the agent to an assignment: the newest there is
+    ANSWER = "answer"  # of the agent to an assignment
     REGISTRATION = "registration"  # made by a process that had nothing under way
     HEARTBEAT = "heartbeat"  # may have been made before an answer that came first
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """Which report of a node stands: the session and number of the newest, and when an answer brought one."""
+
+    session_id: str
+    sequence: int
+    answered_at: float  # monotonic seconds
 
 
 @dataclass(slots=True)
@@ -81,7 +92,7 @@ class Grid:
         self._nodes_of: dict[str, set[str]] = {}
         self._tombstones: dict[str, int] = {}
         self._calls: Counter[str] = Counter()  # node id -> assignments under way to its agent
-        self._answered_at: dict[str, float] = {}  # node id -> when its agent last answered one
+        self._words: dict[str, _Word] = {}  # by node id
         self._promised: Counter[str] = Counter()  # agent id -> slots of nodes that are being recorded
 
     def load(self, agents: Iterable[Agent], nodes: Iterable[Node], tombstones: dict[str, int]) -> None:
@@ -122,6 +133,7 @@ class Grid:
             self._lives.pop(agent_id, None)
             for node_id in self._nodes_of.pop(agent_id, set()):
                 self._tombstones[node_id] = self._nodes.pop(node_id).generation
+                self._words.pop(node_id, None)
             self._promised.pop(agent_id, None)
 
     def set_drained(self, agent_id: str, drained: bool) -> None:
@@ -222,23 +234,22 @@ class Grid:
                 return
             self._nodes_of[node.agent_id].discard(node_id)
             self._tombstones[node_id] = node.generation
-            self._answered_at.pop(node_id, None)
+            self._words.pop(node_id, None)
 
-    def observe(self, agent_id: str, report: NodeReport, source: Source) -> Node | None:
-        """Put a report to its node; the node as it was before, or None when the report is not taken.
+    def observe(self, agent: Agent, report: NodeReport, source: Source) -> Node | None:
+        """Put a report of the agent's session to its node; the node as it was, or None when it is not taken.
 
-        Not taken: a node of another agent or none, and a heartbeat's word on a node whose agent has
-        answered about it just now.
+        Not taken: a node of another agent or none, and a report that is older than the one that stands.
         """
         now = self._clock.monotonic()
         with self._lock:
             node = self._nodes.get(report.node_id)
-            if node is None or node.agent_id != agent_id:
+            if node is None or node.agent_id != agent.agent_id:
                 return None
-            if source is Source.HEARTBEAT and self._has_just_answered(report.node_id, now):
+            word = self._words.get(report.node_id)
+            if word is not None and _is_older(word, agent.session_id, report.sequence, source, now):
                 return None
-            if source is Source.ANSWER:
-                self._answered_at[report.node_id] = now
+            self._words[report.node_id] = _next_word(word, agent.session_id, report.sequence, source, now)
             self._nodes[report.node_id] = replace(node, report=report)
             return node
 
@@ -256,11 +267,17 @@ class Grid:
                 self._calls[node_id] -= 1
                 self._calls += Counter()  # drops what is zero
 
-    def is_settling(self, node_id: str) -> bool:
-        """Whether a call about the node is under way or was answered just now: an inventory may be older."""
+    def is_settling(self, session_id: str, node_id: str, report: NodeReport | None) -> bool:
+        """Whether a heartbeat's word on a node decides nothing: a call is under way, or the word is older.
+
+        ``report`` is None for a node that the heartbeat did not list.
+        """
         now = self._clock.monotonic()
+        sequence = report.sequence if report is not None else 0
         with self._lock:
-            return self._calls[node_id] > 0 or self._has_just_answered(node_id, now)
+            word = self._words.get(node_id)
+            older = word is not None and _is_older(word, session_id, sequence, Source.HEARTBEAT, now)
+            return older or self._calls[node_id] > 0
 
     # -- slots --
 
@@ -293,8 +310,7 @@ class Grid:
     # -- with the lock held --
 
     def _put_node(self, node: Node) -> Node:
-        buried = self._tombstones.get(node.node_id)
-        if buried is not None and buried >= node.generation:
+        if self._tombstones.get(node.node_id, 0) >= node.generation:
             return node
         known = self._nodes.get(node.node_id)
         newest = keep_newer(known, node)
@@ -309,6 +325,18 @@ class Grid:
         nodes = (self._nodes[node_id] for node_id in self._nodes_of.get(agent_id, ()))
         return sum(node.desired is not Desired.ABSENT for node in nodes) + self._promised[agent_id]
 
-    def _has_just_answered(self, node_id: str, now: float) -> bool:
-        answered_at = self._answered_at.get(node_id)
-        return answered_at is not None and now - answered_at < SETTLE_SECONDS
+
+def _is_older(word: _Word, session_id: str, sequence: int, source: Source, now: float) -> bool:
+    """Whether a report is older than the one that stands: by the numbers of one session, else by the time."""
+    if sequence and word.sequence and session_id == word.session_id:
+        return sequence < word.sequence
+    return source is Source.HEARTBEAT and now - word.answered_at < SETTLE_SECONDS
+
+
+def _next_word(word: _Word | None, session_id: str, sequence: int, source: Source, now: float) -> _Word:
+    """What stands after a report was taken. One without a number leaves the number of its session as it is."""
+    if word is None:
+        word = _Word(session_id, sequence, -math.inf)
+    if not sequence and session_id == word.session_id:
+        sequence = word.sequence
+    return _Word(session_id, sequence, now if source is Source.ANSWER else word.answered_at)

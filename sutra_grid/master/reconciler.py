@@ -64,11 +64,15 @@ class Reconciler:
         listed = {report.node_id: report for report in reports}
         missing = [node for node in self._grid.nodes(agent.agent_id) if node.node_id not in listed]
         lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
-        self.observe(agent.agent_id, [*listed.values(), *lost], source, keep_samples=keep_samples)
+        self.observe(agent, [*listed.values(), *lost], source, keep_samples=keep_samples)
         decisions: list[_Decided] = [(r.node_id, r, self.decide(agent, r)) for r in listed.values()]
         decisions += [(node.node_id, None, decide_missing(node)) for node in missing]
         if source is Source.HEARTBEAT:
-            decisions = [each for each in decisions if not self._grid.is_settling(each[0])]
+            decisions = [
+                (node_id, report, decision)
+                for node_id, report, decision in decisions
+                if not self._grid.is_settling(agent.session_id, node_id, report)
+            ]
         return self._received(agent.agent_id, decisions)
 
     def decide(self, agent: Agent, report: NodeReport) -> Decision:
@@ -80,19 +84,19 @@ class Reconciler:
         )
 
     def observe(
-        self, agent_id: str, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
+        self, agent: Agent, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
     ) -> None:
-        """Put reports to their nodes, tell what happened since the ones before as events."""
+        """Put reports of the agent's session to their nodes, tell what happened since the ones before as events."""
         now_ms = wall_ms(self._clock)
         written: list[str] = []
         events: list[Event] = []
         for report in reports:
-            before = self._grid.observe(agent_id, report, source)
+            before = self._grid.observe(agent, report, source)
             if before is None:
                 continue
             material = is_material(before.report, report)
             if material:
-                events += events_between(agent_id, before.report, report, now_ms)
+                events += events_between(agent.agent_id, before.report, report, now_ms)
             if material or keep_samples:
                 written.append(report.node_id)
         if written:

@@ -54,9 +54,9 @@ def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterC
     node = a_node(agent_id=AGENT, report=None)
     core.registry.create_node(node, request=None)
     core.grid.put_node(node)
-    core.grid.observe(AGENT, a_report(node, state=NodeState.STARTING), Source.ANSWER)
+    core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.STARTING), Source.ANSWER)
     core.flusher.reports([node.node_id])
-    core.grid.observe(AGENT, a_report(node, state=NodeState.RUNNING), Source.ANSWER)
+    core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.RUNNING), Source.ANSWER)
 
     core.flusher.flush()
 

@@ -77,6 +77,7 @@ reports = st.builds(
     sample=st.none() | samples,
     backoff_ms=u64,
     log_tail=st.lists(words, max_size=3).map(tuple),
+    sequence=u64,
 )
 registering_agents = st.builds(
     Agent,

@@ -133,6 +133,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         sample=node_sample_to_message(report.sample) if report.sample else None,
         backoff_ms=report.backoff_ms,
         log_tail=[utf8(line) for line in report.log_tail],
+        sequence=report.sequence,
     )
 
 
@@ -156,6 +157,7 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         sample=node_sample_from_message(message.sample) if message.HasField("sample") else None,
         backoff_ms=message.backoff_ms,
         log_tail=tuple(message.log_tail),
+        sequence=message.sequence,
     )
 
 
