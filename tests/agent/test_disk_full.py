@@ -19,12 +19,14 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(data)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("needs the right to mount a tmpfs")
-    harness = AgentHarness(tmp_path / "home").start()
-    yield harness
-    for report in harness.reports().values() if harness.daemon.is_running else ():
-        harness.want(report.node_id, Desired.ABSENT)
-    harness.kill()
-    eventually(lambda: subprocess.run(["umount", str(data)], capture_output=True, check=False).returncode == 0)
+    try:
+        harness = AgentHarness(tmp_path / "home").start()
+        yield harness
+        for report in harness.reports().values() if harness.daemon.is_running else ():
+            harness.want(report.node_id, Desired.ABSENT)
+        harness.kill()
+    finally:  # lazily: even what a failed test left running can't keep the mount
+        subprocess.run(["umount", "-l", str(data)], capture_output=True, check=True)
 
 
 def fill(directory: Path) -> Path:
