@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
-from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, NodeState, Reason
 
