@@ -21,6 +21,7 @@ from support.waiting import eventually
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 LOG_TAIL_LINES = 40
+READY_EVENT = b' "ready" '
 
 
 class Daemon:
@@ -37,6 +38,7 @@ class Daemon:
         self.log = config.with_suffix(".log")
         self._command = [*run_in, str(script(program)), "--config", str(config)]
         self._ready = ready
+        self._log_offset = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,6 +55,7 @@ class Daemon:
         """Start the process; does not wait until it serves."""
         if self.is_running:
             raise AssertionError(f"{self.name} runs already, as pid {self.pid}")
+        self._log_offset = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environ()
@@ -62,7 +65,7 @@ class Daemon:
         """Return when the daemon serves. Raises ``AssertionError`` with its log when it ends or does not come up."""
 
         def ready_or_ended() -> bool:
-            return not self.is_running or self._ready()
+            return not self.is_running or (self._has_said_ready() and self._ready())
 
         try:
             eventually(ready_or_ended, timeout_seconds, f"{self.name} serving")
@@ -70,6 +73,10 @@ class Daemon:
             raise AssertionError(f"{error}; its log ends:\n{self.log_tail()}") from None
         if not self.is_running:
             raise AssertionError(f"{self.name} ended with {self.exit_code()}; its log ends:\n{self.log_tail()}")
+
+    def _has_said_ready(self) -> bool:
+        """Whether this start got so far: what a killed one left behind may still answer on the port."""
+        return READY_EVENT in self.log.read_bytes()[self._log_offset :]
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, and wait until it is gone."""
