@@ -21,7 +21,7 @@ from sutra_grid.agent.journal_writer import JournalWriter
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.process import HeldProcess
 from sutra_grid.agent.proof import FoundProcess
-from sutra_grid.agent.report import NodeView, refused_report
+from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.timers import TimerQueue
 from sutra_grid.agent.tools import Surroundings, Tools
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
@@ -183,7 +183,10 @@ class Conductor:
 
     def _assign_unknown(self, assignment: Assignment) -> None:
         node_id = assignment.node_id
-        if assignment.generation <= self._removed.get(node_id, -1):
+        removed = self._removed.get(node_id, -1)
+        if assignment.generation <= removed:
+            if assignment.desired is not Desired.ABSENT:  # from a registry that was restored: let it know
+                self._tools.inventory.put_refused(gone_report(replace(assignment, generation=removed)))
             return
         if assignment.desired is Desired.ABSENT:
             self._remember_removed(assignment)

@@ -12,7 +12,7 @@ row                older generation           assign (the row)
 row                newer generation           follow (the row becomes what the agent has)
 row, same desired  same generation            nothing, or resolve (store the filled-in spec)
 row, other desired same generation            reassert (raise the row's generation, then assign)
-row, absent        not listed                 bury
+row, absent        not listed, or as gone     bury
 row, else          not listed                 assign
 row of other agent same host, any generation  adopt (the host's agent was renamed)
 row of other agent other host                 foreign (never touched; shown to a person)
@@ -152,6 +152,8 @@ def _own_row(report: NodeReport, node: Node) -> Decision:
     if report.desired is not node.desired:
         why = f"generation {node.generation} means {report.desired} to the agent and {node.desired} to the registry"
         return Decision(Action.REASSERT, why)
+    if report.desired is Desired.ABSENT and report.state is NodeState.STOPPED and not report.pid:
+        return Decision(Action.BURY, "the agent has removed it")
     if resolved_spec(node.spec, report.spec) != node.spec:
         return Decision(Action.RESOLVE, "the agent filled in the specification")
     return NOTHING

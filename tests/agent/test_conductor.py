@@ -156,6 +156,20 @@ def test_a_refused_node_that_is_removed_is_shown_no_more(world: World) -> None:
     assert world.inventory.reports() == []
 
 
+def test_a_removed_node_that_an_older_registry_assigns_again_is_shown_as_removed(world: World) -> None:
+    world.assign("node-1", 1)
+    world.assign("node-1", 2, Desired.ABSENT)
+    world.end(world.processes.all[0], ExitStatus(code=0))
+    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.ABSENT))
+    assert world.inventory.reports() == []
+    world.conductor.assign_or_show(Assignment("node-1", 1, Desired.RUNNING))
+    report = world.report("node-1")
+    assert (report.desired, report.generation, report.state, report.pid) == (Desired.ABSENT, 2, NodeState.STOPPED, 0)
+    assert len(world.processes.all) == 1
+    world.conductor.assign_or_show(Assignment("node-1", 3, Desired.ABSENT))
+    assert world.inventory.reports() == []
+
+
 @pytest.mark.parametrize("node_id", ["", "../x", "a/b", "a b", ".hidden", "x" * 64, "a\n"])
 def test_names_that_could_leave_the_state_directory_are_refused(world: World, node_id: str) -> None:
     with pytest.raises(GridError, match="no node id"):

@@ -49,6 +49,13 @@ def test_a_missing_node_is_assigned_again_and_an_absent_one_buried() -> None:
     assert decide_missing(replace(NODE, desired=Desired.ABSENT)).action is Action.BURY
 
 
+def test_a_node_that_its_agent_shows_as_removed_is_buried() -> None:
+    gone = replace(REPORT, desired=Desired.ABSENT, state=NodeState.STOPPED, pid=0)
+    absent = replace(NODE, desired=Desired.ABSENT)
+    assert decide_reported("agent-1", gone, absent, None).action is Action.BURY
+    assert decide_reported("agent-1", replace(gone, pid=7), absent, None).action is Action.NOTHING
+
+
 def test_a_renamed_agent_on_the_same_host_keeps_its_nodes() -> None:
     decision = decide_reported("agent-9", REPORT, NODE, None, owner_on_same_host=True)
     assert decision.action is Action.ADOPT
