@@ -129,11 +129,14 @@ class Histories(RuleBasedStateMachine):
         if not nodes:
             return
         node = nodes[pick % len(nodes)]
+        held = self.agents[node.agent_id].journal.get(node.node_id)
+        # On a restored registry, before the agent was heard: a lost command gives way to the agent's newer generation.
+        gives_way = weather != "fine" and held is not None and held.generation > node.generation
         self.network.weather = weather
         with suppress(GridError):
             self.core.node_commands.run(command, node.node_id, self.ticket(), Deadline(self.clock, 5))
         self.network.weather = "fine"
-        if command is Command.REMOVE:
+        if command is Command.REMOVE and not gives_way:
             self.gone.add(node.node_id)
         if command is not Command.START:
             self.commanded.add(node.node_id)
@@ -226,6 +229,6 @@ def agreed(node: Node) -> tuple[int, Desired]:
 
 
 Histories.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestHistories = Histories.TestCase
