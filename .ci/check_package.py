@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("sutra-grid-master", "sutra-grid-agent", "sutra-grid-admin", "sutra-storage-server", "sutra-grid-cli")
-# What is not Python code and has to be in the wheel all the same.
-DATA = ("py.typed", "registry/migrations/script.py.mako", "registry/migrations/versions")
+# What nothing imports by name and has to be in the wheel all the same.
+DATA = ("py.typed", "registry/migrations/env.py", "registry/migrations/versions")
 
 
 def run(*command: object, cwd: Path) -> str:
