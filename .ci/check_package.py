@@ -1,6 +1,6 @@
 """Build the wheel, install it into an empty environment and ask every script for --help and --version.
 
-    python .ci/check_package.py DIRECTORY
+python .ci/check_package.py DIRECTORY
 """
 
 import shutil
