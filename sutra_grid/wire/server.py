@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection
 from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
+from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
 
@@ -115,6 +116,7 @@ def serve(
     server = grpc.server(
         pool,
         options=OPTIONS,
+        interceptors=[DecodingInterceptor()],
         maximum_concurrent_rpcs=max_concurrent,
     )
     for add in services.values():
@@ -167,14 +169,18 @@ def _bind_fault(
         return _taken(address, port, describe_holder)
     if error.errno == errno.EACCES:
         hint = "Ports below 1024 need a privilege; use a higher one"
-        return PermissionDenied(f"can't listen on {address}: {error.strerror}", hint=hint)
+        return PermissionDenied(f"can't listen on {address}: {error.strerror}", reason=Reason.FORBIDDEN, hint=hint)
     if error.errno == errno.EADDRNOTAVAIL:
         return InvalidArgument(
             f"can't listen on {address}: it is no address of this host",
             reason=Reason.INVALID_ARGUMENT,
             hint="Use an address of this host, or 0.0.0.0 for all of them",
         )
-    return Unavailable(f"can't listen on {address}: {error.strerror}")
+    return Unavailable(
+        f"can't listen on {address}: {error.strerror}",
+        reason=Reason.UNSUPPORTED,
+        hint="Use another address or port",
+    )
 
 
 def _taken(address: str, port: int, describe_holder: Callable[[int], str | None] | None) -> AlreadyExists:
