@@ -310,7 +310,8 @@ class Grid:
     # -- with the lock held --
 
     def _put_node(self, node: Node) -> Node:
-        if self._tombstones.get(node.node_id, 0) >= node.generation:
+        buried = self._tombstones.get(node.node_id)
+        if buried is not None and buried >= node.generation:
             return node
         known = self._nodes.get(node.node_id)
         newest = keep_newer(known, node)
