@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flask import Request, request
 
 from sutra_grid.core.errors import PermissionDenied
+from sutra_grid.core.types import Reason
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the person typed the address
@@ -21,6 +22,7 @@ def refuse_other_sites() -> None:
     if request.method not in SAFE_METHODS and not _is_of_own_site(request):
         raise PermissionDenied(
             "a page of another site sent this command",
+            reason=Reason.FORBIDDEN,
             hint="Send commands from the admin's own pages, the command line, or a program",
         )
 

@@ -97,7 +97,11 @@ class Admission:
 
     def _resolve_path(self, node_id: str, asked: str, held: Mapping[str, NodeSpec]) -> Path:
         if "\0" in asked:
-            raise InvalidArgument("the storage path holds a NUL character", reason=Reason.INVALID_ARGUMENT)
+            raise InvalidArgument(
+                "the storage path holds a NUL character",
+                reason=Reason.INVALID_ARGUMENT,
+                hint="Give a path below data_path, or none for data_path/NODE_ID",
+            )
         path = Path(os.path.realpath(self._data_path / (asked or node_id)))
         if self._data_path not in path.parents:
             raise InvalidArgument(

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 import grpc
 
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition
-from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport
+from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import (
     agent_to_info,
@@ -95,7 +95,11 @@ class MasterLink:
         if not answer.success:
             if answer.HasField("error"):
                 raise from_detail(answer.error)
-            raise FailedPrecondition(answer.error_message or f"the master {self._target} refused the registration")
+            raise FailedPrecondition(
+                answer.error_message or f"the master {self._target} refused the registration",
+                reason=Reason.UNSUPPORTED,
+                hint="The master is of a version that gives no reasons; see its events and log",
+            )
         assignments = tuple(assignment_from_message(one) for one in answer.assignments)
         return Registration(answer.session_id, answer.master_version, assignments)
 

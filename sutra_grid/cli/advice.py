@@ -22,6 +22,9 @@ class Step(NamedTuple):
 _START: Final = "sutra-grid-cli nodes start {node}"
 _RESTART: Final = "sutra-grid-cli nodes restart {node}"
 _LOGS: Final = "sutra-grid-cli nodes logs {node}"
+_REMOVE: Final = "sutra-grid-cli nodes remove {node}"
+_SHOW: Final = "sutra-grid-cli nodes show {node}"
+_BUNDLE: Final = "sutra-grid-cli debug bundle"
 _AGENT: Final = "sutra-grid-cli agents show {agent}"
 
 # {node} and {agent} are ids, {port} and {path} the node's.
@@ -51,9 +54,24 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.JOURNAL_CORRUPT: Step("Its agent set the journal file aside; look at it in state_path.", _RESTART),
     Reason.LOST: Step("Its process ended unseen. Find the cause in its log.", _LOGS),
     Reason.NOT_REPORTED: Step("Its agent does not report it. If it stays so, look at the agent.", _AGENT),
+    Reason.NODE_REMOVED: Step("It was removed; its data is still in {path} on {agent}'s host."),
+    Reason.WRONG_AGENT: Step("It was meant for another agent: see whether two hosts share a state_path.", _AGENT),
+    Reason.UNKNOWN_AGENT: Step("{agent} is not registered: start it on its host.", "sutra-grid-cli agents list"),
+    Reason.INVALID_ARGUMENT: Step("It can never run as it was asked for: remove it and spawn it anew.", _REMOVE),
+    Reason.UNSUPPORTED: Step("{agent} is too old or its host too limited for it: see the message.", _AGENT),
+    Reason.INTERNAL: Step("A fault of the program itself: collect what is known and report it.", _BUNDLE),
+    Reason.TIMED_OUT: Step("Its agent goes on with it. If it stays so, look at the agent.", _AGENT),
+    Reason.ENDING: Step("{agent} is being stopped; it goes on when the agent is back.", _AGENT),
+    Reason.STALE_GENERATION: Step("Its agent was ahead of the registry, which has followed. Look again.", _SHOW),
+    Reason.CONCURRENT_CHANGE: Step("Somebody else commanded it too. Look again.", _SHOW),
     Reason.AGENT_OFFLINE: Step("Bring {agent} back: look at its service and log on its host.", _AGENT),
     Reason.AGENT_UNREACHABLE: Step("The master can't reach {agent}: check its endpoint and the firewall.", _AGENT),
 }
+
+#: Reasons of a node that ask nothing of anybody: it is as it was told to be, or just on its way.
+NEED_NOTHING: Final[frozenset[str]] = frozenset(
+    {Reason.NONE, Reason.SPAWNED, Reason.COMMANDED, Reason.ADOPTED, Reason.RECOVERED, Reason.PENDING}
+)
 
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and look again.")

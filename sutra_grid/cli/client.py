@@ -110,7 +110,11 @@ class Client:
         except ValueError as error:
             if not self._closed.is_set():
                 raise
-            raise Unavailable("the connection to the master was given up", reason=Reason.NONE) from error
+            raise Unavailable(
+                "the connection to the master was given up",
+                reason=Reason.MASTER_UNREACHABLE,
+                hint="The command was interrupted; what the master was told already goes on",
+            ) from error
         except grpc.RpcError as error:
             self._reached = self._reached or not _never_connected(error)
             raise
@@ -128,7 +132,7 @@ class Client:
         where = "the default address" if self._source == "default" else f"address from {self._source}"
         return MasterUnreachable(
             message,
-            reason=Reason.NONE,
+            reason=Reason.MASTER_UNREACHABLE,
             hint=f"{where}; start one with 'sutra-grid-master' or 'sutra-grid-cli dev', or give --master HOST:PORT",
         )
 

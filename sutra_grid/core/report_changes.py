@@ -47,6 +47,8 @@ def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
         yield "node.restarted", new.reason, f"restarted as process {new.pid}; {times} since it was made"
     elif new.state is NodeState.RUNNING and (was is not NodeState.RUNNING or (old and old.pid != new.pid)):
         yield "node.started", new.reason, f"runs as process {new.pid} at {new.endpoint}"
+    if old and new.reason is Reason.ADOPTED and (old.reason, old.pid) != (new.reason, new.pid):
+        yield "node.adopted", new.reason, new.message or f"process {new.pid} goes on under a new agent process"
     if was is new.state:
         return
     if new.state is NodeState.STOPPED and (old or new.exits):

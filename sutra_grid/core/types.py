@@ -114,6 +114,9 @@ class Reason(StrEnum):
     CONCURRENT_CHANGE = "concurrent_change"
     TIMED_OUT = "timed_out"
     UNSUPPORTED = "unsupported"
+    FORBIDDEN = "forbidden"
+    ENDING = "ending"
+    MASTER_UNREACHABLE = "master_unreachable"
     INTERNAL = "internal"
     # why a node is in its state
     SPAWNED = "spawned"

@@ -117,7 +117,7 @@ class Registrations:
             heartbeat_interval_ms=min(max(agent.heartbeat_interval_ms, MIN_INTERVAL_MS), MAX_INTERVAL_MS),
             status=AgentStatus.HEALTHY,
             reason=Reason.REGISTERED,
-            message="",
+            message=f"registered from host {agent.hostname}",
             status_since_ms=known.status_since_ms if known and known.status is AgentStatus.HEALTHY else now_ms,
             drained=known.drained if known else False,
             registered_at_ms=now_ms,

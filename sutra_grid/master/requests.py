@@ -162,7 +162,11 @@ def _wait_for(flight: _Flight, call: CallId, wait_seconds: float) -> bytes:
     if flight.error is not None:
         raise flight.error
     if flight.answer is None:
-        raise DeadlineExceeded(f"the first call with request id {call.request_id} ended without an answer")
+        raise DeadlineExceeded(
+            f"the first call with request id {call.request_id} ended without an answer",
+            reason=Reason.TIMED_OUT,
+            hint="try again with the same id",
+        )
     return flight.answer
 
 

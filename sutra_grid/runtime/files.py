@@ -95,7 +95,9 @@ def _open_lock(path: Path) -> int:
 def _refusal(path: Path, descriptor: int, error: OSError) -> AlreadyExists | FailedPrecondition:
     if error.errno not in (errno.EAGAIN, errno.EACCES):
         return FailedPrecondition(
-            f"{path} can't be locked: {error.strerror}", hint="Use a file system that has locks (not every NFS has)"
+            f"{path} can't be locked: {error.strerror}",
+            reason=Reason.UNSUPPORTED,
+            hint="Use a file system that has locks (not every NFS has)",
         )
     pid, _, purpose = os.pread(descriptor, 1024, 0).decode(errors="replace").strip().partition(" ")
     holder = f"process {pid} ({_command(pid)})" if pid.isdecimal() else "another process"

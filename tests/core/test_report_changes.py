@@ -62,3 +62,10 @@ def test_fresh_measurements_alone_are_not_material() -> None:
     assert not is_material(RUNNING, replace(RUNNING, sample=NodeSample(at_ms=9), backoff_ms=3))
     assert is_material(RUNNING, replace(RUNNING, pid=8))
     assert is_material(None, RUNNING)
+
+
+def test_a_node_that_a_new_agent_process_took_over_is_told_once_with_its_reason() -> None:
+    adopted = replace(RUNNING, reason=Reason.ADOPTED, message="process 7 was adopted at the agent's start")
+    (event,) = events_between("agent-1", RUNNING, adopted, at_ms=1)
+    assert (event.kind, event.reason, event.message) == ("node.adopted", Reason.ADOPTED, adopted.message)
+    assert kinds(adopted, adopted) == []

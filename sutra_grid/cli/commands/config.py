@@ -51,7 +51,11 @@ def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
     try:
         result = subprocess.run(command, check=False, text=True, capture_output=True, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
-        raise DeadlineExceeded(f"the {role} did not finish checking {file} in {timeout_seconds:g} s") from error
+        raise DeadlineExceeded(
+            f"the {role} did not finish checking {file} in {timeout_seconds:g} s",
+            reason=Reason.TIMED_OUT,
+            hint="Give it longer: --timeout SECONDS",
+        ) from error
     if result.returncode == ExitCode.DONE:
         return
     kind = InvalidArgument if result.returncode == ExitCode.USAGE else Internal

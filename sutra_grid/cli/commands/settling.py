@@ -12,6 +12,7 @@ from sutra_grid.cli.output.table import printable
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 from sutra_grid.core.types import Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.words import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 LOG_LINES: Final = 3
@@ -66,6 +67,6 @@ def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus) -> FailedPrecond
     tail = "".join(f"\n  | {printable(line)}" for line in node.log_tail[-LOG_LINES:])
     return FailedPrecondition(
         f"{node.node_id} is {node.status}, not {wanted}{f' ({why})' if why else ''}{tail}",
-        reason=Reason.NONE,
+        reason=reason_or_none(node.reason),
         hint=f"sutra-grid-cli nodes explain {node.node_id}",
     )

@@ -17,8 +17,9 @@ from sutra_grid.cli.commands.settling import await_settled
 from sutra_grid.cli.output.table import printable
 from sutra_grid.cli.rolling.plan import Nodes, broken, choose, is_up, may_come_up
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
-from sutra_grid.core.types import NodeStatus, Reason
+from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.words import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0
@@ -203,9 +204,8 @@ class Roll:
 def _not_well(node: pb.NodeStatus, what: str) -> FailedPrecondition:
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     state = "unhealthy" if node.status == NodeStatus.RUNNING and not is_up(node) else node.status
-    reason = Reason(node.reason) if node.reason in list(Reason) else Reason.NONE
     return FailedPrecondition(
         f"{node.node_id} {what}; it is {state}{f' ({why})' if why else ''}",
-        reason=reason,
+        reason=reason_or_none(node.reason),
         hint=_EXPLAIN.format(node.node_id),
     )
