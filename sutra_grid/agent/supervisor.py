@@ -147,4 +147,4 @@ def _fulfil(future: Future[None], work: Callable[[], None]) -> None:
 
 
 def _ending() -> Unavailable:
-    return Unavailable("the agent is ending", hint="Its nodes run on; try again when it is back")
+    return Unavailable("the agent is ending", reason=Reason.ENDING, hint="Its nodes run on; try again when it is back")

@@ -105,7 +105,10 @@ def _want_running(work: NodeStep) -> None:
     if record.phase in _NO_PROCESS:
         first = record.launches == 0
         work.note(crashes=(), relaunch=not first and work.must_restart)
-        work.launch(Reason.SPAWNED if first else Reason.COMMANDED, "" if first else "started by command")
+        if first:
+            work.launch(Reason.SPAWNED, "started for the first time")
+        else:
+            work.launch(Reason.COMMANDED, "started by command")
     elif record.phase in _ANSWERS_PROBES and work.must_restart:
         work.note(crashes=(), relaunch=True)
         work.stop("stopping for a restart by command")
@@ -121,6 +124,8 @@ def _want_down(work: NodeStep) -> None:
         work.stop("stopping by command")
     elif record.phase in _NO_PROCESS and not rests_already:
         work.rest(Reason.COMMANDED, "no process ran")
+    elif record.reason is Reason.NONE:  # a node that is new here, and not to run
+        work.note(reason=Reason.COMMANDED, message="no process ran")
 
 
 def _on_launched(work: NodeStep, event: Launched) -> None:

@@ -154,6 +154,12 @@ class OneNode(RuleBasedStateMachine):
             assert record.phase is Phase.RUNNING or record.reason is not Reason.NONE
 
     @invariant()
+    def every_state_has_a_reason_and_words(self) -> None:
+        if self.node is not None and self.node.record.assignment.generation > 0:
+            assert self.node.record.reason is not Reason.NONE
+            assert self.node.record.message
+
+    @invariant()
     def nothing_waits_for_nothing(self) -> None:
         """Whatever is on its way has something that moves it on."""
         if self.node is None or (is_settled(self.node) and self.node.record.phase is not Phase.WAITING):
