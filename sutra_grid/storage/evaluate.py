@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -149,7 +150,8 @@ def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
         found = ((key, record._replace(value=b"")) for key, record in found)
     if _bounded(request):
         found = (item for item in found if _within_bounds(request, item[1]))
-    most = request.limit + 1 if request.limit > 0 else None
+    # No list is as long as the largest limit, and nothing longer can be counted.
+    most = min(request.limit + 1, sys.maxsize) if request.limit > 0 else None
     by_key = request.sort_target == pb.RangeRequest.KEY
     sort_key = _SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY])
     order = request.sort_order

@@ -45,6 +45,7 @@ class TestRange:
             ({}, b"abc", False, 3),
             ({"limit": 2}, b"ab", True, 3),
             ({"limit": 3}, b"abc", False, 3),
+            ({"limit": 2**63 - 1}, b"abc", False, 3),
             ({"sort_order": R.DESCEND}, b"cba", False, 3),
             ({"sort_order": R.ASCEND, "limit": 1}, b"a", True, 3),
             ({"sort_order": R.DESCEND, "limit": 1}, b"c", True, 3),
