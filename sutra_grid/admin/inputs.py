@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import request
-from werkzeug.exceptions import UnsupportedMediaType
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
@@ -81,13 +82,21 @@ Field = Text | Whole
 
 def read_body(fields: Sequence[Field]) -> dict[str, Any]:
     """The JSON object of the request by field; a field that is absent is left out, and no body is an empty one."""
-    data = request.get_data()
+    data = _body()
     if not data.strip():
         return {}
     if not request.is_json:
         found = request.mimetype or "no content type"
         raise UnsupportedMediaType(f"the body must be application/json, found {found}")
     return _checked(_json_object(data), fields, "field", lambda field, value: field.of_json(value))
+
+
+def _body() -> bytes:
+    """The bytes of the body. Raises ``BadRequest`` when they are not sent as HTTP wants it."""
+    try:
+        return request.get_data()
+    except ParseException as error:  # gunicorn reads a body in chunks when it is asked for, and only then sees them
+        raise BadRequest(f"the body can't be read: {error}") from error
 
 
 def read_query(fields: Sequence[Field]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Every refusal is a problem document that names the thing and what to do."""
 
 import sqlite3
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fake_master import FakeMaster
@@ -89,6 +91,21 @@ def test_each_fault_of_a_spawn_is_named(
     assert (problem["code"], problem["reason"]) == ("invalid_argument", "invalid_argument")
     assert "agent_id, storage_path, memory_limit_mb, port, engine" in problem["hint"]
     assert master.calls == {}
+
+
+class BrokenChunks(BytesIO):
+    """What gunicorn hands the application when a body's chunks are broken: the fault shows in the reading."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise InvalidChunkSize(b"zz")
+
+    def readinto(self, buffer: object, /) -> int:
+        raise InvalidChunkSize(b"zz")
+
+
+def test_a_body_in_broken_chunks_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/nodes", input_stream=BrokenChunks(b"zz\r\n"), content_type="application/json")
+    assert "the body can't be read: Invalid chunk size" in problem_of(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize(
