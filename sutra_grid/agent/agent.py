@@ -27,6 +27,7 @@ from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
+from sutra_grid.agent.memory import MemoryGuard
 from sutra_grid.agent.process import OsProcessTable
 from sutra_grid.agent.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
@@ -47,6 +48,7 @@ log = get_logger(__name__)
 SERVICE: Final = "grid.GridAgent"
 SAMPLE_SECONDS: Final = 5.0
 ROTATE_SECONDS: Final = 5.0
+MEMORY_SECONDS: Final = 1.0
 _WILDCARDS: Final = ("0.0.0.0", "::", "")
 
 
@@ -105,6 +107,9 @@ class GridAgent:
         statistics.take(inventory.views())
         sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views()))
         self._sampler = parts.enter_context(sampler)
+        if config.enforce_memory:
+            guard = MemoryGuard(supervisor.memory_exceeded)
+            parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: guard.look(inventory.views())))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = Report(self._describe(host_id), inventory, statistics.host)

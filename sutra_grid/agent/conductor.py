@@ -37,6 +37,7 @@ from sutra_grid.core.node_runtime import (
     Launch,
     Launched,
     LaunchFailed,
+    MemoryExceeded,
     NodeEvent,
     NodeRecord,
     NodeRules,
@@ -235,6 +236,12 @@ class Conductor:
         if held is not None:
             self._happen(held, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
 
+    def memory_exceeded(self, node_id: str, launch: int, words: str) -> None:
+        """A node uses more memory than it may."""
+        held = self._nodes.get(node_id)
+        if held is not None:
+            self._happen(held, MemoryExceeded(launch, words))
+
     def run_due_timers(self) -> None:
         """Let happen what is due by now."""
         while (due := self._timers.pop_due(self._tools.clock.monotonic())) is not None:
@@ -356,7 +363,9 @@ class Conductor:
         engine = self._config.engines.get(spec.engine)
         if engine is None:
             return NodeRules(restart=self._config.restart, probed=False)
-        return engine.rules(self._config.restart, self._config.probe_interval_seconds)
+        return engine.rules(
+            self._config.restart, self._config.probe_interval_seconds, self._config.restart_unhealthy_after_seconds
+        )
 
     def _show(self, held: _Held) -> None:
         port = held.runtime.record.assignment.spec.port

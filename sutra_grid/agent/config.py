@@ -61,8 +61,11 @@ def _parse_range(value: str) -> range | None:
     return range(first, last + 1) if 1 <= first <= last <= 65535 else None
 
 
+def _health_probe(default: str) -> Key:
+    return Key("health_probe", "str", default, help="How a node is asked whether it works", choices=PROBE_KINDS)
+
+
 _PROCESS_KEYS = [
-    Key("health_probe", "str", "tcp", help="How a node is asked whether it works", choices=PROBE_KINDS),
     Key("health_path", "str", "/", help="Path of the http probe"),
     Key("health_timeout_secs", "float", 2.0, "seconds", "Wait for a probe's answer", check=at_least(0.1)),
     Key("start_timeout_secs", "float", 60.0, "seconds", "After that a node that is not ready is reported; it is "
@@ -93,14 +96,21 @@ SCHEMA: Final = Schema(
             Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that names none", check=at_least(1)),
             Key("default_port_range", "str", "50051-50060", help="Ports that nodes may have", check=_check_range),
             Key("disk_reserve_mb", "int", 100, "MiB", "No new node when less is free on data_path", check=at_least(0)),
+            _health_probe("grpc"),  # tcp would not see a hung node: the kernel goes on to accept connections
             *_PROCESS_KEYS,
         ], help="The default engine and the bounds of all nodes"),
         Section("monitoring", [
             Key("heartbeat_interval_secs", "float", 5.0, "seconds", "Between two heartbeats", check=between(0.1, 3600)),
             Key("health_check_interval_secs", "float", 10.0, "seconds", "Between two probes of a node",
                 check=between(0.1, 3600)),
+            Key("restart_unhealthy_after_secs", "float", 0.0, "seconds",
+                "A running node that fails its probe so long is restarted; 0: it is only shown", check=at_least(0)),
             Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
         ], help="Heartbeats, probes, restarts"),
+        Section("limits", [
+            Key("memory", "str", "off", help="Whether a node over its memory limit is restarted",
+                choices=("off", "enforce")),
+        ], help="What nodes may use"),
         Section("restart", [
             Key("stable_secs", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
                 check=at_least(0)),
@@ -121,6 +131,7 @@ SCHEMA: Final = Schema(
             Key("args", "list[str]", [], help="Its arguments, with {port} {storage_path} {node_id} {memory_limit_mb}",
                 check=_check_args),
             Key("environment", "dict[str,str]", {}, help="Variables added to its environment"),
+            _health_probe("tcp"),
             *_PROCESS_KEYS,
         ], help="Another program that runs as a storage node"),
     ],
@@ -151,6 +162,8 @@ class AgentConfig:
     workers: int = 16
     max_concurrent_calls: int = 64
     labels: Mapping[str, str] = field(default_factory=dict)
+    restart_unhealthy_after_seconds: float = 0.0
+    enforce_memory: bool = False
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -181,6 +194,8 @@ def agent_config(config: Config) -> AgentConfig:
         workers=agent["workers"],
         max_concurrent_calls=agent["max_concurrent_calls"],
         labels=dict(agent["labels"]),
+        restart_unhealthy_after_seconds=monitoring["restart_unhealthy_after_secs"],
+        enforce_memory=config.section("limits")["memory"] == "enforce",
     )
 
 

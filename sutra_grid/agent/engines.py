@@ -104,7 +104,9 @@ class Engine:
         """What this engine adds to the environment."""
         return {name: _filled(value, node_id, spec) for name, value in self.environment.items()}
 
-    def rules(self, restart: RestartPolicy, probe_interval_seconds: float) -> NodeRules:
+    def rules(
+        self, restart: RestartPolicy, probe_interval_seconds: float, restart_unhealthy_after_seconds: float
+    ) -> NodeRules:
         """What a node's machine must know of this engine."""
         return NodeRules(
             restart=restart,
@@ -113,6 +115,7 @@ class Engine:
             probed=self.probe.kind != "none",
             start_timeout_seconds=self.start_timeout_seconds,
             probe_interval_seconds=probe_interval_seconds,
+            restart_unhealthy_after_seconds=restart_unhealthy_after_seconds,
         )
 
 

@@ -76,6 +76,7 @@ def _record(fields: dict[str, Any]) -> NodeRecord:
     values["assignment"] = _assignment(fields["assignment"])
     values["phase"] = Phase(fields["phase"])
     values["reason"] = Reason(fields["reason"])
+    values["stop_cause"] = Reason(fields.get("stop_cause", ""))
     values["process"] = ProcessIdentity(**fields["process"]) if fields["process"] else None
     values["crashes"] = tuple(float(at) for at in fields["crashes"])
     values["exits"] = tuple(NodeExit(**{**one, "reason": Reason(one["reason"])}) for one in fields["exits"])

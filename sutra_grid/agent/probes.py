@@ -85,6 +85,8 @@ def _ask_grpc(probe: ProbeSpec, port: int) -> None:
         try:
             answer = health.Check(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
         except grpc.RpcError as error:
+            if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return  # it serves gRPC, and has no health service to ask
             code = error.code().name if isinstance(error, grpc.Call) else str(error)
             raise ProbeFailure(f"grpc health check of port {port}: {code}") from error
     if answer.status != health_pb2.HealthCheckResponse.SERVING:

@@ -91,6 +91,10 @@ class Supervisor:
 
         self._prober.ask(probe, port, answer)
 
+    def memory_exceeded(self, node_id: str, launch: int, words: str) -> None:
+        """A node uses more memory than it may. Any thread, never blocks."""
+        self._calls.put(lambda: self._conductor.memory_exceeded(node_id, launch, words))
+
     def stop(self) -> None:
         """End the threads. The nodes run on."""
         self._stopped.set()

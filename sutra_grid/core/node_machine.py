@@ -22,6 +22,7 @@ from sutra_grid.core.node_runtime import (
     Instruction,
     Launched,
     LaunchFailed,
+    MemoryExceeded,
     NodeEvent,
     NodeRecord,
     NodeRules,
@@ -36,7 +37,7 @@ from sutra_grid.core.node_runtime import (
     TimerName,
     WriteJournal,
 )
-from sutra_grid.core.node_step import NodeStep
+from sutra_grid.core.node_step import STOP_CAUSES, NodeStep, restart_reason
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, NodeSpec, Reason
 
@@ -113,12 +114,12 @@ def _want_running(work: NodeStep) -> None:
         work.note(crashes=(), relaunch=True)
         work.stop("stopping for a restart by command")
     elif record.phase in (Phase.STOPPING, Phase.KILLING):
-        work.note(relaunch=record.relaunch or work.must_restart)
+        work.note(relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
 
 
 def _want_down(work: NodeStep) -> None:
     record = work.node.record
-    work.note(relaunch=False, crashes=())
+    work.note(relaunch=False, crashes=(), stop_cause=Reason.NONE)
     rests_already = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
     if record.phase in _ANSWERS_PROBES:
         work.stop("stopping by command")
@@ -172,6 +173,12 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
             ready_seconds=ready_seconds, words=words, waits_for=Reason.BACK_OFF, gives_up_for=Reason.CRASH_LOOP
         )
         return
+    if record.stop_cause is not Reason.NONE:
+        cause = record.stop_cause
+        work.record_exit(event.status, cause)
+        # However long it was ready before: what it is restarted for must end in a back-off.
+        work.after_end(ready_seconds=0.0, words=f"{STOP_CAUSES[cause]}: {words}", waits_for=cause, gives_up_for=cause)
+        return
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
     if work.wanted:
@@ -190,7 +197,7 @@ def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
     if record.phase is Phase.STARTING:
         work.ready(Health.HEALTHY)
         return
-    if record.reason is Reason.PROBE_FAILED:
+    if record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
         work.note(reason=Reason.RECOVERED, message="answers its health probe again")
     work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0)
     work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
@@ -215,20 +222,32 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
                 reason=Reason.PROBE_FAILED,
                 message=f"its process lives, but {failures} health probes in a row failed: {event.message}",
             )
+            if work.rules.restart_unhealthy_after_seconds > 0 and work.rules.restart.enabled:
+                work.do(ArmTimer(TimerName.UNHEALTHY, work.rules.restart_unhealthy_after_seconds))
         work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
     else:
         work.do(ArmTimer(TimerName.PROBE, min(_CONFIRM_PROBE_SECONDS, work.rules.probe_interval_seconds)))
+
+
+def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:
+    record = work.node.record
+    if event.launch == record.launches and record.phase in _ANSWERS_PROBES:
+        work.stop(event.message, Reason.MEMORY_LIMIT)
 
 
 def _on_timer(work: NodeStep, event: TimerDue) -> None:
     record = work.node.record
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
-            work.launch(Reason.CRASHED, f"restarted: {_last_end(record)}")
+            work.launch(restart_reason(record), f"restarted: {_last_end(record)}")
         case TimerName.SETTLE, Phase.STARTING:
             work.ready(Health.UNKNOWN)
         case TimerName.PROBE, Phase.STARTING | Phase.RUNNING:
             work.do(RunProbe())
+        case TimerName.UNHEALTHY, Phase.RUNNING:
+            if work.node.health is Health.UNHEALTHY:
+                waited = work.rules.restart_unhealthy_after_seconds
+                work.stop(f"did not answer its health probe for {waited:g} s and is restarted", Reason.PROBE_FAILED)
         case TimerName.START_TIMEOUT, Phase.STARTING:
             work.node = replace(work.node, health=Health.UNHEALTHY)
             work.note(
@@ -286,6 +305,8 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     elif work.must_restart:
         work.note(relaunch=True)
         work.stop("stopping for a restart by command")
+    elif record.stop_cause is not Reason.NONE:
+        work.stop(f"{words}; its stop goes on", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(Phase.RUNNING, reason=Reason.ADOPTED)
         if work.rules.probed:
@@ -331,6 +352,8 @@ def _last_end(record: NodeRecord) -> str:
     if not record.exits or record.exits[0].reason is Reason.START_FAILED:
         return "the start before failed"
     last = record.exits[0]
+    if last.reason in STOP_CAUSES:
+        return STOP_CAUSES[last.reason]
     return f"the process before {ExitStatus(last.code, last.signal).words()}"
 
 
@@ -345,6 +368,7 @@ _HANDLERS: dict[type[Any], Callable[[NodeStep, Any], None]] = {
     Exited: _on_exited,
     ProbePassed: _on_probe_passed,
     ProbeFailed: _on_probe_failed,
+    MemoryExceeded: _on_memory_exceeded,
     TimerDue: _on_timer,
     Recovered: _on_recovered,
 }

@@ -77,6 +77,7 @@ class NodeRules:
     start_timeout_seconds: float = 60.0
     probe_interval_seconds: float = 10.0
     unhealthy_after_failures: int = 3
+    restart_unhealthy_after_seconds: float = 0.0  # 0: a hung node is left to a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class NodeRecord:
     starts and stands in its environment, so that a process whose identity could not
     be journaled any more is found again. ``launch_generation`` is the assignment's
     generation that the process was started for. ``relaunch``: the next launch counts
-    as a restart.
+    as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
     """
 
     assignment: Assignment
@@ -105,6 +106,7 @@ class NodeRecord:
     restarts: int = 0
     crashes: tuple[float, ...] = ()
     exits: tuple[NodeExit, ...] = ()
+    stop_cause: Reason = Reason.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class TimerName(StrEnum):
     BACK_OFF = "back_off"
     SETTLE = "settle"
     PROBE = "probe"
+    UNHEALTHY = "unhealthy"
     START_TIMEOUT = "start_timeout"
     GRACE = "grace"
     REAP = "reap"
@@ -191,6 +194,14 @@ class ProbeFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryExceeded:
+    """The process of launch number ``launch`` uses more memory than it may; ``message`` says how much."""
+
+    launch: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimerDue:
     """A timer that was armed ran out."""
 
@@ -209,7 +220,9 @@ class Recovered:
     rebooted: bool = False
 
 
-NodeEvent = Assigned | Launched | LaunchFailed | Exited | ProbePassed | ProbeFailed | TimerDue | Recovered
+NodeEvent = (
+    Assigned | Launched | LaunchFailed | Exited | ProbePassed | ProbeFailed | MemoryExceeded | TimerDue | Recovered
+)
 
 
 # -- instructions: what is to be done, in this order ---------------------------

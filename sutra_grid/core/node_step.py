@@ -17,6 +17,7 @@ from sutra_grid.core.node_runtime import (
     ExitStatus,
     Instruction,
     Launch,
+    NodeRecord,
     NodeRules,
     NodeRuntime,
     Now,
@@ -27,6 +28,12 @@ from sutra_grid.core.outcome import STARTS_AGAIN
 from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
+
+#: Why the agent stops a process by itself, to start it again; in words, for a message.
+STOP_CAUSES = {
+    Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
+    Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
+}
 
 
 class NodeStep:
@@ -90,9 +97,16 @@ class NodeStep:
         self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
         self.do(Launch())
 
-    def stop(self, message: str) -> None:
-        """Begin the stop ladder."""
-        self.move(Phase.STOPPING, reason=Reason.COMMANDED, message=message)
+    def stop(self, message: str, cause: Reason = Reason.NONE) -> None:
+        """Begin the stop ladder. ``cause``: the agent does it by itself, and the node is started again."""
+        restarts = cause is not Reason.NONE
+        self.move(
+            Phase.STOPPING,
+            reason=cause if restarts else Reason.COMMANDED,
+            message=message,
+            stop_cause=cause,
+            relaunch=restarts or self.node.record.relaunch,
+        )
         self.do(SendSignal(self.rules.stop_signal))
         self.do(ArmTimer(TimerName.GRACE, self.rules.stop_grace_seconds))
 
@@ -145,7 +159,7 @@ class NodeStep:
             uptime_ms=max(0, int(lived_seconds * 1000)),
             reason=reason,
         )
-        self.note(process=None, exits=(ended, *record.exits)[:MAX_EXITS])
+        self.note(process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
 
     def after_end(self, *, ready_seconds: float, words: str, waits_for: Reason, gives_up_for: Reason) -> None:
         """A node that should run has no process any more: start, wait or give up."""
@@ -174,7 +188,7 @@ class NodeStep:
                 relaunch=False,
             )
         elif decision.delay_seconds == 0.0:
-            self.launch(Reason.CRASHED, f"restarted: {words}")
+            self.launch(restart_reason(self.node.record), f"restarted: {words}")
         else:
             self.move(
                 Phase.WAITING,
@@ -184,3 +198,9 @@ class NodeStep:
                 resume_at=self.now.monotonic + decision.delay_seconds,
             )
             self.do(ArmTimer(TimerName.BACK_OFF, decision.delay_seconds))
+
+
+def restart_reason(record: NodeRecord) -> Reason:
+    """Why the next start is a restart: what the agent itself ended the process for, else that it ended."""
+    last = record.exits[0].reason if record.exits else Reason.CRASHED
+    return last if last in STOP_CAUSES else Reason.CRASHED

@@ -40,6 +40,7 @@ listen = "127.0.0.1:0"
 {lines.get("agent", "")}
 [storage]
 binary_path = "{node_program}"
+health_probe = "tcp"
 data_path = "{tmp_path / "data"}"
 default_memory_mb = 64
 default_port_range = "{ports}"

@@ -2,8 +2,10 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import grpc
 import pytest
 from support.ports import free_port
 
@@ -42,6 +44,16 @@ def test_grpc_asks_the_health_service() -> None:
     with serve({}, host="127.0.0.1", port=0, workers=2, max_concurrent=4, name="x") as server:
         assert ask_once(ProbeSpec("grpc"), server.port) == ""
     assert "UNAVAILABLE" in ask_once(ProbeSpec("grpc", timeout_seconds=1.0), free_port())
+
+
+def test_a_grpc_server_without_a_health_service_passes() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        assert ask_once(ProbeSpec("grpc"), port) == ""
+    finally:
+        server.stop(None)
 
 
 def test_http_asks_for_a_page(web_port: int) -> None:

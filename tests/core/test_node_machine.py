@@ -16,6 +16,7 @@ from sutra_grid.core.node_runtime import (
     Launch,
     Launched,
     LaunchFailed,
+    MemoryExceeded,
     NodeEvent,
     NodeRecord,
     NodeRules,
@@ -264,6 +265,79 @@ def test_a_hung_node_stays_running_and_is_unhealthy_until_it_answers() -> None:
     assert (driver.record.reason, "timed out" in driver.record.message) == (Reason.PROBE_FAILED, True)
     driver.on(ProbePassed(1))
     assert (driver.node.health, driver.record.reason) == (Health.HEALTHY, Reason.RECOVERED)
+
+
+HUNG = replace(RULES, restart_unhealthy_after_seconds=60)
+
+
+def hung(driver: Driver) -> Driver:
+    for _ in range(3):
+        driver.on(ProbeFailed(driver.record.launches, "no answer"))
+    return driver
+
+
+def test_a_hung_node_is_left_to_a_person_by_default() -> None:
+    assert TimerName.UNHEALTHY not in [one.timer for one in hung(Driver().running()).done if isinstance(one, ArmTimer)]
+
+
+def test_a_hung_node_is_restarted_by_the_stop_ladder_after_a_while_when_that_is_configured() -> None:
+    driver = hung(Driver(rules=HUNG).running())
+    assert ArmTimer(TimerName.UNHEALTHY, 60) in driver.done
+    driver.now += 60
+    driver.on(TimerDue(TimerName.UNHEALTHY))
+    assert (driver.phase, driver.record.reason) == (Phase.STOPPING, Reason.PROBE_FAILED)
+    assert SendSignal(15) in driver.done
+    driver.on(TimerDue(TimerName.GRACE)).exited(None, 9)
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.PROBE_FAILED)
+    assert driver.record.exits[0].reason is Reason.PROBE_FAILED
+    driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches))
+    assert (driver.phase, driver.record.reason, driver.record.restarts) == (Phase.RUNNING, Reason.PROBE_FAILED, 1)
+    driver.on(ProbePassed(driver.record.launches))
+    assert driver.record.reason is Reason.PROBE_FAILED
+
+
+def test_a_hung_node_that_answers_again_is_not_restarted() -> None:
+    driver = hung(Driver(rules=HUNG).running()).on(ProbePassed(1)).on(TimerDue(TimerName.UNHEALTHY))
+    assert driver.phase is Phase.RUNNING
+    assert driver.record.reason is Reason.RECOVERED
+
+
+def test_with_restarts_off_a_hung_node_is_only_shown() -> None:
+    off = replace(HUNG, restart=RestartPolicy(enabled=False))
+    assert ArmTimer(TimerName.UNHEALTHY, 60) not in hung(Driver(rules=off).running()).done
+
+
+def test_a_node_over_its_memory_limit_is_restarted_and_counted_however_long_it_ran() -> None:
+    driver = Driver().running()
+    for count in (1, 2):
+        driver.now += 100
+        driver.on(MemoryExceeded(driver.record.launches, "uses 2 of 1"))
+        assert (driver.phase, driver.record.reason, driver.record.message) == (
+            Phase.STOPPING,
+            Reason.MEMORY_LIMIT,
+            "uses 2 of 1",
+        )
+        driver.exited(0)
+        assert (driver.phase, len(driver.record.crashes)) == (Phase.WAITING, count)
+        driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches))
+        assert (driver.record.reason, driver.record.restarts) == (Reason.MEMORY_LIMIT, count)
+    driver.on(MemoryExceeded(driver.record.launches, "uses 2 of 1")).exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.MEMORY_LIMIT)
+
+
+def test_a_command_during_a_restart_by_the_agent_wins() -> None:
+    driver = Driver().running().on(MemoryExceeded(1, "uses 2 of 1")).assign(Desired.STOPPED).exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.STOPPED, Reason.COMMANDED)
+    driver = Driver().running().on(MemoryExceeded(1, "uses 2 of 1")).assign(Desired.RUNNING, restart=True).exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.LAUNCHING, Reason.COMMANDED)
+
+
+def test_a_restart_by_the_agent_that_its_end_cut_short_is_finished() -> None:
+    driver = Driver().running().on(MemoryExceeded(1, "uses 2 of 1"))
+    again = recovering(driver.record).on(Recovered(Phase.STOPPING, identity(1)))
+    assert (again.phase, again.record.reason) == (Phase.STOPPING, Reason.MEMORY_LIMIT)
+    again.exited(0)
+    assert (again.phase, again.record.exits[0].reason) == (Phase.WAITING, Reason.MEMORY_LIMIT)
 
 
 def test_impossible_events_raise_with_the_history() -> None:

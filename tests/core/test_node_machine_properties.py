@@ -17,6 +17,7 @@ from sutra_grid.core.node_runtime import (
     Launch,
     Launched,
     LaunchFailed,
+    MemoryExceeded,
     NodeEvent,
     NodeRecord,
     NodeRules,
@@ -42,7 +43,7 @@ class OneNode(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rules = NodeRules(restart=RestartPolicy(max_crashes=3))
+        self.rules = NodeRules(restart=RestartPolicy(max_crashes=3), restart_unhealthy_after_seconds=15)
         self.time = 1000.0
         self.desired = Assignment("n", 0, Desired.STOPPED)
         self.node: NodeRuntime | None = NodeRuntime(NodeRecord(self.desired))
@@ -114,6 +115,12 @@ class OneNode(RuleBasedStateMachine):
         assert self.probing is not None
         launch, self.probing = self.probing, None
         self.happen(ProbePassed(launch) if passes else ProbeFailed(launch, "no answer"))
+
+    @precondition(lambda self: self.alive is not None and not self.launching and self.node is not None)
+    @rule(late=st.booleans())
+    def memory_is_exceeded(self, late: bool) -> None:
+        assert self.alive is not None
+        self.happen(MemoryExceeded(self.alive.launch - late, "uses too much"))
 
     @precondition(lambda self: self.timers)
     @rule()

@@ -175,6 +175,7 @@ def _sections(home: Path, address: str, overrides: Mapping[str, Mapping[str, Any
         },
         "storage": {
             "binary_path": program,
+            "health_probe": "tcp",
             "data_path": str(home / "data"),
             "default_memory_mb": 64,
             "default_port_range": f"{first}-{min(first + 50, 65535)}",

@@ -123,7 +123,6 @@ class Grid:
                 "binary_path": str(script("sutra-storage-server")),
                 "data_path": str(self.data_path(agent_id)),
                 "default_memory_mb": 128,
-                "health_probe": "grpc",
                 "default_port_range": f"{self.ports[first + 1]}-{self.ports[first + PORTS_PER_AGENT - 1]}",
             },
             "monitoring": {

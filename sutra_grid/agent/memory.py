@@ -1,0 +1,83 @@
+"""How much memory nodes use, and which of them use more than they may.
+
+A launched node leads a session of its own, so its memory is that of all processes of
+the session. Two steps keep this cheap and fair: the resident memory of all is read at
+once and is an upper bound (a page that processes share counts for each); only a node
+above its limit is then measured exactly, without what the kernel can take back, such
+as mapped files. Linux only: elsewhere nothing is measured.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from sutra_grid.agent.identity import start_ticks
+from sutra_grid.agent.report import NodeView
+
+Exceeded = Callable[[str, int, str], object]
+
+_PROC: Final = Path("/proc")
+_MIB: Final = 1024 * 1024
+_KIB: Final = 1024
+_SESSION_FIELD: Final = 6  # of /proc/PID/stat, counted from 1
+_RSS_FIELD: Final = 24  # in pages
+_KEPT: Final = ("Pss_Anon", "Pss_Shmem", "SwapPss")
+
+
+class MemoryGuard:
+    """Tells ``exceeded`` (node id, launch, words) of each node over its limit. Used by one thread."""
+
+    def __init__(self, exceeded: Exceeded) -> None:
+        self._exceeded = exceeded
+
+    def look(self, views: Iterable[NodeView]) -> None:
+        """Measure all nodes once."""
+        sessions = sessions_of_processes()
+        for view in views:
+            record = view.runtime.record
+            limit = record.assignment.spec.memory_limit_mb * _MIB
+            process = record.process
+            if process is None or not limit or process.pid not in sessions:
+                continue
+            members = sessions[process.pid]
+            if sum(members.values()) <= limit or start_ticks(process.pid) != process.start_ticks:
+                continue
+            used = sum(kept_bytes(pid, resident) for pid, resident in members.items())
+            if used > limit:
+                words = f"uses {used // _MIB} MiB of memory, its limit is {limit // _MIB} MiB"
+                self._exceeded(view.runtime.node_id, process.launch, words)
+
+
+def sessions_of_processes() -> Mapping[int, Mapping[int, int]]:
+    """Resident bytes of each process, by session id and pid."""
+    sessions: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    page = os.sysconf("SC_PAGE_SIZE")
+    for name in os.listdir(_PROC) if _PROC.is_dir() else ():
+        if not name.isdigit():
+            continue
+        try:
+            stat = (_PROC / name / "stat").read_bytes()
+        except OSError:
+            continue  # it has ended
+        fields = stat[stat.rindex(b")") + 2 :].split()  # from the third on: a name may hold spaces
+        sessions[int(fields[_SESSION_FIELD - 3])][int(name)] = int(fields[_RSS_FIELD - 3]) * page
+    return sessions
+
+
+def kept_bytes(pid: int, resident: int) -> int:
+    """What a process holds that the kernel can't take back, shared pages by its share.
+
+    ``resident`` where the kernel does not tell, or not us.
+    """
+    try:
+        lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+    except OSError:
+        return resident
+    kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+    if "Pss_Anon" not in kib:
+        return resident
+    return sum(kib.get(name, 0) for name in _KEPT) * _KIB
