@@ -39,6 +39,7 @@ from sutra_grid.runtime.logging import get_logger
 log = get_logger(__name__)
 
 MAX_PORT = 65_535
+FIRST_GENERATION = 1
 PLACEMENT_ATTEMPTS = 5
 #: Of the time for a spawn, what the agent gets to start the node; the rest is for ending one that did not come up.
 SPAWN_SHARE = 0.8
@@ -139,7 +140,7 @@ class Deployment:
             agent_id=agent.agent_id,
             spec=spec,
             desired=Desired.RUNNING,
-            generation=1,
+            generation=FIRST_GENERATION,
             restart_generation=0,
             created_at_ms=wall_ms(self._clock),
         )
@@ -164,13 +165,20 @@ class Deployment:
         """What the agent said by its heartbeats while the call got no answer, if that is: it runs."""
         known = self._grid.node(node.node_id)
         report = known.report if known else None
-        if report is None or report.state is not NodeState.RUNNING or report.generation != node.generation:
+        if report is None or report.state is not NodeState.RUNNING or report.generation < node.generation:
             return None
         log.info("spawn confirmed by a heartbeat", node=node.node_id, agent=node.agent_id)
         return report
 
     def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> None:
-        """Make sure that the node ends: in the registry first, then at the agent, if it answers at all."""
+        """Make sure that the node ends: in the registry first, then at the agent, if it answers at all.
+
+        A node that was commanded since is kept: the newer wish counts.
+        """
+        known = self._grid.node(node.node_id)
+        if known is not None and known.generation > FIRST_GENERATION:
+            log.info("failed spawn is kept: it was commanded since", node=node.node_id, generation=known.generation)
+            return
         event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])

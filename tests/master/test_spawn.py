@@ -227,3 +227,16 @@ def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_when_the_ca
     harness.pass_time(4, agent)
     assert agent.journal[answer.node_id].state is NodeState.RUNNING
     assert harness.node(answer.node_id).desired == "running"
+
+
+def test_a_failed_spawn_does_not_end_a_node_that_was_commanded_since(harness: MasterHarness, agent: FakeAgent) -> None:
+    def stop_and_lose_the_answer(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        self.obey(assignment)
+        assert harness.stop_node(assignment.node_id).success
+        raise DeadlineExceeded("the answer was lost on its way")
+
+    agent.script.append(stop_and_lose_the_answer)
+    assert not harness.spawn().success
+    (node,) = harness.nodes()
+    assert (node.desired, node.generation) == ("stopped", 2)
+    assert list(agent.journal) == [node.node_id]
