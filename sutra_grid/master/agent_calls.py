@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -51,11 +52,13 @@ class AgentCaller(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Line:
     endpoint: str
     channel: grpc.Channel
     stub: GridAgentStub
+    calls: int = 0  # under way; guarded by the lock of AgentCalls, as the next
+    left: bool = False  # no new call comes; the last one that is under way closes the channel
 
 
 class AgentCalls:
@@ -105,41 +108,55 @@ class AgentCalls:
 
     def _call(self, agent: Agent, timeout_seconds: float, call: Callable[[GridAgentStub, float], T]) -> T:
         started = time.monotonic()
-        line = self._line(agent)
-        try:
-            return call(line.stub, timeout_seconds)
-        except grpc.RpcError as error:
-            waited = time.monotonic() - started
-            if isinstance(from_rpc_error(error), DeadlineExceeded):
-                self._leave(agent.agent_id, line)
-            if not _found_no_connection(error) or waited > QUICK_FAILURE_SECONDS:
+        with self._line(agent) as line:
+            try:
+                return call(line.stub, timeout_seconds)
+            except grpc.RpcError as error:
+                waited = time.monotonic() - started
+                if isinstance(from_rpc_error(error), DeadlineExceeded):
+                    self._leave(agent.agent_id, line)
+                if not _found_no_connection(error) or waited > QUICK_FAILURE_SECONDS:
+                    raise _explained(agent, error) from error
+            self._leave(agent.agent_id, line)
+            line.channel.close()
+        with self._line(agent) as line:
+            try:
+                return call(line.stub, timeout_seconds - waited)
+            except grpc.RpcError as error:
                 raise _explained(agent, error) from error
-        self._drop(agent.agent_id, line)
-        try:
-            return call(self._line(agent).stub, timeout_seconds - waited)
-        except grpc.RpcError as error:
-            raise _explained(agent, error) from error
 
-    def _line(self, agent: Agent) -> _Line:
+    @contextmanager
+    def _line(self, agent: Agent) -> Iterator[_Line]:
+        """The agent's line, for one call."""
+        line = self._take(agent)
+        try:
+            yield line
+        finally:
+            with self._lock:
+                line.calls -= 1
+                is_last = line.left and line.calls == 0
+            if is_last:
+                line.channel.close()
+
+    def _take(self, agent: Agent) -> _Line:
         with self._lock:
             if self._closed:
-                raise Unavailable("the master is stopping", reason=Reason.ENDING, hint="try again when it is back")
+                raise Unavailable("the master is stopping", hint="try again when it is back")
             line = self._lines.get(agent.agent_id)
             if line is not None and line.endpoint == agent.endpoint:
+                line.calls += 1
                 return line
             channel = self._open(agent.endpoint)
-            fresh = self._lines[agent.agent_id] = _Line(agent.endpoint, channel, GridAgentStub(channel))
+            fresh = _Line(agent.endpoint, channel, GridAgentStub(channel), calls=1)
+            self._lines[agent.agent_id] = fresh
         if line is not None:
             line.channel.close()
         return fresh
 
-    def _drop(self, agent_id: str, line: _Line) -> None:
-        self._leave(agent_id, line)
-        line.channel.close()
-
     def _leave(self, agent_id: str, line: _Line) -> None:
-        """Have the next call open a new line. Calls under way on this one go on; the last one lets it go."""
+        """Have the next call open a new line. Calls that are under way on this one go on."""
         with self._lock:
+            line.left = True
             if self._lines.get(agent_id) is line:
                 del self._lines[agent_id]
 

@@ -1,10 +1,13 @@
 """The calls to an agent over real connections that fail in every way."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from support.fake_agent import FakeAgent
-from support.fault_proxy import RESET, FaultProxy
+from support.fault_proxy import RESET, Fault, FaultProxy
+from support.waiting import eventually
 
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.types import Agent, Reason
@@ -31,6 +34,12 @@ def samples(calls: AgentCalls, proxy: FaultProxy, timeout_seconds: float = 10.0)
     return len(calls.samples(agent, "node-1", timeout_seconds).samples)
 
 
+def open_connections(proxy: FaultProxy) -> int:
+    """How many this process has to the proxy."""
+    found = psutil.Process().net_connections("tcp")
+    return sum(bool(one.raddr) and one.raddr.port == proxy.port and one.status == "ESTABLISHED" for one in found)
+
+
 def test_calls_share_one_connection(calls: AgentCalls, proxy: FaultProxy) -> None:
     assert [samples(calls, proxy) for _ in range(3)] == [1, 1, 1]
     assert proxy.accepted == 1
@@ -46,6 +55,19 @@ def test_after_a_call_without_an_answer_the_next_one_goes_over_a_new_connection(
 
     assert silent.value.reason is Reason.AGENT_UNREACHABLE
     assert samples(calls, proxy) == 1
+    eventually(lambda: open_connections(proxy) == 1, message="the old connection closed")
+
+
+def test_a_call_under_way_is_not_cut_off_because_another_one_got_no_answer(
+    calls: AgentCalls, proxy: FaultProxy
+) -> None:
+    proxy.set(Fault(delay_seconds=0.5))
+    with ThreadPoolExecutor() as pool:
+        patient = pool.submit(samples, calls, proxy)
+        with pytest.raises(DeadlineExceeded):
+            samples(calls, proxy, 0.3)
+
+        assert patient.result() == 1
 
 
 def test_a_connection_that_is_always_reset_is_an_agent_that_cannot_be_reached(

@@ -84,8 +84,8 @@ class FaultProxy:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
-        return len(self._connections)
+        """How many are open and not frozen."""
+        return sum(not connection.frozen for connection in list(self._connections))
 
     def set(self, fault: Fault) -> None:
         """Do this to the connections that are open, and to those that come."""
