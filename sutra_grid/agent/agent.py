@@ -98,7 +98,7 @@ class GridAgent:
         parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
         host_id = load_host_id(config.state_path)
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
-        statistics = Statistics(config.data_path, clock)
+        statistics = Statistics(config.data_path, clock, config.disk_reserve_bytes)
         inventory = Inventory(clock, statistics.newest, self._nudge)
         supervisor = self._recovered_supervisor(host_id, inventory, logs)
         parts.enter_context(supervisor)

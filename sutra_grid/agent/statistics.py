@@ -26,8 +26,9 @@ HISTORY: Final = 720  # an hour of samples taken every 5 s
 class Statistics:
     """Samples of one host and its nodes."""
 
-    def __init__(self, data_path: Path, clock: Clock) -> None:
+    def __init__(self, data_path: Path, clock: Clock, disk_reserve_bytes: int = 0) -> None:
         self._data_path = data_path
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._clock = clock
         self._processes: dict[str, tuple[ProcessIdentity, psutil.Process]] = {}  # the sampling thread's own
         self._lock = threading.Lock()  # guards _histories and _host
@@ -107,6 +108,7 @@ class Statistics:
             disk_total_bytes=disk_total,
             disk_free_bytes=disk_free,
             load_average_1m=os.getloadavg()[0],
+            disk_reserve_bytes=self._disk_reserve_bytes,
         )
 
 

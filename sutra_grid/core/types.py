@@ -213,6 +213,7 @@ class HostSample:
     disk_total_bytes: int = 0
     disk_free_bytes: int = 0
     load_average_1m: float = 0.0
+    disk_reserve_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import change_by_heartbeat
 from sutra_grid.core.sessions import Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
@@ -79,12 +80,19 @@ class Heartbeats:
         change = change_by_heartbeat(heard.silence.agent.status, heard.silence.seconds)
         if change is not None:
             self._statuses.change(heard.silence.agent, change)
+        self._tell_of_host(agent, beat.host)
         self._flusher.heartbeat(beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None)
         if not beat.session_id or beat.nodes is None:
             return BeatAnswer(True)
         received = self._reconciler.inventory(agent, beat.nodes, Source.HEARTBEAT, keep_samples=heard.keep_samples)
         self._mender.queue(received.changes)
         return BeatAnswer(True, assignments=received.assignments)
+
+    def _tell_of_host(self, agent: Agent, host: HostSample | None) -> None:
+        events = host_events(agent.agent_id, agent.host, host, wall_ms(self._clock))
+        self._flusher.events(events)
+        for event in events:
+            log.warning(event.kind, agent=agent.agent_id, reason=event.reason, message=event.message)
 
 
 def _refusal(agent: Agent, beat: Beat) -> BeatAnswer | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
@@ -130,6 +131,7 @@ class Registrations:
 
         where = f"at {agent.endpoint}" if agent.endpoint else "without an endpoint"
         events = [event("agent.registered", Actor.AGENT, Reason.REGISTERED, f"host {agent.hostname} {where}")]
+        events += host_events(agent.agent_id, known.host if known else None, agent.host, agent.registered_at_ms)
         if known is None:
             return events
         if known.status is not AgentStatus.HEALTHY:

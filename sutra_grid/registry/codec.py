@@ -104,6 +104,7 @@ def host_to_document(host: HostSample) -> Document:
         "disk_total_bytes": host.disk_total_bytes,
         "disk_free_bytes": host.disk_free_bytes,
         "load_average_1m": host.load_average_1m,
+        "disk_reserve_bytes": host.disk_reserve_bytes,
     }
 
 

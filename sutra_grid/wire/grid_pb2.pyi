@@ -173,7 +173,7 @@ class AgentList(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[AgentRecord, _Mapping]]] = ...) -> None: ...
 
 class HostSample(_message.Message):
-    __slots__ = ("at_ms", "cpu_percent", "cpu_count", "memory_total_bytes", "memory_available_bytes", "disk_total_bytes", "disk_free_bytes", "load_average_1m")
+    __slots__ = ("at_ms", "cpu_percent", "cpu_count", "memory_total_bytes", "memory_available_bytes", "disk_total_bytes", "disk_free_bytes", "load_average_1m", "disk_reserve_bytes")
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     CPU_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +182,7 @@ class HostSample(_message.Message):
     DISK_TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     LOAD_AVERAGE_1M_FIELD_NUMBER: _ClassVar[int]
+    DISK_RESERVE_BYTES_FIELD_NUMBER: _ClassVar[int]
     at_ms: int
     cpu_percent: float
     cpu_count: int
@@ -190,7 +191,8 @@ class HostSample(_message.Message):
     disk_total_bytes: int
     disk_free_bytes: int
     load_average_1m: float
-    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., cpu_count: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., disk_total_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., load_average_1m: _Optional[float] = ...) -> None: ...
+    disk_reserve_bytes: int
+    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., cpu_count: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., disk_total_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., load_average_1m: _Optional[float] = ..., disk_reserve_bytes: _Optional[int] = ...) -> None: ...
 
 class NodeSpec(_message.Message):
     __slots__ = ("engine", "port", "storage_path", "memory_limit_mb")

@@ -57,6 +57,7 @@ host_samples = st.builds(
     disk_total_bytes=u64,
     disk_free_bytes=u64,
     load_average_1m=numbers,
+    disk_reserve_bytes=u64,
 )
 reports = st.builds(
     NodeReport,

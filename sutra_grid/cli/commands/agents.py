@@ -179,8 +179,14 @@ def host_rows(agent: pb.AgentRecord) -> list[tuple[str, str]]:
     return [
         ("CPU", f"{host.cpu_percent:.0f}% of {host.cpu_count}, load {host.load_average_1m:.2f}"),
         ("Memory free", f"{size(host.memory_available_bytes)} of {size(host.memory_total_bytes)}"),
-        ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}"),
+        ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}{_below_reserve(host)}"),
     ]
+
+
+def _below_reserve(host: pb.HostSample) -> str:
+    if not host.disk_total_bytes or host.disk_free_bytes >= host.disk_reserve_bytes:
+        return ""
+    return f", below the reserve of {size(host.disk_reserve_bytes)}: no new nodes"
 
 
 def read_agent(client: Client, agent_id: str) -> pb.AgentRecord:

@@ -27,6 +27,7 @@ def host_sample_to_message(sample: HostSample) -> grid_pb2.HostSample:
         disk_total_bytes=sample.disk_total_bytes,
         disk_free_bytes=sample.disk_free_bytes,
         load_average_1m=sample.load_average_1m,
+        disk_reserve_bytes=sample.disk_reserve_bytes,
     )
 
 
@@ -41,6 +42,7 @@ def host_sample_from_message(message: grid_pb2.HostSample) -> HostSample:
         disk_total_bytes=message.disk_total_bytes,
         disk_free_bytes=message.disk_free_bytes,
         load_average_1m=message.load_average_1m,
+        disk_reserve_bytes=message.disk_reserve_bytes,
     )
 
 

@@ -1,0 +1,40 @@
+from sutra_grid.core.host_changes import host_events, is_disk_low
+from sutra_grid.core.types import HostSample, Reason
+
+MIB = 1024 * 1024
+
+
+def host(free_mb: int, reserve_mb: int = 100, total_mb: int = 1000) -> HostSample:
+    return HostSample(
+        disk_total_bytes=total_mb * MIB, disk_free_bytes=free_mb * MIB, disk_reserve_bytes=reserve_mb * MIB
+    )
+
+
+def kinds(old: HostSample | None, new: HostSample | None) -> list[str]:
+    return [event.kind for event in host_events("agent-1", old, new, 1)]
+
+
+def test_a_disk_is_low_below_the_agents_reserve() -> None:
+    assert is_disk_low(host(99))
+    assert not is_disk_low(host(100))
+    assert not is_disk_low(host(0, reserve_mb=0))
+    assert not is_disk_low(None)
+
+
+def test_a_low_disk_is_told_once_and_its_end_once() -> None:
+    assert kinds(None, host(500)) == []
+    assert kinds(None, host(50)) == ["agent.low_disk"]
+    assert kinds(host(500), host(50)) == ["agent.low_disk"]
+    assert kinds(host(50), host(40)) == []
+    assert kinds(host(40), host(500)) == ["agent.disk_recovered"]
+
+
+def test_a_disk_that_can_not_be_seen_tells_nothing() -> None:
+    assert kinds(host(50), host(0, total_mb=0)) == []
+    assert kinds(host(50), None) == []
+
+
+def test_the_event_says_how_much_is_free() -> None:
+    (event,) = host_events("agent-1", None, host(50), 7)
+    assert (event.agent_id, event.reason, event.at_ms) == ("agent-1", Reason.DISK_FULL, 7)
+    assert event.message == "50 MiB are free on its data_path, the reserve is 100 MiB: no new nodes"
