@@ -101,6 +101,7 @@ def test_colours_can_be_refused(
 
 
 def test_a_spinner_turns_while_a_change_is_under_way(master: FakeMaster, on_terminal: Start) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
     master.answers["RestartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
     master.answers["GetStorageNodeStatus"] = [node(status="starting"), node(status="starting"), node()]
     terminal = on_terminal("nodes", "restart", "node-00000001")
@@ -108,6 +109,17 @@ def test_a_spinner_turns_while_a_change_is_under_way(master: FakeMaster, on_term
     assert "waiting until it is running" in terminal.text()
     assert re.search("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", terminal.text())
     assert "node-00000001 running on agent-1" in terminal.text()
+
+
+def test_each_restarted_node_is_a_line_of_its_own_beside_the_spinner(master: FakeMaster, on_terminal: Start) -> None:
+    nodes = [node("node-a"), node("node-b")]
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=nodes)
+    master.answers["RestartStorageNode"] = [pb.NodeResult(success=True, node=each) for each in nodes]
+    terminal = on_terminal("nodes", "restart", "--all")
+    assert terminal.end() == 0
+    printed = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.text())
+    assert re.search(r"(?m)^\W*node-a running on agent-1 .*\(1 of 2\)\s*$", printed)
+    assert re.search(r"(?m)^\W*node-b running on agent-1 .*\(2 of 2\)\s*$", printed)
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), (CTRL_C, 130)])

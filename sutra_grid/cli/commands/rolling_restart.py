@@ -19,7 +19,7 @@ from sutra_grid.cli.exit_codes import ExitCode, exit_code
 from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
-from sutra_grid.cli.output.progress import progress
+from sutra_grid.cli.output.progress import Told, progress
 from sutra_grid.cli.rolling.plan import Nodes, is_older, newest_start_ms
 from sutra_grid.cli.rolling.roll import Progress, Roll, RollSpec
 from sutra_grid.core.errors import NotFound
@@ -120,7 +120,7 @@ class _Command:
             names = self._due(chosen)
             resume_ms = self._started_before_ms or newest_start_ms(chosen.values())
             with progress(self._options, f"restarting {len(names)} nodes") as say:
-                roll = Roll(client, self._spec, names, self._scope(client, chosen), self._teller(len(names)), say)
+                roll = Roll(client, self._spec, names, self._scope(client, chosen), self._teller(say, len(names)), say)
                 interrupted = False
                 try:
                     roll.run()
@@ -153,14 +153,14 @@ class _Command:
         """Reads the chosen nodes anew; one that was spawned meanwhile does not belong to them."""
         return lambda: {name: node for name, node in self._selection.read(client).items() if name in chosen}
 
-    def _teller(self, total: int) -> Callable[[pb.NodeStatus], None]:
+    def _teller(self, say: Told, total: int) -> Callable[[pb.NodeStatus], None]:
         done: list[str] = []
 
         def tell(node: pb.NodeStatus) -> None:
             done.append(node.node_id)
             if self._for_people:
                 count = f"  ({len(done)} of {total})" if total > 1 else ""
-                emit(f"{result_line(node, node.status)}{count}")
+                say.result(f"{result_line(node, node.status)}{count}")
 
         return tell
 
