@@ -1,0 +1,392 @@
+"""One run of an agent: the daemon's own parts, put together as ``agent.agent`` does it, without threads.
+
+The conductor, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
+What the supervisor does with a thread and a queue is done here with events of the simulation.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from model.fibers import Killed
+from model.kernel import Kernel, SimHeld, SimProcessTable
+from model.network import Context, Network
+from model.simulation import Life, Simulation
+from sutra_grid.agent.admission import Admission
+from sutra_grid.agent.conductor import Conductor
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
+from sutra_grid.agent.heartbeat import Heartbeat, Report
+from sutra_grid.agent.host_id import load_host_id
+from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.journal import Journal
+from sutra_grid.agent.launcher import Launcher
+from sutra_grid.agent.master_link import MasterLink
+from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.proof import find_own_processes
+from sutra_grid.agent.report import gone_report
+from sutra_grid.agent.service import GridAgentService
+from sutra_grid.agent.tools import Tools
+from sutra_grid.core.errors import GridError, Unavailable
+from sutra_grid.core.node_machine import is_settled
+from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.restart import RestartPolicy
+from sutra_grid.core.types import Agent, Assignment, NodeReport, Platform, Reason
+from sutra_grid.runtime.files import PREVIOUS_SUFFIX
+from sutra_grid.wire import grid_pb2 as pb
+
+MASTER_ADDRESS: Final = "master:7000"
+HEARTBEAT_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 2.0
+MAX_CRASHES: Final = 4
+SLOTS: Final = 3
+ENGINES: Final = ("", "titled", "stubborn", "plain")
+
+_QUEUE_SECONDS = 0.0005
+_EXIT_SECONDS = 0.001
+_PROBE_SECONDS = 0.005
+
+
+@dataclass(eq=False)
+class Host:
+    """A machine: its kernel, its disk, and at most one agent process on the one state directory."""
+
+    sim: Simulation
+    name: str  # the host's own
+    agent_id: str
+    kernel: Kernel
+    directory: Path
+    ports: range
+    on_journal: Callable[[str, int | None], None]  # one of the judge's eyes
+    agent: AgentProcess | None = None
+    disk_full: bool = False
+    runs: int = 0
+    past: tuple[str, list[NodeReport]] | None = None  # session and inventory of the process before
+
+    @property
+    def address(self) -> str:
+        return f"{self.name}:7001"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the agent's process lives."""
+        return self.agent is not None and self.agent.life.alive
+
+    def journal_directory(self) -> Path:
+        return self.directory / "state" / "nodes"
+
+    def config(self) -> AgentConfig:
+        binary = "/bin/true"
+        engines = {
+            DEFAULT_ENGINE: Engine(DEFAULT_ENGINE, binary, stop_grace_seconds=GRACE_SECONDS),
+            "titled": Engine("titled", binary, ("titled",), stop_grace_seconds=GRACE_SECONDS),
+            "stubborn": Engine("stubborn", binary, ("stubborn",), stop_grace_seconds=GRACE_SECONDS),
+            "plain": Engine("plain", binary, probe=ProbeSpec("none"), stop_grace_seconds=GRACE_SECONDS),
+        }
+        return AgentConfig(
+            agent_id=self.agent_id,
+            master=("master", 7000),
+            platform=Platform.DESKTOP,
+            max_storage_nodes=SLOTS,
+            listen=(self.name, 7001),
+            advertise="",
+            state_path=self.directory / "state",
+            data_path=self.directory / "data",
+            default_memory_mb=64,
+            ports=self.ports,
+            disk_reserve_bytes=0,
+            heartbeat_interval_seconds=HEARTBEAT_SECONDS,
+            probe_interval_seconds=10.0,
+            restart=RestartPolicy(
+                stable_seconds=5.0,
+                first_delay_seconds=0.5,
+                max_delay_seconds=2.0,
+                max_crashes=MAX_CRASHES,
+                window_seconds=120.0,
+            ),
+            engines=engines,
+            log_max_bytes=1 << 20,
+            log_keep_files=1,
+        )
+
+
+class StepJournal:
+    """The real journal; before and after each of its effects the agent may die, and the disk may be full."""
+
+    def __init__(self, journal: Journal, host: Host, life: Life) -> None:
+        self._journal = journal
+        self._host = host
+        self._life = life
+
+    def write(self, record: NodeRecord) -> None:
+        node_id, sim = record.assignment.node_id, self._host.sim
+        words = f"{node_id} {record.phase} generation {record.assignment.generation} {record.assignment.desired}"
+        sim.step(self._life, f"journals {words}")
+        self._host.on_journal(node_id, record.assignment.generation)
+        if self._host.disk_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._journal.write(record)
+        sim.step(self._life, f"has journaled {node_id}")
+
+    def delete(self, node_id: str) -> None:
+        sim = self._host.sim
+        sim.step(self._life, f"deletes the journal of {node_id}")
+        newest = self._host.journal_directory() / f"{node_id}.json"
+        newest.with_name(newest.name + PREVIOUS_SUFFIX).unlink(missing_ok=True)
+        sim.step(self._life, f"has half deleted the journal of {node_id}")
+        self._journal.delete(node_id)
+        self._host.on_journal(node_id, None)
+        sim.step(self._life, f"has deleted the journal of {node_id}")
+
+
+class AgentProcess:
+    """Also the ``Surroundings`` of its conductor and the supervisor of its servicer. A ``Server`` of the network."""
+
+    blocking = frozenset({"Apply"})
+
+    def __init__(self, host: Host, network: Network) -> None:
+        host.runs += 1
+        self.host = host
+        self.sim = host.sim
+        self.network = network
+        self.life = Life(f"{host.name}#{host.runs}")
+        self._waiting: list[Callable[[], None]] = []
+        self._next_look = float("inf")
+        self.heartbeat: Heartbeat | None = None
+        self.inventory = Inventory(self.sim.clock, on_change=self._nudge)
+        self.life.on_end.append(self._leave_a_past)
+
+    # -- the start, as agent.agent has it --
+
+    def start(self) -> None:
+        """Recover, serve, register, beat. As part of its life."""
+        host, config = self.host, self.host.config()
+        for path in (config.data_path, config.state_path, config.state_path / "logs"):
+            path.mkdir(parents=True, exist_ok=True)
+        host_id = load_host_id(config.state_path)
+        journal = Journal(host.journal_directory(), host.kernel.boot_id)
+        journal.open()
+        entries = journal.load()
+        tools = Tools(
+            journal=StepJournal(journal, host, self.life),
+            processes=SimProcessTable(host.kernel, self.life),
+            launcher=Launcher(
+                agent_id=config.agent_id, host_id=host_id, log_directory=config.state_path / "logs", environ={}
+            ),
+            admission=Admission(config),
+            inventory=self.inventory,
+            log_tail=lambda _node_id: (),
+            clock=self.sim.clock,
+            chance=self.network.chance.random,
+        )
+        self.conductor = Conductor(config, tools, self, endpoint_host=host.name)
+        self.conductor.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
+        self._look_later()
+        nothing: Any = None  # logs and statistics are not asked for here
+        self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock)  # type: ignore[arg-type]
+        self.network.servers[host.address] = self
+        report = Report(self._describe(config, host_id), self.inventory, lambda: None)
+        self.link = MasterLink(MASTER_ADDRESS)
+        self.heartbeat = Heartbeat(
+            report, self.link, self.sim.clock, take=self.assign_all, on_superseded=self._on_superseded
+        )
+        self._beats = BeatThread(self.sim, self.life, self.heartbeat)
+        self.sim.later(0.0, lambda: self.sim.spawn(self.life, self._beats.run), self.life)
+
+    def _describe(self, config: AgentConfig, host_id: str) -> Agent:
+        return Agent(
+            agent_id=config.agent_id,
+            hostname=self.host.name,
+            platform=config.platform,
+            max_storage_nodes=config.max_storage_nodes,
+            endpoint=self.host.address,
+            host_id=host_id,
+            instance_id=uuid.uuid5(uuid.NAMESPACE_OID, self.life.name).hex,
+            heartbeat_interval_ms=int(HEARTBEAT_SECONDS * 1000),
+            engines=tuple(sorted(config.engines)),
+            data_path=str(config.data_path),
+        )
+
+    def farewell(self) -> None:
+        """A purposeful end: say so, then be gone."""
+
+        def work() -> None:
+            assert self.heartbeat is not None
+            self.heartbeat.farewell("stopped")
+            raise Killed
+
+        self._beats.stop()
+        self.sim.spawn(self.life, work)
+
+    def _on_superseded(self, message: str) -> None:
+        self.sim.fault(f"{self.life.name} is the only process of its agent and was superseded: {message}")
+        raise Killed
+
+    def _leave_a_past(self) -> None:
+        if self.heartbeat is not None and self.heartbeat.session_id:
+            self.host.past = self.heartbeat.session_id, self.inventory.reports()
+
+    def _nudge(self) -> None:
+        if self.heartbeat is not None:
+            self._beats.trigger()
+
+    # -- a server of the network --
+
+    def answer(self, method: str, data: bytes, context: Context) -> bytes:
+        any_context: Any = context
+        assert method == "Apply"
+        answer: bytes = self._service.Apply(pb.Assignment.FromString(data), any_context).SerializeToString()
+        return answer
+
+    # -- what the supervisor is to the servicer --
+
+    def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
+        """As ``Supervisor.apply``."""
+        outcome: list[GridError | None] = []
+        self._post(lambda: self._assign(assignment, outcome))
+        while not outcome:
+            if not self._wait_for_change(deadline):
+                raise Unavailable("the agent did not come to it in time", reason=Reason.TIMED_OUT)
+        if outcome[0] is not None:
+            raise outcome[0]
+        while not self._is_settled(assignment.node_id) and not give_up():
+            if not self._wait_for_change(deadline):
+                break
+        return self.inventory.find(assignment.node_id) or gone_report(assignment)
+
+    def assign_all(self, assignments: Iterable[Assignment]) -> None:
+        """As ``Supervisor.assign_all``."""
+        for one in assignments:
+            self._post(lambda one=one: self.conductor.assign_or_show(one))  # type: ignore[misc]
+
+    def _assign(self, assignment: Assignment, outcome: list[GridError | None]) -> None:
+        try:
+            self.conductor.assign(assignment)
+        except GridError as error:
+            outcome.append(error)
+        else:
+            outcome.append(None)
+
+    def _is_settled(self, node_id: str) -> bool:
+        return all(is_settled(view.runtime) for view in self.inventory.views() if view.runtime.node_id == node_id)
+
+    def _wait_for_change(self, deadline: float) -> bool:
+        remaining = deadline - self.sim.now
+        return remaining > 0 and self.sim.wait(self.life, remaining, self._waiting.append)
+
+    # -- what the conductor asks of its surroundings --
+
+    def watch(self, node_id: str, process: HeldProcess) -> None:
+        assert isinstance(process, SimHeld)
+
+        def ended() -> None:
+            status = process.poll()
+            assert status is not None
+            self.sim.later(
+                _EXIT_SECONDS,
+                lambda: self._do(lambda: self.conductor.process_ended(node_id, process, status)),
+                self.life,
+            )
+
+        if process.process.alive:
+            process.process.watchers.append(ended)
+        else:
+            ended()
+
+    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        def answer() -> None:
+            problem = "" if self.host.kernel.answers(port) else "refused"
+            self._do(lambda: self.conductor.probe_answered(node_id, launch, problem))
+
+        self.sim.later(_PROBE_SECONDS, answer, self.life)
+
+    # -- the conductor's thread --
+
+    def _post(self, call: Callable[[], object]) -> None:
+        self.sim.later(_QUEUE_SECONDS, lambda: self._do(call), self.life)
+
+    def _do(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+            self.conductor.run_due_timers()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the daemon's thread would only have logged it
+            self.sim.fault(f"{self.life.name}: the conductor fell over: {error!r}")
+        self._look_later()
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    def _look_later(self) -> None:
+        seconds = self.conductor.seconds_until_due()
+        if seconds is None:
+            return
+        due = self.sim.now + seconds
+        if due < self._next_look:
+            self._next_look = due
+            self.sim.later(seconds, self._look, self.life)
+
+    def _look(self) -> None:
+        self._next_look = float("inf")
+        self._do(lambda: None)
+
+
+class BeatThread:
+    """The ticker's thread of a heartbeat and the event that stops it, in simulated time."""
+
+    def __init__(self, sim: Simulation, life: Life, heartbeat: Heartbeat) -> None:
+        self._sim = sim
+        self._life = life
+        self._heartbeat = heartbeat
+        self._triggered = True
+        self._stopped = False
+        self._wake: Callable[[], None] | None = None
+        parts: Any = heartbeat  # its thread and its event give way to simulated ones
+        parts._ticker = self
+        parts._stopping = _SimEvent(sim, life)
+
+    def run(self) -> None:
+        while not self._stopped:
+            if not self._triggered:
+                self._sim.wait(self._life, HEARTBEAT_SECONDS, self._register)
+                self._wake = None
+            self._triggered = False
+            if not self._stopped:
+                self._heartbeat.tick()
+
+    def _register(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def trigger(self) -> None:
+        self._triggered = True
+        if self._wake is not None:
+            self._wake()
+
+    def stop(self, _timeout_seconds: float = 0.0) -> None:
+        self._stopped = True
+        self.trigger()
+
+
+@dataclass
+class _SimEvent:
+    """The event that a heartbeat waits on between its tries."""
+
+    sim: Simulation
+    life: Life
+    _set: bool = field(default=False)
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def set(self) -> None:
+        self._set = True
+
+    def wait(self, seconds: float) -> bool:
+        if not self._set:
+            self.sim.wait(self.life, seconds)
+        return self._set

@@ -1,0 +1,65 @@
+"""How long the model runs: a short run with every suite, a long one marked ``soak``.
+
+    pytest tests/model                                    some hundred histories
+    pytest tests/model -m soak                            SUTRA_GRID_TEST_HISTORIES of them, 5,000 by default
+    SUTRA_GRID_TEST_SEED=N pytest tests/model …           the very same histories again
+
+A failure prints the seed, the shortest history that fails, and what happened in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis.internal.conjecture import engine
+
+from model.machine import GridMachine
+from model.master_process import template_of
+
+SEED = int(os.environ.get("SUTRA_GRID_TEST_SEED") or random.SystemRandom().randrange(2**32))
+
+SHRINK_SECONDS = 60  # a history that fails is worth a minute of making it shorter
+
+
+@pytest.fixture(scope="session")
+def model_seed() -> int:
+    return SEED
+
+
+@pytest.fixture(scope="session")
+def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """On a file system in memory where there is one: the journal and the registry sync a lot."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK):
+        with tempfile.TemporaryDirectory(prefix="sutra-grid-model-", dir=memory) as directory:
+            yield Path(directory)
+    else:
+        yield tmp_path_factory.mktemp("model")
+
+
+@pytest.fixture(autouse=True)
+def prepared_machine(memory_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the machine keeps its files; and silence, for a history logs as much as a grid in a day."""
+    monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", SHRINK_SECONDS, raising=False)
+    logger = logging.getLogger("sutra_grid")
+    level, logger.propagate = logger.level, False
+    logger.setLevel(logging.ERROR)
+    GridMachine.directory = memory_directory
+    GridMachine.template = GridMachine.template or template_of(memory_directory)
+    yield
+    logger.setLevel(level)
+    logger.propagate = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections.append(("replay", f"SUTRA_GRID_TEST_SEED={SEED} pytest '{item.nodeid}'"))
+    return report

@@ -1,0 +1,238 @@
+"""The hosts' kernels in memory: processes with pids that are reused, boots, signals, and what ``/proc`` tells.
+
+The agent's proof of a process (``agent.proof``) runs as it is; only the facts it asks the kernel for come
+from here.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from model.simulation import Life, Simulation
+from sutra_grid.agent import proof
+from sutra_grid.agent.process import LaunchPlan
+from sutra_grid.agent.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, Mark
+from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+
+FIRST_PID = 1000
+READY_SECONDS = 0.15
+OBEY_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class SimProcess:
+    """One process of a host. A stranger has no node id."""
+
+    pid: int
+    ticks: int
+    environment: Mapping[str, str]
+    node_id: str = ""
+    launch: int = 0
+    launch_generation: int = 0
+    port: int = 0
+    started_at: float = 0.0
+    title_hides_environment: bool = False  # redis and postgres write over theirs
+    output: tuple[int, int] | None = None
+    stubborn: bool = False
+    hung: bool = False
+    stopping: bool = False  # signalled by right
+    status: ExitStatus | None = None
+    watchers: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        return self.status is None
+
+
+@dataclass(eq=False)
+class Kernel:
+    """One host's processes. ``on_launch`` and ``on_signal`` are the judge's eyes."""
+
+    sim: Simulation
+    name: str
+    on_launch: Callable[[Kernel, SimProcess], None]
+    on_signal: Callable[[Kernel, SimProcess, int], None]
+    boot: int = 1
+    processes: dict[int, SimProcess] = field(default_factory=dict)  # those that live, by pid
+    next_pid: int = FIRST_PID
+    launch_error: OSError | None = None
+
+    @property
+    def boot_id(self) -> str:
+        return f"{self.name}-boot-{self.boot}"
+
+    def living(self) -> list[SimProcess]:
+        """The nodes' processes."""
+        return [one for one in self.processes.values() if one.node_id]
+
+    def process_of(self, node_id: str) -> SimProcess | None:
+        """The living process of a node."""
+        return next((one for one in self.processes.values() if one.node_id == node_id), None)
+
+    def listens(self, port: int) -> bool:
+        """Whether somebody has the port."""
+        return any(one.port == port for one in self.processes.values())
+
+    def answers(self, port: int) -> bool:
+        """Whether a health probe of the port passes now."""
+        return any(
+            one.port == port and not one.hung and self.sim.now >= one.started_at + READY_SECONDS
+            for one in self.processes.values()
+        )
+
+    def start(self, plan: LaunchPlan, *, stubborn: bool, hides_environment: bool) -> SimProcess:
+        """A node's process begins."""
+        if self.launch_error is not None:
+            raise self.launch_error
+        variables = plan.environment
+        plan.mark.log_path.touch()
+        process = SimProcess(
+            pid=self._new_pid(),
+            ticks=int(self.sim.now * 100),
+            environment=dict(variables),
+            node_id=variables[TAG_NODE_ID],
+            launch=plan.mark.tag.launch,
+            launch_generation=int(variables[TAG_GENERATION]),
+            port=int(variables[TAG_PORT]),
+            started_at=self.sim.now,
+            title_hides_environment=hides_environment,
+            output=proof.file_key(plan.mark.log_path),
+            stubborn=stubborn,
+        )
+        self.on_launch(self, process)
+        taken = self.listens(process.port)
+        self.processes[process.pid] = process
+        if taken:
+            self.sim.later(OBEY_SECONDS, lambda: self.end(process, ExitStatus(code=98)))
+        return process
+
+    def add_stranger(self, pid: int, ticks: int, environment: Mapping[str, str]) -> None:
+        """Somebody else's process gets a pid."""
+        self.processes[pid] = SimProcess(pid, ticks, environment)
+        self.sim.tell(f"{self.name}: a stranger is process {pid} now")
+
+    def end(self, process: SimProcess, status: ExitStatus) -> None:
+        """A process ends; whoever waits for it is told."""
+        if not process.alive:
+            return
+        process.status = status
+        self.processes.pop(process.pid, None)
+        self.sim.tell(f"{self.name}: process {process.pid} of {process.node_id or 'a stranger'} {status.words()}")
+        for watcher in process.watchers:
+            watcher()
+
+    def signal(self, process: SimProcess, number: int) -> None:
+        """A signal through a pidfd: it reaches this process or nobody."""
+        if not process.alive:
+            return
+        self.on_signal(self, process, number)
+        if number == signal.SIGKILL:
+            self.end(process, ExitStatus(signal=number))
+        elif not process.stubborn and not process.hung:
+            self.sim.later(OBEY_SECONDS, lambda: self.end(process, ExitStatus(code=0)))
+
+    def reboot(self) -> None:
+        """All processes are gone, pids and start times begin anew."""
+        for process in list(self.processes.values()):
+            process.watchers.clear()
+            self.end(process, ExitStatus(signal=signal.SIGKILL))
+        self.boot += 1
+        self.next_pid = FIRST_PID
+
+    def _new_pid(self) -> int:
+        while self.next_pid in self.processes:
+            self.next_pid += 1
+        self.next_pid += 1
+        return self.next_pid - 1
+
+
+class SimHeld:
+    """A ``HeldProcess`` of one agent process."""
+
+    def __init__(self, kernel: Kernel, life: Life, process: SimProcess, identity: ProcessIdentity, child: bool) -> None:
+        self._kernel = kernel
+        self._life = life
+        self.process = process
+        self.identity = identity
+        self.pidfd: int | None = None
+        self._child = child
+        self.closed = False
+
+    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+        sim = self._kernel.sim
+        sim.step(self._life, f"signals {self.process.pid} with {number}")
+        if self.closed:
+            sim.fault(f"{self._life.name} signals process {self.process.pid} after it was let go")
+        self._kernel.signal(self.process, number)
+        sim.step(self._life, f"has signalled {self.process.pid}")
+
+    def poll(self) -> ExitStatus | None:
+        if self.process.status is None or self._child:
+            return self.process.status
+        return ExitStatus()  # not our child: its parent knows
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class SimProcessTable:
+    """A ``ProcessTable`` over a kernel, used by one agent process."""
+
+    def __init__(self, kernel: Kernel, life: Life) -> None:
+        self._kernel = kernel
+        self._life = life
+
+    def launch(self, plan: LaunchPlan) -> SimHeld:
+        kernel, sim = self._kernel, self._kernel.sim
+        sim.step(self._life, f"launches {plan.mark.tag.node_id}, launch {plan.mark.tag.launch}")
+        mood = plan.argv[1] if len(plan.argv) > 1 else ""
+        process = kernel.start(plan, stubborn=mood == "stubborn", hides_environment=mood == "titled")
+        sim.step(self._life, f"has launched {plan.mark.tag.node_id} as {process.pid}")
+        identity = ProcessIdentity(kernel.boot_id, process.pid, process.ticks, plan.mark.tag.launch)
+        return SimHeld(kernel, self._life, process, identity, child=True)
+
+    def attach(self, identity: ProcessIdentity, mark: Mark) -> SimHeld | None:
+        """As ``OsProcessTable`` does it: take hold of the pid first, prove it after."""
+        process = self._kernel.processes.get(identity.pid)
+        if process is None or not proof.is_proved(identity, mark):
+            return None
+        return SimHeld(self._kernel, self._life, process, identity, child=False)
+
+
+class ProcFs:
+    """What ``agent.proof`` asks the operating system, answered by the kernel of the host that acts now."""
+
+    def __init__(self, current: Callable[[], Kernel]) -> None:
+        self._current = current
+
+    def install(self, patch: Callable[[object, str, object], None]) -> None:
+        for name in ("boot_id", "environment", "identify", "leads_session", "output_file", "start_ticks"):
+            patch(proof, name, getattr(self, name))
+        patch(proof, "psutil", self)  # its pids()
+
+    def boot_id(self) -> str:
+        return self._current().boot_id
+
+    def pids(self) -> list[int]:
+        return list(self._current().processes)
+
+    def environment(self, pid: int) -> Mapping[str, str]:
+        process = self._current().processes.get(pid)
+        return {} if process is None or process.title_hides_environment else process.environment
+
+    def start_ticks(self, pid: int, *, zombies: bool = False) -> int | None:
+        process = self._current().processes.get(pid)
+        return None if process is None else process.ticks
+
+    def leads_session(self, pid: int) -> bool:
+        return pid in self._current().processes
+
+    def output_file(self, pid: int) -> tuple[int, int] | None:
+        process = self._current().processes.get(pid)
+        return None if process is None else process.output
+
+    def identify(self, pid: int, launch: int, *, zombies: bool = False) -> ProcessIdentity | None:
+        ticks = self.start_ticks(pid)
+        return None if ticks is None else ProcessIdentity(self.boot_id(), pid, ticks, launch)
