@@ -141,7 +141,7 @@ class AgentCalls:
     def _take(self, agent: Agent) -> _Line:
         with self._lock:
             if self._closed:
-                raise Unavailable("the master is stopping", hint="try again when it is back")
+                raise Unavailable("the master is stopping", reason=Reason.ENDING, hint="try again when it is back")
             line = self._lines.get(agent.agent_id)
             if line is not None and line.endpoint == agent.endpoint:
                 line.calls += 1
