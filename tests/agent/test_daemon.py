@@ -138,8 +138,10 @@ def test_the_same_assignment_again_changes_nothing(agent: AgentHarness) -> None:
 def test_a_late_spawn_does_not_bring_a_removed_node_back(agent: AgentHarness) -> None:
     agent.apply(Assignment("node-1", 2, Desired.ABSENT))
     late = agent.apply(Assignment("node-1", 1, Desired.RUNNING))
-    assert (late.desired, late.pid) == (Desired.ABSENT, 0)
-    assert agent.reports() == {}
+    assert (late.desired, late.generation, late.pid) == (Desired.ABSENT, 2, 0)
+    assert list((agent.state / "nodes").iterdir()) == []
+    told = agent.reports()["node-1"]  # so that a registry that does not know of the removal learns of it
+    assert (told.desired, told.generation, told.pid) == (Desired.ABSENT, 2, 0)
 
 
 def test_an_answer_comes_before_the_callers_deadline_even_if_the_node_has_not_settled(agent: AgentHarness) -> None:
