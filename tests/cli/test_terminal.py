@@ -1,5 +1,6 @@
 """What is different on a terminal: colours, the spinner, and the question before a removal."""
 
+import contextlib
 import os
 import pty
 import re
@@ -45,10 +46,16 @@ class OnTerminal:
 
     def type(self, text: str) -> None:
         """Type at the keyboard; it is no controlling terminal, so Ctrl-C goes as the signal that it makes."""
-        if text == CTRL_C:
-            self.process.send_signal(signal.SIGINT)
-        else:
+        if text != CTRL_C:
             os.write(self._leader, text.encode())
+            return
+        # As a person does, again when nothing happens: a signal in the instant before the terminal is read
+        # is seen by Python only with the next one.
+        for _ in range(5):
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(3)
+                return
 
     def end(self) -> int:
         eventually(lambda: self.text() is not None and self.process.poll() is not None, 20, "it ends")

@@ -108,7 +108,10 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
     back registers as new, and stops the nodes that were forgotten with it.
     """
     options = options_of(ctx)
-    confirm_or_refuse(f"Forget {', '.join(agent_ids)} and what is known of the nodes there?", yes=yes)
+    confirm_or_refuse(
+        f"Forget {', '.join(agent_ids)} with all nodes there? One that comes back has to stop them; their data stays.",
+        yes=yes,
+    )
     with connect(options) as client:
 
         def remove_one(agent_id: str) -> None:
