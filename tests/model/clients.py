@@ -78,7 +78,7 @@ class Clients:
                 if command.kind == "Spawn":
                     self._judge.spawn_retried(command.request.request_id)
                 else:
-                    command.version, command.epoch = self._judge.asked(command.node_id), self._judge.epoch
+                    command.version = self._judge.retried(command.node_id, command.version)
                 self._send(command)
                 return
 

@@ -59,6 +59,15 @@ class Judge:
         self.crashes[node_id] = 0
         return self._versions[node_id]
 
+    def retried(self, node_id: str, version: int) -> int:
+        """An unanswered command is sent again; its number now, 0 when others came between.
+
+        It may get the answer of its first try, which then says nothing of the present.
+        """
+        alone = version == self._versions[node_id]
+        number = self.asked(node_id)
+        return number if alone else 0
+
     def answered(self, node_id: str, desired: Desired, version: int, epoch: int, *, confirmed: bool) -> None:
         """A command was confirmed, or only recorded: the agent may still refuse a node that it does not have yet."""
         if confirmed:

@@ -1,0 +1,54 @@
+"""The model finds what it is there to find: each test takes one safeguard away and expects a broken promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from model.judge import GridFault
+from model.machine import play
+from sutra_grid.agent import proof
+from sutra_grid.agent.conductor import Conductor
+from sutra_grid.agent.journal_writer import JournalWriter
+from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Assignment
+
+HISTORIES = 600  # some dozens are enough as a rule
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.soak
+def test_an_agent_that_obeys_late_assignments_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assign = Conductor.assign
+
+    def obey_anything(self: Conductor, assignment: Assignment) -> None:
+        held = self._nodes.get(assignment.node_id)
+        newest = held.runtime.record.assignment.generation if held else 0
+        assign(self, replace(assignment, generation=max(assignment.generation, newest + 1)))
+
+    monkeypatch.setattr(Conductor, "assign", obey_anything)
+    with pytest.raises(GridFault):
+        play(HISTORIES, model_seed, shrink=False)
+
+
+@pytest.mark.soak
+def test_an_agent_that_launches_before_it_has_journaled_is_found(
+    model_seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = JournalWriter.save
+
+    def save_later(self: JournalWriter, record: NodeRecord) -> OSError | None:
+        return None if record.phase is Phase.LAUNCHING else save(self, record)
+
+    monkeypatch.setattr(JournalWriter, "save", save_later)
+    with pytest.raises(GridFault):
+        play(HISTORIES, model_seed, shrink=False)
+
+
+def test_an_agent_that_adopts_without_proof_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "is_proved", lambda identity, mark: True)
+    with pytest.raises(GridFault):
+        play(HISTORIES, model_seed, shrink=False)
