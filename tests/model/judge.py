@@ -109,6 +109,8 @@ class Judge:
             self.born[node.node_id] = request.request_id if request else ""
         elif name == "change_desired":
             self._wish(result.node_id, result.generation, result.desired, result.restart_generation)
+            if result.desired is Desired.ABSENT:  # its tombstone ends it one generation above
+                self._wish(result.node_id, result.generation + 1, Desired.ABSENT, 0)
             if result.desired is Desired.ABSENT and result.node_id not in self.removals:
                 self._judge_giving_up(result)
         elif name == "remove_agent":
