@@ -1,6 +1,10 @@
-"""Puts the shared helpers of ``tests/support`` on the path of every test."""
+"""Puts the shared helpers of ``tests/support`` on the path of every test, and Ctrl-C into its usual state."""
 
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A shell starts background jobs with SIGINT ignored, and programs inherit that: those that tests interrupt would not end.
+signal.signal(signal.SIGINT, signal.default_int_handler)

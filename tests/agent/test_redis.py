@@ -51,7 +51,7 @@ def test_redis_is_spawned_answers_is_killed_comes_back_with_its_data_and_is_stop
     kill_now(first.pid)
     again = agent.wait_for("redis-1", lambda one: one.state is NodeState.RUNNING and one.pid != first.pid)
     assert (again.exits[0].signal, again.restarts) == (9, 1)
-    assert eventually(lambda: ask(port, "GET", "k")) == "$1\r\nv"
+    eventually(lambda: ask(port, "GET", "k") == "$1\r\nv", message="the value, once Redis has loaded its data set")
     stopped = agent.want("redis-1", Desired.STOPPED)
     assert (stopped.state, stopped.exits[0].code) == (NodeState.STOPPED, 0)
     assert not is_alive(again.pid)
