@@ -6,5 +6,5 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# A shell starts background jobs with SIGINT ignored, and programs inherit that: those that tests interrupt would not end.
+# A shell starts background jobs with SIGINT ignored, and programs inherit that: a test that interrupts one would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)
