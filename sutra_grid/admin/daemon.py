@@ -16,7 +16,7 @@ from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_po
 if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
 
-log = get_logger(__name__)
+log = get_logger("sutra_grid.admin.daemon")  # also when it is run as a module, by the name __main__
 
 ORPHANS_SECONDS: Final = 3.0
 

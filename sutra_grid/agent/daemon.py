@@ -15,7 +15,7 @@ from sutra_grid.runtime.daemon import Flag, daemon_command, disable_grpc_fork_su
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
 
-log = get_logger(__name__)
+log = get_logger("sutra_grid.agent.daemon")  # also when it is run as a module, by the name __main__
 
 EXIT_SUPERSEDED: Final = 3
 

@@ -16,7 +16,7 @@ from sutra_grid.storage.config import FLAGS, SCHEMA, StorageConfig
 HEALTH_SECONDS = 1.0
 """How often the health service learns of the store's state."""
 
-log = get_logger("sutra_grid.storage.daemon")  # by name: as a script this module is __main__
+log = get_logger("sutra_grid.storage.daemon")  # also when it is run as a module, by the name __main__
 
 
 def run(config: Config) -> int:
