@@ -8,9 +8,7 @@ ROLES = ("master", "agent", "admin", "storage")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_events_of_a_daemon_have_its_name_whatever_it_is_run_as(
-    role: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_events_of_a_daemon_have_its_name_whatever_it_is_run_as(role: str, caplog: pytest.LogCaptureFixture) -> None:
     module = f"sutra_grid.{role}.daemon"
     runpy.run_module(module, run_name="some_other_name")["log"].warning("an event")
     assert [record.name for record in caplog.records] == [module]
