@@ -74,7 +74,7 @@ def kill_agent(scene: Scene) -> str:
 
 def kill_agent_and_a_node(scene: Scene) -> str:
     """The node dies while nobody watches it."""
-    name, agent = scene.some_agent()
+    name, agent = _some_heard_agent(scene)
     own = scene.nodes_of(name)
     agent.kill()
     victim = scene.kill_nodes(1, own)
@@ -84,7 +84,7 @@ def kill_agent_and_a_node(scene: Scene) -> str:
 
 def kill_agent_until_offline(scene: Scene) -> str:
     """Degraded after three missed heartbeats, offline after six, each within one interval; nodes unknown, and alive."""
-    name, agent = scene.some_agent()
+    name, agent = _some_heard_agent(scene)
     own = scene.nodes_of(name)
     interval = scene.grid.spec.heartbeat_seconds
     agent.kill()
@@ -103,7 +103,7 @@ def kill_agent_until_offline(scene: Scene) -> str:
 
 def pause_agent(scene: Scene) -> str:
     """Stopped for long enough to be degraded, as by a debugger or a swapping host."""
-    name, agent = scene.some_agent()
+    name, agent = _some_heard_agent(scene)
     agent.signal(signal.SIGSTOP)
     _promise_agent(scene, name, "degraded", scene.grid.spec.heartbeat_seconds * 4 + SLACK_SECONDS)
     agent.signal(signal.SIGCONT)
@@ -178,6 +178,19 @@ class Deck:
             self._left = sorted(FAULTS)
             self._rng.shuffle(self._left)
         return self._left.pop()
+
+
+def _some_heard_agent(scene: Scene) -> tuple[str, Daemon]:
+    """An agent that this very master has heard.
+
+    One that was not heard since the master's start has a full grace period, and is not called degraded within it.
+    """
+    name, agent = scene.some_agent()
+    before = scene.grid.agent(name).last_heartbeat
+    limit = scene.grid.spec.heartbeat_seconds * 2 + SLACK_SECONDS  # its time has whole seconds
+    heard = f"a heartbeat of {name} shown"
+    scene.promise("wrong status", lambda: scene.grid.agent(name).last_heartbeat > before, limit, heard)
+    return name, agent
 
 
 def _promise_agent(scene: Scene, name: str, status: str, seconds: float) -> None:
