@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.identity import identify, start_ticks
+from sutra_grid.agent.identity import environment, identify, start_ticks
 from sutra_grid.agent.process import HeldProcess, LaunchPlan, OsProcessTable
-from sutra_grid.agent.proof import LaunchTag, Mark
+from sutra_grid.agent.proof import TAG_LAUNCH, LaunchTag, Mark
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
 
 Start = Callable[..., HeldProcess]
@@ -125,7 +125,8 @@ def test_a_stranger_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: P
         ProcessIdentity(stranger.identity.boot_id, 2**22 + 5, 1, 1),
     ):
         assert table.attach(wrong, mark) is None
-    eventually(lambda: mark.is_on(stranger.identity.pid))
+    # Within the instant of its exec a process has no environment, as one that erased it.
+    eventually(lambda: environment(stranger.identity.pid).get(TAG_LAUNCH) == str(mark.tag))
     assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, launch=2))) is None
     assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, host_id="b" * 32))) is None
     assert stranger.poll() is None
