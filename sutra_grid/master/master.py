@@ -30,7 +30,7 @@ from sutra_grid.master.requests import Requests
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.master.views import Views
 from sutra_grid.registry import Registry
-from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
+from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import port_holder
 from sutra_grid.runtime.ticker import Ticker
@@ -64,6 +64,7 @@ class MasterCore:
         self.config = config
         self.registry = registry
         self.clock = clock
+        self._ages = UnhurriedWall(clock)  # of the pruner's thread
         self.grid = Grid(clock)
         self.grid.load(registry.agents(), registry.nodes(), registry.tombstones())
         self.flusher = Flusher(registry, self.grid)
@@ -84,7 +85,7 @@ class MasterCore:
     def prune(self) -> None:
         """Delete what is too old or too much in the registry; one that does not answer is asked next time."""
         try:
-            self.registry.prune(wall_ms(self.clock), self.config.events_max_age_ms, self.config.max_events)
+            self.registry.prune(self._ages.wall_ms(), self.config.events_max_age_ms, self.config.max_events)
         except GridError as error:
             log.warning("registry was not pruned", why=error)
 

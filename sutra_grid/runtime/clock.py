@@ -34,6 +34,28 @@ class SystemClock:
         return time.time()
 
 
+class UnhurriedWall:
+    """Wall time by which old things are thrown away: after a jump it is late, but never early.
+
+    It follows the wall clock at most at ``_PACE`` times the pace of the monotonic one. So what is to be kept for a
+    while is kept for half of that at least, also when somebody turns the clock on by years, and back. For one thread.
+    """
+
+    _PACE = 2.0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wall = clock.wall()
+        self._at = clock.monotonic()
+
+    def wall_ms(self) -> int:
+        """Milliseconds since the Unix epoch."""
+        now = self._clock.monotonic()
+        self._wall = min(self._clock.wall(), self._wall + self._PACE * (now - self._at))
+        self._at = now
+        return int(self._wall * 1000)
+
+
 def wall_ms(clock: Clock) -> int:
     """Wall time in whole milliseconds since the Unix epoch, the form that ``*_at_ms`` fields carry."""
     return int(clock.wall() * 1000)

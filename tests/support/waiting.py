@@ -24,3 +24,12 @@ def eventually(check: Callable[[], T], timeout_seconds: float = 10.0, message: s
         if time.monotonic() >= deadline:
             raise AssertionError(f"{message or 'condition'} not met in {timeout_seconds} s; last answer: {answer!r}")
         never.wait(POLL_SECONDS)
+
+
+def throughout(check: Callable[[], bool], seconds: float, message: str) -> None:
+    """Call ``check`` again and again for so long; raises ``AssertionError`` with ``message`` when it is not true."""
+    never = threading.Event()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert check(), message
+        never.wait(POLL_SECONDS)
