@@ -2,7 +2,8 @@
 
 A pid alone proves nothing, it may be another's by now. Proof of a journaled process is
 the boot's id, the pid and the kernel's start time together with the mark of its
-launch: the tag that the agent put into its environment. A program may have written
+launch: it leads a session of its own, and the agent put a tag into its environment.
+What it starts itself inherits the tag, but does not lead. A program may have written
 over its environment (redis does); then its standard output, which the agent had
 opened on the node's own log file, stands in for the tag.
 """
@@ -59,11 +60,13 @@ class Mark:
     log_path: Path
 
     def is_on(self, pid: int) -> bool:
-        """Whether the process carries it."""
+        """Whether the process carries it, and has not only inherited it: a launched one leads its session."""
+        if not leads_session(pid):
+            return False
         variables = environment(pid)
         if variables:
             return variables.get(TAG_LAUNCH) == str(self.tag)
-        return leads_session(pid) and output_file(pid) == file_key(self.log_path)
+        return output_file(pid) == file_key(self.log_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
 
 #: Reasons of a node that ask nothing of anybody: it is as it was told to be, or just on its way.
 NEED_NOTHING: Final[frozenset[str]] = frozenset(
-    {Reason.NONE, Reason.SPAWNED, Reason.COMMANDED, Reason.ADOPTED, Reason.RECOVERED, Reason.PENDING}
+    {Reason.NONE, Reason.SPAWNED, Reason.COMMANDED, Reason.ADOPTED, Reason.REBOOTED, Reason.RECOVERED, Reason.PENDING}
 )
 
 _NOTHING: Final = Step("Nothing.")

@@ -319,22 +319,23 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     record = work.node.record
     lost = record.process is not None
-    words = record.message
-    if record.process is not None:
-        words = f"process {record.process.pid} was gone at the agent's start{_damage(record)}"
+    why = Reason.REBOOTED if event.rebooted else Reason.LOST
+    words = _how_it_was_lost(record, event.rebooted)
     if lost:
-        work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
+        work.record_exit(ExitStatus(), why, lived_seconds=0.0)
     if not work.wanted:
-        work.rest(Reason.LOST if lost else record.reason or Reason.COMMANDED, words)
+        work.rest(why if lost else record.reason or Reason.COMMANDED, words)
     elif event.was is Phase.FAILED and not work.must_restart:
         work.move(Phase.FAILED)
+    elif event.was is Phase.WAITING and event.rebooted:
+        work.launch(why, f"restarted after the host was booted: {_last_end(record)}")
     elif event.was is Phase.WAITING:
         work.move(Phase.WAITING)
         work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
     elif event.was in _ANSWERS_PROBES:
         work.note(relaunch=True)
         if work.rules.restart.enabled or event.rebooted:
-            work.launch(Reason.LOST, f"restarted: {words}")
+            work.launch(why, f"restarted: {words}")
         else:
             work.move(
                 Phase.FAILED,
@@ -345,6 +346,14 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
             )
     else:
         work.launch(record.reason or Reason.SPAWNED, record.message)
+
+
+def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
+    """Why there is no process at the agent's start, in words."""
+    if record.process is None:
+        return record.message
+    how = "ended with the host's boot before this one" if rebooted else "was gone at the agent's start"
+    return f"process {record.process.pid} {how}{_damage(record)}"
 
 
 def _last_end(record: NodeRecord) -> str:

@@ -13,7 +13,15 @@ from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeState
 
 #: Ends of a process that nobody asked for.
 CRASHES = frozenset(
-    {Reason.CRASHED, Reason.START_FAILED, Reason.START_TIMEOUT, Reason.LOST, Reason.PROBE_FAILED, Reason.MEMORY_LIMIT}
+    {
+        Reason.CRASHED,
+        Reason.START_FAILED,
+        Reason.START_TIMEOUT,
+        Reason.LOST,
+        Reason.REBOOTED,
+        Reason.PROBE_FAILED,
+        Reason.MEMORY_LIMIT,
+    }
 )
 
 #: What stands in a waiting node's message between why it ended and when it is started again.

@@ -128,6 +128,7 @@ class Reason(StrEnum):
     START_TIMEOUT = "start_timeout"
     ADOPTED = "adopted"
     LOST = "lost"
+    REBOOTED = "rebooted"
     STOP_TIMEOUT = "stop_timeout"
     RESTARTS_DISABLED = "restarts_disabled"
     JOURNAL_CORRUPT = "journal_corrupt"

@@ -76,6 +76,10 @@ def test_a_stranger_with_the_journaled_pid_and_start_is_not_proved_even_if_it_wr
     assert not is_proved(identity_of(start(tag=None)), Mark(TAG, tmp_path / "node-1.log"))
 
 
+def test_what_a_process_started_inherits_its_tag_and_is_not_taken_for_it(tmp_path: Path, start: Start) -> None:
+    assert not is_proved(identity_of(start(session=False)), Mark(TAG, tmp_path / "node-1.log"))
+
+
 def test_a_program_that_erased_its_environment_is_proved_by_its_output(tmp_path: Path, start: Start) -> None:
     process = start(ERASES)
     eventually(lambda: not environment(process.pid))

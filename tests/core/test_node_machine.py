@@ -420,6 +420,33 @@ def test_with_restarts_off_only_a_boot_of_the_host_starts_it_again() -> None:
     assert Driver(node, off).on(Recovered(Phase.RUNNING, None, rebooted=True)).phase is Phase.LAUNCHING
 
 
+def test_after_a_boot_of_the_host_the_restart_is_told_with_that_reason() -> None:
+    driver = recovering(Driver().running().record).on(Recovered(Phase.RUNNING, None, rebooted=True))
+    assert (driver.phase, driver.record.reason) == (Phase.LAUNCHING, Reason.REBOOTED)
+    assert driver.record.exits[0].reason is Reason.REBOOTED
+    assert "boot before this one" in driver.record.message
+    assert driver.launched().record.restarts == 1
+
+
+def test_a_back_off_does_not_outlast_a_boot_of_the_host() -> None:
+    waiting = Driver().running().exited(1).record
+    driver = recovering(waiting).on(Recovered(Phase.WAITING, None, rebooted=True))
+    assert (driver.phase, driver.record.reason) == (Phase.LAUNCHING, Reason.REBOOTED)
+    assert driver.launched().record.restarts == 1
+
+
+@pytest.mark.parametrize("was", [Phase.STOPPED, Phase.FAILED])
+def test_what_did_not_run_does_not_run_after_a_boot_and_keeps_its_reason(was: Phase) -> None:
+    driver = Driver().running().assign(Desired.STOPPED).exited(0)
+    if was is Phase.FAILED:
+        driver = Driver().running().exited(3)
+        for _ in range(2):
+            driver.on(TimerDue(TimerName.BACK_OFF)).launched().exited(3)
+    before = driver.record
+    after = recovering(before).on(Recovered(was, None, rebooted=True))
+    assert (after.phase, after.record.reason, after.record.message) == (was, before.reason, before.message)
+
+
 def test_what_a_node_was_made_with_is_kept_and_only_gaps_are_filled() -> None:
     held = NodeSpec("storage", 50051, "", 0)
     assert merge_spec(held, NodeSpec("redis", 1, "/data/x", 7)) == NodeSpec("storage", 50051, "/data/x", 7)
