@@ -3,7 +3,6 @@
 import os
 import random
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +14,7 @@ from support.daemons import run_program
 from support.node_program import ran_twice, starts
 from support.waiting import eventually
 
-from sutra_grid.agent.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
-from sutra_grid.core.node_runtime import ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, NodeState, Reason
 from sutra_grid.runtime.net import is_port_free
@@ -283,36 +280,6 @@ def test_an_agent_killed_at_any_moment_of_spawns_stops_and_restarts_leaves_each_
         alive = [pid for pid in starts(agent.data / "node-1") if is_alive(pid)]
         assert alive == ([settled.pid] if settled.pid else [])
     assert not ran_twice(agent.data / "node-1")
-
-
-def test_a_stranger_on_a_journaled_pid_is_never_signalled(agent: AgentHarness) -> None:
-    first = agent.run("node-1")
-    agent.kill()
-    kill_process(first.pid)
-    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    try:
-        identity = identify(stranger.pid, 1)
-        agent.rewrite_journal("node-1", process=identity)  # even with the right start time
-        agent.start()
-        again = agent.wait_for("node-1", NodeState.RUNNING)
-        assert again.pid not in (stranger.pid, first.pid)
-        agent.want("node-1", Desired.ABSENT)
-        assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
-def test_after_a_boot_of_the_host_nodes_are_started_anew(agent: AgentHarness) -> None:
-    first = agent.run("node-1")
-    agent.kill()
-    kill_process(first.pid)
-    other_boot = ProcessIdentity("an earlier boot", os.getpid(), 1, 1)
-    agent.rewrite_journal("node-1", process=other_boot)
-    agent.start()
-    again = agent.wait_for("node-1", NodeState.RUNNING)
-    assert again.pid not in (first.pid, os.getpid())
-    assert again.restarts == 1
 
 
 def test_a_damaged_journal_is_set_aside_and_the_process_is_kept(agent: AgentHarness) -> None:

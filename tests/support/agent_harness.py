@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,19 @@ class AgentHarness:
         self._channel: grpc.Channel | None = None
         self._generations: dict[str, int] = {}
 
-    def _daemon(self, name: str) -> Daemon:
+    def _daemon(self, name: str, run_in: Sequence[str] = ()) -> Daemon:
         config = write_config(self.home / f"{name}.toml", self.sections)
-        return Daemon(name, "sutra-grid-agent", config, ready=lambda: serves_grpc(self.address, ["grid.GridAgent"]))
+        return Daemon(
+            name,
+            "sutra-grid-agent",
+            config,
+            ready=lambda: serves_grpc(self.address, ["grid.GridAgent"]),
+            run_in=run_in,
+        )
+
+    def move_to(self, run_in: Sequence[str]) -> None:
+        """From the next start on the agent runs behind these words. Only while it is down."""
+        self.daemon = self._daemon("agent", run_in)
 
     def second(self) -> Daemon:
         """Another agent on the same state directory, not started."""

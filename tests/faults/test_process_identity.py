@@ -1,0 +1,161 @@
+"""A journal that points at a process which is not the node: it gets no signal, and the node runs anew, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from support import processes
+from support.agent_harness import AgentHarness, kill_process
+from support.node_program import ran_twice, starts
+from support.other_boot import other_boot_or_skip
+from support.strangers import Stranger
+
+from sutra_grid.agent.identity import environment
+from sutra_grid.agent.proof import TAG_LAUNCH
+from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
+
+pytestmark = pytest.mark.e2e
+
+Environment = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """What the stranger has of the node, and how the journal points at it. Everything not named is right."""
+
+    dress: Callable[[Environment], Environment]
+    point: Callable[[ProcessIdentity], ProcessIdentity] = lambda identity: identity
+    leads: bool = True
+
+
+def _tag(variables: Environment, part: int, value: str) -> Environment:
+    words = variables[TAG_LAUNCH].split("/")
+    words[part] = value
+    return {**variables, TAG_LAUNCH: "/".join(words)}
+
+
+def _as_the_node(variables: Environment) -> Environment:
+    return variables
+
+
+LIES = {
+    "no-tag": Lie(lambda variables: {}),
+    "another-nodes-tag": Lie(lambda variables: _tag(variables, 1, "node-of-nobody")),
+    "another-hosts-tag": Lie(lambda variables: _tag(variables, 0, "0" * 32)),
+    "an-earlier-launch": Lie(lambda variables: _tag(variables, 2, "0")),
+    "another-boot": Lie(_as_the_node, lambda identity: replace(identity, boot_id="an earlier boot")),
+    "another-start": Lie(_as_the_node, lambda identity: replace(identity, start_ticks=identity.start_ticks - 1)),
+    "a-child-of-the-node": Lie(_as_the_node, leads=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """All that became of one lie: the node before and after, and what was done to the stranger."""
+
+    first: NodeReport
+    again: NodeReport
+    ran: list[int]
+    twice: bool
+    removed: bool
+    stranger: int
+    harm: list[str]
+
+
+@pytest.fixture(scope="module")
+def aftermaths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Aftermath]]:
+    """One agent is lied to about all of its nodes at once, and then commanded to stop, restart and remove each."""
+    home = tmp_path_factory.mktemp("lied-to")
+    agent = AgentHarness(home, agent={"max_storage_nodes": len(LIES)}).start()
+    with ExitStack() as stack:
+        stack.callback(_end, agent)
+        first = {name: agent.run(name) for name in LIES}
+        dressed = {name: dict(environment(report.pid)) for name, report in first.items()}
+        agent.kill()
+        strangers = {}
+        for name, lie in LIES.items():
+            kill_process(first[name].pid)
+            stranger = Stranger(home / f"{name}.signals", lie.dress(dressed[name]), leads=lie.leads)
+            strangers[name] = stack.enter_context(closing(stranger))
+            agent.rewrite_journal(name, process=lie.point(stranger.identity(1)))
+        agent.start()
+        again = {name: agent.wait_for(name, NodeState.RUNNING) for name in LIES}
+        ran = {name: starts(agent.data / name) for name in LIES}
+        for name in LIES:
+            restarted = agent.want(name, Desired.RUNNING, restart=True)
+            assert restarted.pid not in (0, again[name].pid)
+            assert agent.want(name, Desired.STOPPED).state is NodeState.STOPPED
+            agent.want(name, Desired.ABSENT)
+        yield {
+            name: Aftermath(
+                first[name],
+                again[name],
+                ran[name],
+                ran_twice(agent.data / name),
+                name not in agent.reports(),
+                strangers[name].pid,
+                strangers[name].harm(),
+            )
+            for name in LIES
+        }
+
+
+def _end(agent: AgentHarness) -> None:
+    if agent.daemon.is_running:
+        agent.kill()
+    processes.kill_and_wait(processes.processes_below(agent.home))
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentHarness]:
+    agent = AgentHarness(tmp_path / "home", restart={"first_delay_secs": 60.0, "max_delay_secs": 60.0}).start()
+    yield agent
+    _end(agent)
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_stranger_that_the_journal_points_at_is_never_signalled(aftermaths: dict[str, Aftermath], lie: str) -> None:
+    assert aftermaths[lie].harm == []
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_the_node_runs_anew_and_once_beside_the_stranger(aftermaths: dict[str, Aftermath], lie: str) -> None:
+    seen = aftermaths[lie]
+    assert seen.ran == [seen.first.pid, seen.again.pid]
+    assert seen.again.pid != seen.stranger
+    assert not seen.twice
+    assert (seen.again.reason, seen.again.exits[0].reason, seen.again.restarts) == (Reason.LOST, Reason.LOST, 1)
+    assert seen.removed
+
+
+def test_after_a_boot_of_the_host_nodes_run_anew_at_once_and_the_pids_of_before_mean_nothing(
+    agent: AgentHarness, tmp_path: Path
+) -> None:
+    other_boot = other_boot_or_skip(tmp_path)
+    ran, waited, stopped = agent.run("ran"), agent.run("waited", "broken"), agent.run("stopped")
+    assert waited.reason is Reason.BACK_OFF
+    agent.want("stopped", Desired.STOPPED)
+    dress = dict(environment(ran.pid))
+    agent.kill()
+    kill_process(ran.pid)
+    with closing(Stranger(tmp_path / "signals", dress)) as stranger:
+        agent.rewrite_journal("ran", process=stranger.identity(1))
+        agent.move_to(other_boot)
+        agent.start()
+
+        again = agent.wait_for("ran", NodeState.RUNNING)
+        assert (again.reason, again.exits[0].reason, again.restarts) == (Reason.REBOOTED, Reason.REBOOTED, 1)
+        assert f"process {stranger.pid} ended with the host's boot before this one" in again.message
+        broken = agent.wait_for("waited", lambda report: len(report.exits) == 2)
+        assert broken.restarts == 1, "the back-off of 60 s belonged to the boot before"
+        assert agent.reports()["stopped"].state is NodeState.STOPPED
+        assert starts(agent.data / "stopped") == [stopped.pid]
+        agent.want("ran", Desired.RUNNING, restart=True)
+        agent.want("ran", Desired.ABSENT)
+        assert stranger.harm() == []
+    assert starts(agent.data / "ran")[:2] == [ran.pid, again.pid]
