@@ -30,6 +30,7 @@ from sutra_grid.core.node_runtime import (
     Now,
     ProbeFailed,
     ProbePassed,
+    ProcessIdentity,
     Recovered,
     RunProbe,
     SendSignal,
@@ -289,15 +290,9 @@ def _on_recovered(work: NodeStep, event: Recovered) -> None:
 
 def _recover_process(work: NodeStep, event: Recovered) -> None:
     assert event.process is not None
+    if event.process != work.node.record.process:
+        _learn_of_launch(work, event.process)
     record = work.node.record
-    if record.process is None:  # killed between start and journal: this is when we learn of it
-        work.note(
-            launches=event.process.launch,
-            launched_at=work.now.monotonic,
-            launched_at_ms=work.now.wall_ms,
-            restarts=record.restarts + (1 if record.relaunch else 0),
-            relaunch=False,
-        )
     words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
     work.note(process=event.process, message=words)
     if not work.wanted:
@@ -314,6 +309,26 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     else:
         work.move(Phase.STARTING, reason=Reason.ADOPTED)
         work.watch_start()
+
+
+def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
+    """The process is of a launch that the journal did not know yet.
+
+    Its agent was killed between start and journal, or the journal is an older copy: then what that one tells of
+    has ended since.
+    """
+    ended = work.node.record.process is not None
+    if ended:
+        work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
+    record = work.node.record
+    work.note(
+        launches=process.launch,
+        launched_at=work.now.monotonic,
+        launched_at_ms=work.now.wall_ms,
+        ready_at=None,
+        restarts=record.restarts + (1 if ended or record.relaunch else 0),
+        relaunch=False,
+    )
 
 
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:

@@ -371,6 +371,13 @@ def test_a_launch_whose_process_was_not_journaled_is_found_and_not_repeated() ->
     assert driver.record.process == identity(1)
 
 
+def test_the_end_of_a_process_that_an_older_journal_does_not_know_is_seen() -> None:
+    driver = recovering(Driver().running().record).on(Recovered(Phase.RUNNING, identity(2)))
+    assert (driver.phase, driver.record.process, driver.record.launches) == (Phase.STARTING, identity(2), 2)
+    assert (driver.record.restarts, driver.record.exits[0].reason) == (1, Reason.LOST)
+    assert driver.exited(1).record.process is None
+
+
 def test_a_launch_that_never_came_to_be_is_made_once() -> None:
     record = Driver().assign(Desired.RUNNING).record
     driver = recovering(record).on(Recovered(Phase.LAUNCHING, None))
