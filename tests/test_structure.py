@@ -111,3 +111,23 @@ def test_nothing_waits_by_sleeping(path: Path) -> None:
     assert "time.sleep" not in set(imports(path))
     calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
     assert not any(isinstance(call, ast.Attribute) and call.attr == "sleep" for call in calls)
+
+
+#: The one place where the agent signals by a pid: where the kernel has no pidfd, after the proof.
+SIGNALS_BY_PID = {("agent/process.py", "os.kill")}
+
+
+def test_the_agent_signals_no_pid_that_was_not_proved() -> None:
+    """Everything else goes through a pidfd that was opened before the proof."""
+    ways = {"os.kill", "os.killpg", "signal.pthread_kill"}
+    found = [
+        (name_of(path), ast.unparse(node.func))
+        for path in MODULES
+        if package_of(path) == "agent"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways
+    ]
+    assert set(found) == SIGNALS_BY_PID
+    assert len(found) == 1
+    imported = {name for path in MODULES if package_of(path) == "agent" for name in imports(path)}
+    assert not imported & ways, "signals are sent by their full name, so that this test sees them"

@@ -335,17 +335,6 @@ def test_a_journal_of_a_newer_version_is_neither_used_nor_written(agent: AgentHa
     assert is_alive(running.pid)
 
 
-def test_a_second_agent_on_one_state_directory_is_refused_by_name(agent: AgentHarness) -> None:
-    running = agent.run("node-1")
-    second = agent.second()
-    second.start()
-    assert second.exit_code() == 1
-    assert f"locked by process {agent.daemon.pid}" in second.log_text()
-    assert "agent agent-1" in second.log_text()
-    assert "Traceback" not in second.log_text()
-    assert agent.reports()["node-1"].pid == running.pid
-
-
 # -- starting ------------------------------------------------------------------------
 
 

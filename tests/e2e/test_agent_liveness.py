@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 
-from support.daemons import run_program
 from support.grid import Grid
 from support.waiting import eventually
 
@@ -69,13 +68,3 @@ def test_an_agent_registers_when_the_master_comes_up_after_it(shared_grid: Grid)
     shared_grid.master.wait_ready()
 
     shared_grid.wait_agents("healthy")
-
-
-def test_a_second_process_of_the_same_state_directory_is_refused(shared_grid: Grid) -> None:
-    agent = shared_grid.agents["agent-1"]
-    second = run_program("sutra-grid-agent", "--config", str(agent.config))
-
-    assert second.exit_code == 1
-    assert str(agent.pid) in second.stderr
-    assert "Traceback" not in second.stderr
-    assert shared_grid.agent().status == "healthy"

@@ -54,12 +54,6 @@ class AgentHarness:
         """From the next start on the agent runs behind these words. Only while it is down."""
         self.daemon = self._daemon("agent", run_in)
 
-    def second(self) -> Daemon:
-        """Another agent on the same state directory, not started."""
-        sections = {**self.sections, "agent": {**self.sections["agent"], "listen": f"127.0.0.1:{free_port()}"}}
-        config = write_config(self.home / "second.toml", sections)
-        return Daemon("second", "sutra-grid-agent", config, ready=lambda: False)
-
     def start(self) -> AgentHarness:
         self.daemon.start()
         self.daemon.wait_ready()

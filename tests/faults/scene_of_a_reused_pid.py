@@ -1,0 +1,69 @@
+"""As process 1 of a pid namespace: a node ends while its agent is down, and a stranger gets its very pid.
+
+Run by ``test_reused_pids``, with a directory. What is not as it must be is an ``AssertionError``.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from support.agent_harness import AgentHarness, kill_now
+from support.node_program import ran_twice, starts
+from support.pid_namespaces import give_next, reap
+from support.strangers import Stranger
+
+from sutra_grid.agent.identity import environment
+from sutra_grid.agent.process import OsProcessTable
+from sutra_grid.agent.proof import LaunchTag, Mark
+from sutra_grid.core.types import Desired, NodeState, Reason
+
+
+def agent_finds_a_stranger(home: Path) -> None:
+    """The stranger has all that the node had, its environment and its pid, but not its start."""
+    agent = AgentHarness(home).start()
+    first = agent.run("node-1")
+    dress = dict(environment(first.pid))
+    agent.kill()
+    kill_now(first.pid)
+    reap(first.pid)
+    give_next(first.pid)
+    with closing(Stranger(home / "signals", dress)) as stranger:
+        assert stranger.pid == first.pid, f"the pid {first.pid} was not given again, but {stranger.pid}"
+        agent.start()
+        again = agent.wait_for("node-1", NodeState.RUNNING)
+        assert (again.reason, again.restarts) == (Reason.LOST, 1), again
+        assert starts(agent.data / "node-1") == [first.pid, again.pid]
+        agent.want("node-1", Desired.RUNNING, restart=True)
+        agent.want("node-1", Desired.STOPPED)
+        agent.want("node-1", Desired.ABSENT)
+        assert stranger.harm() == []
+        assert not ran_twice(agent.data / "node-1")
+    agent.kill()
+
+
+def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
+    """The pidfd of a process that ended means nobody else, whatever is sent: to it, or to the group that it led."""
+    mark = Mark(LaunchTag("a" * 32, "node-1", 1), home / "node-1.log")
+    dress = {"SUTRA_GRID_LAUNCH": str(mark.tag)}
+    with closing(Stranger(home / "first", dress)) as first:
+        held = OsProcessTable().attach(first.identity(1), mark)
+    assert held is not None
+    give_next(first.pid)
+    with closing(Stranger(home / "second", dress)) as second:
+        assert second.pid == first.pid, f"the pid {first.pid} was not given again, but {second.pid}"
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            held.send_signal(number)
+            held.send_signal(number, whole_group=True)
+        assert held.poll() is not None
+        assert OsProcessTable().attach(held.identity, mark) is None
+        assert second.harm() == []
+    held.close()
+
+
+SCENES = {scene.__name__: scene for scene in (agent_finds_a_stranger, held_process_ends_and_its_pid_is_given_again)}
+
+if __name__ == "__main__":
+    SCENES[sys.argv[1]](Path(sys.argv[2]))
