@@ -144,12 +144,16 @@ def test_an_older_process_is_told_and_ends_and_its_nodes_run_on(grid: Grid, node
         older.signal(signal.SIGSTOP)
     name = f"newer-{paused}"
     with another_agent(grid, "agent-1", name, state=copy_state(grid, "agent-1", name)) as newer:
-        endpoint = wait_for_take_over(grid, newer)
+        endpoint, taken_over = wait_for_take_over(grid, newer), newest(grid)
         older.signal(signal.SIGCONT)
         assert older.exit_code() == EXIT_SUPERSEDED
         holder_never_wavers(grid, endpoint)
         assert newer.is_running
-        assert [event.kind for event in told_of(grid, cursor)] == ["agent.registered", "agent.superseded"]
+        # One that was paused for long may have been degraded before.
+        told = [event.kind for event in told_of(grid, cursor)]
+        assert told.count("agent.registered") == 1
+        assert "agent.superseded" in told or paused
+        assert told_of(grid, taken_over) == []
         assert grid.wait_node(node.node_id, "running").pid == node.pid
         assert process_of(grid, node) == before
         # Who has taken over commands the nodes.
