@@ -65,7 +65,7 @@ class MasterCore:
         self.registry = registry
         self.clock = clock
         self.grid = Grid(clock)
-        self.grid.load(registry.agents(), registry.nodes(), registry.tombstones())
+        self.grid.load(registry.contents())
         self.flusher = Flusher(registry, self.grid)
         self.reconciler = Reconciler(self.grid, self.flusher, clock)
         self.mender = Mender(self.grid, registry, self.reconciler, clock)

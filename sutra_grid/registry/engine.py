@@ -85,6 +85,12 @@ def open_database(url_text: str, *, wait_seconds: float) -> Database:
     )
 
 
+def sqlite_file(url_text: str) -> Path | None:
+    """The file that a URL names; None for a database server. Raises ``InvalidArgument``."""
+    url = _parse(url_text)
+    return _sqlite_file(url) if url.get_backend_name() == "sqlite" else None
+
+
 def _parse(url_text: str) -> URL:
     try:
         return make_url(url_text)

@@ -23,7 +23,9 @@ from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
 from sutra_grid.registry import schema
 from sutra_grid.registry.engine import Database, open_database
-from sutra_grid.registry.values import Observations, Request
+from sutra_grid.registry.faults import RegistryDamaged
+from sutra_grid.registry.integrity import damaged
+from sutra_grid.registry.values import Contents, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
 DEFAULT_EVENTS_LIMIT = 100
@@ -84,6 +86,13 @@ class Registry:
         """A cheap read that raises when the registry does not answer."""
         with self._database.reading() as connection:
             schema.read_revision(connection)
+
+    def contents(self) -> Contents:
+        """Whatever a master begins with. Raises ``RegistryDamaged`` with the way out for what can't be read."""
+        try:
+            return Contents(self.agents(), self.nodes(), self.tombstones())
+        except RegistryDamaged as error:
+            raise damaged(self._database, error.why) from error
 
     # -- agents --
 
@@ -189,6 +198,12 @@ class Registry:
             observation_rows.write(connection, observations)
 
     # -- events --
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """Record what happened to nothing else that is written now."""
+        if events:
+            with self._writing(events):
+                pass
 
     def events(
         self,
