@@ -92,6 +92,7 @@ class Grid:
         self._nodes: dict[str, Node] = {}
         self._nodes_of: dict[str, set[str]] = {}
         self._tombstones: dict[str, int] = {}
+        self._removed_agents: set[str] = set()
         self._calls: Counter[str] = Counter()  # node id -> assignments under way to its agent
         self._words: dict[str, _Word] = {}  # by node id
         self._promised: Counter[str] = Counter()  # agent id -> slots of nodes that are being recorded
@@ -106,6 +107,16 @@ class Grid:
             for node in contents.nodes:
                 self._put_node(node)
             self._tombstones |= contents.tombstones
+
+    def contents(self) -> Contents:
+        """All that the registry should have."""
+        with self._lock:
+            return Contents(
+                agents=[life.now() for life in self._lives.values()],
+                nodes=list(self._nodes.values()),
+                tombstones=dict(self._tombstones),
+                removed_agents=frozenset(self._removed_agents),
+            )
 
     # -- agents --
 
@@ -127,12 +138,14 @@ class Grid:
             known = self._lives.get(agent.agent_id)
             if known is not None:
                 agent = replace(agent, drained=known.agent.drained)
+            self._removed_agents.discard(agent.agent_id)
             self._lives[agent.agent_id] = _Life(agent, now, True, agent.last_heartbeat_ms, agent.host, now)
 
     def drop_agent(self, agent_id: str) -> None:
         """Forget an agent; its nodes become tombstones."""
         with self._lock:
             self._lives.pop(agent_id, None)
+            self._removed_agents.add(agent_id)
             for node_id in self._nodes_of.pop(agent_id, set()):
                 self._tombstones[node_id] = self._nodes.pop(node_id).generation
                 self._words.pop(node_id, None)

@@ -36,6 +36,7 @@ _CORRUPT = Fault(
 )
 _SERVER_CORRUPT = Fault("is corrupt", "Restore it from a backup, or give the grid a new, empty database")
 _NO_TABLES = Fault("has not the tables of the grid", "Start the master: it sets the registry up")
+_UNFINISHED = Fault("is being replaced", "Wait until the new file stands still")
 _OVERLOADED = Fault("is busy: no connection became free in time", "Try again in a few seconds")
 _FAILED = Fault("failed", "Look at the log of the database")
 
@@ -150,6 +151,17 @@ def file_fault(error: OSError) -> Fault:
 def lock_fault() -> Fault:
     """The fault of a lock that was not given in time."""
     return _LOCKED
+
+
+def lost_fault(loss: str) -> Fault:
+    """The fault of a file that is not there any more; ``loss`` tells how."""
+    hint = "Wait some seconds: the master makes it anew from what it holds, and says so"
+    return Fault(f"{loss} under the running master", hint)
+
+
+def unfinished_fault() -> Fault:
+    """The fault of a file that changes while it is taken over."""
+    return _UNFINISHED
 
 
 def _fault_of(error: exc.DBAPIError) -> Fault:

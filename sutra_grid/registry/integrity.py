@@ -9,6 +9,7 @@ from sqlalchemy import Connection, exc, inspect
 
 from sutra_grid.registry.engine import Database
 from sutra_grid.registry.faults import RegistryDamaged, way_out
+from sutra_grid.registry.files import beside
 from sutra_grid.registry.tables import Base
 from sutra_grid.registry.write_ahead_log import damage_of_log
 
@@ -22,7 +23,7 @@ def refuse_damaged_log(database: Database) -> None:
     """Raise ``RegistryDamaged`` when SQLite would lose commits by opening the file. No connection may be open yet."""
     if database.file is None or database.file.stat().st_size == 0:
         return  # an empty file's log is of another one: SQLite deletes it
-    if damage := damage_of_log(database.file.with_name(database.file.name + "-wal")):
+    if damage := damage_of_log(beside(database.file, "-wal")):
         raise damaged(database, damage)
 
 

@@ -108,6 +108,14 @@ def bury_of_agent(connection: Connection, agent_id: str, at_ms: int) -> None:
     connection.execute(delete(NODES).where(of_agent))
 
 
+def put_tombstone(connection: Connection, node_id: str, generation: int, at_ms: int) -> None:
+    """Make the tombstone of a node, whatever is known of it; of which agent it was is not said."""
+    connection.execute(_DELETE, {"key": node_id})
+    values = {"node_id": node_id, "agent_id": "", "generation": generation, "removed_at_ms": at_ms}
+    if not insert_new(connection, TOMBSTONES, values):
+        raise_tombstone(connection, node_id, generation)
+
+
 def raise_tombstone(connection: Connection, node_id: str, generation: int) -> None:
     """Lift a tombstone's generation; it never falls."""
     lower = (TOMBSTONES.c.node_id == node_id) & (TOMBSTONES.c.generation < generation)

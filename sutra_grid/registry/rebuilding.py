@@ -16,10 +16,10 @@ from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.engine import sqlite_file
 from sutra_grid.registry.faults import RegistryDamaged, file_fault, unavailable
+from sutra_grid.registry.files import BESIDE, beside, sync_directory
 from sutra_grid.registry.registry import Registry
 
-#: What belongs to one SQLite database, the main file first.
-SUFFIXES = ("", "-wal", "-shm")
+_SUFFIXES = ("", *BESIDE)
 
 
 class SetAside(NamedTuple):
@@ -70,15 +70,15 @@ def _damage(url: str, file: Path) -> str:
 
 def _move(file: Path, now_ms: int) -> Path:
     """Give the files a second name, then take the first: after a crash in between, both names are there."""
-    present = [suffix for suffix in SUFFIXES if file.with_name(file.name + suffix).exists()]
+    present = [suffix for suffix in _SUFFIXES if beside(file, suffix).exists()]
     kept = _free_name(file, now_ms)
     for suffix in present:
-        os.link(file.with_name(file.name + suffix), kept.with_name(kept.name + suffix))
-    _sync(file.parent)
+        os.link(beside(file, suffix), beside(kept, suffix))
+    sync_directory(file.parent)
     for suffix in reversed(present):
         with suppress(FileNotFoundError):  # the last reader's end takes log and index with it
-            file.with_name(file.name + suffix).unlink()
-    _sync(file.parent)
+            beside(file, suffix).unlink()
+    sync_directory(file.parent)
     return kept
 
 
@@ -87,18 +87,10 @@ def _free_name(file: Path, now_ms: int) -> Path:
     number = 1
     while True:
         ending = f".damaged-{stamp}" if number == 1 else f".damaged-{stamp}.{number}"
-        kept = file.with_name(file.name + ending)
-        if not any(kept.with_name(kept.name + suffix).exists() for suffix in SUFFIXES):
+        kept = beside(file, ending)
+        if not any(beside(kept, suffix).exists() for suffix in _SUFFIXES):
             return kept
         number += 1
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refusal(message: str, hint: str) -> FailedPrecondition:

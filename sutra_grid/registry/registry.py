@@ -25,6 +25,7 @@ from sutra_grid.registry import schema
 from sutra_grid.registry.engine import Database, open_database
 from sutra_grid.registry.faults import RegistryDamaged
 from sutra_grid.registry.integrity import damaged
+from sutra_grid.registry.refilling import refill
 from sutra_grid.registry.values import Contents, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
@@ -49,14 +50,16 @@ class Registry:
         *,
         migrate: bool,
         create: bool = True,
+        hold: bool = False,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
         wall_ms: Callable[[], int] = _wall_ms,
     ) -> Registry:
         """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
 
         ``migrate``: bring the schema up to this program's, under a lock that processes
-        share; ``create``: with it, make an SQLite file that does not exist. A call waits
-        at most ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
+        share; ``create``: with it, make an SQLite file that does not exist; ``hold``: refuse
+        an SQLite file that takes this one's place, until ``refill``. A call waits at most
+        ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
 
         Raises ``FailedPrecondition`` for a schema that is newer than the program or a file
         that is no registry, ``InvalidArgument`` for a URL that is none, ``Unavailable``
@@ -68,6 +71,8 @@ class Registry:
                 schema.bring_up_to_date(database, create=create)
             else:
                 schema.require_current(database)
+            if hold:
+                database.hold()
         except BaseException:
             database.dispose()
             raise
@@ -93,6 +98,18 @@ class Registry:
             return Contents(self.agents(), self.nodes(), self.tombstones())
         except RegistryDamaged as error:
             raise damaged(self._database, error.why) from error
+
+    def loss(self) -> str:
+        """What became of an SQLite file that is held, in words; empty while it is there. Looks at its name alone."""
+        return self._database.loss()
+
+    def refill(self, contents: Contents, events: Sequence[Event], last_event_id: int) -> Contents:
+        """Make the lost file anew with ``contents`` over what took its place, if anything did; what it has then.
+
+        The ids of ``events`` and of all later ones are above ``last_event_id``. Raises ``Unavailable`` or
+        ``RegistryDamaged``; then nothing was changed, and it may be called again. One thread at a time.
+        """
+        return refill(self._database, contents, events, last_event_id, self._wall_ms())
 
     # -- agents --
 

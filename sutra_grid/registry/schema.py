@@ -8,7 +8,6 @@ something to migrate.
 from __future__ import annotations
 
 import fcntl
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.engine import Database
 from sutra_grid.registry.faults import RegistryDamaged, file_fault, lock_fault, unavailable
+from sutra_grid.registry.files import beside, sync_directory
 from sutra_grid.registry.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
 from sutra_grid.registry.tables import Base
 
@@ -31,6 +31,7 @@ HEAD = REVISIONS[-1]
 MIGRATION_LOCK_WAIT_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
 SQLITE_MAGIC = b"SQLite format 3\0"
+LOCK_SUFFIX = ".lock"
 ADVISORY_LOCK = 0x5347_7265_6769_7374  # "SGregist"
 
 
@@ -158,7 +159,7 @@ def _migration_lock(database: Database, *, create: bool) -> Iterator[None]:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             yield
         return
-    with _os_errors(database), _file_lock(database.file.with_name(database.file.name + ".lock"), database):
+    with _os_errors(database), _file_lock(beside(database.file, LOCK_SUFFIX), database):
         _prepare_file(database, database.file, create=create)
         yield
 
@@ -196,8 +197,4 @@ def _prepare_file(database: Database, file: Path, *, create: bool) -> None:
     if not create:
         raise _not_set_up(database.name)
     file.touch()
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(file.parent)

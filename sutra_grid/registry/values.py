@@ -26,11 +26,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Agents, nodes and the generations of removed nodes: all that decides what should run."""
+    """Agents, nodes and the generations of removed nodes: all that decides what should run.
+
+    ``removed_agents`` only a running master knows: those that were removed since its start.
+    """
 
     agents: Sequence[Agent] = ()
     nodes: Sequence[Node] = ()
     tombstones: Mapping[str, int] = field(default_factory=dict)
+    removed_agents: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
