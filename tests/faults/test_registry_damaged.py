@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from support.registry_files import DAMAGES, Damage, copy_registry, make_registry
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
+
+pytestmark = pytest.mark.e2e
 
 PROGRAM = "sutra-grid-master"
 
@@ -112,22 +115,32 @@ def test_a_rebuild_sets_the_damaged_registry_aside_and_takes_over_what_is(grid: 
     assert grid.grpc.start(stopped.node_id).status == "running"
 
 
-def test_a_second_rebuild_overwrites_nothing_and_one_beside_a_running_master_is_refused(grid: Grid) -> None:
+def test_a_rebuild_beside_a_running_master_is_refused_and_a_check_rebuilds_nothing(grid: Grid) -> None:
+    before = set(grid.root.glob("*damaged*"))
     beside = run_program(PROGRAM, "--config", str(grid.master.config), "--rebuild")
     assert beside.exit_code == 1
     assert f"locked by process {grid.master.pid}" in beside.stderr
-    again = run_program(PROGRAM, "--config", str(grid.master.config), "--rebuild", "--check-config")
-    assert again.exit_code == 0
-    assert len(list(grid.root.glob("registry.db.damaged-*Z"))) == 1
+    check = run_program(PROGRAM, "--config", str(grid.master.config), "--rebuild", "--check-config")
+    assert check.exit_code == 0
+    assert set(grid.root.glob("*damaged*")) == before
+
+
+def overwrite(file: Path) -> None:
+    """Damage every page under who has the file open, and have another commit make them read the pages anew."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE alembic_version SET version_num = version_num")
+    for part in (file, file.with_name(file.name + "-wal")):
+        with part.open("r+b") as stream:
+            stream.write(b"\xff" * part.stat().st_size)
+    connection.execute("COMMIT")
+    connection.close()
 
 
 def test_damage_under_the_running_master_fails_commands_with_the_reason_while_heartbeats_go_on(grid: Grid) -> None:
     running = grid.processes()
     node = next(view for view in grid.grpc.nodes() if view.status == "running")
-    for name in ("registry.db", "registry.db-wal"):
-        file = grid.root / name
-        with file.open("r+b") as stream:
-            stream.write(b"\xff" * file.stat().st_size)
+    overwrite(grid.registry)
 
     def refusal() -> Refused | None:
         try:
@@ -140,8 +153,17 @@ def test_damage_under_the_running_master_fails_commands_with_the_reason_while_he
     assert refused is not None
     assert refused.reason == "registry_unavailable"
     assert "is corrupt" in str(refused)
+    assert "Move the file away" in refused.hint
     assert set(grid.agent_statuses().values()) == {"healthy"}
     answer = eventually(lambda: (a := grid.http.get("/nodes")).status == 503 and a, message="the admin answers 503")
     assert b"is corrupt" in answer.body
     assert grid.processes().keys() == running.keys()
+
+    # The way out that the hint names needs no restart.
+    grid.registry.rename(grid.root / "away.db")
+    eventually(lambda: refusal() is None, message="a command succeeds")
+    shown = {view.node_id: view.pid for view in grid.grpc.nodes() if view.status == "running"}
+    assert shown == grid.pids()
+    assert {name: found for name, found in running.items() if name != node.node_id}.items() <= grid.processes().items()
+    assert grid.http.get("/nodes").status == 200
     assert "Traceback" not in grid.master.log_text() + grid.admin.log_text()

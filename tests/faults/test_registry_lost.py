@@ -14,6 +14,8 @@ from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
 
+pytestmark = pytest.mark.e2e
+
 BESIDE = ("", "-wal", "-shm")
 
 
@@ -40,7 +42,7 @@ def back_up(file: Path, copy: Path) -> Path:
 
 def as_they_are(grid: Grid) -> dict[str, tuple[object, ...]]:
     nodes = grid.stub.ListStorageNodes(pb.ListNodesRequest(), timeout=10).nodes
-    return {n.node_id: (n.status, n.pid, n.desired, n.generation, n.spec.storage_path) for n in nodes}
+    return {n.node_id: (n.status, n.pid, n.desired, n.generation, n.endpoint, n.spec.storage_path) for n in nodes}
 
 
 def in_the_registry(grid: Grid) -> dict[str, int]:
@@ -80,6 +82,12 @@ def test_deleted_while_the_master_is_down_it_is_filled_by_the_agents(grid: Grid)
     eventually(lambda: as_they_are(grid) == before, message="every node as it was")
     assert grid.processes() == running
     assert [event.kind for event in grid.events(kind="node.adopted")] == ["node.adopted"] * len(before)
+    # The admin had the deleted file open; it answers from the new one without a restart.
+    eventually(lambda: {view.node_id for view in grid.rest.nodes()} == set(running), message="the admin follows")
+    commands_work_again(grid)
+    taken_over = grid.grpc.nodes()[0].node_id
+    grid.grpc.remove(taken_over)
+    assert taken_over not in grid.processes()
 
 
 def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_restart(grid: Grid) -> None:
