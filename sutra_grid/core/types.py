@@ -109,6 +109,8 @@ class Reason(StrEnum):
     HOST_CONFLICT = "host_conflict"
     SUPERSEDED = "superseded"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
+    REGISTRY_DAMAGED = "registry_damaged"
+    REGISTRY_LOST = "registry_lost"
     OVERLOADED = "overloaded"
     STALE_GENERATION = "stale_generation"
     CONCURRENT_CHANGE = "concurrent_change"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sutra_grid import __version__
 from sutra_grid.master.config import SCHEMA, master_config
 from sutra_grid.runtime.config import Config
-from sutra_grid.runtime.daemon import Flag, daemon_command
+from sutra_grid.runtime.daemon import Flag, Mode, daemon_command
 from sutra_grid.runtime.logging import get_logger
 
 if TYPE_CHECKING:
+    from sutra_grid.core.types import Event
     from sutra_grid.master.config import MasterConfig
     from sutra_grid.registry import Registry
 
@@ -22,16 +22,24 @@ log = get_logger("sutra_grid.master.daemon")  # also when it is run as a module,
 
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; 0."""
+    return _serve(master_config(config), rebuild=False)
+
+
+def run_rebuilt(config: Config) -> int:
+    """The same with a new registry in the place of a damaged one, which is set aside."""
+    return _serve(master_config(config), rebuild=True)
+
+
+def _serve(settings: MasterConfig, *, rebuild: bool) -> int:
     import gc
 
     from sutra_grid.master.master import Master
     from sutra_grid.runtime.affinity import pin_to_one_cpu
     from sutra_grid.runtime.shutdown import Shutdown
 
-    settings = master_config(config)
     if settings.pin_cpu:
         log.debug("pinned", cpu=pin_to_one_cpu())
-    with Shutdown() as shutdown, _registry(settings) as registry, Master(settings, registry) as master:
+    with Shutdown() as shutdown, _registry(settings, rebuild=rebuild) as registry, Master(settings, registry) as master:
         # What is loaded now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -43,20 +51,35 @@ def run(config: Config) -> int:
 
 
 @contextmanager
-def _registry(settings: MasterConfig) -> Iterator[Registry]:
-    """The registry, open and up to date; a second master on the same file is refused."""
-    from sutra_grid.registry import Registry
+def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
+    """The registry, open and up to date; a second master on the same file is refused before it looks into it."""
+    from sutra_grid.registry import Registry, sqlite_file
     from sutra_grid.runtime.files import lock_file
 
-    registry = Registry.open(settings.registry_url, migrate=True)
-    try:
-        if settings.registry_url.startswith("sqlite"):
-            with lock_file(Path(f"{registry.name}.master-lock"), "as the master of this registry"):
-                yield registry
-        else:
-            yield registry
-    finally:
-        registry.close()
+    with ExitStack() as stack:
+        if file := sqlite_file(settings.registry_url):
+            with suppress(OSError):  # the lock says what is wrong with the directory
+                file.parent.mkdir(parents=True, exist_ok=True)
+            lock = file.with_name(f"{file.name}.master-lock")
+            stack.enter_context(lock_file(lock, "as the master of this registry"))
+        told = _set_aside(settings) if rebuild else []
+        registry = Registry.open(settings.registry_url, migrate=True, hold=True)
+        stack.callback(registry.close)
+        registry.append_events(told)
+        yield registry
+
+
+def _set_aside(settings: MasterConfig) -> list[Event]:
+    """Move the damaged registry out of the way, and say so in the log and as the new one's first event."""
+    from sutra_grid.core.types import Actor, Event, Reason
+    from sutra_grid.registry import set_damaged_aside
+    from sutra_grid.runtime.clock import SystemClock, wall_ms
+
+    now_ms = wall_ms(SystemClock())
+    why, kept = set_damaged_aside(settings.registry_url, now_ms)
+    log.warning("registry set aside", registry=settings.registry_url, kept=kept, why=why)
+    message = f"made anew from what the agents have; the old one is kept as {kept}, for it was corrupt: {why}"
+    return [Event("registry.rebuilt", now_ms, Actor.OPERATOR, reason=Reason.REGISTRY_DAMAGED, message=message)]
 
 
 main = daemon_command(
@@ -71,6 +94,14 @@ main = daemon_command(
             "--registry-url", "master.registry_url", "Where the registry is: sqlite:////PATH or postgresql+psycopg://…"
         ),
         Flag("--log-level", "logging.level", "The least severe records that are written."),
+    ],
+    modes=[
+        Mode(
+            "--rebuild",
+            run_rebuilt,
+            "Set a damaged SQLite registry aside and start with a new one, which the agents fill with the nodes that "
+            "they have. Refused while the registry is whole.",
+        )
     ],
 )
 

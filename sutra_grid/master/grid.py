@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -20,6 +20,7 @@ from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
 from sutra_grid.core.placement import Candidate
 from sutra_grid.core.reconcile import keep_newer
 from sutra_grid.core.types import Agent, Desired, HostSample, Node, NodeReport
+from sutra_grid.registry import Contents
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 #: Measurements that came with nothing else reach the registry so often; memory always has the newest.
@@ -91,19 +92,31 @@ class Grid:
         self._nodes: dict[str, Node] = {}
         self._nodes_of: dict[str, set[str]] = {}
         self._tombstones: dict[str, int] = {}
+        self._removed_agents: set[str] = set()
         self._calls: Counter[str] = Counter()  # node id -> assignments under way to its agent
         self._words: dict[str, _Word] = {}  # by node id
         self._promised: Counter[str] = Counter()  # agent id -> slots of nodes that are being recorded
 
-    def load(self, agents: Iterable[Agent], nodes: Iterable[Node], tombstones: dict[str, int]) -> None:
-        """Fill from the registry at the master's start; every agent's grace period begins now."""
+    def load(self, contents: Contents) -> None:
+        """Take what the registry has and memory has not; the grace period of an agent that is new here begins now."""
         now = self._clock.monotonic()
         with self._lock:
-            for agent in agents:
-                self._lives[agent.agent_id] = _Life(agent, now, False, agent.last_heartbeat_ms, agent.host, now)
-            for node in nodes:
+            for agent in contents.agents:
+                life = _Life(agent, now, False, agent.last_heartbeat_ms, agent.host, now)
+                self._lives.setdefault(agent.agent_id, life)
+            for node in contents.nodes:
                 self._put_node(node)
-            self._tombstones.update(tombstones)
+            self._tombstones |= contents.tombstones
+
+    def contents(self) -> Contents:
+        """All that the registry should have."""
+        with self._lock:
+            return Contents(
+                agents=[life.now() for life in self._lives.values()],
+                nodes=list(self._nodes.values()),
+                tombstones=dict(self._tombstones),
+                removed_agents=frozenset(self._removed_agents),
+            )
 
     # -- agents --
 
@@ -125,12 +138,14 @@ class Grid:
             known = self._lives.get(agent.agent_id)
             if known is not None:
                 agent = replace(agent, drained=known.agent.drained)
+            self._removed_agents.discard(agent.agent_id)
             self._lives[agent.agent_id] = _Life(agent, now, True, agent.last_heartbeat_ms, agent.host, now)
 
     def drop_agent(self, agent_id: str) -> None:
         """Forget an agent; its nodes become tombstones."""
         with self._lock:
             self._lives.pop(agent_id, None)
+            self._removed_agents.add(agent_id)
             for node_id in self._nodes_of.pop(agent_id, set()):
                 self._tombstones[node_id] = self._nodes.pop(node_id).generation
                 self._words.pop(node_id, None)

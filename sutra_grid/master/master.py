@@ -26,6 +26,7 @@ from sutra_grid.master.node_commands import NodeCommands
 from sutra_grid.master.node_reads import NodeReads
 from sutra_grid.master.reconciler import Reconciler
 from sutra_grid.master.registration import Registrations
+from sutra_grid.master.registry_keeper import RegistryKeeper
 from sutra_grid.master.requests import Requests
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.master.views import Views
@@ -66,10 +67,11 @@ class MasterCore:
         self.clock = clock
         self._ages = UnhurriedWall(clock)  # of the pruner's thread
         self.grid = Grid(clock)
-        self.grid.load(registry.agents(), registry.nodes(), registry.tombstones())
+        self.grid.load(registry.contents())
         self.flusher = Flusher(registry, self.grid)
         self.reconciler = Reconciler(self.grid, self.flusher, clock)
         self.mender = Mender(self.grid, registry, self.reconciler, clock)
+        self.keeper = RegistryKeeper(registry, self.grid, clock)
         self.statuses = AgentStatuses(self.grid, self.flusher)
         self.monitor = HealthMonitor(self.grid, self.statuses, config.liveness, clock, CHECK_SECONDS)
         self.registrations = Registrations(
@@ -136,6 +138,7 @@ class Master:
             stack.callback(self._calls.close)
             stack.enter_context(core.flusher)
             stack.enter_context(core.mender)
+            stack.enter_context(core.keeper)
             stack.enter_context(Ticker("pruner", PRUNE_SECONDS, core.prune))
             self.server = serve(
                 {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},

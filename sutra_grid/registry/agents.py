@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Agent, AgentStatus, Reason
-from sutra_grid.registry.codec import clean, host_from_document, host_to_document, reason_of
+from sutra_grid.registry.codec import clean, decoding, host_from_document, host_to_document, reason_of
 from sutra_grid.registry.statements import AGENTS, upsert
 
 _ALL = select(AGENTS).order_by(AGENTS.c.agent_id)
@@ -22,13 +22,15 @@ _DELETE = delete(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
 
 def select_all(connection: Connection) -> list[Agent]:
     """All agents by id."""
-    return [_agent(row) for row in connection.execute(_ALL)]
+    with decoding("agents"):
+        return [_agent(row) for row in connection.execute(_ALL)]
 
 
 def select_one(connection: Connection, agent_id: str) -> Agent | None:
     """The agent, or None."""
-    row = connection.execute(_ONE, {"key": agent_id}).one_or_none()
-    return None if row is None else _agent(row)
+    with decoding("agents"):
+        row = connection.execute(_ONE, {"key": agent_id}).one_or_none()
+        return None if row is None else _agent(row)
 
 
 def save(connection: Connection, agent: Agent) -> None:

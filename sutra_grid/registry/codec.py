@@ -7,6 +7,8 @@ as ``Reason.NONE``; its message stays.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sutra_grid.core.types import (
@@ -20,10 +22,20 @@ from sutra_grid.core.types import (
     NodeState,
     Reason,
 )
+from sutra_grid.registry.faults import UnreadableRow
 
 Document = dict[str, Any]
 
 _REASONS = {reason.value: reason for reason in Reason}
+
+
+@contextmanager
+def decoding(table: str) -> Iterator[None]:
+    """Rows become values in this block: what can't be one is damage of the registry, not a fault of the program."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UnreadableRow(f"a row of {table} can't be read ({error})") from error
 
 
 def reason_of(text: str) -> Reason:

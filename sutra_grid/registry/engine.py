@@ -23,13 +23,15 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePoo
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.faults import translated
+from sutra_grid.registry.faults import lost_fault, translated, unavailable
 
 POOL_CONNECTIONS = 8
 POOL_OVERFLOW = 24
 POOL_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 30_000
+
+FileIdentity = tuple[int, int]  # device and inode
 
 SCHEMES = "sqlite:////path/registry.db or postgresql+psycopg://user@host/database"
 
@@ -46,16 +48,32 @@ class Database:
         self.wait_seconds = wait_seconds
         self._reader = engine
         self._writer = engine.execution_options(begin="IMMEDIATE")
+        self._held: FileIdentity | None = None
+
+    def hold(self) -> None:
+        """From now on refuse every file but the one that is there now."""
+        self._held = None if self.file is None else file_identity(self.file)
+
+    def loss(self) -> str:
+        """What became of the file that is held, in words; empty while it is there, and when none is held."""
+        if self._held is None or self.file is None:
+            return ""
+        present = file_identity(self.file)
+        if present == self._held:
+            return ""
+        return "was deleted" if present is None else "was replaced"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that reads."""
+        self._refuse_lost_file()
         with translated(self.name), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: committed, and on disk, when the block ends without an error."""
+        self._refuse_lost_file()
         with translated(self.name), self._writer.begin() as connection:
             yield connection
 
@@ -70,12 +88,16 @@ class Database:
         """Close the connections that are not in use."""
         self._reader.dispose()
 
+    def _refuse_lost_file(self) -> None:
+        if loss := self.loss():
+            raise unavailable(self.name, lost_fault(loss))
+
 
 def open_database(url_text: str, *, wait_seconds: float) -> Database:
     """The database at a URL. Nothing is read yet; ``wait_seconds`` bounds each wait for a lock."""
     url = _parse(url_text)
     if url.get_backend_name() == "sqlite":
-        return _open_sqlite(_sqlite_file(url), wait_seconds)
+        return open_file(_sqlite_file(url), wait_seconds)
     if url.get_backend_name() == "postgresql":
         return _open_postgres(url.set(drivername="postgresql+psycopg"), wait_seconds)
     raise InvalidArgument(
@@ -83,6 +105,12 @@ def open_database(url_text: str, *, wait_seconds: float) -> Database:
         reason=Reason.INVALID_ARGUMENT,
         hint=f"Use {SCHEMES}",
     )
+
+
+def sqlite_file(url_text: str) -> Path | None:
+    """The file that a URL names; None for a database server. Raises ``InvalidArgument``."""
+    url = _parse(url_text)
+    return _sqlite_file(url) if url.get_backend_name() == "sqlite" else None
 
 
 def _parse(url_text: str) -> URL:
@@ -107,7 +135,8 @@ def _sqlite_file(url: URL) -> Path:
 # -- SQLite ------------------------------------------------------------------
 
 
-def _open_sqlite(file: Path, wait_seconds: float) -> Database:
+def open_file(file: Path, wait_seconds: float, *, name: str = "") -> Database:
+    """The database in a file, which need not be there yet; ``name`` is for people, in place of the path."""
     engine = create_engine(
         "sqlite+pysqlite://",
         creator=partial(_connect_sqlite, file, wait_seconds),
@@ -120,7 +149,7 @@ def _open_sqlite(file: Path, wait_seconds: float) -> Database:
     event.listen(engine, "connect", partial(_remember_file, file))
     event.listen(engine, "checkout", partial(_refuse_other_file, file))
     event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, str(file), file, wait_seconds)
+    return Database(engine, name or str(file), file, wait_seconds)
 
 
 def _connect_sqlite(file: Path, wait_seconds: float) -> sqlite3.Connection:
@@ -143,18 +172,19 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _remember_file(file: Path, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    entry.info["file"] = _identity(file)
+    entry.info["file"] = file_identity(file)
 
 
 def _refuse_other_file(
     file: Path, _connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
     """Connections to a file that was deleted or replaced would write into the void."""
-    if _identity(file) != entry.info["file"]:
+    if file_identity(file) != entry.info["file"]:
         raise exc.DisconnectionError("the file was deleted or replaced")
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def file_identity(file: Path) -> FileIdentity | None:
+    """Which file has this name now; None when there is none."""
     try:
         status = os.stat(file)
     except OSError:

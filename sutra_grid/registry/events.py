@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
 
 from sutra_grid.core.types import Actor, Event
-from sutra_grid.registry.codec import clean, reason_of
+from sutra_grid.registry.codec import clean, decoding, reason_of
 from sutra_grid.registry.statements import EVENTS, chunks
 
 PRUNE_ROWS = 10_000
@@ -67,10 +67,11 @@ def append_unwritten(connection: Connection, events: Sequence[Event]) -> None:
 def select_some(connection: Connection, chosen: Filter, *, limit: int) -> list[Event]:
     """Oldest first: the first ``limit`` after the filter's id, or, after 0, the newest ``limit``."""
     statement = select(EVENTS).where(*chosen.conditions()).limit(limit)
-    if chosen.after_event_id:
-        return _events(connection.execute(statement.order_by(EVENTS.c.event_id)))
-    newest_first = connection.execute(statement.order_by(EVENTS.c.event_id.desc())).all()
-    return _events(reversed(newest_first))
+    with decoding("events"):
+        if chosen.after_event_id:
+            return _events(connection.execute(statement.order_by(EVENTS.c.event_id)))
+        newest_first = connection.execute(statement.order_by(EVENTS.c.event_id.desc())).all()
+        return _events(reversed(newest_first))
 
 
 def last_id(connection: Connection) -> int:

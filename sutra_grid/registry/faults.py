@@ -29,8 +29,14 @@ _READ_ONLY = Fault("is read-only for this process", "Check the owner and mode of
 _UNREACHABLE = Fault("can't be reached", "Check that the database server runs and that the URL is right")
 _NOT_OPENED = Fault("can't be opened", "Check that the file is there and may be read and written by this user")
 _IO_ERROR = Fault("can't be read or written: the disk answered an error", "Look at the kernel log; check the disk")
-_CORRUPT = Fault("is corrupt", "Restore it from a backup, or move it away: agents register again with their nodes")
+_CORRUPT = Fault(
+    "is corrupt",
+    "Move the file away: a running master writes a new one from what it holds. "
+    "Without one: restore a backup, or start the master once with --rebuild",
+)
+_SERVER_CORRUPT = Fault("is corrupt", "Restore it from a backup, or give the grid a new, empty database")
 _NO_TABLES = Fault("has not the tables of the grid", "Start the master: it sets the registry up")
+_UNFINISHED = Fault("is being replaced", "Wait until the new file stands still")
 _OVERLOADED = Fault("is busy: no connection became free in time", "Try again in a few seconds")
 _FAILED = Fault("failed", "Look at the log of the database")
 
@@ -60,11 +66,33 @@ _POSTGRES_FAULTS: tuple[tuple[str, Fault], ...] = (
     ("28", _UNREACHABLE),
     ("3D", _UNREACHABLE),
     ("58", _IO_ERROR),
-    ("XX", _CORRUPT),
+    ("XX", _SERVER_CORRUPT),
 )
 
 # Serialization failure and deadlock: the same transaction may succeed at once.
 _RETRYABLE_STATES = ("40001", "40P01")
+
+
+class RegistryDamaged(Unavailable):
+    """What the registry holds can't be read any more, or not all of it; no retry mends that."""
+
+    def __init__(self, name: str, why: str, hint: str) -> None:
+        super().__init__(f"registry {name} is corrupt: {why}", reason=Reason.REGISTRY_UNAVAILABLE, hint=hint)
+        self.why = why
+
+
+class UnreadableRow(Exception):
+    """A row holds what no version of the program has written; raised where rows become values."""
+
+
+def way_out(*, is_file: bool) -> str:
+    """What a person does about a damaged registry at the master's start."""
+    if not is_file:
+        return _SERVER_CORRUPT.hint
+    return (
+        "Restore it from a backup, or start the master once with --rebuild: "
+        "it sets the file aside and takes the truth from the agents"
+    )
 
 
 @contextmanager
@@ -74,6 +102,8 @@ def translated(name: str) -> Iterator[None]:
         yield
     except GridError:
         raise
+    except UnreadableRow as error:
+        raise RegistryDamaged(name, str(error), _CORRUPT.hint) from error
     except (exc.SQLAlchemyError, OverflowError) as error:
         raise to_grid_error(error, name) from error
 
@@ -103,6 +133,8 @@ def to_grid_error(error: Exception, name: str) -> GridError:
 
 def unavailable(name: str, fault: Fault, driver_words: str = "") -> Unavailable:
     """``fault`` of the registry ``name`` as an error, with what the driver said."""
+    if fault in (_CORRUPT, _SERVER_CORRUPT):
+        return RegistryDamaged(name, driver_words, fault.hint)
     said = f" ({driver_words})" if driver_words else ""
     return Unavailable(f"registry {name} {fault.words}{said}", reason=Reason.REGISTRY_UNAVAILABLE, hint=fault.hint)
 
@@ -119,6 +151,17 @@ def file_fault(error: OSError) -> Fault:
 def lock_fault() -> Fault:
     """The fault of a lock that was not given in time."""
     return _LOCKED
+
+
+def lost_fault(loss: str) -> Fault:
+    """The fault of a file that is not there any more; ``loss`` tells how."""
+    hint = "Wait some seconds: the master makes it anew from what it holds, and says so"
+    return Fault(f"{loss} under the running master", hint)
+
+
+def unfinished_fault() -> Fault:
+    """The fault of a file that changes while it is taken over."""
+    return _UNFINISHED
 
 
 def _fault_of(error: exc.DBAPIError) -> Fault:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, literal, select, upda
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
 from sutra_grid.registry.agents import lock as lock_agent
-from sutra_grid.registry.codec import report_from_document, report_to_document, spec_to_document
+from sutra_grid.registry.codec import decoding, report_from_document, report_to_document, spec_to_document
 from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 
 # An agent that was away for longer may bring a removed node back, to be removed again.
@@ -28,14 +28,16 @@ _TOMBSTONE = select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == bindpara
 
 def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
     """The nodes of an agent, or all, by id."""
-    rows = connection.execute(_ALL) if agent_id is None else connection.execute(_OF_AGENT, {"agent": agent_id})
-    return [_node(row) for row in rows]
+    with decoding("nodes"):
+        rows = connection.execute(_ALL) if agent_id is None else connection.execute(_OF_AGENT, {"agent": agent_id})
+        return [_node(row) for row in rows]
 
 
 def select_one(connection: Connection, node_id: str) -> Node | None:
     """The node, or None."""
-    row = connection.execute(_ONE, {"key": node_id}).one_or_none()
-    return None if row is None else _node(row)
+    with decoding("nodes"):
+        row = connection.execute(_ONE, {"key": node_id}).one_or_none()
+        return None if row is None else _node(row)
 
 
 def select_tombstones(connection: Connection) -> dict[str, int]:
@@ -104,6 +106,14 @@ def bury_of_agent(connection: Connection, agent_id: str, at_ms: int) -> None:
     names = ["node_id", "agent_id", "generation", "removed_at_ms"]
     connection.execute(TOMBSTONES.insert().from_select(names, buried))
     connection.execute(delete(NODES).where(of_agent))
+
+
+def put_tombstone(connection: Connection, node_id: str, generation: int, at_ms: int) -> None:
+    """Make the tombstone of a node, whatever is known of it; of which agent it was is not said."""
+    connection.execute(_DELETE, {"key": node_id})
+    values = {"node_id": node_id, "agent_id": "", "generation": generation, "removed_at_ms": at_ms}
+    if not insert_new(connection, TOMBSTONES, values):
+        raise_tombstone(connection, node_id, generation)
 
 
 def raise_tombstone(connection: Connection, node_id: str, generation: int) -> None:

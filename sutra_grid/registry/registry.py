@@ -23,7 +23,10 @@ from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
 from sutra_grid.registry import schema
 from sutra_grid.registry.engine import Database, open_database
-from sutra_grid.registry.values import Observations, Request
+from sutra_grid.registry.faults import RegistryDamaged
+from sutra_grid.registry.integrity import damaged
+from sutra_grid.registry.refilling import refill
+from sutra_grid.registry.values import Contents, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
 DEFAULT_EVENTS_LIMIT = 100
@@ -47,14 +50,16 @@ class Registry:
         *,
         migrate: bool,
         create: bool = True,
+        hold: bool = False,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
         wall_ms: Callable[[], int] = _wall_ms,
     ) -> Registry:
         """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
 
         ``migrate``: bring the schema up to this program's, under a lock that processes
-        share; ``create``: with it, make an SQLite file that does not exist. A call waits
-        at most ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
+        share; ``create``: with it, make an SQLite file that does not exist; ``hold``: refuse
+        an SQLite file that takes this one's place, until ``refill``. A call waits at most
+        ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
 
         Raises ``FailedPrecondition`` for a schema that is newer than the program or a file
         that is no registry, ``InvalidArgument`` for a URL that is none, ``Unavailable``
@@ -66,6 +71,8 @@ class Registry:
                 schema.bring_up_to_date(database, create=create)
             else:
                 schema.require_current(database)
+            if hold:
+                database.hold()
         except BaseException:
             database.dispose()
             raise
@@ -84,6 +91,25 @@ class Registry:
         """A cheap read that raises when the registry does not answer."""
         with self._database.reading() as connection:
             schema.read_revision(connection)
+
+    def contents(self) -> Contents:
+        """Whatever a master begins with. Raises ``RegistryDamaged`` with the way out for what can't be read."""
+        try:
+            return Contents(self.agents(), self.nodes(), self.tombstones())
+        except RegistryDamaged as error:
+            raise damaged(self._database, error.why) from error
+
+    def loss(self) -> str:
+        """What became of an SQLite file that is held, in words; empty while it is there. Looks at its name alone."""
+        return self._database.loss()
+
+    def refill(self, contents: Contents, events: Sequence[Event], last_event_id: int) -> Contents:
+        """Make the lost file anew with ``contents`` over what took its place, if anything did; what it has then.
+
+        The ids of ``events`` and of all later ones are above ``last_event_id``. Raises ``Unavailable`` or
+        ``RegistryDamaged``; then nothing was changed, and it may be called again. One thread at a time.
+        """
+        return refill(self._database, contents, events, last_event_id, self._wall_ms())
 
     # -- agents --
 
@@ -189,6 +215,12 @@ class Registry:
             observation_rows.write(connection, observations)
 
     # -- events --
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """Record what happened to nothing else that is written now."""
+        if events:
+            with self._writing(events):
+                pass
 
     def events(
         self,

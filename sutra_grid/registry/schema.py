@@ -8,7 +8,6 @@ something to migrate.
 from __future__ import annotations
 
 import fcntl
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +19,10 @@ from sqlalchemy import Connection, inspect, text
 from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.engine import Database
-from sutra_grid.registry.faults import file_fault, lock_fault, unavailable
+from sutra_grid.registry.faults import RegistryDamaged, file_fault, lock_fault, unavailable
+from sutra_grid.registry.files import beside, sync_directory
+from sutra_grid.registry.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
+from sutra_grid.registry.tables import Base
 
 # All revisions, oldest first; one file each in migrations/versions.
 REVISIONS = ("0001",)
@@ -29,20 +31,37 @@ HEAD = REVISIONS[-1]
 MIGRATION_LOCK_WAIT_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
 SQLITE_MAGIC = b"SQLite format 3\0"
+LOCK_SUFFIX = ".lock"
 ADVISORY_LOCK = 0x5347_7265_6769_7374  # "SGregist"
 
 
 def bring_up_to_date(database: Database, *, create: bool) -> None:
-    """Migrate to this program's schema, or find it there. Any number of processes may do so at once."""
+    """Migrate to this program's schema, or find it there. Any number of processes may do so at once.
+
+    Raises ``RegistryDamaged`` when what is there is not whole; then nothing is migrated.
+    """
     with _migration_lock(database, create=create):
         _refuse_other_file(database)
-        with database.reading() as connection:
-            revision = _revision(connection, database.name)
-        _refuse_newer(revision, database.name)
+        refuse_damaged_log(database)
+        try:
+            revision = _whole_revision(database)
+        except RegistryDamaged as error:
+            raise damaged(database, error.why) from error
         database.keep_write_ahead_log()
         if revision != HEAD:
             with database.writing() as connection:
                 _migrate(connection)
+
+
+def _whole_revision(database: Database) -> str | None:
+    """The revision of a registry of which every part was looked at."""
+    with database.reading() as connection:
+        revision = _revision(connection, database)
+        _refuse_newer(revision, database.name)
+        refuse_damaged_pages(database, connection)
+        if revision == HEAD:
+            refuse_missing_parts(database, connection)
+        return revision
 
 
 def require_current(database: Database) -> None:
@@ -52,7 +71,7 @@ def require_current(database: Database) -> None:
     with _os_errors(database):
         _refuse_other_file(database)
     with database.reading() as connection:
-        revision = _revision(connection, database.name)
+        revision = _revision(connection, database)
     if revision == HEAD:
         return
     if revision is None:
@@ -81,18 +100,23 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _revision(connection: Connection, name: str) -> str | None:
+def _revision(connection: Connection, database: Database) -> str | None:
     """The schema's revision, None for an empty database; refuses what is no registry."""
-    tables = inspect(connection).get_table_names()
+    tables = set(inspect(connection).get_table_names())
     if not tables:
         return None
-    if not {"alembic_version", "agents", "nodes"}.issubset(tables):
-        raise FailedPrecondition(
-            f"registry {name} is a database of another program (it holds {', '.join(sorted(tables)[:3])})",
-            reason=Reason.REGISTRY_UNAVAILABLE,
-            hint="Give the grid a database of its own",
-        )
-    return read_revision(connection)
+    ours = tables & set(Base.metadata.tables)
+    if "alembic_version" in tables and ours:
+        if revision := read_revision(connection):
+            return revision
+        raise damaged(database, "the version of its schema is missing")
+    if len(ours) > 1:
+        raise damaged(database, "the table alembic_version is missing")
+    raise FailedPrecondition(
+        f"registry {database.name} is a database of another program (it holds {', '.join(sorted(tables)[:3])})",
+        reason=Reason.REGISTRY_UNAVAILABLE,
+        hint="Give the grid a database of its own",
+    )
 
 
 def _refuse_other_file(database: Database) -> None:
@@ -102,11 +126,7 @@ def _refuse_other_file(database: Database) -> None:
     with database.file.open("rb") as stream:
         start = stream.read(len(SQLITE_MAGIC))
     if start not in (b"", SQLITE_MAGIC):
-        raise FailedPrecondition(
-            f"registry {database.name} is not a database",
-            reason=Reason.REGISTRY_UNAVAILABLE,
-            hint="Name another file, or move this one away: the master makes a new registry and takes over what runs",
-        )
+        raise damaged(database, "the file is not a database")
 
 
 def _refuse_newer(revision: str | None, name: str) -> None:
@@ -139,7 +159,7 @@ def _migration_lock(database: Database, *, create: bool) -> Iterator[None]:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             yield
         return
-    with _os_errors(database), _file_lock(database.file.with_name(database.file.name + ".lock"), database):
+    with _os_errors(database), _file_lock(beside(database.file, LOCK_SUFFIX), database):
         _prepare_file(database, database.file, create=create)
         yield
 
@@ -177,8 +197,4 @@ def _prepare_file(database: Database, file: Path, *, create: bool) -> None:
     if not create:
         raise _not_set_up(database.name)
     file.touch()
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(file.parent)

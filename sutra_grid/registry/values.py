@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sutra_grid.core.types import Agent, Event, HostSample, NodeReport
+from sutra_grid.core.types import Agent, Event, HostSample, Node, NodeReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,19 @@ class Request:
     node_id: str
     created_at_ms: int
     outcome: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Agents, nodes and the generations of removed nodes: all that decides what should run.
+
+    ``removed_agents`` only a running master knows: those that were removed since its start.
+    """
+
+    agents: Sequence[Agent] = ()
+    nodes: Sequence[Node] = ()
+    tombstones: Mapping[str, int] = field(default_factory=dict)
+    removed_agents: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

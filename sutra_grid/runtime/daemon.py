@@ -53,6 +53,15 @@ class Flag:
     environ: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A flag without a value, of this one start: with it, ``run`` is called in place of the daemon's own."""
+
+    option: str
+    run: Callable[[Config], int | None]
+    help: str
+
+
 def daemon_command(
     name: str,
     *,
@@ -61,8 +70,9 @@ def daemon_command(
     run: Callable[[Config], int | None],
     check: Callable[[Config], object] | None = None,
     flags: Sequence[Flag] = (),
+    modes: Sequence[Mode] = (),
 ) -> click.Command:
-    """A click command with ``--config``, ``--check-config``, ``--version`` and ``flags``.
+    """A click command with ``--config``, ``--check-config``, ``--version``, ``flags`` and ``modes``.
 
     ``check`` builds whatever the daemon makes of its configuration and raises ``ConfigError`` for
     faults that only show between keys; ``--check-config`` ends after it. ``run`` blocks until the
@@ -70,8 +80,9 @@ def daemon_command(
     configuration or flag and 1 for any other failure, with one message on standard error.
     """
 
-    def main(config_file: Path | None, check_config: bool, **given: str | None) -> None:
-        overrides = {flag.key: given[_parameter(flag)] for flag in flags}
+    def main(config_file: Path | None, check_config: bool, **given: Any) -> None:
+        overrides: dict[str, str | None] = {flag.key: given[_parameter(flag)] for flag in flags}
+        chosen = next((mode.run for mode in modes if given[_parameter(mode)]), run)
         options = {flag.key: flag.option for flag in flags}
         try:
             config = load(schema, config_file, environ=os.environ, overrides=overrides, flags=options)
@@ -83,12 +94,12 @@ def daemon_command(
             click.echo(f"{config_file or 'defaults and environment'}: ok")
             return
         _setup_logging(schema, config)
-        sys.exit(_run(name, run, config))
+        sys.exit(_run(name, chosen, config))
 
     return click.Command(
         name,
         callback=main,
-        params=_parameters(flags, name),
+        params=_parameters(flags, modes, name),
         help=help,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
@@ -106,7 +117,7 @@ def disable_grpc_fork_support() -> None:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
-def _parameters(flags: Sequence[Flag], name: str) -> list[click.Parameter]:
+def _parameters(flags: Sequence[Flag], modes: Sequence[Mode], name: str) -> list[click.Parameter]:
     file = click.Path(dir_okay=False, path_type=Path)
     parameters: list[click.Parameter] = [
         click.Option(["--config", "config_file"], type=file, metavar="FILE", help="Configuration file (TOML)."),
@@ -123,12 +134,13 @@ def _parameters(flags: Sequence[Flag], name: str) -> list[click.Parameter]:
         )
         for flag in flags
     ]
+    parameters += [click.Option([mode.option, _parameter(mode)], is_flag=True, help=mode.help) for mode in modes]
     decorate: Callable[[Any], Any] = click.version_option(__version__, "--version", prog_name=name)
     holder = decorate(lambda: None)
     return parameters + list(holder.__click_params__)
 
 
-def _parameter(flag: Flag) -> str:
+def _parameter(flag: Flag | Mode) -> str:
     return flag.option.lstrip("-").replace("-", "_")
 
 

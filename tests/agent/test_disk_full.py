@@ -1,44 +1,23 @@
 """A file system that is really full: a small tmpfs as the data path of a real agent."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
+from support.small_disks import fill, small_disk
 
 from sutra_grid.core.types import Desired, NodeState, Reason
 
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[AgentHarness]:
-    data = tmp_path / "home" / "data"
-    data.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(data)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs the right to mount a tmpfs")
-    try:
+    with small_disk(tmp_path / "home" / "data", "2m"):
         harness = AgentHarness(tmp_path / "home").start()
         yield harness
         for report in harness.reports().values() if harness.daemon.is_running else ():
             harness.want(report.node_id, Desired.ABSENT)
         harness.kill()
-    finally:  # lazily: even what a failed test left running can't keep the mount
-        subprocess.run(["umount", "-l", str(data)], capture_output=True, check=True)
-
-
-def fill(directory: Path) -> Path:
-    """Take the last byte."""
-    filler = directory / "filler"
-    with open(filler, "wb", buffering=0) as stream:
-        for size in (65536, 1):
-            try:
-                while True:
-                    stream.write(b"\0" * size)
-            except OSError:
-                continue
-    return filler
 
 
 def test_on_a_full_disk_no_node_is_made_and_running_ones_reports_and_stops_go_on(agent: AgentHarness) -> None:

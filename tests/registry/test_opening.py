@@ -13,7 +13,7 @@ from support.ports import free_port
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry import Registry
+from sutra_grid.registry import Registry, RegistryDamaged
 
 OPEN_AND_SAVE = """
 import sys
@@ -103,10 +103,10 @@ def test_a_database_of_another_program_is_refused_and_untouched(url: str, migrat
 def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path: Path, migrate: bool) -> None:
     file = tmp_path / "registry.db"
     file.write_bytes(b"[master]\n" * 1_000)
-    with pytest.raises(FailedPrecondition, match="is not a database") as caught:
+    with pytest.raises(RegistryDamaged, match="is not a database") as caught:
         Registry.open(sqlite_url(file), migrate=migrate)
     assert str(file) in caught.value.message
-    assert "move this one away" in caught.value.hint
+    assert "--rebuild" in caught.value.hint
     assert file.read_bytes() == b"[master]\n" * 1_000
 
 

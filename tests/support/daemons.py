@@ -51,14 +51,14 @@ class Daemon:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start the process; does not wait until it serves."""
+    def start(self, *arguments: str) -> None:
+        """Start the process, with more ``arguments`` for this once; does not wait until it serves."""
         if self.is_running:
             raise AssertionError(f"{self.name} runs already, as pid {self.pid}")
         self._log_offset = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environ()
+                [*self._command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environ()
             )
 
     def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:

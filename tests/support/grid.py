@@ -39,7 +39,8 @@ class GridSpec:
     """What a grid is made of.
 
     ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's. ``run_in`` are the
-    words before a daemon's command, by its name.
+    words before a daemon's command, by its name. ``registry_url`` is the master's and the admin's; empty means a file
+    in the grid's directory.
     """
 
     agents: int = 1
@@ -47,6 +48,7 @@ class GridSpec:
     heartbeat_seconds: float = 0.5
     health_check_seconds: float = 1.0
     with_admin: bool = True
+    registry_url: str = ""
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Grid:
         self.master_address = f"127.0.0.1:{self.ports[0]}"
         self.admin_address = f"127.0.0.1:{self.ports[1]}"
         self.registry = self.root / "registry.db"
+        self.registry_url = self.spec.registry_url or f"sqlite:///{self.registry}"
         self.master = self._make_master()
         self.admin = self._make_admin()
         names = [f"agent-{number}" for number in range(1, self.spec.agents + 1)]
@@ -83,7 +86,7 @@ class Grid:
 
     def _make_master(self) -> Daemon:
         config: dict[str, dict[str, Any]] = {
-            "master": {"listen": self.master_address, "registry_url": f"sqlite:///{self.registry}"}
+            "master": {"listen": self.master_address, "registry_url": self.registry_url}
         }
         for section, values in self.spec.master_extra.items():
             config.setdefault(section, {}).update(values)
@@ -100,7 +103,7 @@ class Grid:
         config = {
             "admin": {
                 "listen": self.admin_address,
-                "registry_url": f"sqlite:///{self.registry}",
+                "registry_url": self.registry_url,
                 "master": self.master_address,
             }
         }

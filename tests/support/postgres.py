@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from support.ports import free_port
@@ -22,6 +24,7 @@ UNPRIVILEGED_USER = "nobody"
 START_TIMEOUT_SECONDS = 60
 # What a test server need not survive.
 SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB", "max_connections=60")
+INITDB = ("-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
 
 
 def why_no_postgres() -> str:
@@ -51,8 +54,8 @@ class PostgresServer:
         if URL_VARIABLE in os.environ:
             yield cls(os.environ[URL_VARIABLE])
             return
-        with _own_server() as url:
-            yield cls(url)
+        with OwnServer() as server:
+            yield cls(server.url)
 
     @contextmanager
     def new_database(self) -> Iterator[str]:
@@ -70,27 +73,61 @@ class PostgresServer:
         engine.dispose()
 
 
-@contextmanager
-def _own_server() -> Iterator[str]:
-    folder = binaries()
-    assert folder is not None
-    user = _unprivileged_user()
-    # Not below pytest's directories, which only their owner may enter.
-    root = Path(tempfile.mkdtemp(prefix="sutra-grid-postgres-"))
-    if user:
-        shutil.chown(root, user)
-    data, port = root / "data", free_port()
-    settings = "".join(f" -c {setting}" for setting in (*SETTINGS, f"unix_socket_directories={root}"))
-    try:
-        _run(user, folder / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8")
-        start = [folder / "pg_ctl", "-D", data, "-w", "-t", START_TIMEOUT_SECONDS, "-l", root / "log"]
-        _run(user, *start, "-o", f"-h 127.0.0.1 -p {port}{settings}", "start")
+def own_server() -> "OwnServer":
+    """A server of the test's own. Where there is none to start the test is skipped and says why; CI fails."""
+    no_binaries = "" if binaries() else "no PostgreSQL server: install Debian's package postgresql"
+    if reason := why_no_postgres() or no_binaries:
+        if os.environ.get("CI") == "true":
+            raise AssertionError(f"CI has to run this: {reason}")
+        pytest.skip(reason)
+    return OwnServer()
+
+
+class OwnServer:
+    """A server that a test started and may stop; its data goes when the context is left."""
+
+    def __init__(self) -> None:
+        folder = binaries()
+        assert folder is not None
+        self._folder = folder
+        self._user = _unprivileged_user()
+        # Not below pytest's directories, which only their owner may enter.
+        self._root = Path(tempfile.mkdtemp(prefix="sutra-grid-postgres-"))
+        if self._user:
+            shutil.chown(self._root, self._user)
+        self._port = free_port()
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self) -> Self:
+        data = self._root / "data"
         try:
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            _run(self._user, self._folder / "initdb", "-D", data, *INITDB)
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._root, ignore_errors=True)
+            raise
+        return self
+
+    def start(self) -> None:
+        settings = "".join(f" -c {setting}" for setting in (*SETTINGS, f"unix_socket_directories={self._root}"))
+        options = f"-h 127.0.0.1 -p {self._port}{settings}"
+        self._control("-t", START_TIMEOUT_SECONDS, "-l", self._root / "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """At once, with every connection."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *words: Any) -> None:
+        _run(self._user, self._folder / "pg_ctl", "-D", self._root / "data", "-w", *words)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if (self._root / "data" / "postmaster.pid").exists():
+                self.stop()
         finally:
-            _run(user, folder / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(self._root, ignore_errors=True)
 
 
 def _run(user: str | None, *command: Any) -> None:

@@ -1,0 +1,69 @@
+"""Whether a registry is whole: its log, its pages, its tables. Asked at the master's start, before anything is read."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from sqlalchemy import Connection, exc, inspect
+
+from sutra_grid.registry.engine import Database
+from sutra_grid.registry.faults import RegistryDamaged, way_out
+from sutra_grid.registry.files import beside
+from sutra_grid.registry.tables import Base
+from sutra_grid.registry.write_ahead_log import damage_of_log
+
+#: A check that takes longer is left off, so that a start never hangs on it: a gigabyte takes a few seconds.
+CHECK_SECONDS: Final = 20.0
+SHOWN_FAULTS: Final = 3
+_STEPS_BETWEEN_LOOKS: Final = 200_000  # of SQLite's machine: some milliseconds
+
+
+def refuse_damaged_log(database: Database) -> None:
+    """Raise ``RegistryDamaged`` when SQLite would lose commits by opening the file. No connection may be open yet."""
+    if database.file is None or database.file.stat().st_size == 0:
+        return  # an empty file's log is of another one: SQLite deletes it
+    if damage := damage_of_log(beside(database.file, "-wal")):
+        raise damaged(database, damage)
+
+
+def refuse_damaged_pages(database: Database, connection: Connection) -> None:
+    """Raise ``RegistryDamaged`` when the pages of an SQLite file do not fit together. PostgreSQL sees to its own."""
+    if database.file is None:
+        return
+    if faults := _quick_check(connection):
+        raise damaged(database, "; ".join(" ".join(fault.split()) for fault in faults))
+
+
+def refuse_missing_parts(database: Database, connection: Connection) -> None:
+    """Raise ``RegistryDamaged`` when the schema lacks a table or column that its revision has."""
+    inspector = inspect(connection)
+    present = set(inspector.get_table_names())
+    for table in Base.metadata.sorted_tables:
+        if table.name not in present:
+            raise damaged(database, f"the table {table.name} is missing")
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        if missing := [column.name for column in table.columns if column.name not in columns]:
+            raise damaged(database, f"the table {table.name} lacks {', '.join(missing)}")
+
+
+def damaged(database: Database, why: str) -> RegistryDamaged:
+    """The refusal of a registry that is not whole."""
+    return RegistryDamaged(database.name, why, way_out(is_file=database.file is not None))
+
+
+def _quick_check(connection: Connection) -> list[str]:
+    """What SQLite finds wrong; nothing when it could not finish in time."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    deadline = time.monotonic() + CHECK_SECONDS
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
+    try:
+        found = connection.exec_driver_sql(f"PRAGMA quick_check({SHOWN_FAULTS})").scalars().all()
+    except exc.OperationalError as error:
+        if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+            raise
+        return []
+    finally:
+        driver.set_progress_handler(None, 0)
+    return [] if found == ["ok"] else list(found)

@@ -1,0 +1,169 @@
+"""A damaged registry: the start is refused with the way out, and a rebuild takes the truth from the agents."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.daemons import Outcome, run_program, write_config
+from support.faces import Refused
+from support.grid import Grid, GridSpec
+from support.registry_files import DAMAGES, Damage, copy_registry, make_registry
+from support.waiting import eventually
+
+from sutra_grid.wire import grid_pb2 as pb
+
+pytestmark = pytest.mark.e2e
+
+PROGRAM = "sutra-grid-master"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_registry(tmp_path_factory.mktemp("whole") / "registry.db")
+
+
+@pytest.fixture
+def file(whole: Path, tmp_path: Path) -> Path:
+    return copy_registry(whole, tmp_path / "registry.db")
+
+
+def start(file: Path, *arguments: str) -> Outcome:
+    """Start a master that is expected to be refused: it must not come so far that it needs its port."""
+    config = write_config(
+        file.with_name("master.toml"), {"master": {"listen": "127.0.0.1:1", "registry_url": f"sqlite:///{file}"}}
+    )
+    return run_program(PROGRAM, "--config", str(config), *arguments)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_start_on_a_damaged_registry_is_refused_with_the_way_out(file: Path, damage: Damage) -> None:
+    damage(file)
+    ended = start(file)
+    assert ended.exit_code == 1
+    assert f"registry {file} is corrupt: " in ended.stderr
+    assert "Restore it from a backup, or start the master once with --rebuild" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert file.exists()
+
+
+def test_a_whole_registry_is_not_rebuilt(file: Path) -> None:
+    ended = start(file, "--rebuild")
+    assert ended.exit_code == 1
+    assert f"registry {file} is whole: it is not rebuilt" in ended.stderr
+    assert "move" in ended.stderr
+    assert not list(file.parent.glob("*damaged*"))
+
+
+def test_where_there_is_no_registry_nothing_is_rebuilt(tmp_path: Path) -> None:
+    ended = start(tmp_path / "registry.db", "--rebuild")
+    assert ended.exit_code == 1
+    assert "to rebuild" in ended.stderr
+    assert not (tmp_path / "registry.db").exists()
+
+
+def test_a_registry_on_a_database_server_is_not_rebuilt_in_place(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://grid:secret@127.0.0.1:1/grid"
+    ended = start(tmp_path / "unused.db", "--rebuild", "--registry-url", url)
+    assert ended.exit_code == 1
+    assert "PostgreSQL is not rebuilt in place" in ended.stderr
+    assert "create an empty database" in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2, heartbeat_seconds=0.2)) as grid:
+        for _ in range(3):
+            grid.grpc.spawn()
+        yield grid
+
+
+def as_they_are(grid: Grid) -> dict[str, tuple[object, ...]]:
+    nodes = grid.stub.ListStorageNodes(pb.ListNodesRequest(), timeout=10).nodes
+    return {n.node_id: (n.status, n.pid, n.desired, n.generation, n.spec.storage_path) for n in nodes}
+
+
+def test_a_rebuild_sets_the_damaged_registry_aside_and_takes_over_what_is(grid: Grid) -> None:
+    stopped = grid.grpc.stop(grid.grpc.nodes()[0].node_id)
+    before = as_they_are(grid)
+    running = grid.processes()
+    grid.master.kill()
+    DAMAGES["random bytes"](grid.registry)
+    content = grid.registry.read_bytes()
+    refused = run_program(PROGRAM, "--config", str(grid.master.config))
+    assert (refused.exit_code, "--rebuild" in refused.stderr) == (1, True)
+
+    grid.master.start("--rebuild")
+    grid.master.wait_ready()
+    grid.wait_agents("healthy")
+
+    eventually(lambda: as_they_are(grid) == before, message="every node as it was")
+    assert grid.processes() == running
+    assert stopped.node_id not in running
+    [event] = grid.events(kind="registry.rebuilt")
+    [kept] = grid.root.glob("registry.db.damaged-*Z")
+    assert event.reason == "registry_damaged"
+    assert str(kept) in event.message
+    assert kept.read_bytes() == content
+    assert "registry set aside" in grid.master.log_text()
+    # The admin had the damaged file open; it answers from the new one without a restart.
+    eventually(lambda: {view.node_id for view in grid.rest.nodes()} == set(before), message="the admin follows")
+    assert grid.grpc.start(stopped.node_id).status == "running"
+
+
+def test_a_rebuild_beside_a_running_master_is_refused_and_a_check_rebuilds_nothing(grid: Grid) -> None:
+    before = set(grid.root.glob("*damaged*"))
+    beside = run_program(PROGRAM, "--config", str(grid.master.config), "--rebuild")
+    assert beside.exit_code == 1
+    assert f"locked by process {grid.master.pid}" in beside.stderr
+    check = run_program(PROGRAM, "--config", str(grid.master.config), "--rebuild", "--check-config")
+    assert check.exit_code == 0
+    assert set(grid.root.glob("*damaged*")) == before
+
+
+def overwrite(file: Path) -> None:
+    """Damage every page under who has the file open, and have another commit make them read the pages anew."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE alembic_version SET version_num = version_num")
+    for part in (file, file.with_name(file.name + "-wal")):
+        with part.open("r+b") as stream:
+            stream.write(b"\xff" * part.stat().st_size)
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def test_damage_under_the_running_master_fails_commands_with_the_reason_while_heartbeats_go_on(grid: Grid) -> None:
+    running = grid.processes()
+    node = next(view for view in grid.grpc.nodes() if view.status == "running")
+    overwrite(grid.registry)
+
+    def refusal() -> Refused | None:
+        try:
+            grid.grpc.restart(node.node_id)
+        except Refused as refused:
+            return refused
+        return None
+
+    refused = eventually(refusal, message="a command fails")
+    assert refused is not None
+    assert refused.reason == "registry_unavailable"
+    assert "is corrupt" in str(refused)
+    assert "Move the file away" in refused.hint
+    assert set(grid.agent_statuses().values()) == {"healthy"}
+    answer = eventually(lambda: (a := grid.http.get("/nodes")).status == 503 and a, message="the admin answers 503")
+    assert b"is corrupt" in answer.body
+    assert grid.processes().keys() == running.keys()
+
+    # The way out that the hint names needs no restart.
+    grid.registry.rename(grid.root / "away.db")
+    eventually(lambda: refusal() is None, message="a command succeeds")
+    shown = {view.node_id: view.pid for view in grid.grpc.nodes() if view.status == "running"}
+    assert shown == grid.pids()
+    assert {name: found for name, found in running.items() if name != node.node_id}.items() <= grid.processes().items()
+    assert grid.http.get("/nodes").status == 200
+    assert "Traceback" not in grid.master.log_text() + grid.admin.log_text()
