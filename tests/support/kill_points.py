@@ -1,0 +1,81 @@
+"""Kill points: daemons that end themselves with SIGKILL at a named step of their work."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.daemons import Daemon
+from support.killable import TRACE_SUFFIX
+from sutra_grid.runtime.steps import Step
+
+LAUNCHER = Path(__file__).with_name("killable.py")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class KillPoint:
+    """The ``times``-th time that a step is reached, counted from the order."""
+
+    step: Step
+    about: str = ""
+    times: int = 1
+
+    def __str__(self) -> str:
+        words = f"{self.step}: {self.about}" if self.about else str(self.step)
+        return f"{words} {self.times}" if self.times > 1 else words
+
+
+def kill_points(*steps: Step | tuple[Step, str]) -> tuple[KillPoint, ...]:
+    """A kill point at each step of a path, in its order; one that comes again counts on."""
+    seen: Counter[tuple[Step, str]] = Counter()
+    points = []
+    for entry in steps:
+        step, about = entry if isinstance(entry, tuple) else (entry, "")
+        seen[step, about] += 1
+        points.append(KillPoint(step, about, seen[step, about]))
+    return tuple(points)
+
+
+class Orders:
+    """The way to tell a daemon that was started through the launcher when to end, and to see what it has reached."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._trace = path.with_name(path.name + TRACE_SUFFIX)
+
+    @property
+    def run_in(self) -> tuple[str, ...]:
+        """The words before the daemon's command. ``-P``: the launcher's directory is not for imports."""
+        return (sys.executable, "-P", str(LAUNCHER), str(self._path))
+
+    def kill_at(self, point: KillPoint) -> None:
+        """From now on count, and end at ``point``. Also before the start of the daemon."""
+        order = {"step": point.step, "about": point.about, "times": point.times, "number": next(_numbers)}
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.write_text(json.dumps(order))
+        fresh.replace(self._path)
+
+    def mark(self) -> int:
+        """Where the trace ends now, for ``reached``."""
+        return self._trace.stat().st_size if self._trace.exists() else 0
+
+    def reached(self, since: int, besides: Iterable[Step] = ()) -> Counter[tuple[str, str]]:
+        """How often each step was reached since a mark."""
+        ignored = set(besides)
+        with self._trace.open() as stream:
+            stream.seek(since)
+            reached = [json.loads(line) for line in stream if line.endswith("\n")]
+        return Counter((step, about) for step, about in reached if step not in ignored)
+
+    def wait_until_killed(self, daemon: Daemon) -> None:
+        """The daemon has ended at the step it was told. Raises ``AssertionError`` when it has not, or otherwise."""
+        assert daemon.exit_code() == -signal.SIGKILL, f"{daemon.name} ended otherwise:\n{daemon.log_tail()}"
+        assert not self._path.exists(), f"{daemon.name} was killed by somebody else"
