@@ -23,8 +23,9 @@ def journaled(phase: Phase) -> list[Step | tuple[Step, str]]:
     return [Step.FILE_WRITTEN, Step.FILE_KEPT, (Step.NODE_JOURNALED, phase)]
 
 
-ENDED = [(Step.SIGNAL_SENT, "SIGTERM"), Step.PROCESS_REAPED]
-STOPPED = [*journaled(Phase.STOPPING), *ENDED]
+#: The group is signalled once more when its leader is gone: for what it may have left.
+ENDED = [Step.PROCESS_REAPED, (Step.SIGNAL_SENT, "SIGKILL")]
+STOPPED = [*journaled(Phase.STOPPING), (Step.SIGNAL_SENT, "SIGTERM"), *ENDED]
 STARTED = [
     *journaled(Phase.LAUNCHING),
     Step.PROCESS_STARTED,
@@ -32,17 +33,21 @@ STARTED = [
     *journaled(Phase.RUNNING),
 ]
 
-SPAWN = kill_points(
-    Step.ASSIGNMENT_RECEIVED,
-    Step.FILE_WRITTEN,
-    (Step.NODE_JOURNALED, Phase.STOPPED),
-    *STARTED,
-    Step.REPORT_DUE,
-)
+SPAWN = kill_points(Step.ASSIGNMENT_RECEIVED, *journaled(Phase.STOPPED), *STARTED, Step.REPORT_DUE)
 STOP = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, *journaled(Phase.STOPPED), Step.REPORT_DUE)
 RESTART = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, *STARTED, Step.REPORT_DUE)
 REMOVE = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, Step.JOURNAL_CUT, Step.JOURNAL_DELETED, Step.REPORT_DUE)
-CRASH = kill_points(Step.PROCESS_REAPED, *STARTED)
+CRASH = kill_points(*ENDED, *STARTED)
+#: What comes after the stop signal of a node that ignores it.
+LADDER = kill_points(*journaled(Phase.STOPPING), *journaled(Phase.KILLING), (Step.SIGNAL_SENT, "SIGKILL"))[3:]
+#: What comes after the end of a node whose program is gone.
+CRASH_LOOP = kill_points(
+    *journaled(Phase.LAUNCHING), *journaled(Phase.WAITING), *journaled(Phase.LAUNCHING), *journaled(Phase.FAILED)
+)
+#: What an agent does at its start with a process that was started and not journaled any more; others' files come too.
+ADOPTION = kill_points(
+    Step.FILE_WRITTEN, Step.FILE_KEPT, (Step.NODE_JOURNALED, Phase.STARTING), (Step.NODE_JOURNALED, Phase.RUNNING)
+)
 
 
 def at(points: Sequence[KillPoint]) -> pytest.MarkDecorator:
@@ -127,6 +132,89 @@ def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: Kill
     killable.wait_agreement({cell})
     assert killable.starts() == starts + 1
     assert killable.grid.grpc.show(cell).restarts == 1
+
+
+@at(LADDER)
+def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point: KillPoint) -> None:
+    cell = killable.make_cell("stubborn")
+    killable.agent_orders.kill_at(point)
+    call = killable.command("StopStorageNode", cell)
+    killable.agent_orders.wait_until_killed(killable.agent)
+    killable.restart_agent()
+    call.result()
+
+    killable.wait_agreement(set(), stopped=frozenset({cell}))
+
+
+@at(CRASH_LOOP)
+def test_a_node_that_can_not_start_is_given_up_and_can_be_started_when_it_can(
+    killable: KilledGrid, point: KillPoint
+) -> None:
+    cell = killable.make_cell("movable")
+    starts = killable.starts()
+    with killable.program_moved_away():
+        killable.agent_orders.kill_at(point)
+        kill([killable.pid(cell)])
+        killable.agent_orders.wait_until_killed(killable.agent)
+        killable.restart_agent()
+        assert killable.grid.wait_node(cell, "failed").reason == "binary_missing"
+    assert killable.grid.grpc.start(cell).status == "running"
+
+    killable.wait_agreement({cell})
+    assert killable.starts() == starts + 1
+
+
+@pytest.mark.parametrize("method", ["StopStorageNode", "RestartStorageNode", "RemoveStorageNode"])
+def test_what_a_heartbeat_brought_is_done_though_the_agent_died_of_it(killable: KilledGrid, method: str) -> None:
+    cell = killable.make_cell()
+    pid, starts = killable.pid(cell), killable.starts()
+    killable.agent.kill()
+    assert killable.command(method, cell).result().error_message.startswith("recorded")
+    killable.agent_orders.kill_at(KillPoint(Step.ASSIGNMENT_HEARD))
+    killable.agent.start()
+    killable.agent_orders.wait_until_killed(killable.agent)
+    killable.restart_agent()
+
+    if method == "RestartStorageNode":
+        eventually(lambda: killable.pid(cell) not in {0, pid}, message="another process")
+        killable.wait_agreement({cell})
+        assert killable.starts() == starts + 1
+    else:
+        killable.wait_agreement(set(), stopped=frozenset({cell} if method == "StopStorageNode" else ()))
+        assert killable.starts() == starts
+
+
+@at(ADOPTION)
+def test_an_agent_that_is_killed_again_while_it_adopts_starts_nothing_twice(
+    killable: KilledGrid, point: KillPoint
+) -> None:
+    cell = killable.make_cell()
+    pid, starts = killable.pid(cell), killable.starts()
+    killable.agent_orders.kill_at(KillPoint(Step.PROCESS_STARTED))
+    kill([pid])
+    killable.agent_orders.wait_until_killed(killable.agent)
+    started = killable.pid(cell)
+    killable.agent_orders.kill_at(point)
+    killable.agent.start()
+    killable.agent_orders.wait_until_killed(killable.agent)
+    killable.restart_agent()
+
+    killable.wait_agreement({cell})
+    assert killable.pid(cell) == started
+    assert killable.starts() == starts + 1
+
+
+def test_an_agent_that_is_killed_between_its_commands_keeps_every_process(killable: KilledGrid) -> None:
+    cell = killable.make_cell()
+    pid, starts = killable.pid(cell), killable.starts()
+    killable.agent_orders.kill_at(KillPoint(Step.BEAT_ANSWERED))
+    killable.agent_orders.wait_until_killed(killable.agent)
+    killable.restart_agent()
+
+    killable.wait_agreement({cell})
+    assert (killable.pid(cell), killable.starts()) == (pid, starts)
+    shown = killable.grid.grpc.show(cell)
+    assert (shown.pid, shown.restarts) == (pid, 0)
 
 
 def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> None:

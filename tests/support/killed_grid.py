@@ -6,6 +6,7 @@ the tests make, change and remove. So a port, a path or a slot that is not given
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,8 +44,8 @@ class KilledGrid:
         self.bystander = grid.grpc.spawn(AGENT)
         self.cell_port = grid.node_port(AGENT, 0)
         self.cell_path = grid.data_path(AGENT) / "cell"
+        self.movable = grid.root / "movable"
         self.registry = Registry.open(f"sqlite:///{grid.registry}", migrate=False)
-        self._last_beat = 0
 
     # -- commands; each is answered by a future --
 
@@ -71,10 +72,9 @@ class KilledGrid:
         return call
 
     def make_cell(self, engine: str = "") -> str:
-        """A cell that runs, and on which everybody agrees; its node id."""
+        """A cell that runs; its node id."""
         answer = self.spawn(engine=engine).result()
         assert answer.success, answer.error_message
-        self.wait_agreement({answer.node_id})
         node_id: str = answer.node_id
         return node_id
 
@@ -114,18 +114,25 @@ class KilledGrid:
         assert alone == self.bystander.pid
 
     def assert_nothing_leaked(self) -> None:
-        """Without a cell: its port is free, a spawn on its port and path works, and leaves nothing either."""
-        self.wait_agreement(set())
+        """No cell is left: its port and slot are free, and another one can be made on its port and path."""
         assert is_port_free(self.cell_port)
         assert self.grid.agent().current_storage_nodes == 1
-        node_id = self.make_cell()
-        self.remove(node_id)
+        self.remove(self.make_cell())
+
+    @contextmanager
+    def program_moved_away(self) -> Iterator[None]:
+        """The program of the engine "movable" is not there for a while."""
+        away = self.movable.with_name("moved-away")
+        self.movable.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(self.movable)
 
     def remove(self, node_id: str) -> None:
-        """Without a cell everybody agrees, too."""
+        """Remove a cell that is of no use any more."""
         answer = self.command("RemoveStorageNode", node_id).result()
         assert answer.success, answer.error_message
-        self.wait_agreement(set())
 
     def _differences(self, wanted: dict[str, Desired]) -> list[str]:
         rows, records, table = self._rows(), self._records(), self.grid.processes()
@@ -214,19 +221,26 @@ def killed_grid(root: Path) -> Iterator[KilledGrid]:
     """Master, agent and bystander, all up; nothing is left of them in the end."""
     root.mkdir(parents=True, exist_ok=True)
     program = str(write_node_program(root))
+    shutil.copy(program, root / "movable")
     orders = {name: Orders(root / f"{name}.orders") for name in ("master", AGENT)}
 
     def engine(*arguments: str) -> dict[str, object]:
         words = ["--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}", *arguments]
         return {"binary_path": program, "args": words, "health_probe": "tcp", "stop_grace_secs": 0.3}
 
+    engines = {
+        "movable": engine() | {"binary_path": str(root / "movable")},
+        "stubborn": engine("--ignore-term"),
+        "broken": engine("--exit", "3"),
+        "deaf": engine("--deaf"),
+    }
     spec = GridSpec(
         max_storage_nodes=2,
         heartbeat_seconds=HEARTBEAT_SECONDS,
         with_admin=False,
         extra={
             "storage": {"binary_path": program, "health_probe": "tcp"},
-            "engines": {"stubborn": engine("--ignore-term"), "broken": engine("--exit", "3"), "deaf": engine("--deaf")},
+            "engines": engines,
             "restart": {"stable_secs": 0.0, "first_delay_secs": 0.1, "max_delay_secs": 0.2, "max_crashes": 2},
         },
         run_in={name: order.run_in for name, order in orders.items()},
