@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from support.kill_points import KillPoint, kill_points
+from support.kill_points import KillPoint, kill_points, times_of
 from support.killed_grid import KilledGrid
 from support.processes import kill
 from support.waiting import eventually
@@ -222,10 +222,7 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     orders = killable.agent_orders
 
     def walked(points: Sequence[KillPoint], begun: int) -> None:
-        assert orders.reached(begun, besides=BEATS) == {
-            (point.step, point.about): sum((other.step, other.about) == (point.step, point.about) for other in points)
-            for point in points
-        }
+        assert orders.reached(begun, besides=BEATS) == times_of(points)
 
     begun = orders.mark()
     cell = killable.make_cell()

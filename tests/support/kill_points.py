@@ -44,6 +44,11 @@ def kill_points(*steps: Step | tuple[Step, str]) -> tuple[KillPoint, ...]:
     return tuple(points)
 
 
+def times_of(points: Iterable[KillPoint]) -> Counter[tuple[str, str]]:
+    """How often a path comes to each of its steps."""
+    return Counter((str(point.step), point.about) for point in points)
+
+
 class Orders:
     """The way to tell a daemon that was started through the launcher when to end, and to see what it has reached."""
 

@@ -175,6 +175,12 @@ class KilledGrid:
         self.agent.start()
         self.agent.wait_ready()
 
+    def lose_registry(self) -> None:
+        """Kill the master and delete all that it has written."""
+        self.master.kill()
+        for file in self.grid.root.glob(f"{self.grid.registry.name}*"):
+            file.unlink()
+
     def restart_master(self) -> None:
         """As an init script would; returns when it has heard the agent again."""
         began_ms = self.registry_heard_ms()
