@@ -1,4 +1,4 @@
-"""Kill points: daemons that end themselves with SIGKILL at a named step of their work."""
+"""Kill points: daemons that end themselves with SIGKILL, or stand still, at a named step of their work."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from support.daemons import Daemon
 from support.killable import TRACE_SUFFIX
+from support.processes import is_stopped
+from support.waiting import eventually
 from sutra_grid.runtime.steps import Step
 
 LAUNCHER = Path(__file__).with_name("killable.py")
@@ -50,7 +52,7 @@ def times_of(points: Iterable[KillPoint]) -> Counter[tuple[str, str]]:
 
 
 class Orders:
-    """The way to tell a daemon that was started through the launcher when to end, and to see what it has reached."""
+    """Tell a daemon that was started through the launcher when to end or stand still, and see what it has reached."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,7 +65,20 @@ class Orders:
 
     def kill_at(self, point: KillPoint) -> None:
         """From now on count, and end at ``point``. Also before the start of the daemon."""
-        order = {"step": point.step, "about": point.about, "times": point.times, "number": next(_numbers)}
+        self._give(point, signal.SIGKILL)
+
+    def pause_at(self, point: KillPoint) -> None:
+        """From now on count, and stand still at ``point`` until a SIGCONT comes."""
+        self._give(point, signal.SIGSTOP)
+
+    def _give(self, point: KillPoint, number: signal.Signals) -> None:
+        order = {
+            "step": point.step,
+            "about": point.about,
+            "times": point.times,
+            "signal": number,
+            "number": next(_numbers),
+        }
         fresh = self._path.with_name(self._path.name + ".new")
         fresh.write_text(json.dumps(order))
         fresh.replace(self._path)
@@ -84,3 +99,7 @@ class Orders:
         """The daemon has ended at the step it was told. Raises ``AssertionError`` when it has not, or otherwise."""
         assert daemon.exit_code() == -signal.SIGKILL, f"{daemon.name} ended otherwise:\n{daemon.log_tail()}"
         assert not self._path.exists(), f"{daemon.name} was killed by somebody else"
+
+    def wait_until_paused(self, daemon: Daemon) -> None:
+        """The daemon stands still at the step it was told."""
+        eventually(lambda: not self._path.exists() and is_stopped(daemon.pid), message=f"{daemon.name} stands still")

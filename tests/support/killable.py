@@ -1,9 +1,10 @@
-"""Runs a daemon that can be told to end itself at a named step, as if the power were cut: a tests' launcher.
+"""Runs a daemon that can be told to end or stop itself at a named step, as if from outside: a tests' launcher.
 
     python -P killable.py ORDERS SCRIPT [ARGUMENT …]
 
 SCRIPT is an installed console script and runs as it is. Every step that it reaches is noted in ORDERS.trace; while a
-file ORDERS is there, the step that it names ends the process with SIGKILL. See ``support.kill_points``.
+file ORDERS is there, the process sends itself the signal that it names at the step that it names.
+See ``support.kill_points``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -46,7 +46,7 @@ class Executioner:
                 self._seen += 1
             if self._seen == wanted["times"]:
                 self._orders.unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), wanted["signal"])
 
 
 def main() -> None:

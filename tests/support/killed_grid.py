@@ -49,7 +49,7 @@ class KilledGrid:
 
     # -- commands; each is answered by a future --
 
-    def spawn(self, request_id: str = "", engine: str = "") -> grpc.Future:
+    def spawn(self, request_id: str = "", engine: str = "", timeout_seconds: float = COMMAND_SECONDS) -> grpc.Future:
         """Ask for the cell."""
         request = pb.SpawnRequest(
             agent_id=AGENT,
@@ -58,17 +58,16 @@ class KilledGrid:
             engine=engine,
             request_id=request_id,
         )
-        return self._call("SpawnStorageNode", request)
+        return self._call("SpawnStorageNode", request, timeout_seconds)
 
     def command(self, method: str, node_id: str, request_id: str = "") -> grpc.Future:
         """Ask for a change of the cell."""
         kind = pb.StopRequest if method == "StopStorageNode" else pb.NodeCommand
         return self._call(method, kind(node_id=node_id, request_id=request_id))
 
-    def _call(self, method: str, request: Any) -> grpc.Future:
-        call: grpc.Future = getattr(self.grid.stub, method).future(
-            request, timeout=COMMAND_SECONDS, wait_for_ready=True
-        )
+    def _call(self, method: str, request: Any, timeout_seconds: float = COMMAND_SECONDS) -> grpc.Future:
+        rpc = getattr(self.grid.stub, method)
+        call: grpc.Future = rpc.future(request, timeout=timeout_seconds, wait_for_ready=True)
         return call
 
     def make_cell(self, engine: str = "") -> str:
