@@ -3,7 +3,7 @@
 A step lies between two effects that last: what is on a disk, what another process was told,
 what became of a process. Whoever has had such an effect calls ``reached``. By itself that does
 nothing: nobody in this package ever looks, and no setting makes it look. The tests set
-``observer`` in a daemon of theirs and end it there, at every step of every path.
+``on_step`` in a daemon of theirs and end it there, at every step of every path.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Step(StrEnum):
 
 
 #: Called with a step and what comes with it, in the thread that reached it. Set by tests only.
-observer: Callable[[Step, str], None] | None = None
+on_step: Callable[[Step, str], None] | None = None
 
 
 def reached(step: Step, about: str = "") -> None:
     """The work has come to ``step``. Any thread; costs one comparison."""
-    if observer is not None:
-        observer(step, about)
+    if on_step is not None:
+        on_step(step, about)

@@ -15,8 +15,6 @@ from sutra_grid.runtime.steps import Step
 
 pytestmark = pytest.mark.e2e
 
-BEATS = (Step.BEAT_ANSWERED,)
-
 
 def journaled(phase: Phase) -> list[Step | tuple[Step, str]]:
     """The steps of a record that replaces the one before."""
@@ -48,6 +46,10 @@ CRASH_LOOP = kill_points(
 ADOPTION = kill_points(
     Step.FILE_WRITTEN, Step.FILE_KEPT, (Step.NODE_JOURNALED, Phase.STARTING), (Step.NODE_JOURNALED, Phase.RUNNING)
 )
+HEARD = kill_points(Step.ASSIGNMENT_HEARD)
+#: What comes all the time, whatever is commanded.
+IDLE = kill_points(Step.BEAT_ANSWERED)
+EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *LADDER, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
 def at(points: Sequence[KillPoint]) -> pytest.MarkDecorator:
@@ -164,13 +166,16 @@ def test_a_node_that_can_not_start_is_given_up_and_can_be_started_when_it_can(
     assert killable.starts() == starts + 1
 
 
+@at(HEARD)
 @pytest.mark.parametrize("method", ["StopStorageNode", "RestartStorageNode", "RemoveStorageNode"])
-def test_what_a_heartbeat_brought_is_done_though_the_agent_died_of_it(killable: KilledGrid, method: str) -> None:
+def test_what_a_heartbeat_brought_is_done_though_the_agent_died_of_it(
+    killable: KilledGrid, method: str, point: KillPoint
+) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
     killable.agent.kill()
     assert killable.command(method, cell).result().error_message.startswith("recorded")
-    killable.agent_orders.kill_at(KillPoint(Step.ASSIGNMENT_HEARD))
+    killable.agent_orders.kill_at(point)
     killable.agent.start()
     killable.agent_orders.wait_until_killed(killable.agent)
     killable.restart_agent()
@@ -204,10 +209,13 @@ def test_an_agent_that_is_killed_again_while_it_adopts_starts_nothing_twice(
     assert killable.starts() == starts + 1
 
 
-def test_an_agent_that_is_killed_between_its_commands_keeps_every_process(killable: KilledGrid) -> None:
+@at(IDLE)
+def test_an_agent_that_is_killed_between_its_commands_keeps_every_process(
+    killable: KilledGrid, point: KillPoint
+) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
-    killable.agent_orders.kill_at(KillPoint(Step.BEAT_ANSWERED))
+    killable.agent_orders.kill_at(point)
     killable.agent_orders.wait_until_killed(killable.agent)
     killable.restart_agent()
 
@@ -222,7 +230,7 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     orders = killable.agent_orders
 
     def walked(points: Sequence[KillPoint], begun: int) -> None:
-        assert orders.reached(begun, besides=BEATS) == times_of(points)
+        assert orders.reached(begun, besides={point.step for point in IDLE}) == times_of(points)
 
     begun = orders.mark()
     cell = killable.make_cell()

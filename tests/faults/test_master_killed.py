@@ -16,9 +16,6 @@ from sutra_grid.runtime.steps import Step
 
 pytestmark = pytest.mark.e2e
 
-#: What comes all the time, whatever is commanded.
-BACKGROUND = (Step.BEAT_RECEIVED, Step.OBSERVATIONS_WRITTEN)
-
 SPAWN = kill_points(
     Step.COMMAND_RECEIVED, Step.NODE_RECORDED, Step.AGENT_ANSWERED, Step.SPEC_RESOLVED, Step.ANSWER_KEPT
 )
@@ -47,6 +44,9 @@ REGISTRATION = kill_points(Step.REGISTRATION_RECEIVED, Step.AGENT_SAVED, Step.RE
 TAKEOVER = kill_points(
     Step.REGISTRATION_RECEIVED, Step.AGENT_SAVED, Step.NODE_ADOPTED, Step.NODE_ADOPTED, Step.REGISTRATION_DUE
 )
+#: What comes all the time, whatever is commanded.
+IDLE = kill_points(Step.BEAT_RECEIVED, Step.OBSERVATIONS_WRITTEN)
+EVERY = (*SPAWN, *FAILED_SPAWN, *STOP, *RESTART, *REMOVE, *REGISTRATION, *TAKEOVER, *IDLE)
 
 
 def at(points: Sequence[KillPoint]) -> pytest.MarkDecorator:
@@ -171,7 +171,7 @@ def test_a_registration_is_repeated(killable: KilledGrid, point: KillPoint) -> N
     assert (killable.pid(cell), killable.starts()) == (pid, starts)
 
 
-@at(kill_points(*BACKGROUND))
+@at(IDLE)
 def test_heartbeats_lose_nothing(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -205,7 +205,7 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     orders = killable.master_orders
 
     def walked(points: Sequence[KillPoint], begun: int) -> None:
-        assert orders.reached(begun, besides=BACKGROUND) == times_of(points)
+        assert orders.reached(begun, besides={point.step for point in IDLE}) == times_of(points)
 
     begun = orders.mark()
     cell = killable.spawn(new_request()).result().node_id

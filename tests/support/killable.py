@@ -22,7 +22,7 @@ TRACE_SUFFIX = ".trace"
 
 
 class Executioner:
-    """The observer. Steps are reached by many threads; the order is carried out once."""
+    """Looks at every step. Steps are reached by many threads; the order is carried out once."""
 
     def __init__(self, orders: Path) -> None:
         self._orders = orders
@@ -51,7 +51,7 @@ class Executioner:
 
 def main() -> None:
     orders, script, *arguments = sys.argv[1:]
-    steps.observer = Executioner(Path(orders))
+    steps.on_step = Executioner(Path(orders))
     sys.argv = [script, *arguments]
     runpy.run_path(script, run_name="__main__")
 
