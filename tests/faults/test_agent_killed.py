@@ -52,8 +52,11 @@ IDLE = kill_points(Step.BEAT_ANSWERED)
 EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *LADDER, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
-def at(points: Sequence[KillPoint]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("point", points, ids=str)
+def at(points: Sequence[KillPoint], *, files_are_slow: bool = False) -> pytest.MarkDecorator:
+    """``files_are_slow``: the steps within a write of the journal run with the slow tests; spawn and stop have them."""
+    slow = {Step.FILE_WRITTEN, Step.FILE_KEPT} if files_are_slow else set()
+    marked = [pytest.param(point, marks=[pytest.mark.soak] if point.step in slow else []) for point in points]
+    return pytest.mark.parametrize("point", marked, ids=str)
 
 
 @at(SPAWN)
@@ -91,7 +94,7 @@ def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillP
     assert killable.starts() == starts
 
 
-@at(RESTART)
+@at(RESTART, files_are_slow=True)
 def test_a_restart_is_made_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -122,7 +125,7 @@ def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: 
     killable.assert_nothing_leaked()
 
 
-@at(CRASH)
+@at(CRASH, files_are_slow=True)
 def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -148,7 +151,7 @@ def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point:
     killable.wait_agreement(set(), stopped=frozenset({cell}))
 
 
-@at(CRASH_LOOP)
+@at(CRASH_LOOP, files_are_slow=True)
 def test_a_node_that_can_not_start_is_given_up_and_can_be_started_when_it_can(
     killable: KilledGrid, point: KillPoint
 ) -> None:
