@@ -19,6 +19,7 @@ from sutra_grid.core.errors import GridError, ResourceExhausted
 from sutra_grid.core.types import Agent, Assignment, HostSample
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.runtime.ticker import Ticker
 
 log = get_logger(__name__)
@@ -134,6 +135,7 @@ class Heartbeat:
             self._stopping.wait(random.uniform(0.5, 1.0) * min(BEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000))
             self._ticker.trigger()  # one that is back is told at once, not an interval later
             return
+        reached(Step.BEAT_ANSWERED)
         if self._problem:
             log.info("heartbeats arrive again", agent=agent.agent_id)
             self._problem = ""

@@ -18,6 +18,7 @@ from sutra_grid.agent.journal_format import JournalDamaged, JournalNewer, decode
 from sutra_grid.core.node_runtime import NodeRecord
 from sutra_grid.runtime.files import PREVIOUS_SUFFIX, sync_directory, write_atomically
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -57,14 +58,17 @@ class Journal:
     def write(self, record: NodeRecord) -> None:
         """Make ``record`` durable; returns when it is. Raises ``OSError``, with the file as it was."""
         write_atomically(self._path(record.assignment.node_id), encode(record, self._boot_id), keep_previous=True)
+        reached(Step.NODE_JOURNALED, record.phase)
 
     def delete(self, node_id: str) -> None:
         """Forget the node. Idempotent."""
         path = self._path(node_id)
         # The newest goes last: while it is there it says "absent", the one before might say "running".
         path.with_name(path.name + PREVIOUS_SUFFIX).unlink(missing_ok=True)
+        reached(Step.JOURNAL_CUT)
         path.unlink(missing_ok=True)
         sync_directory(self._directory)
+        reached(Step.JOURNAL_DELETED)
 
     def load(self) -> list[JournalEntry]:
         """Read all nodes; damaged files are set aside and told of. Raises ``OSError`` for the directory only."""

@@ -18,8 +18,9 @@ from typing import Protocol
 
 from sutra_grid.agent.identity import identify
 from sutra_grid.agent.proof import Mark, is_proved
-from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -103,6 +104,8 @@ class OsProcess:
             return
         except PermissionError as error:  # a program that has become another user
             log.error("may not signal", pid=self._identity.pid, signal=number, error=error)
+            return
+        reached(Step.SIGNAL_SENT, signal_name(number))
 
     def _send(self, number: int, whole_group: bool) -> None:
         if self._pidfd is not None:
@@ -167,6 +170,7 @@ class OsProcessTable:
             )
         finally:
             os.close(log_fd)
+        reached(Step.PROCESS_STARTED)
         # Not reaped before poll() is called, so the pid can't be another's between these lines.
         identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:

@@ -13,6 +13,7 @@ from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.clock import Clock
+from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert import (
     assignment_from_message,
@@ -48,6 +49,7 @@ class GridAgentService(GridAgentServicer):
         report = self._supervisor.apply(
             assignment_from_message(request), deadline, give_up=lambda: not context.is_active()
         )
+        reached(Step.REPORT_DUE)
         return node_report_to_message(report)
 
     @handle_errors

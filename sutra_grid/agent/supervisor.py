@@ -29,6 +29,7 @@ from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Supervisor:
         Blocks until then at most (monotonic seconds). Idempotent by generation. Raises ``GridError``
         when the assignment is refused, ``Unavailable`` when the agent ends or does not come to it.
         """
+        reached(Step.ASSIGNMENT_RECEIVED)
         taken: Future[None] = Future()
         self._calls.put(lambda: _fulfil(taken, lambda: self._conductor.assign(assignment)))
         if self._stopped.is_set():
@@ -77,6 +79,7 @@ class Supervisor:
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
         for assignment in assignments:
+            reached(Step.ASSIGNMENT_HEARD)
             self._calls.put(functools.partial(self._conductor.assign_or_show, assignment))
 
     def watch(self, node_id: str, process: HeldProcess) -> None:
@@ -133,6 +136,7 @@ class Supervisor:
             self._conductor.run_due_timers()
 
     def _on_exit(self, node_id: str, process: HeldProcess, status: ExitStatus) -> None:
+        reached(Step.PROCESS_REAPED)
         self._calls.put(lambda: self._conductor.process_ended(node_id, process, status))
 
 

@@ -56,7 +56,7 @@ def decide_restart(
     """
     if not policy.enabled:
         return RestartDecision(None, crashes, Reason.RESTARTS_DISABLED)
-    if ready_seconds >= policy.stable_seconds:
+    if 0 < ready_seconds >= policy.stable_seconds:  # one that never was ready is never started at once
         return RestartDecision(0.0, (), Reason.CRASHED)
     recent = (*(at for at in crashes if now - at < policy.window_seconds), now)[-policy.max_crashes :]
     if len(recent) >= policy.max_crashes and not endless:

@@ -11,6 +11,7 @@ from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Reconciler
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Applier:
                 "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
+            reached(Step.AGENT_ANSWERED)
             self._reconciler.observe(agent, [report], Source.ANSWER)
         self._keep_resolved(report)
         return report

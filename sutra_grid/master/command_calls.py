@@ -18,6 +18,7 @@ from sutra_grid.master.node_commands import Command, NodeCommands
 from sutra_grid.master.requests import CallId, Requests, Ticket
 from sutra_grid.master.views import Views
 from sutra_grid.runtime.clock import Clock
+from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import node_spec_from_message
 from sutra_grid.wire.errors import error_detail
@@ -127,6 +128,7 @@ class CommandCalls:
         response: type[Response],
     ) -> Response:
         """The response of the first try of this request; whatever goes wrong is in it."""
+        reached(Step.COMMAND_RECEIVED)
         deadline = Deadline(self._clock, self._seconds(client_seconds))
 
         def attempt(ticket: Ticket) -> bytes:

@@ -35,6 +35,7 @@ from sutra_grid.master.requests import Ticket
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -147,6 +148,7 @@ class Deployment:
         asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
         event = self._event("node.spawned", node, Reason.SPAWNED, asked, Actor.OPERATOR)
         self._registry.create_node(node, request=ticket.mark(node.node_id), events=[event])
+        reached(Step.NODE_RECORDED)
         log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
         return self._grid.put_node(node)
 
@@ -186,6 +188,7 @@ class Deployment:
             log.warning("failed spawn waits for the registry", node=node.node_id, why=error)
             self._mender.give_up(node.node_id, event)
             return
+        reached(Step.DESIRED_RECORDED, absent.desired)
         self._grid.put_node(absent)
         try:
             if tell_agent is not None:

@@ -21,6 +21,7 @@ from sutra_grid.core.types import Event, HostSample
 from sutra_grid.master.grid import Grid
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.runtime.ticker import Ticker
 
 log = get_logger(__name__)
@@ -125,6 +126,7 @@ class Flusher:
             except GridError as error:
                 self._put_back(dirty, events, str(error))
                 return
+            reached(Step.OBSERVATIONS_WRITTEN)
             self._written(len(events))
 
     def _take(self) -> tuple[_Dirty, list[Event]] | None:

@@ -16,6 +16,7 @@ from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Reconciler
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Heartbeats:
 
     def receive(self, beat: Beat) -> BeatAnswer:
         """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
+        reached(Step.BEAT_RECEIVED)
         agent = self._grid.agent(beat.agent_id)
         if agent is None:
             return BeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")

@@ -21,6 +21,7 @@ from sutra_grid.master.reconciler import Change, Reconciler
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.runtime.ticker import Ticker
 
 log = get_logger(__name__)
@@ -81,6 +82,7 @@ class Mender:
         if node is None:
             return
         self._registry.bury_node(node_id, [self._event("node.removed", node, Reason.COMMANDED, _epitaph(node))])
+        reached(Step.NODE_BURIED)
         self._grid.bury(node_id)
 
     def resolve(self, report: NodeReport) -> None:
@@ -90,6 +92,7 @@ class Mender:
             return
         spec = resolved_spec(node.spec, report.spec)
         if spec != node.spec and self._registry.resolve_spec(node.node_id, node.generation, spec):
+            reached(Step.SPEC_RESOLVED)
             self._grid.put_node(replace(node, spec=spec))
 
     # -- on the mender's thread --
@@ -134,6 +137,7 @@ class Mender:
             self._registry.adopt_node(node, [self._event(kind, node, reason, change.why)])
         except NotFound:
             return  # its agent was removed meanwhile
+        reached(Step.NODE_ADOPTED)
         self._grid.put_node(node)
 
     def _reassert(self, change: Change) -> None:

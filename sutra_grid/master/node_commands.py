@@ -22,6 +22,7 @@ from sutra_grid.master.requests import Ticket
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -117,6 +118,7 @@ class NodeCommands:
         changed = self._registry.change_desired(
             node.node_id, order.desired, restart=order.restart, request=ticket.mark(node.node_id), events=[event]
         )
+        reached(Step.DESIRED_RECORDED, changed.desired)
         log.info("command recorded", node=node.node_id, command=order.verb, generation=changed.generation)
         self._grid.put_node(changed)
         return changed

@@ -24,6 +24,7 @@ from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -68,12 +69,14 @@ class Registrations:
         (``host_conflict``) when the id is held by another host, ``InvalidArgument`` for a nonsensical
         agent, ``Unavailable`` while the registry does not answer.
         """
+        reached(Step.REGISTRATION_RECEIVED)
         _check(agent)
         known = self._grid.agent(agent.agent_id)
         if known is not None and known.host_id and known.host_id != agent.host_id:
             self._refuse(agent, known)
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
+        reached(Step.AGENT_SAVED)
         self._grid.put_agent(admitted)
         # A batch that was under way may have written the status from before over the one just saved.
         self._flusher.status(admitted.agent_id)
@@ -89,6 +92,7 @@ class Registrations:
         received = self._reconciler.inventory(admitted, inventory, Source.REGISTRATION)
         for change in received.changes:
             self._mender.carry_out(change)
+        reached(Step.REGISTRATION_DUE)
         return Registered(admitted.session_id, received.assignments)
 
     def unregister(self, agent_id: str, session_id: str, reason: str) -> None:

@@ -18,6 +18,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry, Request
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
@@ -149,6 +150,7 @@ class Requests:
         except GridError as error:
             log.warning("answer kept in memory only", request=call.request_id, method=call.method, why=error)
             self.remember(call, answer)
+        reached(Step.ANSWER_KEPT)
 
 
 def _wait_for(flight: _Flight, call: CallId, wait_seconds: float) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.steps import Step, reached
 
 PREVIOUS_SUFFIX: Final = ".previous"
 
@@ -29,8 +30,10 @@ def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) ->
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        reached(Step.FILE_WRITTEN)
         if keep_previous:
             _keep(path)
+            reached(Step.FILE_KEPT)
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -229,6 +229,12 @@ def test_a_launch_that_failed_is_told_with_its_reason_and_tried_again() -> None:
     assert is_settled(driver.node)
 
 
+def test_a_launch_that_failed_waits_also_where_every_run_counts_as_stable() -> None:
+    driver = Driver(rules=replace(RULES, restart=RestartPolicy(stable_seconds=0))).assign(Desired.RUNNING)
+    driver.on(LaunchFailed(Reason.BINARY_MISSING, "not there"))
+    assert driver.phase is Phase.WAITING
+
+
 def test_a_full_disk_is_waited_out() -> None:
     driver = Driver().assign(Desired.RUNNING)
     for _ in range(10):

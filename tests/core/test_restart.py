@@ -16,6 +16,12 @@ def test_after_a_stable_run_it_starts_again_at_once_and_the_history_is_forgotten
     assert decide((990.0, 995.0), ready=30.0) == RestartDecision(0.0, (), Reason.CRASHED)
 
 
+def test_what_never_was_ready_waits_even_where_every_run_counts_as_stable() -> None:
+    eager = RestartPolicy(stable_seconds=0, jitter=0.0)
+    assert decide(ready=0.0, policy=eager).delay_seconds == 1.0
+    assert decide(ready=0.001, policy=eager).delay_seconds == 0.0
+
+
 def test_the_delay_doubles_from_one_second_to_a_minute() -> None:
     assert [delay_seconds(POLICY, count, 0.5) for count in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
 

@@ -1,12 +1,12 @@
-"""What the end-to-end tests share: their mark, the logs beside a failure, and grids by module."""
+"""What the end-to-end tests share: their mark, and grids by module."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.grid import LIVE, Grid, GridSpec
+from support.grid import Grid, GridSpec
 
 HERE = Path(__file__).parent
 
@@ -15,15 +15,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows the ends of the logs of every grid that runs."""
-    report = yield
-    if report.failed:
-        report.sections += [(f"log of {name}", text) for grid in LIVE for name, text in grid.logs().items()]
-    return report
 
 
 @pytest.fixture(scope="module")

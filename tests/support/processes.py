@@ -74,6 +74,11 @@ def is_alive(pid: int) -> bool:
     return start_ticks(pid) != 0
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process stands still by a SIGSTOP."""
+    return b") T " in _read(pid, "stat")
+
+
 def kill(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
     """Signal each of the processes that is still there."""
     for pid in pids:

@@ -11,6 +11,8 @@ from support.grid import Grid, GridSpec
 from support.processes import kill_and_wait
 from support.waiting import eventually
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
