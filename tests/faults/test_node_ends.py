@@ -27,7 +27,7 @@ MakeAgent = Callable[..., AgentHarness]
 RACES = 24
 RACE_SECONDS = 0.05
 """The longest between a stop and a kill: a restart of the small node program takes about as long."""
-NOTICED_SECONDS = 0.1
+NOTICED_SECONDS = 0.05
 """An exit is noticed in less than a millisecond; the rest is for a busy host."""
 POLL_SECONDS = 60.0
 
@@ -92,7 +92,10 @@ def test_the_restart_is_told_as_an_event_with_its_reason(shared_grid: Grid) -> N
     shared_grid.grpc.remove(node.node_id)
 
 
-def test_a_crash_loop_backs_off_and_ends_as_failed_with_code_and_log_and_moves_nobody_else(agent: AgentHarness) -> None:
+def test_a_crash_loop_backs_off_and_ends_as_failed_with_code_and_log_and_moves_nobody_else(
+    make_agent: MakeAgent,
+) -> None:
+    agent = make_agent(restart={"first_delay_secs": 0.4, "max_delay_secs": 5.0})
     other = agent.run("node-1")
     broken = agent.run("node-2", "broken")
     assert broken.exits[0].code == 3
@@ -101,8 +104,9 @@ def test_a_crash_loop_backs_off_and_ends_as_failed_with_code_and_log_and_moves_n
     assert (failed.reason, failed.pid) == (Reason.CRASH_LOOP, 0)
     assert failed.exits[0].code == 3
     assert failed.log_tail[-2:] == ("node node-2 starts", "node node-2 gives up")
-    ends = [one.at_ms for one in reversed(failed.exits)]
-    assert ends[1] - ends[0] >= 50, "the first back-off is 100 ms, less its jitter"
+    first, second, third = (one.at_ms for one in reversed(failed.exits))
+    assert second - first >= 360, "the first back-off, less its jitter"
+    assert third - second >= 720, "twice that"
     assert len(starts(agent.data / "node-2")) == 3
     assert agent.daemon.is_running
     assert agent.reports()["node-1"].pid == other.pid
