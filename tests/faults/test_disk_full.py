@@ -70,9 +70,11 @@ def test_an_agent_that_could_not_write_its_journal_writes_it_when_there_is_room(
     assert is_alive(other.pid)
     filler.unlink()
     assert agent.run("node-3").state is NodeState.RUNNING
+    eventually(lambda: agent.journaled("node-1").assignment.desired is Desired.STOPPED, message="what was owed written")
     agent.kill()
     agent.start()
-    assert agent.reports()["node-2"].pid == other.pid
+    reports = agent.reports()
+    assert (reports["node-1"].state, reports["node-2"].pid) == (NodeState.STOPPED, other.pid)
 
 
 def test_a_node_that_ends_on_a_full_disk_comes_back_when_there_is_room(agent: AgentHarness) -> None:
@@ -81,5 +83,7 @@ def test_a_node_that_ends_on_a_full_disk_comes_back_when_there_is_room(agent: Ag
     kill_now(running.pid)
     waiting = agent.wait_for("node-1", lambda one: one.reason is Reason.DISK_FULL)
     assert waiting.pid == 0
+    crash_loop = agent.sections["restart"]["max_crashes"]
+    agent.wait_for("node-1", lambda one: len(one.exits) > crash_loop and one.state is NodeState.STARTING)
     filler.unlink()
     assert agent.wait_for("node-1", NodeState.RUNNING).pid != running.pid
