@@ -31,11 +31,11 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
 
 
 def test_on_a_full_disk_nothing_new_is_spawned_and_nodes_heartbeats_and_stops_go_on(tmp_path: Path) -> None:
-    disk, interval = tmp_path / "agent-1", 0.2
+    disk = tmp_path / "agent-1"
     reserve = {"storage": {"disk_reserve_mb": 0}}
     with (
         small_disk(disk, size_mb=64),
-        Grid(tmp_path, GridSpec(heartbeat_seconds=interval, with_admin=False, extra=reserve)) as grid,
+        Grid(tmp_path, GridSpec(heartbeat_seconds=1.0, with_admin=False, extra=reserve)) as grid,
     ):
         kept, stopped = grid.grpc.spawn("agent-1"), grid.grpc.spawn("agent-1")
         with grid.kv(kept) as kv:

@@ -99,7 +99,8 @@ def test_a_crash_loop_backs_off_and_ends_as_failed_with_code_and_log_and_moves_n
     other = agent.run("node-1")
     broken = agent.run("node-2", "broken")
     assert broken.exits[0].code == 3
-    assert (broken.reason, broken.backoff_ms > 0) == (Reason.BACK_OFF, True)
+    assert broken.reason is Reason.BACK_OFF
+    assert "starts again 0.4 s later" in broken.message
     failed = agent.wait_for("node-2", NodeState.FAILED)
     assert (failed.reason, failed.pid) == (Reason.CRASH_LOOP, 0)
     assert failed.exits[0].code == 3
