@@ -1,16 +1,18 @@
-"""Puts the shared helpers of ``tests/support`` on the path of every test, and Ctrl-C into its usual state.
-
-A failed test shows the ends of the logs of every grid that runs.
-"""
+"""Puts the shared helpers of ``tests/support`` on the path, and holds what more than one directory of tests uses."""
 
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from support.agent_harness import AgentHarness
+from support.grid import LIVE, Grid, GridSpec
+from support.processes import kill_and_wait, processes_below
 
 # A shell starts background jobs with SIGINT ignored, and programs inherit that: a test that interrupts one would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,8 +20,40 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the ends of the logs of every grid that runs."""
     report = yield
-    grids = sys.modules.get("support.grid")  # no test that uses none should pay for it
-    if report.failed and grids is not None:
-        report.sections += [(f"log of {name}", text) for grid in grids.LIVE for name, text in grid.logs().items()]
+    if report.failed:
+        report.sections += [(f"log of {name}", text) for grid in LIVE for name, text in grid.logs().items()]
     return report
+
+
+@pytest.fixture
+def make_agent(tmp_path: Path) -> Iterator[Callable[..., AgentHarness]]:
+    """Starts an agent daemon in the test's own directory, with sections laid over its configuration."""
+    home = tmp_path / "home"
+    made: list[AgentHarness] = []
+
+    def make(**overrides: Any) -> AgentHarness:
+        made.append(AgentHarness(home, **overrides))
+        return made[-1].start()
+
+    yield make
+    for agent in made:
+        if agent.daemon.is_running:
+            agent.kill()
+    kill_and_wait(processes_below(home))
+
+
+@pytest.fixture
+def agent(make_agent: Callable[..., AgentHarness]) -> AgentHarness:
+    return make_agent()
+
+
+@pytest.fixture(scope="module")
+def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """One agent for all tests of a module; each test ends with all daemons up again.
+
+    Every node counts as stable at once, so that one which is killed again and again does not wait for a back-off.
+    """
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(extra={"restart": {"stable_secs": 0.0}})) as grid:
+        yield grid

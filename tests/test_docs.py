@@ -1,5 +1,6 @@
-"""What the documentation states in tables is what the program has."""
+"""What the documentation states in tables is what the program, or the suite, has."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from sutra_grid.runtime.config import Schema
 from sutra_grid.storage.config import SCHEMA as STORAGE
 from sutra_grid.wire.errors import STATUS_CODES
 
-DOCS = Path(__file__).parents[1] / "docs"
+TESTS = Path(__file__).parent
+DOCS = TESTS.parent / "docs"
 ROLES = {"master": MASTER, "agent": AGENT, "admin": ADMIN, "storage server": STORAGE}
 
 
@@ -51,3 +53,38 @@ def test_the_table_of_error_codes_is_that_of_the_program() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def names_of_tests(module: Path) -> set[str]:
+    """The names of the test functions of a module."""
+    functions = (node for node in ast.parse(module.read_text()).body if isinstance(node, ast.FunctionDef))
+    return {function.name for function in functions if function.name.startswith("test_")}
+
+
+def named_tests() -> list[tuple[str, str]]:
+    """Module and name of each test that docs/reliability.md says shows something."""
+    found: list[tuple[str, str]] = re.findall(r"`([\w/]+\.py)::(\w+)`", (DOCS / "reliability.md").read_text())
+    return found
+
+
+def test_every_fault_names_a_test_that_exists() -> None:
+    named = named_tests()
+    assert len(named) > 50, "the reading of the page finds nothing"
+    there = {
+        module: names_of_tests(TESTS / module)
+        for module in {module for module, _ in named}
+        if (TESTS / module).exists()
+    }
+    gone = [f"{module}::{test}" for module, test in named if test not in there.get(module, set())]
+    assert not gone, f"docs/reliability.md names tests that do not exist: {gone}"
+    rows = [line for line in (DOCS / "reliability.md").read_text().splitlines() if line.startswith("| ")]
+    without = [row for row in rows if "::" not in row and not row.startswith("| fault |")]
+    assert not without, f"rows of docs/reliability.md without a test: {without}"
+
+
+def test_every_test_of_a_fault_stands_in_the_table() -> None:
+    named = set(named_tests())
+    there = {
+        (f"faults/{path.name}", test) for path in (TESTS / "faults").glob("test_*.py") for test in names_of_tests(path)
+    }
+    assert not there - named, f"docs/reliability.md does not name {sorted(there - named)}"

@@ -103,7 +103,9 @@ class Journal:
         previous = path.with_name(path.name + PREVIOUS_SUFFIX)
         try:
             entry = self._read(node_id, previous)
-        except (JournalDamaged, JournalNewer, OSError):
+        except JournalNewer as error:
+            return JournalEntry(node_id, None, damage=f"{damage}; {previous} is left as it is: {error}", newer=True)
+        except (JournalDamaged, OSError):
             return JournalEntry(node_id, None, damage=damage)
         return JournalEntry(node_id, entry.record, entry.rebooted, damage=f"{damage}; the copy before it is used")
 

@@ -4,95 +4,23 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process, refusal_of
+from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
 from support.daemons import run_program
 from support.node_program import ran_twice, starts
 from support.waiting import eventually
 
-from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, NodeState, Reason
-from sutra_grid.runtime.net import is_port_free
 from sutra_grid.wire.grid_pb2 import LogRequest, NodeId
 
 MakeAgent = Callable[..., AgentHarness]
 
 
-@pytest.fixture
-def make_agent(tmp_path: Path) -> Iterator[MakeAgent]:
-    made: list[AgentHarness] = []
-
-    def make(**overrides: Any) -> AgentHarness:
-        made.append(AgentHarness(tmp_path / "home", **overrides))
-        return made[-1].start()
-
-    yield make
-    for agent in made:
-        if agent.daemon.is_running:
-            agent.kill()
-
-
-@pytest.fixture
-def agent(make_agent: MakeAgent) -> AgentHarness:
-    return make_agent()
-
-
 # -- nodes that end ------------------------------------------------------------
-
-
-def test_a_node_that_ran_stably_and_is_killed_runs_again_at_once_and_signal_9_is_told(agent: AgentHarness) -> None:
-    first = agent.run("node-1")
-    assert (first.state, first.reason, first.health) == (NodeState.RUNNING, Reason.SPAWNED, Health.HEALTHY)
-    threading.Event().wait(0.3)  # the stable while
-    kill_now(first.pid)
-    again = agent.wait_for("node-1", lambda one: one.state is NodeState.RUNNING and one.pid != first.pid, 3.0)
-    assert again.restarts == 1
-    assert (again.exits[0].signal, again.exits[0].code, again.exits[0].reason) == (9, None, Reason.CRASHED)
-    assert "SIGKILL" in again.message
-    assert starts(agent.data / "node-1") == [first.pid, again.pid]
-
-
-def test_a_crash_loop_ends_as_failed_with_code_and_log_and_moves_nobody_else(agent: AgentHarness) -> None:
-    other = agent.run("node-1")
-    broken = agent.run("node-2", "broken")
-    assert broken.exits[0].code == 3
-    failed = agent.wait_for("node-2", NodeState.FAILED)
-    assert (failed.reason, failed.pid) == (Reason.CRASH_LOOP, 0)
-    assert failed.exits[0].code == 3
-    assert failed.log_tail[-2:] == ("node node-2 starts", "node node-2 gives up")
-    assert len(starts(agent.data / "node-2")) == 3
-    assert agent.reports()["node-1"].pid == other.pid
-    assert agent.want("node-2", Desired.RUNNING).reason is Reason.BACK_OFF
-
-
-def test_a_node_that_ignores_its_stop_signal_is_killed_after_the_grace_and_leaves_nothing(agent: AgentHarness) -> None:
-    running = agent.run("node-1", "stubborn")
-    child = int(eventually((agent.data / "node-1" / "child").read_text))
-    stopped = agent.want("node-1", Desired.STOPPED)
-    assert (stopped.state, stopped.reason, stopped.pid) == (NodeState.STOPPED, Reason.STOP_TIMEOUT, 0)
-    assert not is_alive(running.pid)
-    eventually(lambda: not is_alive(child))
-    assert is_port_free(running.spec.port)
-
-
-def test_a_stop_that_races_a_crash_ends_stopped_and_never_runs_twice(agent: AgentHarness) -> None:
-    for turn in range(8):
-        running = agent.run("node-1")
-        assert running.state is NodeState.RUNNING
-        if turn % 2:
-            kill_now(running.pid)
-        killer = threading.Timer(random.uniform(0, 0.01), lambda pid=running.pid: _try_kill(pid))
-        killer.start()
-        assert agent.want("node-1", Desired.STOPPED).state is NodeState.STOPPED
-        killer.join()
-    assert agent.reports()["node-1"].state is NodeState.STOPPED
-    assert not [pid for pid in starts(agent.data / "node-1") if is_alive(pid)]
-    assert not ran_twice(agent.data / "node-1")
 
 
 def test_a_node_that_does_not_become_ready_is_left_to_go_on_and_told(agent: AgentHarness) -> None:
@@ -158,52 +86,6 @@ def test_logs_and_samples_of_a_node_can_be_read(agent: AgentHarness) -> None:
     assert samples[-1].rss_bytes > 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("spec", "reason", "words"),
-    [
-        (NodeSpec(engine="missing"), Reason.BINARY_MISSING, "no-such-program"),
-        (NodeSpec(engine="plain"), Reason.BINARY_NOT_EXECUTABLE, "agent.toml"),
-        (NodeSpec(engine="no-engine"), Reason.UNKNOWN_ENGINE, "no-engine"),
-        (NodeSpec(storage_path="../elsewhere"), Reason.PATH_OUTSIDE_DATA, "elsewhere"),
-        (NodeSpec(storage_path="link/x"), Reason.PATH_OUTSIDE_DATA, "/tmp/x"),
-        (NodeSpec(storage_path="."), Reason.PATH_OUTSIDE_DATA, "not below"),
-        (NodeSpec(storage_path=".agent/nodes"), Reason.PATH_TAKEN, "agent's own state"),
-        (NodeSpec(storage_path="node-1"), Reason.PATH_TAKEN, "in use by node node-1"),
-        (NodeSpec(storage_path="node-1/below"), Reason.PATH_TAKEN, "in use by node node-1"),
-        (NodeSpec(storage_path="file/x"), Reason.PATH_NOT_WRITABLE, "not a directory"),
-        (NodeSpec(port=80), Reason.PORT_OUT_OF_RANGE, "port 80"),
-        (NodeSpec(port=-1), Reason.PORT_TAKEN, "belongs to node node-1"),  # stands for the port of node-1
-        (NodeSpec(port=-2), Reason.PORT_TAKEN, "pytest"),  # stands for one that this test holds
-    ],
-)
-def test_what_may_not_be_is_refused_by_name_and_leaves_nothing(
-    agent: AgentHarness, spec: NodeSpec, reason: Reason, words: str
-) -> None:
-    held = agent.run("node-1")
-    (agent.data / "link").symlink_to("/tmp")
-    (agent.data / "file").touch()
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", held.spec.port + 1 if spec.port == -2 else 0))
-        holder.listen()
-        port = {-1: held.spec.port, -2: held.spec.port + 1}.get(spec.port, spec.port)
-        asked = NodeSpec(spec.engine, port, spec.storage_path, spec.memory_limit_mb)
-        before = sorted(agent.data.iterdir())
-        error = refusal_of(lambda: agent.want("node-2", Desired.RUNNING, asked))
-    words = words.replace("pytest", f"pid {os.getpid()}")
-    assert (error.reason, words in error.message) == (reason, True), error
-    assert error.hint
-    assert list(agent.reports()) == ["node-1"]
-    assert sorted(agent.data.iterdir()) == before
-    assert not agent.journal_file("node-2").exists()
-
-
-def test_full_slots_are_refused(make_agent: MakeAgent) -> None:
-    agent = make_agent(agent={"max_storage_nodes": 1})
-    agent.run("node-1")
-    error = refusal_of(lambda: agent.run("node-2"))
-    assert (error.reason, "max_storage_nodes is 1" in error.message) == (Reason.SLOTS_FULL, True)
-
-
 def test_an_assignment_for_another_agent_is_refused(agent: AgentHarness) -> None:
     stray = Assignment("node-1", 1, Desired.RUNNING, agent_id="agent-2")
     assert refusal_of(lambda: agent.apply(stray)).reason is Reason.WRONG_AGENT
@@ -229,16 +111,6 @@ def test_nodes_live_through_the_agents_end_and_are_adopted_with_their_pids(agent
     assert again.exits[0].reason is Reason.CRASHED
     assert agent.want("node-2", Desired.STOPPED).state is NodeState.STOPPED
     assert not is_alive(before["node-2"])
-
-
-def test_a_node_that_died_while_the_agent_was_down_runs_again(agent: AgentHarness) -> None:
-    first = agent.run("node-1")
-    agent.kill()
-    kill_process(first.pid)
-    agent.start()
-    again = agent.wait_for("node-1", NodeState.RUNNING)
-    assert again.pid != first.pid
-    assert (again.reason, again.exits[0].reason, again.restarts) == (Reason.LOST, Reason.LOST, 1)
 
 
 def test_a_stopped_node_stays_stopped_over_the_agents_end(agent: AgentHarness) -> None:
@@ -282,59 +154,6 @@ def test_an_agent_killed_at_any_moment_of_spawns_stops_and_restarts_leaves_each_
     assert not ran_twice(agent.data / "node-1")
 
 
-def test_a_damaged_journal_is_set_aside_and_the_process_is_kept(agent: AgentHarness) -> None:
-    damaged, whole = agent.run("node-1"), agent.run("node-2")
-    agent.kill()
-    agent.journal_file("node-1").write_text('{"format": 1, "half')
-    agent.start()
-    reports = agent.reports()
-    assert reports["node-2"].pid == whole.pid
-    assert reports["node-1"].pid == damaged.pid
-    assert "damaged-1" in reports["node-1"].message
-    assert agent.want("node-1", Desired.STOPPED).state is NodeState.STOPPED
-    assert not is_alive(damaged.pid)
-
-
-def test_a_node_whose_journal_is_lost_wholly_is_kept_until_the_master_speaks(agent: AgentHarness) -> None:
-    running = agent.run("node-1")
-    agent.kill()
-    for file in (agent.state / "nodes").iterdir():
-        file.write_text("nonsense")
-    agent.start()
-    kept = agent.wait_for("node-1", NodeState.RUNNING)
-    assert (kept.pid, kept.generation, kept.spec) == (running.pid, 0, running.spec)
-    known = agent.apply(Assignment("node-1", 5, Desired.RUNNING, running.spec, restart_generation=1))
-    assert (known.pid, known.generation) == (running.pid, 5)
-
-
-def test_a_dead_node_whose_journal_is_lost_is_told_as_failed_and_started_by_the_master(agent: AgentHarness) -> None:
-    running = agent.run("node-1")
-    agent.kill()
-    kill_process(running.pid)
-    for file in (agent.state / "nodes").iterdir():
-        file.write_text("nonsense")
-    agent.start()
-    lost = agent.reports()["node-1"]
-    assert (lost.state, lost.reason, lost.generation) == (NodeState.FAILED, Reason.JOURNAL_CORRUPT, 0)
-    again = agent.apply(Assignment("node-1", 5, Desired.RUNNING, running.spec))
-    assert (again.state, again.spec) == (NodeState.RUNNING, running.spec)
-
-
-def test_a_journal_of_a_newer_version_is_neither_used_nor_written(agent: AgentHarness) -> None:
-    running, other = agent.run("node-1"), agent.run("node-2")
-    agent.kill()
-    newer = '{"format": 99, "surprise": true}'
-    agent.journal_file("node-1").write_text(newer)
-    agent.start()
-    reports = agent.reports()
-    assert (reports["node-1"].reason, reports["node-1"].pid) == (Reason.UNSUPPORTED, running.pid)
-    assert reports["node-2"].pid == other.pid
-    with pytest.raises(FailedPrecondition, match="format 99"):
-        agent.apply(Assignment("node-1", 9, Desired.STOPPED))
-    assert agent.journal_file("node-1").read_text() == newer
-    assert is_alive(running.pid)
-
-
 # -- starting ------------------------------------------------------------------------
 
 
@@ -365,13 +184,6 @@ def test_a_port_that_is_taken_ends_with_1_and_names_the_holder(tmp_path: Path) -
         blocked.daemon.start()
         assert blocked.daemon.exit_code() == 1
     assert f"pid {os.getpid()}" in blocked.daemon.log_text()
-
-
-def _try_kill(pid: int) -> None:
-    try:
-        kill_now(pid)
-    except ProcessLookupError:
-        return
 
 
 def _apply_and_forget(agent: AgentHarness, assignment: Assignment) -> None:

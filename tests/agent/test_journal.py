@@ -140,6 +140,18 @@ def test_a_file_of_a_newer_version_is_not_touched(journal: Journal, tmp_path: Pa
     assert (tmp_path / "node-1.json").read_text() == text
 
 
+def test_the_copy_before_a_damaged_file_is_not_touched_either_when_it_is_of_a_newer_version(
+    journal: Journal, tmp_path: Path
+) -> None:
+    text = json.dumps({"format": FORMAT + 1, "future": True})
+    (tmp_path / "node-1.json").write_text("?")
+    (tmp_path / "node-1.json.previous").write_text(text)
+    for _ in range(2):
+        (entry,) = journal.load()
+        assert entry.newer
+        assert (tmp_path / "node-1.json.previous").read_text() == text
+
+
 def test_what_an_interrupted_write_left_is_cleared_away(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / ".node-1.json.tmp").write_text("half")
     journal.open()

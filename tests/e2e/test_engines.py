@@ -43,7 +43,6 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
                 "health_probe": "tcp",
             },
             "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "health_probe": "none"},
-            "missing": {"binary_path": str(root / "no-such-program"), "health_probe": "none"},
         },
         "restart": {"first_delay_secs": 0.2, "max_crashes": 4},
     }
@@ -133,23 +132,3 @@ def test_a_crash_loop_ends_as_failed_with_the_last_words_until_somebody_starts_i
     assert grid.grpc.show(other.node_id).restarts == 0
     for view in (node, other):
         grid.grpc.remove(view.node_id)
-
-
-def test_a_missing_binary_is_refused_by_name(grid: Grid) -> None:
-    with pytest.raises(Refused, match="no-such-program") as refusal:
-        grid.grpc.spawn("agent-1", engine="missing")
-
-    assert refusal.value.reason == "binary_missing"
-    assert grid.processes() == {}
-
-
-def test_a_program_that_cannot_be_run_is_refused_by_name(grid: Grid) -> None:
-    plain = grid.root / "no-such-program"
-    plain.write_text("not a program")
-    plain.chmod(0o644)
-
-    with pytest.raises(Refused, match="no-such-program") as refusal:
-        grid.grpc.spawn("agent-1", engine="missing")
-
-    assert refusal.value.reason == "binary_not_executable"
-    plain.unlink()

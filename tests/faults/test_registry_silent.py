@@ -14,7 +14,7 @@ from support.faces import NodeView, Refused
 from support.grid import Grid, GridSpec
 from support.postgres import own_server
 from support.processes import kill_and_wait
-from support.small_disks import fill, small_disk
+from support.tmpfs import fill, small_disk
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

@@ -46,7 +46,8 @@ class Judge:
         self._versions: Counter[str] = Counter()
         self._journaled: dict[str, int] = {}  # the newest generation that the node's agent ever had
         self._given_up: set[str] = set()  # their spawns were answered with a failure
-        self._confirmed: set[str] = set()  # agents have had them
+        self._ever_journaled: set[str] = set()  # agents have had them
+        self._confirmed: set[str] = set()  # and a client was told so
         self._wishes: dict[str, set[_Wish]] = {}  # what any registry ever held: generation, desired, restart since
         self.removals: set[str] = set()  # asked for by an operator
 
@@ -69,8 +70,11 @@ class Judge:
         return number if alone else 0
 
     def answered(self, node_id: str, desired: Desired, version: int, epoch: int, *, confirmed: bool) -> None:
-        """A command was confirmed, or only recorded: the agent may still refuse a node that it does not have yet."""
-        if confirmed:
+        """A command was confirmed, or only recorded: the agent may still refuse a node that it does not have yet.
+
+        The stop of a node that was refused is confirmed too: nothing of it runs.
+        """
+        if confirmed and node_id in self._ever_journaled:
             self._confirmed.add(node_id)
         if version == self._versions[node_id] and epoch == self.epoch:
             self._expected[node_id] = desired
@@ -160,6 +164,7 @@ class Judge:
         if generation is None:
             self._journaled.pop(node_id, None)
         else:
+            self._ever_journaled.add(node_id)
             self._journaled[node_id] = max(generation, self._journaled.get(node_id, 0))
 
     def on_launch(self, kernel: Kernel, process: SimProcess) -> None:

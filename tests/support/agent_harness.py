@@ -128,11 +128,15 @@ class AgentHarness:
     def journal_file(self, node_id: str) -> Path:
         return self.state / "nodes" / f"{node_id}.json"
 
+    def journaled(self, node_id: str) -> NodeRecord:
+        """The record on disk."""
+        record, _ = decode(self.journal_file(node_id).read_bytes(), boot_id())
+        return record
+
     def rewrite_journal(self, node_id: str, **changes: Any) -> NodeRecord:
         """Change the record on disk, as if the agent had ended at another moment. Only while it is down."""
-        path = self.journal_file(node_id)
-        record, _ = decode(path.read_bytes(), boot_id())
-        path.write_bytes(encode(replace(record, **changes), boot_id()))
+        record = self.journaled(node_id)
+        self.journal_file(node_id).write_bytes(encode(replace(record, **changes), boot_id()))
         return record
 
 

@@ -1,7 +1,7 @@
 """A whole grid of real processes in a directory of its own: master, admin, agents and their nodes.
 
 Leaving the context ends every process that it started and every node of its agents, and fails when
-a daemon does not end by itself or anything is left.
+a daemon does not end by itself, anything is left, or an event does not say why it happened.
 """
 
 from __future__ import annotations
@@ -193,9 +193,18 @@ class Grid:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         LIVE.discard(self)
+        unexplained = self._unexplained_events() if kind is None else []
         stubborn = self._end_everything()
         if kind is None and stubborn:
             raise AssertionError(f"had to be killed, because SIGTERM did not end them:\n{stubborn}")
+        if unexplained:
+            raise AssertionError(f"events without a reason or words: {unexplained}")
+
+    def _unexplained_events(self) -> list[pb.Event]:
+        """Whatever a test did to the grid: nothing may have happened in it that does not say why."""
+        with contextlib.suppress(grpc.RpcError):
+            return [event for event in self.events() if not (event.reason and event.message)]
+        return []
 
     def _end_everything(self) -> str:
         """End all processes of this grid; answers which daemons SIGTERM did not end, with their logs."""

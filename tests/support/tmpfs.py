@@ -1,4 +1,4 @@
-"""File systems that are really full: a small tmpfs of a test's own."""
+"""A file system of a few MiB that a test can really fill."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import pytest
 
 
 @contextmanager
-def small_disk(directory: Path, size: str) -> Iterator[Path]:
-    """A tmpfs of ``size`` at ``directory``. Where it is not permitted the test is skipped and says why; CI fails."""
-    directory.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+def small_disk(directory: Path, size_mb: int) -> Iterator[Path]:
+    """Mounts a tmpfs on the directory, which is made. Where that is not permitted the test is skipped; CI fails."""
+    directory.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(directory)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        why = f"needs the right to mount a tmpfs: {done.stderr.strip()}"
         if os.environ.get("CI") == "true":
-            raise AssertionError(f"CI has to run this, and no tmpfs may be mounted: {done.stderr}")
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
+            pytest.fail(why)
+        pytest.skip(why)
     try:
         yield directory
     finally:  # lazily: even what a failed test left running can't keep the mount
@@ -28,7 +29,7 @@ def small_disk(directory: Path, size: str) -> Iterator[Path]:
 
 
 def fill(directory: Path) -> Path:
-    """Take the last byte; the file that has it."""
+    """Take the last byte of its file system; the file that did is to be removed to give it back."""
     filler = directory / "filler"
     with open(filler, "wb", buffering=0) as stream:
         for size in (65536, 1):

@@ -1,47 +1,13 @@
-"""Processes that die: nodes come back with their data, agents come back to living nodes."""
+"""Agents that end: they come back to living nodes, and to what died meanwhile."""
 
 from __future__ import annotations
 
-import signal
-
+import pytest
 from support.grid import Grid
 from support.processes import is_alive, kill, kill_and_wait
 from support.waiting import eventually
 
-from sutra_grid.wire import grid_pb2 as pb
-
-
-def test_a_node_killed_with_sigkill_comes_back_with_its_data(shared_grid: Grid) -> None:
-    node = shared_grid.grpc.spawn("agent-1")
-    with shared_grid.kv(node) as kv:
-        kv.put("colour", "green")
-
-    kill([node.pid])
-
-    eventually(lambda: shared_grid.pids().get(node.node_id, node.pid) != node.pid, message="another process")
-    eventually(lambda: shared_grid.grpc.show(node.node_id).restarts == 1, message="the restart shown")
-    back = shared_grid.wait_node(node.node_id, "running")
-    assert back.pid == shared_grid.pids()[node.node_id]
-    with shared_grid.kv(back) as kv:
-        assert kv.get("colour") == "green"
-    status = shared_grid.stub.GetStorageNodeStatus(pb.NodeId(node_id=node.node_id), timeout=10)
-    assert [(ended.signal, ended.reason) for ended in status.exits] == [(9, "crashed")]
-    shared_grid.grpc.remove(node.node_id)
-
-
-def test_the_restart_is_told_as_an_event_with_its_reason(shared_grid: Grid) -> None:
-    node = shared_grid.grpc.spawn("agent-1")
-
-    kill([node.pid])
-
-    def kinds() -> set[str]:
-        return {event.kind for event in shared_grid.events(node_id=node.node_id)}
-
-    eventually(lambda: {"node.spawned", "node.exited", "node.restarted"} <= kinds(), message="events of the restart")
-    (exited,) = [event for event in shared_grid.events(node_id=node.node_id) if event.kind == "node.exited"]
-    assert exited.reason == "crashed"
-    assert "9" in exited.message or "KILL" in exited.message
-    shared_grid.grpc.remove(node.node_id)
+pytestmark = pytest.mark.e2e
 
 
 def test_an_agent_killed_with_sigkill_comes_back_to_the_same_processes(shared_grid: Grid) -> None:
@@ -117,18 +83,4 @@ def test_an_agent_ended_by_sigterm_is_offline_at_once_and_its_nodes_live(shared_
     agent.wait_ready()
     shared_grid.wait_agents("healthy")
     assert shared_grid.wait_node(node.node_id, "running").pid == node.pid
-    shared_grid.grpc.remove(node.node_id)
-
-
-def test_a_node_that_hangs_is_shown_unhealthy_and_not_restarted(shared_grid: Grid) -> None:
-    """It may be in the middle of something, and a restart is for a person to decide."""
-    node = shared_grid.grpc.spawn("agent-1")
-
-    kill([node.pid], signal.SIGSTOP)
-    eventually(lambda: shared_grid.grpc.show(node.node_id).health == "unhealthy", 20, "shown unhealthy")
-    assert shared_grid.grpc.show(node.node_id).status == "running"
-    kill([node.pid], signal.SIGCONT)
-
-    eventually(lambda: shared_grid.grpc.show(node.node_id).health == "healthy", 20, "healthy again")
-    assert shared_grid.grpc.show(node.node_id).pid == node.pid
     shared_grid.grpc.remove(node.node_id)
