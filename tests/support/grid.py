@@ -105,7 +105,13 @@ class Grid:
             }
         }
         path = write_config(self.root / "admin.toml", config)
-        return Daemon("admin", "sutra-grid-admin", path, ready=lambda: serves_http(self.admin_address))
+        return Daemon(
+            "admin",
+            "sutra-grid-admin",
+            path,
+            ready=lambda: serves_http(self.admin_address),
+            run_in=self.spec.run_in.get("admin", ()),
+        )
 
     def _make_agent(self, agent_id: str, index: int) -> Daemon:
         first = FIRST_AGENT_PORT + index * PORTS_PER_AGENT
