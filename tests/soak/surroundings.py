@@ -1,0 +1,46 @@
+"""What of the host the soak may spoil: small disks and wall clocks of the grid's own, where the host permits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from support.tmpfs import small_disk
+from support.wall_clock import WallClock, wall_clock_or_skip
+
+from soak.faults import CLOCKS, DISKS
+from soak.scene import Surroundings
+
+MASTER = "master"
+REGISTRY_DIRECTORY = "registry"
+REGISTRY_DISK_SIZE = "64m"
+AGENT_DISK_SIZE = "512m"
+
+
+@contextmanager
+def surroundings(root: Path, agents: Sequence[str]) -> Iterator[Surroundings]:
+    """Disks and clocks for a master and ``agents`` below ``root``. Leave the context after everything that uses them.
+
+    What is missing is told in ``left_out``; with ``CI=true`` it is an error.
+    """
+    directories = {MASTER: root / REGISTRY_DIRECTORY, **{agent: root / agent for agent in agents}}
+    disks: dict[str, Path] = {}
+    clocks: dict[str, WallClock] = {}
+    left_out: dict[str, str] = {}
+    with ExitStack() as stack:
+        try:
+            for name, directory in directories.items():
+                size = REGISTRY_DISK_SIZE if name == MASTER else AGENT_DISK_SIZE
+                disks[name] = stack.enter_context(small_disk(directory, size))
+        except pytest.skip.Exception as skipped:
+            disks.clear()
+            left_out |= dict.fromkeys(DISKS, str(skipped))
+        try:
+            for name in directories:
+                clocks[name] = stack.enter_context(wall_clock_or_skip(root))
+        except pytest.skip.Exception as skipped:
+            clocks.clear()
+            left_out |= dict.fromkeys(CLOCKS, str(skipped))
+        yield Surroundings(disks, clocks, left_out)
