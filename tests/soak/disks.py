@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
@@ -23,11 +23,22 @@ BACK_SECONDS = 20.0
 def fill_an_agents_disk(scene: Scene) -> str:
     """No node is made; heartbeats, reads and stops go on; one that dies comes back when there is room.
 
-    A node whose disk refused a write is read-only until it is restarted, which is left to the operator: here, to us.
+    Until then its starts fail, or end because it can't open its store. A node whose disk refused a write is read-only
+    until it is restarted, which is left to the operator: here, to us.
     """
     name = scene.rng.choice(sorted(set(scene.surroundings.disks) - {MASTER}))
     killed, *others = scene.rng.sample(sorted(scene.nodes_of(name)), len(scene.nodes_of(name)))
     stopped = others[:1]
+    with scene.watcher.excused(killed):
+        _fill_and_free(scene, name, killed, stopped)
+    for node_id in stopped:
+        scene.start(node_id)
+    for node_id in (killed, *others[1:]):
+        scene.restart(node_id)
+    return f"{name}, {killed} killed and {', '.join(stopped) or 'none'} stopped meanwhile"
+
+
+def _fill_and_free(scene: Scene, name: str, killed: str, stopped: Sequence[str]) -> None:
     with _full(scene.surroundings.disks[name]):
         scene.expect_refusal(lambda: scene.grid.grpc.spawn(name), {"disk_full"}, COMMAND_SECONDS)
         for node_id in stopped:
@@ -40,11 +51,6 @@ def fill_an_agents_disk(scene: Scene) -> str:
         BACK_SECONDS,
         f"{killed} back when there was room",
     )
-    for node_id in stopped:
-        scene.start(node_id)
-    for node_id in others[1:]:
-        scene.restart(node_id)
-    return f"{name}, {killed} killed and {', '.join(stopped) or 'none'} stopped meanwhile"
 
 
 def fill_the_registrys_disk(scene: Scene) -> str:

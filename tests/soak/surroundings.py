@@ -15,8 +15,8 @@ from soak.scene import Surroundings
 
 MASTER = "master"
 REGISTRY_DIRECTORY = "registry"
-REGISTRY_DISK_SIZE = "64m"
-AGENT_DISK_SIZE = "512m"
+REGISTRY_DISK_MB = 64
+AGENT_DISK_MB = 512
 
 
 @contextmanager
@@ -32,8 +32,8 @@ def surroundings(root: Path, agents: Sequence[str]) -> Iterator[Surroundings]:
     with ExitStack() as stack:
         try:
             for name, directory in directories.items():
-                size = REGISTRY_DISK_SIZE if name == MASTER else AGENT_DISK_SIZE
-                disks[name] = stack.enter_context(small_disk(directory, size))
+                size_mb = REGISTRY_DISK_MB if name == MASTER else AGENT_DISK_MB
+                disks[name] = stack.enter_context(small_disk(directory, size_mb))
         except pytest.skip.Exception as skipped:
             disks.clear()
             left_out |= dict.fromkeys(DISKS, str(skipped))
