@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support import processes
 from support.daemons import clean_environ
 
 SOAK = Path(__file__).parent.parent / "soak"
 
 
+def command(report: Path, minutes: float = 0.02) -> list[str]:
+    small = ["--agents", "1", "--nodes-per-agent", "1", "--seed", "1"]
+    return [sys.executable, str(SOAK), "--minutes", str(minutes), *small, "--report", str(report)]
+
+
+def environ(report: Path) -> dict[str, str]:
+    return {**clean_environ(), "TMPDIR": str(report)}
+
+
 def run_soak(report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SOAK), "--minutes", "0.02", "--agents", "1", "--nodes-per-agent", "1", "--seed", "1"]
     return subprocess.run(
-        [*command, "--report", str(report), *arguments],
+        [*command(report), *arguments],
         capture_output=True,
         text=True,
         timeout=110,
-        env={**clean_environ(), "TMPDIR": str(report)},
+        env=environ(report),
         check=False,
     )
 
@@ -38,7 +48,8 @@ def test_a_grid_that_keeps_its_promises_passes_and_leaves_only_the_report(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("sabotage", "violation"), [("lost-write", "lost write"), ("doubled-process", "doubled process")]
+    ("sabotage", "violation"),
+    [("lost-write", "lost write"), ("doubled-process", "doubled process"), ("cut-link", "wrong status")],
 )
 def test_a_broken_promise_fails_the_soak_and_stands_in_its_report(
     tmp_path: Path, sabotage: str, violation: str
@@ -47,3 +58,21 @@ def test_a_broken_promise_fails_the_soak_and_stands_in_its_report(
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"- **{violation}**" in report_of(tmp_path)
+
+
+def test_a_soak_that_is_interrupted_ends_its_grid_and_reports_what_it_saw(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(tmp_path, minutes=10), stdout=subprocess.PIPE, text=True, env=environ(tmp_path)
+    ) as soak:
+        assert soak.stdout is not None
+        for line in soak.stdout:
+            if "nodes on" in line:
+                soak.send_signal(signal.SIGINT)
+                break
+        rest = soak.stdout.read()
+        assert soak.wait(60) == 1
+
+    assert "by SIGINT" in rest
+    assert "- **soak broken off**" in report_of(tmp_path)
+    assert not processes.processes_below(tmp_path)
+    assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(tmp_path) in line]

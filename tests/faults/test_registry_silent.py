@@ -112,7 +112,7 @@ def test_locked_by_another_program_commands_fail_and_all_else_goes_on(grid: Grid
 
 def test_on_a_full_disk_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        disk = stack.enter_context(small_disk(tmp_path / "disk", "1m"))
+        disk = stack.enter_context(small_disk(tmp_path / "disk", size_mb=1))
         spec = GridSpec(registry_url=f"sqlite:///{disk}/registry.db")
         grid = stack.enter_context(Grid(tmp_path / "grid", spec))
         node, other = grid.grpc.spawn(), grid.grpc.spawn()

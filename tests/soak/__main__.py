@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -38,6 +40,8 @@ def main(
     spec = SoakSpec(minutes, chosen, agents, nodes_per_agent, rate, sabotage=sabotage or "")
     click.echo(f"soak of {minutes:g} minutes, seed {chosen}")
     root = Path(tempfile.mkdtemp(prefix="sutra-grid-soak-"))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _break_off)
     report = Soak(spec, root, click.echo).run()
     directory.mkdir(parents=True, exist_ok=True)
     name = f"soak-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -50,6 +54,17 @@ def main(
         click.echo(f"logs of the daemons beside it; everything else stays in {root}")
         sys.exit(1)
     shutil.rmtree(root)
+
+
+class BrokenOff(Exception):
+    """Somebody ended the soak before its time."""
+
+
+def _break_off(number: int, _frame: FrameType | None) -> None:
+    """Once: the grid is ended and the report written in peace."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise BrokenOff(f"by {signal.Signals(number).name}")
 
 
 if __name__ == "__main__":

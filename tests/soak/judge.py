@@ -21,12 +21,17 @@ class ProcessJudge:
         self._node_ids = frozenset(node_ids)
         self._last: dict[str, NodeProcess] = {}
         self._doomed: set[NodeProcess] = set()
+        self._excused: set[str] = set()
         self._told: set[Violation] = set()
         self.violations: list[Violation] = []
 
     def doom(self, processes: Iterable[NodeProcess]) -> None:
         """The soak is about to kill these."""
         self._doomed.update(processes)
+
+    def excuse(self, node_id: str, excused: bool) -> None:
+        """Whether the node's process may end by itself now, as one that is started on a full disk does."""
+        (self._excused.add if excused else self._excused.discard)(node_id)
 
     def sample(self, table: Collection[NodeProcess]) -> None:
         """One look at all processes of all nodes."""
@@ -37,7 +42,8 @@ class ProcessJudge:
                 self._tell("doubled process", f"{node_id} runs as {sorted(process.pid for process in found)}")
                 continue
             before, now = self._last.get(node_id), found[0]
-            if before is not None and now != before and before not in self._doomed:
+            is_excused = before in self._doomed or node_id in self._excused
+            if before is not None and now != before and not is_excused:
                 self._tell("process replaced", f"{node_id}: pid {before.pid} was alive and well, now it is {now.pid}")
             self._last[node_id] = now
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from soak.ledger import Violation
 
@@ -33,11 +33,13 @@ class Report:
     agents: int
     nodes: int
     heartbeat_seconds: float
+    operations_per_second: float
     writes: int
     writes_in_doubt: int
     reads: int
     faults: Sequence[FaultRecord]
     violations: Sequence[Violation]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -51,12 +53,15 @@ class Report:
             f"- started {self.started}, ran {self.minutes:.1f} minutes, seed {self.seed}",
             f"- {self.agents} agents, {self.nodes} nodes, a heartbeat every {self.heartbeat_seconds:g} s",
             f"- {len(self.faults)} faults, {self.writes} writes acknowledged, {self.writes_in_doubt} not known",
-            f"- {self.reads} reads judged, each of everything that a node holds",
+            f"- {self.reads} reads judged, each of everything that a node holds; {self.operations_per_second:g} "
+            "operations a second asked for",
+            *[f"- not tried here: {kind}, {why}" for kind, why in self.left_out.items()],
             "",
             *fault_table(self.faults),
             "",
             "Recovery runs from the end of the fault, when what was killed had been started again where that is an",
             "init script's work, until every process ran once, every node answered and every status was right.",
+            "What must hold during a fault is checked while it lasts; between faults nothing may waver.",
             "",
             "## Violations",
             "",

@@ -8,21 +8,23 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import grpc
 from support import processes
-from support.faces import Face, Refused
+from support.faces import Face
 from support.grid import Grid, GridSpec
+from support.link import LOOPBACK
 
 import sutra_grid
-from soak.faults import FAULTS, POLL_SECONDS, SLACK_SECONDS, Deck, Scene
-from soak.judge import wrong_statuses
+from soak.faults import FAULTS, Deck
 from soak.ledger import Ledger, Violation
 from soak.load import Load, unreadable
 from soak.report import FaultRecord, Report
+from soak.scene import POLL_SECONDS, SLACK_SECONDS, Scene, Surroundings
+from soak.surroundings import registry_of, surroundings
 from soak.watcher import Watcher
 
 RECOVERY_SECONDS = 30.0
@@ -56,57 +58,66 @@ class Soak:
         self._faults: list[FaultRecord] = []
         self._violations: list[Violation] = []
         self._reads = 0
+        self._nodes = 0
+        self._around = Surroundings()
 
     def run(self) -> Report:
-        """The whole soak. Raises only when the grid does not come up at all."""
+        """The whole soak, or what there was of it until something broke it off: that is a violation as well."""
         started = datetime.now(UTC)
         begin = time.monotonic()
-        grid = Grid(self._root, grid_spec(self.spec))
-        with grid:
-            endpoints = self._spawn(grid)
-            node_ids = list(endpoints)
-            with (
-                Watcher(node_ids, lambda: processes.node_processes(grid.root)) as watcher,
-                Load(endpoints, self._ledger, self.spec.operations_per_second, random.Random(self.spec.seed)) as load,
-            ):
-                scene = Scene(grid, watcher, self._rng)
-                try:
-                    self._harm(scene, load)
-                except Exception:  # noqa: BLE001 - whatever it was, what was found so far is reported with it
-                    self._violations.append(Violation("soak broken off", traceback.format_exc()))
-                self._violations += scene.violations
-                self._reads = load.reads
-            self._violations += watcher.violations
-            self._say("ending the grid")
-        self._violations += self._ledger.violations
+        try:
+            with ExitStack() as stack:
+                agents = agent_names(self.spec)
+                self._around = stack.enter_context(surroundings(self._root, agents))
+                self._run_on(stack.enter_context(Grid(self._root, grid_spec(self.spec, self._around, self._root))))
+                self._say("ending the grid")
+        except Exception:  # noqa: BLE001 - whatever it was, what was found so far is reported with it
+            self._violations.append(Violation("soak broken off", traceback.format_exc()))
         return Report(
             version=sutra_grid.__version__,
             started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             seed=self.spec.seed,
             minutes=(time.monotonic() - begin) / 60,
             agents=self.spec.agents,
-            nodes=len(endpoints),
+            nodes=self._nodes,
             heartbeat_seconds=self.spec.heartbeat_seconds,
+            operations_per_second=self.spec.operations_per_second,
             writes=self._ledger.acknowledged,
             writes_in_doubt=self._ledger.doubted,
             reads=self._reads,
             faults=self._faults,
-            violations=self._violations,
+            violations=[*self._violations, *self._ledger.violations],
+            left_out=self._around.left_out,
         )
+
+    def _run_on(self, grid: Grid) -> None:
+        endpoints = self._spawn(grid)
+        self._nodes = len(endpoints)
+        with (
+            Watcher(list(endpoints), lambda: processes.node_processes(grid.root)) as watcher,
+            Load(endpoints, self._ledger, self.spec.operations_per_second, random.Random(self.spec.seed)) as load,
+        ):
+            scene = Scene(grid, watcher, self._rng, self._around)
+            try:
+                self._harm(scene, load)
+            finally:
+                self._reads = load.reads
+                self._violations += [*scene.violations, *watcher.violations]
 
     def _spawn(self, grid: Grid) -> dict[str, str]:
         nodes = [grid.grpc.spawn(agent_id) for agent_id in grid.agents for _ in range(self.spec.nodes_per_agent)]
         self._say(f"{len(nodes)} nodes on {len(grid.agents)} agents run in {grid.root}")
-        return {node.node_id: node.endpoint for node in nodes}
+        # Clients are on the nodes' own hosts, so to speak: their calls do not go through the links that are cut.
+        return {node.node_id: f"{LOOPBACK}:{node.port}" for node in nodes}
 
     def _harm(self, scene: Scene, load: Load) -> None:
-        deck = Deck(self._rng)
+        deck = Deck(self._rng, [kind for kind in FAULTS if kind not in self._around.left_out])
         begin = time.monotonic()
         self._settle(scene, load)
         if self.spec.sabotage:
             SABOTAGES[self.spec.sabotage](self, scene)
         while time.monotonic() - begin < self.spec.minutes * 60:
-            self._stay_right(scene, self._rng.uniform(*PAUSE_SECONDS))
+            scene.stay_right(self._rng.uniform(*PAUSE_SECONDS), "while nothing was harmed")
             kind = deck.draw()
             at_seconds = time.monotonic() - begin
             detail = FAULTS[kind](scene)
@@ -115,18 +126,6 @@ class Soak:
             self._faults.append(record)
             self._say(f"{at_seconds:7.1f} s  {kind} {detail}: {self._verdict(scene, recovery_seconds)}")
         self._settle(scene, load)
-
-    def _stay_right(self, scene: Scene, seconds: float) -> None:
-        """Nothing is harmed now, so nothing that is shown may waver."""
-        deadline = time.monotonic() + seconds
-        faces: dict[str, Face] = {"master": scene.grid.grpc, "admin": scene.grid.rest}
-        while time.monotonic() < deadline:
-            for name, face in faces.items():
-                if wrong := self._wrong_statuses(scene, face):
-                    message = f"by the {name}, while nothing was harmed: {'; '.join(wrong)}"
-                    scene.violations.append(Violation("wavering status", message))
-                    return
-            scene.never.wait(POLL_SECONDS)
 
     def _verdict(self, scene: Scene, recovery_seconds: float | None) -> str:
         count = len(scene.violations) + len(self._ledger.violations) + len(scene.watcher.violations)
@@ -137,12 +136,7 @@ class Soak:
         """Wait until the grid is whole again and check everything; seconds until every status was right."""
         begin = time.monotonic()
         told = len(scene.violations)
-        scene.promise(
-            "not recovered",
-            lambda: not scene.watcher.missing(),
-            RECOVERY_SECONDS,
-            f"a process for every node, missing {scene.watcher.missing()}",
-        )
+        scene.promise_processes(RECOVERY_SECONDS, "a process for every node")
         for daemon in scene.grid.daemons:
             try:
                 daemon.wait_ready(RECOVERY_SECONDS)
@@ -162,19 +156,12 @@ class Soak:
 
     def _check_statuses(self, scene: Scene, name: str, face: Face, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while wrong := self._wrong_statuses(scene, face):
+        while wrong := scene.wrong_statuses(face):
             if time.monotonic() >= deadline:
                 message = f"by the {name}, after {seconds:g} s: {'; '.join(wrong)}"
                 scene.violations.append(Violation("wrong status", message))
                 return
             scene.never.wait(POLL_SECONDS)
-
-    def _wrong_statuses(self, scene: Scene, face: Face) -> list[str]:
-        try:
-            nodes, agents = face.nodes(), face.agents()
-        except (grpc.RpcError, Refused, OSError) as error:
-            return [f"no answer: {error}"]
-        return wrong_statuses(nodes, agents, scene.watcher.sample(), list(scene.grid.agents))
 
     # -- broken on purpose --
 
@@ -190,6 +177,12 @@ class Soak:
         sleep = shutil.which("sleep") or "/bin/sleep"
         subprocess.Popen([sleep, "600"], env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
 
+    def cut_a_link(self, scene: Scene) -> None:
+        """Parts an agent from the master, and does not tell."""
+        name, link = next(iter(scene.grid.links.items()))
+        link.cut()
+        scene.promise_agent(name, "degraded", 10)
+
     def stop_a_node(self, scene: Scene) -> None:
         """Has the grid itself stop a node that the soak expects to run."""
         scene.grid.grpc.stop(scene.watcher.sample()[0].node_id)
@@ -199,14 +192,22 @@ SABOTAGES: dict[str, Callable[[Soak, Scene], None]] = {
     "lost-write": Soak.lose_a_write,
     "doubled-process": Soak.double_a_process,
     "stopped-node": Soak.stop_a_node,
+    "cut-link": Soak.cut_a_link,
 }
 
 
-def grid_spec(spec: SoakSpec) -> GridSpec:
-    # A node that the dice choose twice in a row has been stable in between: back-off is not what is measured here.
+def agent_names(spec: SoakSpec) -> list[str]:
+    return [f"agent-{number}" for number in range(1, spec.agents + 1)]
+
+
+def grid_spec(spec: SoakSpec, around: Surroundings, root: Path) -> GridSpec:
     return GridSpec(
         agents=spec.agents,
-        max_storage_nodes=spec.nodes_per_agent,
+        max_storage_nodes=spec.nodes_per_agent + 1,
         heartbeat_seconds=spec.heartbeat_seconds,
+        with_links=True,
+        registry_url=f"sqlite:///{registry_of(root)}",
+        run_in=around.run_in(),
+        # A node that the dice choose twice in a row has been stable in between: back-off is not what is measured here.
         extra={"restart": {"stable_secs": 1.0}},
     )

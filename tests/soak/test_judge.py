@@ -43,6 +43,18 @@ def test_a_process_that_nobody_killed_may_not_be_replaced() -> None:
     assert judged([ONE, TWO], [TWO], [AGAIN, TWO]) == ["process replaced"]
 
 
+def test_an_excused_node_may_end_by_itself_and_only_as_long_as_it_is_excused() -> None:
+    judge = ProcessJudge(["node-1", "node-2"])
+    judge.sample([ONE, TWO])
+    judge.excuse("node-1", True)
+    judge.sample([AGAIN, TWO])
+    assert judge.violations == []
+
+    judge.excuse("node-1", False)
+    judge.sample([ONE, TWO])
+    assert [violation.kind for violation in judge.violations] == ["process replaced"]
+
+
 def test_the_same_pid_with_another_start_is_another_process() -> None:
     assert judged([ONE, TWO], [NodeProcess("node-1", ONE.pid, 77), TWO]) == ["process replaced"]
 

@@ -17,6 +17,7 @@ REPORT = Report(
     agents=3,
     nodes=9,
     heartbeat_seconds=1.0,
+    operations_per_second=60.0,
     writes=100,
     writes_in_doubt=2,
     reads=90,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from support.processes import NodeProcess
@@ -43,6 +44,18 @@ class Watcher:
         """Say what is about to be killed, before it is."""
         with self._lock:
             self._judge.doom(processes)
+
+    @contextmanager
+    def excused(self, node_id: str) -> Iterator[None]:
+        """Within, the node's process may end by itself."""
+        with self._lock:
+            self._judge.excuse(node_id, True)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._judge.sample(self._look())
+                self._judge.excuse(node_id, False)
 
     def sample(self) -> list[NodeProcess]:
         """Look now; the table as it is."""

@@ -21,6 +21,13 @@ CHUNK_BYTES = 16 * 1024
 LINGER_ZERO = struct.pack("ii", 1, 0)  # closing sends RST, not FIN (socket(7), SO_LINGER)
 
 
+class Direction(Enum):
+    """Which way bytes go."""
+
+    TO_TARGET = auto()
+    FROM_TARGET = auto()
+
+
 class Then(Enum):
     """What becomes of a connection that may pass no more bytes."""
 
@@ -30,8 +37,9 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done to each direction of a connection. ``pass_bytes`` count from the moment that the fault begins."""
+    """What is done to ``directions`` of a connection. ``pass_bytes`` count from the moment that the fault begins."""
 
+    directions: frozenset[Direction] = frozenset(Direction)
     delay_seconds: float = 0.0
     bytes_per_second: float = math.inf
     pass_bytes: float = math.inf
@@ -47,8 +55,11 @@ RESET = Fault(pass_bytes=0, then=Then.RESET)
 class _Connection:
     writers: list[asyncio.StreamWriter]
     fault: Fault
-    passed: dict[int, float] = field(default_factory=dict)  # by direction, since the fault began
+    passed: dict[Direction, float] = field(default_factory=dict)  # since the fault began
     frozen: bool = False
+
+    def fault_of(self, direction: Direction) -> Fault:
+        return self.fault if direction in self.fault.directions else HEALTHY
 
 
 class FaultProxy:
@@ -147,14 +158,14 @@ class FaultProxy:
             far_reader, far_writer = await asyncio.open_connection(sock=far)
             connection.writers.append(far_writer)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(connection, 0, near_reader, far_writer))
-                group.create_task(self._pump(connection, 1, far_reader, near_writer))
+                group.create_task(self._pump(connection, Direction.TO_TARGET, near_reader, far_writer))
+                group.create_task(self._pump(connection, Direction.FROM_TARGET, far_reader, near_writer))
         finally:
             self._connections.discard(connection)
             _reset(connection)
 
     async def _pump(
-        self, connection: _Connection, direction: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, connection: _Connection, direction: Direction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
@@ -163,12 +174,12 @@ class FaultProxy:
             writer.write_eof()
 
     async def _pass_on(
-        self, connection: _Connection, direction: int, data: bytes, writer: asyncio.StreamWriter
+        self, connection: _Connection, direction: Direction, data: bytes, writer: asyncio.StreamWriter
     ) -> None:
         while data:
             most = await self._may_pass(connection, direction)
             part, data = data[:most], data[most:]
-            fault = connection.fault
+            fault = connection.fault_of(direction)
             pause = fault.delay_seconds + len(part) / fault.bytes_per_second
             if pause:
                 await asyncio.sleep(pause)
@@ -176,10 +187,10 @@ class FaultProxy:
             writer.write(part)
             await writer.drain()
 
-    async def _may_pass(self, connection: _Connection, direction: int) -> int:
+    async def _may_pass(self, connection: _Connection, direction: Direction) -> int:
         """How many bytes may go on; waits while it is none."""
-        while (left := connection.fault.pass_bytes - connection.passed.get(direction, 0)) <= 0:
-            if connection.fault.then is Then.RESET:
+        while (left := connection.fault_of(direction).pass_bytes - connection.passed.get(direction, 0)) <= 0:
+            if connection.fault_of(direction).then is Then.RESET:
                 _reset(connection)
                 raise ConnectionResetError
             await self._changed.wait()

@@ -21,6 +21,7 @@ from support.daemons import Daemon, script, serves_grpc, serves_http, write_conf
 from support.faces import CliFace, GrpcFace, NodeView, RestFace
 from support.http import HttpClient
 from support.kv import CHANNEL_OPTIONS, KvClient
+from support.link import LINK_HOST, Link
 from support.ports import PortBlock
 from support.processes import NodeProcess
 from support.waiting import eventually
@@ -31,6 +32,7 @@ LIVE: set[Grid] = set()
 """The grids that run now: a failing test shows their logs."""
 
 PORTS_PER_AGENT = 12
+FIRST_LINK_PORT = 2
 FIRST_AGENT_PORT = 8
 
 
@@ -40,7 +42,7 @@ class GridSpec:
 
     ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's. ``run_in`` are the
     words before a daemon's command, by its name. ``registry_url`` is the master's and the admin's; empty means a file
-    in the grid's directory.
+    in the grid's directory. ``with_links``: master and agents reach each other through links that can be cut.
     """
 
     agents: int = 1
@@ -49,6 +51,7 @@ class GridSpec:
     health_check_seconds: float = 1.0
     with_admin: bool = True
     registry_url: str = ""
+    with_links: bool = False
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Grid:
         self.master = self._make_master()
         self.admin = self._make_admin()
         names = [f"agent-{number}" for number in range(1, self.spec.agents + 1)]
+        self.links = {name: self._make_link(index) for index, name in enumerate(names)} if self.spec.with_links else {}
         self.agents = {name: self._make_agent(name, index) for index, name in enumerate(names)}
         self._channel = grpc.insecure_channel(self.master_address, options=CHANNEL_OPTIONS)
         self.stub = rpc.GridMasterStub(self._channel)
@@ -140,6 +144,8 @@ class Grid:
                 "restart_failed_nodes": True,
             },
         }
+        if link := self.links.get(agent_id):
+            config["agent"] |= {"master_host": link.master_address, "advertise": LINK_HOST}
         for section, values in self.spec.extra.items():
             config.setdefault(section, {}).update(values)
         self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
@@ -151,6 +157,10 @@ class Grid:
             ready=lambda: serves_grpc(address),
             run_in=self.spec.run_in.get(agent_id, ()),
         )
+
+    def _make_link(self, index: int) -> Link:
+        agent_port = self.ports[FIRST_AGENT_PORT + index * PORTS_PER_AGENT]
+        return Link(self.ports[0], self.ports[FIRST_LINK_PORT + index], agent_port)
 
     def agent_address(self, agent_id: str) -> str:
         index = list(self.agents).index(agent_id)
@@ -181,6 +191,8 @@ class Grid:
 
     def _start_all(self) -> None:
         # The admin may not find a registry before the master has made one.
+        for link in self.links.values():
+            link.open()
         self.master.start()
         self.master.wait_ready()
         for daemon in self.daemons[1:]:
@@ -220,6 +232,8 @@ class Grid:
                 stubborn.append(str(error))
                 daemon.kill()
         self._channel.close()
+        for link in self.links.values():
+            link.close()
         processes.kill_and_wait(processes.processes_below(self.root))
         self.ports.close()
         return "\n".join(stubborn)

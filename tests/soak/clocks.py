@@ -1,0 +1,42 @@
+"""Wall clocks that jump by hours, as an administrator's hand or a broken NTP server makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from soak.scene import Scene
+
+HOUR_SECONDS = 3600
+JUMPS_HOURS = (-25, -5, 5, 25)
+WATCHED_HEARTBEATS = 4  # more than an agent may miss without being called degraded
+BACK_SECONDS = 20.0
+
+
+def turn_the_masters_clock(scene: Scene) -> str:
+    return _turn(scene, ["master"])
+
+
+def turn_an_agents_clock(scene: Scene) -> str:
+    """With it that of its nodes."""
+    return _turn(scene, [scene.some_agent()[0]])
+
+
+def turn_every_clock(scene: Scene) -> str:
+    return _turn(scene, scene.surroundings.clocks)
+
+
+def _turn(scene: Scene, names: Iterable[str]) -> str:
+    """Turn clocks and watch that nothing changes; a node that dies then is restarted; turn them back."""
+    hours = scene.rng.choice(JUMPS_HOURS)
+    clocks = [scene.surroundings.clocks[name] for name in names]
+    seconds = scene.grid.spec.heartbeat_seconds * WATCHED_HEARTBEATS
+    try:
+        for clock in clocks:
+            clock.turn_to(hours * HOUR_SECONDS)
+        scene.stay_right(seconds, f"while clocks were {hours:+d} hours off")
+        victim = scene.kill_nodes(1)
+        scene.promise_processes(BACK_SECONDS, f"{victim} back while clocks were off")
+    finally:
+        for clock in clocks:
+            clock.turn_to(0)
+    return f"by {hours:+d} hours, {victim} killed meanwhile"

@@ -1,0 +1,98 @@
+"""Daemons and nodes that are killed, stopped or paused; each puts back what an init script would."""
+
+from __future__ import annotations
+
+import signal
+
+from support.daemons import serves_http
+
+from soak.scene import SLACK_SECONDS, Scene
+
+
+def kill_one_node(scene: Scene) -> str:
+    return scene.kill_nodes(1)
+
+
+def kill_three_nodes(scene: Scene) -> str:
+    return scene.kill_nodes(3)
+
+
+def kill_agent(scene: Scene) -> str:
+    name, agent = scene.some_agent()
+    agent.kill()
+    agent.start()
+    return name
+
+
+def kill_agent_and_a_node(scene: Scene) -> str:
+    """The node dies while nobody watches it."""
+    name, agent = scene.some_heard_agent()
+    own = scene.nodes_of(name)
+    agent.kill()
+    victim = scene.kill_nodes(1, own)
+    agent.start()
+    return f"{name} and {victim}"
+
+
+def kill_agent_until_offline(scene: Scene) -> str:
+    """Degraded after three missed heartbeats, offline after six, each within one interval; nodes unknown, and alive."""
+    name, agent = scene.some_heard_agent()
+    own = scene.nodes_of(name)
+    interval = scene.grid.spec.heartbeat_seconds
+    agent.kill()
+    for status, missed in (("degraded", 3), ("offline", 6)):
+        limit = interval * (missed + 1) if status == "degraded" else interval * 4
+        scene.promise_agent(name, status, limit + SLACK_SECONDS)
+    scene.expect_unknown(own, f"while {name} is offline")
+    agent.start()
+    return name
+
+
+def pause_agent(scene: Scene) -> str:
+    """Stopped for long enough to be degraded, as by a debugger or a swapping host."""
+    name, agent = scene.some_heard_agent()
+    agent.signal(signal.SIGSTOP)
+    scene.promise_agent(name, "degraded", scene.grid.spec.heartbeat_seconds * 4 + SLACK_SECONDS)
+    agent.signal(signal.SIGCONT)
+    return name
+
+
+def stop_agent(scene: Scene) -> str:
+    """A purposeful stop: offline at once, with that reason."""
+    name, agent = scene.some_agent()
+    agent.stop()
+    scene.promise_agent(name, "offline", SLACK_SECONDS)
+    agent.start()
+    return name
+
+
+def kill_master(scene: Scene) -> str:
+    scene.grid.master.kill()
+    scene.grid.master.start()
+    return ""
+
+
+def kill_master_for_a_while(scene: Scene) -> str:
+    """The admin goes on answering, and a node that dies meanwhile is restarted by its agent."""
+    scene.grid.master.kill()
+    victim = scene.kill_nodes(1)
+    message = "GET /nodes answered without the master"
+    scene.promise("admin silent", lambda: serves_http(scene.grid.admin_address, "/nodes"), SLACK_SECONDS, message)
+    scene.promise("not recovered", lambda: not scene.watcher.missing(), 20, f"{victim} back without the master")
+    scene.grid.master.start()
+    return victim
+
+
+def kill_master_and_agent(scene: Scene) -> str:
+    name, agent = scene.some_agent()
+    scene.grid.master.kill()
+    agent.kill()
+    agent.start()
+    scene.grid.master.start()
+    return name
+
+
+def kill_admin(scene: Scene) -> str:
+    scene.grid.admin.kill()
+    scene.grid.admin.start()
+    return ""

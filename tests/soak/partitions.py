@@ -1,0 +1,60 @@
+"""Partitions between the master and one agent. The nodes behind them serve on, and are never started again for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from support.link import Link
+
+from soak.scene import SLACK_SECONDS, Scene
+
+# A call that hangs ends after 5 s, and the next one needs a connection of its own.
+HEAL_SECONDS = 5.0
+COMMAND_SECONDS = 5.0
+BACK_SECONDS = 20.0
+
+
+def cut_both_ways(scene: Scene) -> str:
+    """What is commanded meanwhile is refused with the reason, recorded, and carried out when the agent is heard."""
+    name, own = _part(scene, Link.cut)
+    node_id = scene.rng.choice(sorted(own))
+    scene.doom(node_id)
+    scene.expect_refusal(lambda: scene.grid.grpc.stop(node_id), {"agent_offline"}, COMMAND_SECONDS)
+    _heal(scene, name)
+    stopped = f"{node_id} stopped, as commanded while {name} was cut off"
+    scene.promise("not carried out", lambda: scene.grid.grpc.show(node_id).status == "stopped", BACK_SECONDS, stopped)
+    scene.start(node_id)
+    return f"{name}, with a stop of {node_id}"
+
+
+def lose_what_an_agent_sends(scene: Scene) -> str:
+    name, _ = _part(scene, Link.lose_what_the_agent_sends)
+    _heal(scene, name)
+    return name
+
+
+def lose_what_the_master_sends(scene: Scene) -> str:
+    """A node dies while its agent hears nothing: it is back without the master."""
+    name, own = _part(scene, Link.lose_what_the_master_sends)
+    victim = scene.kill_nodes(1, own)
+    scene.promise_processes(BACK_SECONDS, f"{victim} back behind the partition")
+    _heal(scene, name)
+    return f"{name}, and {victim} killed"
+
+
+def _part(scene: Scene, lose: Callable[[Link], None]) -> tuple[str, set[str]]:
+    """Part an agent from the master until it is offline; its name and its nodes."""
+    name, _ = scene.some_heard_agent()
+    own = scene.nodes_of(name)
+    interval = scene.grid.spec.heartbeat_seconds
+    lose(scene.grid.links[name])
+    # What was on its way may count as one more heartbeat.
+    scene.promise_agent(name, "degraded", interval * 5 + SLACK_SECONDS)
+    scene.promise_agent(name, "offline", interval * 4 + SLACK_SECONDS)
+    scene.expect_unknown(own, f"while {name} is cut off")
+    return name, own
+
+
+def _heal(scene: Scene, name: str) -> None:
+    scene.grid.links[name].join()
+    scene.promise_agent(name, "healthy", scene.grid.spec.heartbeat_seconds + HEAL_SECONDS + SLACK_SECONDS)
