@@ -20,8 +20,8 @@ from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import Told, progress
-from sutra_grid.cli.rolling.plan import Nodes, is_older, newest_start_ms
-from sutra_grid.cli.rolling.roll import Progress, Roll, RollSpec
+from sutra_grid.client.rolling import Progress, Roll, RollSpec
+from sutra_grid.client.rolling_plan import Nodes, is_older, newest_start_ms
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Desired, Reason
 from sutra_grid.wire import grid_pb2 as pb
