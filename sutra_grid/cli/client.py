@@ -38,6 +38,7 @@ LAST_RETRY_SECONDS: Final = 2.0
 # How details begin when a call did not leave this host.
 _NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
 ADVICE: Final = Advice(
+    list_nodes="sutra-grid-cli nodes list",
     look_at_node="sutra-grid-cli nodes explain {}",
     look_at_agent="sutra-grid-cli agents show {}",
     remove_agent="sutra-grid-cli agents remove {}",

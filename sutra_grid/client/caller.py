@@ -16,8 +16,9 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What an interface calls the next steps; each has ``{}`` where the id belongs."""
+    """What an interface calls the next steps; each but the first has ``{}`` where the id belongs."""
 
+    list_nodes: str
     look_at_node: str
     look_at_agent: str
     remove_agent: str

@@ -23,6 +23,7 @@ from sutra_grid.wire.words import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0
+_FELL: Final = "was restarted, came up, and did not stay up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,7 @@ class Roll:
         fallen = broken(nodes, self.progress.restarted)
         if fallen is not None:
             self.progress.restarted.pop(fallen.node_id)
-            self.progress.failure = _not_well(
-                fallen, "was restarted, came up, and did not stay up", self._caller.advice
-            )
+            self.progress.failure = _not_well(fallen, _FELL, self._caller.advice)
             return {}
         if not nodes and self.progress.unfinished():
             self.progress.left = []
@@ -198,7 +197,7 @@ class Roll:
             self._given_up.wait(min(POLL_SECONDS, left_seconds))
             now = self._read(name) or node
             if broken({name: now}, {name: node}) is not None:
-                raise _not_well(now, "was restarted, came up, and did not stay up", self._caller.advice)
+                raise _not_well(now, _FELL, self._caller.advice)
             node = now
         return node
 

@@ -14,10 +14,10 @@ from sutra_grid.admin.parsing import refused
 from sutra_grid.admin.schemas.answers import NodeList, NodeStatus
 from sutra_grid.admin.schemas.requests import KEY_HEADER, NodeFilter, Spawn
 from sutra_grid.admin.views import node_statuses
-from sutra_grid.core.errors import Internal, NotFound
+from sutra_grid.client.caller import outcome
+from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
-from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire import grid_pb2 as pb
 
 blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage processes")
@@ -63,7 +63,7 @@ def spawn_node(body: dict[str, Any], key: str) -> Response:
     """
     request_id = _one_key(key, body.pop("request_id", ""))
     spawned = master().command("SpawnStorageNode", pb.SpawnRequest(request_id=request_id, **body), pb.SpawnResponse)
-    node = _node_of(spawned)
+    node = outcome(spawned)
     return answer(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
 
 
@@ -94,7 +94,7 @@ def remove_node(node_id: str, key: str) -> Response:
 
 
 def _changed(method: str, command: Any, kind: type[pb.NodeResult] | type[pb.StopResponse]) -> Response:
-    return answer(_node_of(master().command(method, command, kind)))
+    return answer(outcome(master().command(method, command, kind)))
 
 
 def _one_key(of_header: str, of_body: str) -> str:
@@ -102,15 +102,6 @@ def _one_key(of_header: str, of_body: str) -> str:
     if of_header and of_body and of_header != of_body:
         raise refused([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
     return of_header or of_body
-
-
-def _node_of(result: pb.SpawnResponse | pb.StopResponse | pb.NodeResult) -> pb.NodeStatus:
-    """The node of an answer that says success; raises the refusal otherwise."""
-    if result.success:
-        return result.node
-    if result.HasField("error"):
-        raise wire_errors.from_detail(result.error)
-    raise Internal(result.error_message or "the master refused and did not say why")
 
 
 def _missing(rows: Registry, node_id: str) -> NotFound:
