@@ -1,13 +1,17 @@
-"""Answers as JSON."""
+"""Answers as JSON, and those that go on and on."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from flask import Response, jsonify
 from google.protobuf.message import Message
 
+from sutra_grid.admin.long_requests import Slot
 from sutra_grid.wire.convert import to_json
+
+NDJSON: Final = "application/x-ndjson"
 
 
 def answer(message: Message, status: int = 200, **headers: str) -> Response:
@@ -21,4 +25,11 @@ def answer_json(document: Any, status: int = 200, **headers: str) -> Response:
     response.status_code = status
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
+    return response
+
+
+def stream(parts: Iterable[str], slot: Slot, content_type: str) -> Response:
+    """An answer that goes on; its slot is given back when it ends, or the client leaves."""
+    response = Response(parts, content_type=content_type)
+    response.call_on_close(slot.release)
     return response

@@ -9,7 +9,8 @@ from flask import Flask, Response
 from sutra_grid.admin import origins, problems
 from sutra_grid.admin.api import BLUEPRINTS
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
-from sutra_grid.admin.links import install_links
+from sutra_grid.admin.links import Links, install_links
+from sutra_grid.admin.long_requests import LongRequests
 from sutra_grid.admin.master_link import MasterLink
 from sutra_grid.admin.openapi import make_api
 from sutra_grid.admin.registry_link import RegistryLink
@@ -26,11 +27,12 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
-    install_links(
-        app,
+    links = Links(
         RegistryLink(config.registry_url, clock or SystemClock()),
         MasterLink(master, config.command_timeout_secs),
+        LongRequests(config.threads),
     )
+    install_links(app, links)
     problems.install(app)
     app.before_request(origins.refuse_other_sites)
     app.after_request(_add_headers)

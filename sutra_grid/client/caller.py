@@ -25,15 +25,16 @@ class Advice:
 
 
 class Caller(Protocol):
-    """Calls the master. Threads may share it. ``timeout_seconds`` is how long an outcome is waited for."""
+    """Calls the master. Threads may share it.
 
-    @property
-    def timeout_seconds(self) -> float:
-        """How long an outcome is waited for."""
+    ``timeout_seconds`` is how long an outcome is waited for.
+    """
+
+    timeout_seconds: float
 
     @property
     def advice(self) -> Advice:
-        """The next steps in the words of the interface."""
+        """The next steps."""
 
     @property
     def is_closed(self) -> bool:

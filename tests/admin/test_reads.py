@@ -135,7 +135,7 @@ def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
 
 def test_a_log_is_read_through_the_master(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data="zeile ä\n".encode() + b"\xff", cursor="c1", rotated=True)
-    answer = get(client, "/nodes/node-00000001/logs?tail_lines=5&max_bytes=1000")
+    answer = get(client, "/nodes/node-00000001/logs?tail=5&max_bytes=1000")
     assert answer == {"data": "zeile ä\n�", "cursor": "c1", "rotated": True}
     assert master.calls["ReadNodeLog"] == [pb.LogRequest(node_id="node-00000001", tail_lines=5, max_bytes=1000)]
 
