@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, Response
 
 from sutra_grid.admin import origins, problems
-from sutra_grid.admin.api import BLUEPRINTS
+from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.links import Links, install_links
 from sutra_grid.admin.long_requests import LongRequests
@@ -22,7 +22,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     """The application. Opens nothing: registry and master are reached by the first request that needs them."""
-    app = Flask("sutra_grid.admin", static_folder=None)
+    app = Flask("sutra_grid.admin")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
@@ -39,10 +39,12 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     api = make_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
     return app
 
 
 def _add_headers(answer: Response) -> Response:
     answer.headers.setdefault("Cache-Control", "no-store")
+    answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

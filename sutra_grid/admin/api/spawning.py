@@ -20,6 +20,7 @@ from sutra_grid.admin.schemas.answers import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.schemas.requests import KEY_HEADER, RunQuery, Spawn
 from sutra_grid.client.caller import outcome
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
@@ -84,7 +85,7 @@ def _spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: dict[str, Any]) 
 def _spawn_many(
     link: MasterLink, spawns: list[pb.SpawnRequest], query: dict[str, Any]
 ) -> list[pb.NodeStatus | GridError]:
-    """What came of each, in order; some are under way together."""
+    """What came of each, in order; after the first some are under way together."""
 
     def spawn(request: pb.SpawnRequest) -> pb.NodeStatus | GridError:
         try:
@@ -92,8 +93,11 @@ def _spawn_many(
         except GridError as error:
             return error
 
+    first = spawn(spawns[0])
+    if isinstance(first, GridError) and first.reason == Reason.REQUEST_ID_REUSED:
+        raise first  # the key came with another request before: none of this one's is spawned
     with ThreadPoolExecutor(SPAWNED_TOGETHER, thread_name_prefix="spawn") as pool:
-        return list(pool.map(spawn, spawns))
+        return [first, *pool.map(spawn, spawns[1:])]
 
 
 def _answer_many(results: list[pb.NodeStatus | GridError]) -> Response:

@@ -23,6 +23,9 @@ MAX_NAMED_NODES: Final = 1000
 MAX_EVENT_ID: Final = 2**63 - 1
 MAX_MS: Final = 2**53
 MAX_KEY_CHARACTERS: Final = 100
+#: Of names and cursors in a query: a URL is short.
+MAX_NAME_CHARACTERS: Final = 255
+MAX_CURSOR_CHARACTERS: Final = 1024
 KEY_HEADER: Final = "Idempotency-Key"
 
 
@@ -57,9 +60,9 @@ class AgentFilter(RequestSchema):
 class NodeFilter(RequestSchema):
     """Which nodes."""
 
-    agent_id = Text("Only nodes of this agent")
+    agent_id = Text("Only nodes of this agent", max_characters=MAX_NAME_CHARACTERS)
     status = Text("Only nodes of this status", choices=[status.value for status in NodeStatus])
-    engine = Text("Only nodes of this engine")
+    engine = Text("Only nodes of this engine", max_characters=MAX_NAME_CHARACTERS)
 
 
 class EventFilter(RequestSchema):
@@ -67,9 +70,9 @@ class EventFilter(RequestSchema):
 
     after_event_id = Whole("Only events after this one, oldest first; without it the newest", 0, MAX_EVENT_ID)
     limit = Whole("At most so many; 100 without it", 1, MAX_EVENTS)
-    node_id = Text("Only events of this node")
-    agent_id = Text("Only events of this agent")
-    kind = Text("A kind, or its first part: node finds node.spawned and its like")
+    node_id = Text("Only events of this node", max_characters=MAX_NAME_CHARACTERS)
+    agent_id = Text("Only events of this agent", max_characters=MAX_NAME_CHARACTERS)
+    kind = Text("A kind, or its first part: node finds node.spawned and its like", max_characters=MAX_NAME_CHARACTERS)
     wait_seconds = Whole("Without any to tell, wait so long for the next one", 0, MAX_WAIT_SECONDS)
 
 
@@ -77,7 +80,7 @@ class LogQuery(RequestSchema):
     """Which part of a log."""
 
     tail = Whole("Begin so many lines before the end; 100 without it, 0 for nothing but the cursor", 0, MAX_LOG_LINES)
-    cursor = Text("Go on where the answer with this cursor ended")
+    cursor = Text("Go on where the answer with this cursor ended", max_characters=MAX_CURSOR_CHARACTERS)
     max_bytes = Whole("At most so many bytes; 0: 64 KiB", 0, MAX_LOG_BYTES)
     follow = Flag("Go on with new lines until the client leaves, the node is removed, or an hour has passed")
 
