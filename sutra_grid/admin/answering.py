@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from flask import Response, jsonify
@@ -30,6 +30,11 @@ def answer_json(document: Any, status: int = 200, **headers: str) -> Response:
 
 def stream(parts: Iterable[str], slot: Slot, content_type: str) -> Response:
     """An answer that goes on; its slot is given back when it ends, or the client leaves."""
-    response = Response(parts, content_type=content_type)
-    response.call_on_close(slot.release)
+
+    def released() -> Iterator[str]:
+        with slot:
+            yield from parts
+
+    response = Response(released(), content_type=content_type)
+    response.call_on_close(slot.release)  # of one that was never begun
     return response

@@ -20,4 +20,6 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 
 def _is_right(value: object, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= high
+    """Whether it is a number of that range, or, as in a query, a text that writes one."""
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+    return isinstance(number, int) and not isinstance(number, bool) and 0 < number <= high

@@ -23,6 +23,7 @@ blueprint = Operations("logs", __name__, url_prefix="/nodes", description="What 
 
 DEFAULT_LINES: Final = 100
 TEXT: Final = "text/plain; charset=utf-8"
+JSON_TYPES: Final = ("application/json", NDJSON)
 AS_TEXT: Final = {"type": "string"}
 
 
@@ -63,7 +64,7 @@ def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
 def _follow(node_id: str, query: dict[str, Any]) -> Response:
     long = long_requests()
     environ = request.environ
-    wants_text = request.accept_mimetypes.best_match(["text/plain", "application/json", NDJSON]) == "text/plain"
+    wants_json = request.accept_mimetypes.best_match(["text/plain", "application/json", NDJSON]) in JSON_TYPES
     slot = long.take()
     try:
         first = _read(node_id, query)
@@ -71,7 +72,7 @@ def _follow(node_id: str, query: dict[str, Any]) -> Response:
         slot.release()
         raise
     chunks = follow_log(master(), node_id, first, lambda: long.is_worker_ending() or is_client_gone(environ))
-    return stream(_texts(chunks), slot, TEXT) if wants_text else stream(_lines(chunks), slot, NDJSON)
+    return stream(_lines(chunks), slot, NDJSON) if wants_json else stream(_texts(chunks), slot, TEXT)
 
 
 def _texts(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:

@@ -80,6 +80,8 @@ class Whole(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
         number = _number_of_text(value, self._high) if isinstance(value, Written) else value
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)  # JSON has one kind of number: 3.0 is 3
         if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
             raise ValidationError(f"{self._wanted}, found {shown(value)}")
         return number
@@ -111,10 +113,10 @@ class Flag(fields.Boolean):
 class TextList(fields.List[str]):
     """At least one text, none twice."""
 
-    def __init__(self, description: str, max_items: int, **given: Any) -> None:
+    def __init__(self, description: str, max_items: int, max_characters: int, **given: Any) -> None:
         self._max_items = max_items
         super().__init__(
-            Text("One of them"),
+            Text("One of them", max_characters=max_characters),
             metadata={"description": description, "minItems": 1, "maxItems": max_items, "uniqueItems": True},
             error_messages={"null": f"{self._wanted}, found null"},
             **given,

@@ -19,7 +19,7 @@ MAX_TIMEOUT_SECONDS: Final = 600
 MAX_COUNT: Final = 100
 MAX_UNAVAILABLE: Final = 100
 MAX_PAUSE_SECONDS: Final = 86_400
-MAX_NAMED_NODES: Final = 1000
+MAX_NAMED_NODES: Final = 200
 MAX_EVENT_ID: Final = 2**63 - 1
 MAX_MS: Final = 2**53
 MAX_KEY_CHARACTERS: Final = 100
@@ -118,7 +118,7 @@ class RollingRestart(RequestSchema):
         ]
     }
 
-    node_ids = TextList("These, in this order", MAX_NAMED_NODES)
+    node_ids = TextList("These, in this order", MAX_NAMED_NODES, MAX_NAME_CHARACTERS)
     all = Flag("All that should run", only=True)
     agent_id = Text("All of this agent that should run")
     engine = Text("All of this engine that should run")
