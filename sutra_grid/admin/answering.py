@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from google.protobuf.message import Message
 
 from sutra_grid.admin.long_requests import Slot
@@ -25,6 +25,15 @@ def answer_json(document: Any, status: int = 200, **headers: str) -> Response:
     response.status_code = status
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
+    return response
+
+
+def answer_unless_known(document: Any) -> Response:
+    """A document with its ETag; 304 without it when the client's ``If-None-Match`` has that. Within a request."""
+    response = answer_json(document)
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"  # to be kept, and asked again for each use
+    response.make_conditional(request)
     return response
 
 

@@ -9,6 +9,7 @@ from support.grid_values import an_event
 
 from sutra_grid import __version__
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER
+from sutra_grid.core.types import Desired
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -126,6 +127,15 @@ def test_reads_need_no_master(client: FlaskClient, master: FakeMaster) -> None:
 def test_a_grid_with_registry_and_master_is_ready(client: FlaskClient) -> None:
     ready = get(client, "/readyz")
     assert (ready["status"], ready["registry"]["ok"], ready["master"]["ok"]) == ("ready", True, True)
+
+
+@pytest.mark.parametrize("path", ["/status", "/agents/agent-1", "/nodes/node-00000001"])
+def test_what_the_client_has_already_is_not_sent_again(client: FlaskClient, registry: Registry, path: str) -> None:
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    registry.change_desired("node-00000001", Desired.STOPPED)
+    assert client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
 def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer
+from sutra_grid.admin.answering import answer, answer_unless_known
 from sutra_grid.admin.links import long_requests, master, registry
 from sutra_grid.admin.master_caller import MasterCaller
-from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import AgentList, AgentRecord
 from sutra_grid.admin.schemas.requests import AgentFilter, DrainQuery
 from sutra_grid.admin.views import agent_records
@@ -18,6 +18,7 @@ from sutra_grid.client.draining import stop_nodes
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
 
@@ -32,7 +33,7 @@ def list_agents(query: dict[str, Any]) -> Response:
     return answer(pb.AgentList(agents=agent_records(agents, rows.nodes())))
 
 
-@blueprint.operation("GET", "/<agent_id>", ONE)
+@blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)
 def show_agent(agent_id: str) -> Response:
     """Show an agent with its nodes."""
     rows = registry()
@@ -42,7 +43,7 @@ def show_agent(agent_id: str) -> Response:
             f"agent {agent_id} is not registered", reason=Reason.UNKNOWN_AGENT, hint="GET /agents lists those that are"
         )
     [record] = agent_records([agent], rows.nodes(agent_id))
-    return answer(record)
+    return answer_unless_known(to_json(record))
 
 
 @blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer
+from sutra_grid.admin.answering import answer, answer_unless_known
 from sutra_grid.admin.links import master, registry
-from sutra_grid.admin.operations import MASTER_PROBLEMS, Answer, Operations
+from sutra_grid.admin.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import NodeList, NodeSampleList, NodeStatus
 from sutra_grid.admin.schemas.requests import NodeFilter
 from sutra_grid.admin.views import node_statuses
@@ -16,6 +16,7 @@ from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage processes")
 
@@ -32,7 +33,7 @@ def list_nodes(query: dict[str, Any]) -> Response:
     return answer(pb.NodeList(nodes=nodes))
 
 
-@blueprint.operation("GET", "/<node_id>", Answer(NodeStatus, "The node"))
+@blueprint.operation("GET", "/<node_id>", Answer(NodeStatus, "The node"), NOT_MODIFIED)
 def show_node(node_id: str) -> Response:
     """Show a node."""
     rows = registry()
@@ -41,7 +42,7 @@ def show_node(node_id: str) -> Response:
         raise _missing(rows, node_id)
     agent = rows.agent(node.agent_id)
     [status] = node_statuses([node], [agent] if agent else [])
-    return answer(status)
+    return answer_unless_known(to_json(status))
 
 
 @blueprint.operation(
