@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal, select, update
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
-from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.core.status import facts_of
+from sutra_grid.core.types import Desired, Node, NodeReport, NodeSample, NodeSpec, Reason
 from sutra_grid.registry.agents import lock as lock_agent
-from sutra_grid.registry.codec import decoding, report_from_document, report_to_document, spec_to_document
+from sutra_grid.registry.codec import (
+    clean,
+    decoding,
+    report_from_document,
+    report_to_document,
+    spec_to_document,
+    storable,
+)
+from sutra_grid.registry.facts import number_of
 from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 
 # An agent that was away for longer may bring a removed node back, to be removed again.
@@ -23,6 +34,12 @@ _LOCKED = select(NODES.c.agent_id, NODES.c.generation).where(_BY_KEY).with_for_u
 _UPDATE = update(NODES).where(_BY_KEY)
 _UPDATE_GENERATION = _UPDATE.where(NODES.c.generation == bindparam("expected"))
 _DELETE = delete(NODES).where(_BY_KEY)
+_NO_SAMPLE = NodeSample()
+_UNREPORTED: dict[str, Any] = {
+    **dict.fromkeys(("state", "pid", "health", "reason", "reported_generation", "report")),
+    **dict.fromkeys(("restarts", "started_at_ms", "rss_bytes", "cpu_percent"), 0),
+    "reported_engine": "",
+}
 _TOMBSTONE = select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == bindparam("key"))
 
 
@@ -70,12 +87,17 @@ def change_desired(connection: Connection, node_id: str, desired: Desired, *, re
     if current is None:
         raise _missing(connection, node_id)
     generation = current.generation + 1
-    changes = {"desired": desired.value, "generation": generation}
-    if restart:
-        changes["restart_generation"] = generation
+    before = select_one(connection, node_id)
+    assert before is not None  # its row is locked
+    restart_generation = generation if restart else before.restart_generation
+    node = replace(before, desired=desired, generation=generation, restart_generation=restart_generation)
+    changes = {
+        "desired": desired.value,
+        "generation": generation,
+        "restart_generation": restart_generation,
+        "facts": number_of(facts_of(node)),
+    }
     connection.execute(_UPDATE, {"key": node_id, **changes})
-    node = select_one(connection, node_id)
-    assert node is not None  # its row is locked
     return node
 
 
@@ -128,12 +150,19 @@ def prune_tombstones(connection: Connection, *, before_ms: int) -> None:
 
 
 def report_columns(report: NodeReport) -> dict[str, Any]:
-    """The columns that a report fills."""
+    """The columns that a report fills; ``facts`` depends on the row too."""
+    sample = report.sample or _NO_SAMPLE
     return {
         "state": report.state.value,
         "pid": report.pid,
         "health": report.health.value,
         "reason": report.reason.value,
+        "reported_generation": storable(report.generation),
+        "reported_engine": clean(report.spec.engine),
+        "restarts": storable(report.restarts),
+        "started_at_ms": storable(report.started_at_ms),
+        "rss_bytes": storable(sample.rss_bytes),
+        "cpu_percent": sample.cpu_percent if math.isfinite(sample.cpu_percent) else 0.0,
         "report": report_to_document(report),
     }
 
@@ -157,11 +186,10 @@ def _columns(node: Node) -> dict[str, Any]:
         "generation": node.generation,
         "restart_generation": node.restart_generation,
         "created_at_ms": node.created_at_ms,
+        "facts": number_of(facts_of(node)),
         **spec_to_document(node.spec),
     }
-    if node.report is None:
-        return columns | {"state": None, "pid": None, "health": None, "reason": None, "report": None}
-    return columns | report_columns(node.report)
+    return columns | (_UNREPORTED if node.report is None else report_columns(node.report))
 
 
 def _node(row: Row[Any]) -> Node:
