@@ -1,6 +1,32 @@
 """The shared registry on SQLAlchemy; sessions never leave this package. Imports core only."""
 
+from sutra_grid.registry.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
+from sutra_grid.registry.queries import (
+    AgentCell,
+    AgentQuery,
+    AgentSort,
+    EventQuery,
+    ListedAgent,
+    ListedNode,
+    NodeQuery,
+    NodeSort,
+)
 from sutra_grid.registry.registry import Registry
 from sutra_grid.registry.values import Observations, Request
 
-__all__ = ["Observations", "Registry", "Request"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "AgentCell",
+    "AgentQuery",
+    "AgentSort",
+    "EventQuery",
+    "ListedAgent",
+    "ListedNode",
+    "NodeQuery",
+    "NodeSort",
+    "Observations",
+    "Page",
+    "Registry",
+    "Request",
+]
