@@ -19,6 +19,7 @@ LINKS = {
     "alive": "/livez",
     "ready": "/readyz",
     "openapi": "/openapi.json",
+    "docs": "/docs",
 }
 
 
