@@ -47,14 +47,14 @@ def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
     """The nodes of an agent, or all, by id."""
     with decoding("nodes"):
         rows = connection.execute(_ALL) if agent_id is None else connection.execute(_OF_AGENT, {"agent": agent_id})
-        return [_node(row) for row in rows]
+        return [from_row(row) for row in rows]
 
 
 def select_one(connection: Connection, node_id: str) -> Node | None:
     """The node, or None."""
     with decoding("nodes"):
         row = connection.execute(_ONE, {"key": node_id}).one_or_none()
-        return None if row is None else _node(row)
+        return None if row is None else from_row(row)
 
 
 def select_tombstones(connection: Connection) -> dict[str, int]:
@@ -66,7 +66,7 @@ def select_tombstones(connection: Connection) -> dict[str, int]:
 def insert(connection: Connection, node: Node) -> None:
     """Record a node whose id was never used."""
     lock_agent(connection, node.agent_id, shared=True)
-    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, _columns(node)):
+    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
         raise AlreadyExists(
             f"node id {node.node_id} is in use or was",
             reason=Reason.CONCURRENT_CHANGE,
@@ -78,7 +78,7 @@ def adopt(connection: Connection, node: Node) -> None:
     """Insert or overwrite a node as its agent has it."""
     lock_agent(connection, node.agent_id, shared=True)
     connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.node_id == node.node_id))
-    upsert(connection, NODES, _columns(node))
+    upsert(connection, NODES, columns(node))
 
 
 def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool) -> Node:
@@ -178,8 +178,9 @@ def _missing(connection: Connection, node_id: str) -> NotFound:
     return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
-def _columns(node: Node) -> dict[str, Any]:
-    columns = {
+def columns(node: Node) -> dict[str, Any]:
+    """The whole row of a node."""
+    desired = {
         "node_id": node.node_id,
         "agent_id": node.agent_id,
         "desired": node.desired.value,
@@ -189,10 +190,11 @@ def _columns(node: Node) -> dict[str, Any]:
         "facts": number_of(facts_of(node)),
         **spec_to_document(node.spec),
     }
-    return columns | (_UNREPORTED if node.report is None else report_columns(node.report))
+    return desired | (_UNREPORTED if node.report is None else report_columns(node.report))
 
 
-def _node(row: Row[Any]) -> Node:
+def from_row(row: Row[Any]) -> Node:
+    """The node of a whole row."""
     return Node(
         node_id=row.node_id,
         agent_id=row.agent_id,

@@ -17,9 +17,9 @@ depends_on = None
 
 CHUNK_ROWS = 250
 
-DESIRED = {"running": 0, "stopped": 100, "absent": 200}
+DESIRED = {"running": 0, "stopped": 1000, "absent": 2000}
 STATES = {None: 0, "starting": 10, "running": 20, "stopping": 30, "stopped": 40, "failed": 50}
-PROCESS, UNHEALTHY, UNCONFIRMED = 1, 2, 1000
+PROCESS, UNHEALTHY, UNCONFIRMED = 1, 2, 100
 
 NEW_COLUMNS: list[sa.Column[Any]] = [
     sa.Column("reported_generation", sa.BigInteger(), nullable=True),
