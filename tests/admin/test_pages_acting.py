@@ -11,7 +11,7 @@ from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.errors import to_detail
+from sutra_grid.wire.errors import error_detail
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -31,17 +31,17 @@ def asked(client: FlaskClient, path: str) -> str:
     [
         (
             f"/ui/act/stop?node_id={NODE}",
-            f"Stops process 4711, until somebody starts it. Its data stays in /data/sutra/{NODE}",
+            f"until somebody starts it. Its data stays in /data/sutra/{NODE}",
         ),
         (f"/ui/act/restart?node_id={NODE}", "Stops process 4711 and starts it anew"),
         (f"/ui/act/remove?node_id={NODE}", "Stops process 4711 and forgets the node. Its data and log stay in"),
         ("/ui/act/start?node_id=node-00000002", "Starts its process on agent-1"),
         ("/ui/act/stop?node_id=node-00000003", "Its agent agent-2 is offline"),
         (f"/ui/act/stop?node_id={NODE}&node_id=node-00000002", "node-00000002 : Has no process"),
-        ("/ui/agents/agent-1/drain", "Its 2 nodes stay as they are"),
+        ("/ui/agents/agent-1/drain", "Its 2 nodes stay"),
         ("/ui/agents/agent-1/undrain", "New nodes may come to agent-1 again"),
         ("/ui/agents/agent-1/remove", "has 2 nodes: the master will refuse"),
-        ("/ui/agents/agent-2/remove", "Its node are forgotten too. Their data stays in /data/sutra"),
+        ("/ui/agents/agent-2/remove", "With it the grid forgets its 1 node. Their data stays in /data/sutra"),
     ],
 )
 def test_a_confirmation_says_what_will_happen_and_does_nothing(
@@ -87,7 +87,7 @@ def test_htmx_is_told_where_to_go(client: FlaskClient, master: FakeMaster) -> No
 
 def test_a_refusal_is_shown_in_the_form_with_reason_and_hint(client: FlaskClient, master: FakeMaster) -> None:
     refusal = FailedPrecondition("agent-1 is offline", reason=Reason.AGENT_OFFLINE, hint="Bring it back")
-    master.answers["StopStorageNode"] = pb.StopResponse(success=False, error=to_detail(refusal))
+    master.answers["StopStorageNode"] = pb.StopResponse(success=False, error=error_detail(refusal))
     answer = send_form(client, f"/ui/act/stop?node_id={NODE}", htmx=True)
     assert answer.status_code == 409
     assert "<html" not in answer.text
@@ -100,7 +100,7 @@ def test_of_several_nodes_those_that_failed_are_asked_about_again(client: FlaskC
     def stop(request: pb.StopRequest) -> pb.StopResponse:
         if request.node_id == NODE:
             return STOPPED
-        return pb.StopResponse(success=False, error=to_detail(FailedPrecondition("not now")))
+        return pb.StopResponse(success=False, error=error_detail(FailedPrecondition("not now")))
 
     master.answers["StopStorageNode"] = stop
     answer = send_form(client, f"/ui/act/stop?node_id={NODE}&node_id=node-00000002&node_id={NODE}")
@@ -156,7 +156,7 @@ def test_a_wrong_field_is_told_beside_it_and_the_rest_stays(client: FlaskClient,
 
 
 def test_a_refused_spawn_keeps_what_was_filled_in(client: FlaskClient, master: FakeMaster) -> None:
-    master.answers["SpawnStorageNode"] = pb.SpawnResponse(success=False, error=to_detail(FULL))
+    master.answers["SpawnStorageNode"] = pb.SpawnResponse(success=False, error=error_detail(FULL))
     answer = send_form(client, "/ui/spawn", agent_id="agent-1")
     assert answer.status_code == 409
     page = Page(answer.text)

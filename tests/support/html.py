@@ -71,7 +71,8 @@ class Page(HTMLParser):
             self._texts[id_].append(" ")
 
     def _control(self, tag: str, values: dict[str, str]) -> None:
-        if self.forms and values.get("name") and tag != "button":
+        is_unchecked = values.get("type") == "checkbox" and "checked" not in values
+        if self.forms and values.get("name") and tag != "button" and not is_unchecked:
             self.forms[-1].values.append((values["name"], values.get("value", "")))
         is_hidden = values.get("type") == "hidden"
         is_labelled = "aria-label" in values or any(opened == "label" for opened, _ in self._open)
