@@ -106,6 +106,7 @@ class MasterCore:
         )
         parts = Parts(
             registrations=self.registrations,
+            admissions=Limit("registrations", max(1, config.workers // 2)),
             heartbeats=self.heartbeats,
             commands=commands,
             views=views,
