@@ -11,9 +11,9 @@ from pathlib import Path
 
 import grpc
 import pytest
+from support.admission import admission
 from support.grid import Grid, GridSpec
 from support.kv import CHANNEL_OPTIONS
-from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc
@@ -50,17 +50,6 @@ def at_once(grid: Grid, call: Callable[[rpc.GridMasterStub, str], None]) -> floa
     return time.monotonic() - began
 
 
-def admission(stub: rpc.GridMasterStub, info: pb.AgentInfo) -> pb.RegistrationResponse | None:
-    """The master's answer; None while too many others are being admitted, when an agent tries again."""
-    try:
-        answer: pb.RegistrationResponse = stub.RegisterAgent(info, timeout=CALL_SECONDS, wait_for_ready=True)
-    except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return None
-        raise
-    return answer
-
-
 def register_all(grid: Grid) -> tuple[Sessions, float]:
     sessions: Sessions = {}
 
@@ -76,7 +65,7 @@ def register_all(grid: Grid) -> tuple[Sessions, float]:
             instance_id=f"process of {name}",
             heartbeat_interval_ms=INTERVAL_MS,
         )
-        answer = eventually(lambda: admission(stub, info), CALL_SECONDS, f"{name} admitted")
+        answer = admission(stub, info, CALL_SECONDS)
         assert answer.success, answer.error_message
         sessions[name] = answer.session_id
 
