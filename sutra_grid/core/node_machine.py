@@ -164,8 +164,11 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     record = work.node.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
-    words = event.status.words()
+    words = event.oom.words if event.oom else event.status.words()
     if record.phase in _ANSWERS_PROBES:
+        if event.oom and event.oom.over_limit:
+            _end_for_memory(work, event.status, words)
+            return
         ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
         work.record_exit(event.status, Reason.CRASHED)
         work.note(relaunch=True)
@@ -188,6 +191,14 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
         work.rest(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
     else:
         work.rest(Reason.COMMANDED, f"stopped by command: {words}")
+
+
+def _end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds: float | None = None) -> None:
+    """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
+    limit = Reason.MEMORY_LIMIT
+    work.record_exit(status, limit, lived_seconds)
+    work.note(relaunch=True)
+    work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
@@ -322,6 +333,11 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     words = record.message
     if record.process is not None:
         words = f"process {record.process.pid} was gone at the agent's start{_damage(record)}"
+        if event.oom:
+            words = f"{words}; it {event.oom.words}"
+    if event.oom and event.oom.over_limit and work.wanted and event.was in _ANSWERS_PROBES:
+        _end_for_memory(work, ExitStatus(), words, lived_seconds=0.0)
+        return
     if lost:
         work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
     if not work.wanted:

@@ -50,6 +50,12 @@ class AgentHarness:
         config = write_config(self.home / "second.toml", sections)
         return Daemon("second", "sutra-grid-agent", config, ready=lambda: False)
 
+    def rewrite_config(self, **overrides: Mapping[str, Any]) -> None:
+        """Lay these sections over the configuration; the next start reads it."""
+        for name, keys in overrides.items():
+            self.sections.setdefault(name, {}).update(keys)
+        write_config(self.daemon.config, self.sections)
+
     def start(self) -> AgentHarness:
         self.daemon.start()
         self.daemon.wait_ready()
