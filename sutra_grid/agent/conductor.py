@@ -39,7 +39,6 @@ from sutra_grid.core.node_runtime import (
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRecord,
     NodeRules,
     NodeRuntime,
     Now,
@@ -51,6 +50,7 @@ from sutra_grid.core.node_runtime import (
     TimerDue,
     TimerName,
     WriteJournal,
+    fresh_record,
     signal_name,
 )
 from sutra_grid.core.states import Phase
@@ -111,12 +111,14 @@ class Conductor:
         node_id = recovery.record.assignment.node_id
         held = _Held(NodeRuntime(recovery.record), self._attach(node_id, recovery))
         self._nodes[node_id] = held
+        identity = oom = None
         if held.process is None:
             held.log_tail = self._tools.log_tail(node_id)
+            oom = self._tools.groups.end(recovery.record, ExitStatus())
         else:
-            self._surroundings.watch(node_id, held.process)
-        identity = held.process.identity if held.process else None
-        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted))
+            identity = held.process.identity
+            self._watch(held, held.process)
+        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted, oom))
 
     def _attach(self, node_id: str, recovery: Recovery) -> HeldProcess | None:
         for identity in recovery.candidates:
@@ -196,7 +198,7 @@ class Conductor:
         spec = self._tools.admission.resolve(node_id, assignment.spec, self._specs_beside(node_id))
         if assignment.desired is Desired.RUNNING:
             self._tools.admission.check_new(spec)
-        held = _Held(NodeRuntime(_fresh_record(assignment, spec)))
+        held = _Held(NodeRuntime(fresh_record(assignment, spec)))
         try:
             self._tools.journal.write(held.runtime.record)
         except OSError as error:
@@ -228,7 +230,8 @@ class Conductor:
         process.close()
         held.process = None
         held.log_tail = self._tools.log_tail(node_id)
-        self._happen(held, Exited(process.identity.launch, status))
+        oom = self._tools.groups.end(held.runtime.record, status)
+        self._happen(held, Exited(process.identity.launch, status, oom))
 
     def probe_answered(self, node_id: str, launch: int, problem: str) -> None:
         """A probe passed (no problem) or failed."""
@@ -313,8 +316,12 @@ class Conductor:
             problem = refusal(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)
         held.process = process
-        self._surroundings.watch(held.runtime.node_id, process)
+        self._watch(held, process)
         return Launched(process.identity)
+
+    def _watch(self, held: _Held, process: HeldProcess) -> None:
+        self._tools.groups.hold(held.runtime.record, process.identity)  # before it may be reaped: its pid is its own
+        self._surroundings.watch(held.runtime.node_id, process)
 
     def _signal(self, held: _Held, number: int, whole_group: bool) -> None:
         if held.process is None:
@@ -375,14 +382,6 @@ class Conductor:
     def _now(self) -> Now:
         clock = self._tools.clock
         return Now(clock.monotonic(), wall_ms(clock), self._tools.chance())
-
-
-def _fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
-    """A node that nothing was done for yet: the assignment's generation is still to come."""
-    before = replace(
-        assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
-    )
-    return NodeRecord(before)
 
 
 def _log_change(before: NodeRuntime, after: NodeRuntime) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,15 @@ STATE_DIRECTORY: Final = ".agent"
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
 # Signals by which programs are asked to end; SIGKILL comes after the grace by itself.
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
+class MemoryLimits(StrEnum):
+    """How memory limits are held."""
+
+    AUTO = "auto"
+    CGROUP = "cgroup"
+    SAMPLED = "sampled"
+    OFF = "off"
 
 
 def _check_name(value: str) -> str | None:
@@ -108,8 +118,9 @@ SCHEMA: Final = Schema(
             Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
         ], help="Heartbeats, probes, restarts"),
         Section("limits", [
-            Key("memory", "str", "off", help="Whether a node over its memory limit is restarted",
-                choices=("off", "enforce")),
+            Key("memory", "str", "auto", help="How a node over its memory limit is found and restarted: by control "
+                "groups, by samples, by groups where they may be made and else by samples, or not at all",
+                choices=tuple(MemoryLimits)),
         ], help="What nodes may use"),
         Section("restart", [
             Key("stable_secs", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
@@ -163,7 +174,7 @@ class AgentConfig:
     max_concurrent_calls: int = 64
     labels: Mapping[str, str] = field(default_factory=dict)
     restart_unhealthy_after_seconds: float = 0.0
-    enforce_memory: bool = False
+    memory_limits: MemoryLimits = MemoryLimits.AUTO
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -195,7 +206,7 @@ def agent_config(config: Config) -> AgentConfig:
         max_concurrent_calls=agent["max_concurrent_calls"],
         labels=dict(agent["labels"]),
         restart_unhealthy_after_seconds=monitoring["restart_unhealthy_after_secs"],
-        enforce_memory=config.section("limits")["memory"] == "enforce",
+        memory_limits=MemoryLimits(config.section("limits")["memory"]),
     )
 
 

@@ -165,8 +165,11 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     record = work.node.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
-    words = event.status.words()
+    words = event.oom.words if event.oom else event.status.words()
     if record.phase in _ANSWERS_PROBES:
+        if event.oom and event.oom.over_limit:
+            _end_for_memory(work, event.status, words)
+            return
         ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
         work.record_exit(event.status, Reason.CRASHED)
         work.note(relaunch=True)
@@ -189,6 +192,14 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
         work.rest(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
     else:
         work.rest(Reason.COMMANDED, f"stopped by command: {words}")
+
+
+def _end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds: float | None = None) -> None:
+    """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
+    limit = Reason.MEMORY_LIMIT
+    work.record_exit(status, limit, lived_seconds)
+    work.note(relaunch=True)
+    work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
@@ -336,6 +347,11 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     lost = record.process is not None
     why = Reason.REBOOTED if event.rebooted else Reason.LOST
     words = _how_it_was_lost(record, event.rebooted)
+    if event.oom:
+        words = f"{words}; it {event.oom.words}"
+    if event.oom and event.oom.over_limit and work.wanted and event.was in _ANSWERS_PROBES:
+        _end_for_memory(work, ExitStatus(), words, lived_seconds=0.0)
+        return
     if lost:
         work.record_exit(ExitStatus(), why, lived_seconds=0.0)
     if not work.wanted:

@@ -29,10 +29,10 @@ from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
-#: Why the agent stops a process by itself, to start it again; in words, for a message.
+#: Why a process was ended by the agent itself, or by the kernel for its limit, to be started again; in words.
 STOP_CAUSES = {
     Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
-    Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
+    Reason.MEMORY_LIMIT: "it used more memory than its limit and was ended",
 }
 
 

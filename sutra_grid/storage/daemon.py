@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
+from sutra_grid.runtime.allocator import return_memory_early
 from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import daemon_command
 from sutra_grid.runtime.logging import get_logger
@@ -22,6 +23,7 @@ log = get_logger("sutra_grid.storage.daemon")  # also when it is run as a module
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT, or restore and end. Raises ``GridError`` when the start fails."""
     settings = StorageConfig.of(config)
+    return_memory_early()
     reset_affinity()
     if settings.restore is not None:
         return _restore(settings.restore, settings.storage_path)
