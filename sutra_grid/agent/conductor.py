@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.agent.admission import refusal
 from sutra_grid.agent.adoption import Recovery, plan_recoveries
+from sutra_grid.agent.change_log import log_change
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
@@ -24,7 +25,7 @@ from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.timers import TimerQueue
 from sutra_grid.agent.tools import Surroundings, Tools
-from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
 from sutra_grid.core.node_machine import merge_spec, step
 from sutra_grid.core.node_runtime import (
     ArmTimer,
@@ -95,16 +96,25 @@ class Conductor:
         """Take over what the journal tells of and what lives of it; start what should run and does not."""
         for entry in entries:
             if entry.newer:
-                self._freeze(entry, [one for one in found if one.node_id == entry.node_id])
+                self._freeze(entry.node_id, Reason.UNSUPPORTED, entry.damage, found)
         for recovery in plan_recoveries(entries, found):
-            self._recover_one(recovery)
+            try:
+                self._recover_one(recovery)
+            except Internal as error:  # a fault of the program with this node: it is left alone, and so are the others
+                node_id = recovery.record.assignment.node_id
+                log.exception("node could not be recovered", node=node_id)
+                self._nodes.pop(node_id, None)
+                self._timers.cancel(node_id)
+                self._freeze(node_id, Reason.INTERNAL, error.message, found)
 
-    def _freeze(self, entry: JournalEntry, found: Sequence[FoundProcess]) -> None:
-        self._frozen[entry.node_id] = entry.damage
-        shown = refused_report(Assignment(entry.node_id, 0, Desired.RUNNING), Reason.UNSUPPORTED, entry.damage)
-        if found:
-            pid = found[0].identity.pid
-            shown = replace(shown, state=NodeState.RUNNING, pid=pid, spec=found[0].spec)
+    def _freeze(self, node_id: str, reason: Reason, why: str, found: Sequence[FoundProcess]) -> None:
+        """Touch neither the node's process nor its journal, and show it so."""
+        self._frozen[node_id] = why
+        shown = refused_report(Assignment(node_id, 0, Desired.RUNNING), reason, why)
+        for one in found:
+            if one.node_id == node_id:
+                shown = replace(shown, state=NodeState.RUNNING, pid=one.identity.pid, spec=one.spec)
+                break
         self._tools.inventory.put_refused(shown)
 
     def _recover_one(self, recovery: Recovery) -> None:
@@ -181,7 +191,7 @@ class Conductor:
             raise FailedPrecondition(
                 f"node {assignment.node_id} can't be changed: {self._frozen[assignment.node_id]}",
                 reason=Reason.UNSUPPORTED,
-                hint="Start the newer version of the agent again",
+                hint="A journal of a newer version wants that version of the agent; of a fault, the agent's log tells more",
             )
 
     def _assign_unknown(self, assignment: Assignment) -> None:
@@ -267,7 +277,7 @@ class Conductor:
             before = held.runtime
             rules = self._rules(before.record.assignment.spec)
             held.runtime, instructions = step(before, events.popleft(), self._now(), rules)
-            _log_change(before, held.runtime)
+            log_change(before, held.runtime)
             events.extend(self._carry_out(held, instructions))
         if held.runtime.record.phase is not Phase.REMOVED:
             self._show(held)
@@ -382,17 +392,3 @@ class Conductor:
     def _now(self) -> Now:
         clock = self._tools.clock
         return Now(clock.monotonic(), wall_ms(clock), self._tools.chance())
-
-
-def _log_change(before: NodeRuntime, after: NodeRuntime) -> None:
-    old, new = before.record, after.record
-    if (old.phase, old.reason) != (new.phase, new.reason):
-        fields: dict[str, object] = {
-            "node": after.node_id,
-            "from": old.phase,
-            "to": new.phase,
-            "reason": new.reason or "-",
-            "pid": new.process.pid if new.process else 0,
-            "message": new.message,
-        }
-        log.info("node changed", **fields)
