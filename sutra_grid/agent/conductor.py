@@ -191,7 +191,7 @@ class Conductor:
             raise FailedPrecondition(
                 f"node {assignment.node_id} can't be changed: {self._frozen[assignment.node_id]}",
                 reason=Reason.UNSUPPORTED,
-                hint="A journal of a newer version wants that version of the agent; of a fault, the agent's log tells more",
+                hint="A newer version's journal wants that version of the agent; of a fault its log tells more",
             )
 
     def _assign_unknown(self, assignment: Assignment) -> None:

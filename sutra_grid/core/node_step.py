@@ -35,6 +35,9 @@ STOP_CAUSES = {
     Reason.MEMORY_LIMIT: "it used more memory than its limit and was ended",
 }
 
+#: Phases in which a process is asked whether it works.
+ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
+
 
 class NodeStep:
     """One step while it is decided: the node so far and the instructions so far."""
@@ -204,3 +207,21 @@ def restart_reason(record: NodeRecord) -> Reason:
     """Why the next start is a restart: what the agent itself ended the process for, else that it ended."""
     last = record.exits[0].reason if record.exits else Reason.CRASHED
     return last if last in STOP_CAUSES else Reason.CRASHED
+
+
+def end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds: float | None = None) -> None:
+    """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
+    limit = Reason.MEMORY_LIMIT
+    work.record_exit(status, limit, lived_seconds)
+    work.note(relaunch=True)
+    work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
+
+
+def last_end(record: NodeRecord) -> str:
+    """How its last process ended, in words."""
+    if not record.exits or record.exits[0].reason is Reason.START_FAILED:
+        return "the start before failed"
+    last = record.exits[0]
+    if last.reason in STOP_CAUSES:
+        return STOP_CAUSES[last.reason]
+    return f"the process before {ExitStatus(last.code, last.signal).words()}"
