@@ -7,6 +7,7 @@ outcome, on the inventory, never holding anything the thread needs.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import queue
 import threading
@@ -60,7 +61,8 @@ class Supervisor:
         when the assignment is refused, ``Unavailable`` when the agent ends or does not come to it.
         """
         taken: Future[None] = Future()
-        self._calls.put(lambda: _fulfil(taken, lambda: self._conductor.assign(assignment)))
+        caller = contextvars.copy_context()  # what is logged for the call carries its request's id there too
+        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._conductor.assign(assignment)))
         if self._stopped.is_set():
             raise _ending()
         try:
