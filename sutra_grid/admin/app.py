@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, Response
 
-from sutra_grid.admin import origins, problems
+from sutra_grid.admin import origins, problems, request_ids
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.links import Links, install_links
@@ -34,7 +34,9 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     )
     install_links(app, links)
     problems.install(app)
+    app.before_request(request_ids.take_up)
     app.before_request(origins.refuse_other_sites)
+    app.after_request(request_ids.tell)
     app.after_request(_add_headers)
     api = make_api(app)
     for blueprint in BLUEPRINTS:

@@ -36,6 +36,7 @@ from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.agent.tools import Tools
 from sutra_grid.core.types import Agent, Reason
+from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.logging import get_logger
@@ -159,6 +160,7 @@ class GridAgent:
             max_concurrent=self._config.max_concurrent_calls,
             name="agent-service",
             describe_holder=port_holder,
+            bind_request_id=request_id.bound,
         )
 
     def _describe(self, host_id: str) -> Agent:

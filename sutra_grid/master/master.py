@@ -31,6 +31,7 @@ from sutra_grid.master.requests import Requests
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.master.views import Views
 from sutra_grid.registry import Registry
+from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import port_holder
@@ -149,6 +150,7 @@ class Master:
                 max_concurrent=config.max_concurrent_calls,
                 name="master",
                 describe_holder=port_holder,
+                bind_request_id=request_id.bound,
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
             stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))

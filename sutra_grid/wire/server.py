@@ -23,6 +23,7 @@ from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
+from sutra_grid.wire.request_ids import Binder, RequestIdInterceptor
 
 log = logging.getLogger(__name__)
 
@@ -102,11 +103,13 @@ def serve(
     max_concurrent: int,
     name: str,
     describe_holder: Callable[[int], str | None] | None = None,
+    bind_request_id: Binder | None = None,
 ) -> RunningServer:
     """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it answering.
 
     Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
-    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. Raises
+    waiting together, are refused with RESOURCE_EXHAUSTED. ``bind_request_id`` gets the id that a call came
+    with, for as long as its handler runs. Port 0 takes a free one. Raises
     ``AlreadyExists`` when the port is taken, naming the holder if ``describe_holder`` (as
     ``runtime.net.port_holder``) knows it; ``PermissionDenied`` or ``InvalidArgument`` when the
     address can't be bound.
@@ -116,7 +119,7 @@ def serve(
     server = grpc.server(
         pool,
         options=OPTIONS,
-        interceptors=[DecodingInterceptor()],
+        interceptors=[*([RequestIdInterceptor(bind_request_id)] if bind_request_id else []), DecodingInterceptor()],
         maximum_concurrent_rpcs=max_concurrent,
     )
     for add in services.values():
