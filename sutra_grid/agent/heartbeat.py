@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -37,6 +37,15 @@ class Report:
     agent: Agent
     inventory: Inventory
     host: Callable[[], HostSample | None]
+
+
+def retry_delays(interval_seconds: float) -> Iterator[float]:
+    """Seconds between tries to register, before jitter: a master that is back sees all within an interval."""
+    delay = FIRST_RETRY_SECONDS
+    longest = max(delay, min(MAX_RETRY_SECONDS, interval_seconds))
+    while True:
+        yield delay
+        delay = min(delay * 2, longest)
 
 
 class Heartbeat:
@@ -103,10 +112,10 @@ class Heartbeat:
         self.stop()
 
     def _register_until_admitted(self) -> None:
-        delay = FIRST_RETRY_SECONDS
-        while not self._stopping.is_set() and not self._register():
-            self._stopping.wait(random.uniform(0.5, 1.0) * delay)
-            delay = min(delay * 2, MAX_RETRY_SECONDS)
+        for delay_seconds in retry_delays(self._report.agent.heartbeat_interval_ms / 1000):
+            if self._stopping.is_set() or self._register():
+                return
+            self._stopping.wait(random.uniform(0.5, 1.0) * delay_seconds)
 
     def _register(self) -> bool:
         agent = replace(self._report.agent, host=self._report.host())
