@@ -12,8 +12,10 @@ import pytest
 
 from sutra_grid.agent import cgroups
 from sutra_grid.agent.cgroups import NoCgroups, OomKills, Place, find_place
+from sutra_grid.agent.config import MemoryLimits
 from sutra_grid.agent.identity import identify
-from sutra_grid.agent.node_groups import CgroupNodes
+from sutra_grid.agent.node_groups import CgroupNodes, NoGroups, make_node_groups
+from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord, OomKill, ProcessIdentity
 from sutra_grid.core.types import Assignment, Desired, NodeSpec
 
@@ -269,3 +271,25 @@ def test_the_kernels_wall_stands_above_the_limit(limit_mb: int, wall_mb: int) ->
 def test_no_kill_counts_where_the_kernel_has_no_counter(tmp_path: Path) -> None:
     group = fill(tmp_path / "old", {**V1_GROUP, "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n"})
     assert cgroups.CgroupV1().oom_kills(group) == OomKills(0, over_limit=False)
+
+
+# -- which way it is ---------------------------------------------------------------
+
+
+def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Place:
+        raise NoCgroups("this user may make no group in /sys/fs/cgroup")
+
+    monkeypatch.setattr(cgroups, "find_place", nowhere)
+    with pytest.raises(FailedPrecondition, match="this user may make no group") as caught:
+        make_node_groups(MemoryLimits.CGROUP, "host")
+    assert "sampled" in caught.value.hint
+    for mode in (MemoryLimits.AUTO, MemoryLimits.SAMPLED, MemoryLimits.OFF):
+        assert isinstance(make_node_groups(mode, "host"), NoGroups)
+
+
+def test_by_default_groups_are_used_where_they_may_be_made(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = host.place()
+    monkeypatch.setattr(cgroups, "find_place", lambda: place)
+    assert isinstance(make_node_groups(MemoryLimits.AUTO, "host"), CgroupNodes)
+    assert isinstance(make_node_groups(MemoryLimits.SAMPLED, "host"), NoGroups)

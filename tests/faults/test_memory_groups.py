@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.agent_harness import AgentHarness, is_alive, kill_process
 from support.memory_groups import group_of, groups_of, place_or_skip
+from support.processes import kill_and_wait, processes_below
 from support.waiting import eventually
 
 from sutra_grid.agent import cgroups
@@ -55,13 +56,14 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     harness = AgentHarness(tmp_path / "home", **more).start()
     try:
         yield harness
-    finally:
         if not harness.daemon.is_running:
             harness.start()
         for node_id in harness.reports():
             harness.want(node_id, Desired.ABSENT)
         eventually(lambda: not groups_of(harness.state), message="groups removed with their nodes")
+    finally:
         harness.kill()
+        kill_and_wait(processes_below(tmp_path))
 
 
 def spawn(agent: AgentHarness) -> NodeReport:
