@@ -147,6 +147,11 @@ class Registry:
         with self._database.reading() as connection:
             return node_lists.select_page(connection, query)
 
+    def was_removed(self, node_id: str) -> bool:
+        """Whether there was such a node; as far as it is remembered."""
+        with self._database.reading() as connection:
+            return node_rows.is_buried(connection, node_id)
+
     def tombstones(self) -> dict[str, int]:
         """The generation of each removed node."""
         with self._database.reading() as connection:
