@@ -11,6 +11,7 @@ from sutra_grid.admin.api import BLUEPRINTS
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.links import install_links
 from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.openapi import make_api
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.net import format_host_port, parse_host_port
@@ -33,8 +34,9 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     problems.install(app)
     app.before_request(origins.refuse_other_sites)
     app.after_request(_add_headers)
+    api = make_api(app)
     for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+        api.register_blueprint(blueprint)
     return app
 
 

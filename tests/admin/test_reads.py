@@ -8,7 +8,7 @@ from support.fake_master import FakeMaster
 from support.grid_values import an_event
 
 from sutra_grid import __version__
-from sutra_grid.admin.api.status import OF_THE_MASTER
+from sutra_grid.admin.schemas.answers import OF_THE_MASTER
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -84,7 +84,7 @@ def test_nodes_show_desired_and_observed_together(client: FlaskClient) -> None:
         ("status=unknown", ["node-00000003"]),
         ("engine=redis", ["node-00000002"]),
         ("agent_id=agent-1&status=running&engine=storage", ["node-00000001"]),
-        ("status=", ["node-00000001", "node-00000002", "node-00000003"]),
+        ("", ["node-00000001", "node-00000002", "node-00000003"]),
     ],
 )
 def test_nodes_are_filtered(client: FlaskClient, query: str, found: list[str]) -> None:

@@ -1,6 +1,6 @@
 """The JSON API: one module and one blueprint a resource."""
 
-from sutra_grid.admin.api import agents, events, health, index, nodes, status
+from sutra_grid.admin.api import agents, events, health, index, logs, nodes, status
 
 BLUEPRINTS = (
     index.blueprint,
@@ -8,6 +8,7 @@ BLUEPRINTS = (
     status.blueprint,
     agents.blueprint,
     nodes.blueprint,
+    logs.blueprint,
     events.blueprint,
 )
 """In the order in which they are registered."""

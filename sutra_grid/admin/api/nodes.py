@@ -1,139 +1,116 @@
-"""``/nodes``: list, show, spawn, start, stop, restart, remove, logs."""
+"""``/nodes``: list, show, spawn, start, stop, restart, remove."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Response, url_for
 
-from sutra_grid.admin.inputs import Field, Text, Whole, read_body, read_idempotency_key, read_query
+from sutra_grid.admin.answering import answer
 from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.parsing import refused
+from sutra_grid.admin.schemas.answers import NodeList, NodeStatus
+from sutra_grid.admin.schemas.requests import KEY_HEADER, NodeFilter, Spawn
 from sutra_grid.admin.views import node_statuses
 from sutra_grid.core.errors import Internal, NotFound
-from sutra_grid.core.types import NodeStatus, Reason
+from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.convert import to_json
 
-blueprint = Blueprint("nodes", __name__, url_prefix="/nodes")
+blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage processes")
 
-MAX_PORT = 65_535
-MAX_MEMORY_LIMIT_MB = 2**40
-MAX_LOG_LINES = 100_000
-MAX_LOG_BYTES = 1 << 20
-DEFAULT_LOG_LINES = 100
-
-SPAWN_FIELDS: list[Field] = [
-    Text("agent_id"),
-    Text("storage_path"),
-    Whole("memory_limit_mb", 0, MAX_MEMORY_LIMIT_MB),
-    Whole("port", 0, MAX_PORT),
-    Text("engine"),
-    Text("request_id"),
-]
-FILTERS: list[Field] = [
-    Text("agent_id"),
-    Text("status", choices=[status.value for status in NodeStatus]),
-    Text("engine"),
-]
-LOG_FIELDS: list[Field] = [Whole("tail_lines", 0, MAX_LOG_LINES), Text("cursor"), Whole("max_bytes", 0, MAX_LOG_BYTES)]
+ONE = Answer(NodeStatus, "The node")
+SPAWNED = Answer(
+    NodeStatus,
+    "The node; its process runs",
+    status=HTTPStatus.CREATED,
+    headers={"Location": {"description": "Path of the node", "schema": {"type": "string"}}},
+)
 
 
-@blueprint.get("")
-def list_nodes() -> Response:
-    """A ``NodeList``, by node id."""
-    chosen = read_query(FILTERS)
+@blueprint.operation("GET", "", Answer(NodeList, "The nodes, by id"), query=NodeFilter)
+def list_nodes(query: dict[str, Any]) -> Response:
+    """List nodes."""
     rows = registry()
-    nodes = node_statuses(rows.nodes(chosen.get("agent_id")), rows.agents())
-    if "status" in chosen:
-        nodes = [node for node in nodes if node.status == chosen["status"]]
-    if "engine" in chosen:
-        nodes = [node for node in nodes if node.spec.engine == chosen["engine"]]
-    return jsonify(to_json(pb.NodeList(nodes=nodes)))
+    nodes = node_statuses(rows.nodes(query.get("agent_id")), rows.agents())
+    if "status" in query:
+        nodes = [node for node in nodes if node.status == query["status"]]
+    if "engine" in query:
+        nodes = [node for node in nodes if node.spec.engine == query["engine"]]
+    return answer(pb.NodeList(nodes=nodes))
 
 
-@blueprint.get("/<node_id>")
+@blueprint.operation("GET", "/<node_id>", ONE)
 def show_node(node_id: str) -> Response:
-    """A ``NodeStatus``."""
-    read_query([])
+    """Show a node."""
     rows = registry()
     node = rows.node(node_id)
     if node is None:
         raise _missing(rows, node_id)
     agent = rows.agent(node.agent_id)
     [status] = node_statuses([node], [agent] if agent else [])
-    return jsonify(to_json(status))
+    return answer(status)
 
 
-@blueprint.get("/<node_id>/logs")
-def show_logs(node_id: str) -> Response:
-    """A ``LogChunk`` with its data as text; or, if text is what the client takes, just the log."""
-    chosen = read_query(LOG_FIELDS)
-    if "cursor" not in chosen:
-        chosen.setdefault("tail_lines", DEFAULT_LOG_LINES)
-    chunk = master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, **chosen), pb.LogChunk)
-    text = chunk.data.decode("utf-8", "replace")
-    if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
-        return Response(text, content_type="text/plain; charset=utf-8")
-    return jsonify({**to_json(chunk), "data": text})
+@blueprint.operation("POST", "", SPAWNED, body=Spawn, takes_key=True, problems=COMMAND_PROBLEMS)
+def spawn_node(body: dict[str, Any], key: str) -> Response:
+    """Spawn a node; answers once its process runs.
+
+    Any other answer than 201 says that no process of it is left running.
+    """
+    request_id = _one_key(key, body.pop("request_id", ""))
+    spawned = master().command("SpawnStorageNode", pb.SpawnRequest(request_id=request_id, **body), pb.SpawnResponse)
+    node = _node_of(spawned)
+    return answer(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
 
 
-@blueprint.post("")
-def spawn_node() -> tuple[Response, int, dict[str, str]]:
-    """Start a new node; answers its ``NodeStatus`` once it runs. The body has the fields of ``SpawnRequest``."""
-    read_query([])
-    body = read_body(SPAWN_FIELDS)
-    request_id = read_idempotency_key(body.pop("request_id", ""))
-    answer = master().command("SpawnStorageNode", pb.SpawnRequest(request_id=request_id, **body), pb.SpawnResponse)
-    node = _node_of(answer)
-    location = url_for("nodes.show_node", node_id=node.node_id)
-    return jsonify(to_json(node)), HTTPStatus.CREATED, {"Location": location}
+@blueprint.operation("POST", "/<node_id>/start", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
+def start_node(node_id: str, key: str) -> Response:
+    """Have a node run; also ends the back-off or the failure of one that crashed."""
+    return _changed("StartStorageNode", pb.NodeCommand(node_id=node_id, request_id=key), pb.NodeResult)
 
 
-@blueprint.post("/<node_id>/start")
-def start_node(node_id: str) -> Response:
-    """Have it run; also ends the back-off or the failure of one that crashed."""
-    return _changed("StartStorageNode", pb.NodeCommand(node_id=node_id, request_id=_request_id()), pb.NodeResult)
+@blueprint.operation("POST", "/<node_id>/stop", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
+def stop_node(node_id: str, key: str) -> Response:
+    """End a node's process and keep it so; its data stays."""
+    return _changed("StopStorageNode", pb.StopRequest(node_id=node_id, request_id=key), pb.StopResponse)
 
 
-@blueprint.post("/<node_id>/stop")
-def stop_node(node_id: str) -> Response:
-    """End its process and keep it so; its data stays."""
-    return _changed("StopStorageNode", pb.StopRequest(node_id=node_id, request_id=_request_id()), pb.StopResponse)
+@blueprint.operation("POST", "/<node_id>/restart", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
+def restart_node(node_id: str, key: str) -> Response:
+    """Stop and start a node's process once."""
+    return _changed("RestartStorageNode", pb.NodeCommand(node_id=node_id, request_id=key), pb.NodeResult)
 
 
-@blueprint.post("/<node_id>/restart")
-def restart_node(node_id: str) -> Response:
-    """Stop and start its process once."""
-    return _changed("RestartStorageNode", pb.NodeCommand(node_id=node_id, request_id=_request_id()), pb.NodeResult)
+@blueprint.operation(
+    "DELETE", "/<node_id>", Answer(NodeStatus, "The node as it was last"), takes_key=True, problems=COMMAND_PROBLEMS
+)
+def remove_node(node_id: str, key: str) -> Response:
+    """Stop a node and forget it; its data and log stay on the host."""
+    return _changed("RemoveStorageNode", pb.NodeCommand(node_id=node_id, request_id=key), pb.NodeResult)
 
 
-@blueprint.delete("/<node_id>")
-def remove_node(node_id: str) -> Response:
-    """Stop it and forget it; its data and log stay on the host. Answers the node as it was last."""
-    return _changed("RemoveStorageNode", pb.NodeCommand(node_id=node_id, request_id=_request_id()), pb.NodeResult)
+def _changed(method: str, command: Any, kind: type[pb.NodeResult] | type[pb.StopResponse]) -> Response:
+    return answer(_node_of(master().command(method, command, kind)))
 
 
-def _changed(method: str, command: Any, answer: type[pb.NodeResult] | type[pb.StopResponse]) -> Response:
-    return jsonify(to_json(_node_of(master().command(method, command, answer))))
+def _one_key(of_header: str, of_body: str) -> str:
+    """The client's request id: of the header, or of the body."""
+    if of_header and of_body and of_header != of_body:
+        raise refused([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
+    return of_header or of_body
 
 
-def _request_id() -> str:
-    """Of a command that takes no parameters and no body."""
-    read_query([])
-    read_body([])
-    return read_idempotency_key()
-
-
-def _node_of(answer: pb.SpawnResponse | pb.StopResponse | pb.NodeResult) -> pb.NodeStatus:
+def _node_of(result: pb.SpawnResponse | pb.StopResponse | pb.NodeResult) -> pb.NodeStatus:
     """The node of an answer that says success; raises the refusal otherwise."""
-    if answer.success:
-        return answer.node
-    if answer.HasField("error"):
-        raise wire_errors.from_detail(answer.error)
-    raise Internal(answer.error_message or "the master refused and did not say why")
+    if result.success:
+        return result.node
+    if result.HasField("error"):
+        raise wire_errors.from_detail(result.error)
+    raise Internal(result.error_message or "the master refused and did not say why")
 
 
 def _missing(rows: Registry, node_id: str) -> NotFound:
