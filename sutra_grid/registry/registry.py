@@ -76,6 +76,11 @@ class Registry:
         """The file, or the URL without its password."""
         return self._database.name
 
+    @property
+    def failures(self) -> int:
+        """How often a method raised ``Unavailable`` since this was opened."""
+        return self._database.failures
+
     def close(self) -> None:
         """Close the connections. The caller has no call under way."""
         self._database.dispose()
