@@ -17,13 +17,14 @@ from sqlalchemy import Connection
 
 from sutra_grid.core.types import Agent, Desired, Event, Node, NodeSpec
 from sutra_grid.registry import agents as agent_rows
+from sutra_grid.registry import counts as row_counts
 from sutra_grid.registry import events as event_rows
 from sutra_grid.registry import nodes as node_rows
 from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
 from sutra_grid.registry import schema
 from sutra_grid.registry.engine import Database, open_database
-from sutra_grid.registry.values import Observations, Request
+from sutra_grid.registry.values import GridCounts, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
 DEFAULT_EVENTS_LIMIT = 100
@@ -185,6 +186,11 @@ class Registry:
         """Lift a tombstone's generation to at least ``generation``; it never falls."""
         with self._database.writing() as connection:
             node_rows.raise_tombstone(connection, node_id, generation)
+
+    def counts(self, events_since_ms: int) -> GridCounts:
+        """The grid in numbers; events by kind are those since a moment of the wall clock."""
+        with self._database.reading() as connection:
+            return row_counts.count(connection, events_since_ms)
 
     # -- write-behind --
 

@@ -26,7 +26,7 @@ def test_the_index_leads_to_everything(client: FlaskClient) -> None:
     index = get(client, "/")
     assert index["version"] == __version__
     for path in index["links"].values():
-        get(client, path)
+        assert client.get(path).status_code == 200, path
 
 
 def test_status_counts_the_grid_and_says_why_it_is_not_healthy(client: FlaskClient) -> None:
