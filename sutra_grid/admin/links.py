@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from sutra_grid.admin.long_requests import LongRequests
 from sutra_grid.admin.master_link import MasterLink
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.registry import Registry
@@ -20,6 +21,7 @@ class Links:
 
     registry: RegistryLink
     master: MasterLink
+    long_requests: LongRequests
     clock: Clock
 
     def close(self) -> None:
@@ -28,9 +30,9 @@ class Links:
         self.registry.close()
 
 
-def install_links(app: Flask, registry: RegistryLink, master: MasterLink, clock: Clock) -> None:
+def install_links(app: Flask, links: Links) -> None:
     """Give ``app`` its links."""
-    app.extensions[_KEY] = Links(registry, master, clock)
+    app.extensions[_KEY] = links
 
 
 def links_of(app: Flask) -> Links:
@@ -47,6 +49,11 @@ def registry() -> Registry:
 def master() -> MasterLink:
     """The line to the master. Within a request."""
     return links_of(current_app).master
+
+
+def long_requests() -> LongRequests:
+    """The bound on requests that hold a thread for long. Within a request."""
+    return links_of(current_app).long_requests
 
 
 def clock() -> Clock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
+from apispec import BasePlugin
 from flask import Flask
 from flask_smorest import Api
 
@@ -18,6 +19,14 @@ Reads come from the registry, at most a second behind the agents' reports, and g
 Commands are carried out by the master and answered when their outcome is known. Field names are those of the wire;
 units end them: `_ms`, `_bytes`, `_mb`; `_at_ms` is milliseconds since 1970.
 """
+
+
+class ShapePlugin(BasePlugin):
+    """Adds what the fields of a request have to do with each other."""
+
+    def schema_helper(self, name: str, definition: dict[str, Any], **given: Any) -> dict[str, Any] | None:
+        """Called by apispec for each schema."""
+        return getattr(given.get("schema"), "SHAPE", None)
 
 
 class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
@@ -44,7 +53,7 @@ def make_api(app: Flask) -> GridApi:
         OPENAPI_URL_PREFIX="/",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0"}}},
     )
-    return GridApi(app)
+    return GridApi(app, spec_kwargs={"extra_plugins": [ShapePlugin()]})
 
 
 def _problem_response(status: HTTPStatus) -> dict[str, Any]:

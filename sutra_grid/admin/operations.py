@@ -42,6 +42,10 @@ class Answer:
     headers: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: The answer to ``If-None-Match`` with the ETag that the client has.
+NOT_MODIFIED: Final = Answer(None, "It is as the client has it, by If-None-Match", status=HTTPStatus.NOT_MODIFIED)
+
+
 class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
     """The operations of one resource."""
 

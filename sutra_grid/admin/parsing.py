@@ -17,6 +17,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from sutra_grid.admin.schemas.fields import Written, shown
+from sutra_grid.admin.schemas.requests import WHOLE
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.config.errors import near_miss
@@ -85,6 +86,8 @@ def _names(schema: Schema) -> list[str]:
 
 
 def _fault(name: str, messages: Iterable[str], known: Sequence[str], what: str) -> str:
+    if name == WHOLE:
+        return "; ".join(messages)
     if name not in known:
         return f"unknown {what} {shown(name)}{near_miss(name, known)}"
     return "; ".join(f"{name} {message}" for message in messages)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
-from sutra_grid.core.status import Facts
-from sutra_grid.core.types import AgentStatus, Desired, Health, NodeState
+from sutra_grid.core.types import AgentStatus
+from sutra_grid.registry.facts import FACTS
 from sutra_grid.registry.statements import AGENTS, EVENTS, NODES
 from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
 
 _AGENTS = select(AGENTS.c.status, AGENTS.c.drained, AGENTS.c.max_storage_nodes, AGENTS.c.last_heartbeat_ms)
 
-_CONFIRMED = case((NODES.c.report["generation"].as_integer() >= NODES.c.generation, 1), else_=0).label("confirmed")
-_HAS_PROCESS = case((NODES.c.pid > 0, 1), else_=0).label("has_process")
-_UNHEALTHY = case((NODES.c.health == Health.UNHEALTHY.value, 1), else_=0).label("unhealthy")
-_KINDS = (AGENTS.c.status, NODES.c.engine, NODES.c.desired, NODES.c.state, _CONFIRMED, _HAS_PROCESS, _UNHEALTHY)
+# The engine that runs, as soon as its agent has told it. All of a node's columns stand in its index of lists.
+_ENGINE = func.coalesce(func.nullif(NODES.c.reported_engine, ""), NODES.c.engine).label("engine_name")
+_KINDS = (AGENTS.c.status, _ENGINE, NODES.c.facts)
 _NODES = (
-    select(*_KINDS, func.count().label("nodes"), func.sum(NODES.c.report["restarts"].as_integer()).label("restarts"))
+    select(*_KINDS, func.count().label("nodes"), func.sum(NODES.c.restarts).label("restarts"))
     .select_from(NODES.join(AGENTS, NODES.c.agent_id == AGENTS.c.agent_id))
     .group_by(*_KINDS)
 )
@@ -42,11 +41,4 @@ def count(connection: Connection, events_since_ms: int) -> GridCounts:
 
 
 def _node_count(row: Row[Any]) -> NodeCount:
-    facts = Facts(
-        desired=Desired(row.desired),
-        state=None if row.state is None else NodeState(row.state),
-        is_confirmed=bool(row.confirmed),
-        has_process=bool(row.has_process),
-        is_unhealthy=bool(row.unhealthy),
-    )
-    return NodeCount(facts, AgentStatus(row.status), row.engine, row.nodes, int(row.restarts or 0))
+    return NodeCount(FACTS[row.facts], AgentStatus(row.status), row.engine_name, row.nodes, int(row.restarts))

@@ -23,7 +23,7 @@ from sutra_grid.registry.engine import Database
 from sutra_grid.registry.faults import file_fault, lock_fault, unavailable
 
 # All revisions, oldest first; one file each in migrations/versions.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 
 MIGRATION_LOCK_WAIT_SECONDS = 60.0

@@ -168,7 +168,7 @@ def test_an_idempotency_key_is_short_and_plain(client: FlaskClient, master: Fake
         ("/events?after_event_id=-1", "after_event_id must be an integer"),
         ("/events?after_event_id=9999999999999999999", "after_event_id must be an integer"),
         ("/events?after_event_id=%D9%A1", "after_event_id must be an integer"),
-        ("/nodes/n/logs?tail_lines=x", "tail_lines must be an integer"),
+        ("/nodes/n/logs?tail=x", "tail must be an integer"),
         ("/status?x=1", 'unknown query parameter "x"'),
     ],
 )

@@ -30,9 +30,9 @@ def test_agents_and_nodes_are_counted_by_what_is_shown_of_them(registry: Registr
         for one in found.samples
         if one.name == "sutra_grid_nodes" and one.value
     }
-    assert shown == {("running", "storage"): 1, ("stopped", "storage"): 1, ("unknown", "storage"): 1}
+    assert shown == {("running", "storage"): 1, ("stopped", "redis"): 1, ("unknown", "storage"): 1}
     assert found.value("sutra_grid_nodes_missing", engine="storage") == 1
-    assert found.value("sutra_grid_nodes_restarts", engine="storage") == 6
+    assert found.value("sutra_grid_nodes_restarts", engine="storage") == 4
     assert found.value("sutra_grid_cluster_status", status="degraded") == 1
     assert found.value("sutra_grid_cluster_status", status="healthy") == 0
 

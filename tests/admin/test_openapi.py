@@ -1,5 +1,6 @@
 """The OpenAPI document says what the API does: every route, every parameter, and the fields of the wire."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sutra_grid.admin.schemas.answers import OF_THE_MASTER
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
-NOT_OF_THE_API = {"api-docs.openapi_json"}
+NOT_OF_THE_API = {"api-docs.openapi_json", "static", "docs.show_docs"}
 
 
 @pytest.fixture
@@ -63,3 +64,18 @@ def test_commands_take_an_idempotency_key(document: Any) -> None:
         for method in {"post", "delete"} & set(item):
             headers = [parameter["name"] for parameter in item[method]["parameters"] if parameter["in"] == "header"]
             assert headers == ["Idempotency-Key"], f"{method} {path}"
+
+
+def test_the_page_for_people_is_made_of_files_of_the_package_alone(client: FlaskClient) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "http" not in policy
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(files) == 4
+    for path in files:
+        assert path.startswith("/"), path
+        assert client.get(path).status_code == 200, path
+    assert "<script>" not in page.text
+    assert "validatorUrl: null" in client.get("/static/docs/start.js").text

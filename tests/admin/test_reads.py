@@ -9,6 +9,7 @@ from support.grid_values import an_event
 
 from sutra_grid import __version__
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER
+from sutra_grid.core.types import Desired
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -25,8 +26,10 @@ def get(client: FlaskClient, path: str) -> Any:
 def test_the_index_leads_to_everything(client: FlaskClient) -> None:
     index = get(client, "/")
     assert index["version"] == __version__
-    for path in index["links"].values():
-        assert client.get(path).status_code == 200, path
+    for path in set(index["links"].values()) - {"/docs", "/metrics"}:
+        get(client, path)
+    assert client.get(index["links"]["docs"]).content_type.startswith("text/html")
+    assert client.get(index["links"]["metrics"]).content_type.startswith("text/plain")
 
 
 def test_status_counts_the_grid_and_says_why_it_is_not_healthy(client: FlaskClient) -> None:
@@ -127,6 +130,15 @@ def test_a_grid_with_registry_and_master_is_ready(client: FlaskClient) -> None:
     assert (ready["status"], ready["registry"]["ok"], ready["master"]["ok"]) == ("ready", True, True)
 
 
+@pytest.mark.parametrize("path", ["/status", "/agents/agent-1", "/nodes/node-00000001"])
+def test_what_the_client_has_already_is_not_sent_again(client: FlaskClient, registry: Registry, path: str) -> None:
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    registry.change_desired("node-00000001", Desired.STOPPED)
+    assert client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
 def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
     headers = client.get("/nodes").headers
     assert headers["Cache-Control"] == "no-store"
@@ -135,7 +147,7 @@ def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
 
 def test_a_log_is_read_through_the_master(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data="zeile ä\n".encode() + b"\xff", cursor="c1", rotated=True)
-    answer = get(client, "/nodes/node-00000001/logs?tail_lines=5&max_bytes=1000")
+    answer = get(client, "/nodes/node-00000001/logs?tail=5&max_bytes=1000")
     assert answer == {"data": "zeile ä\n�", "cursor": "c1", "rotated": True}
     assert master.calls["ReadNodeLog"] == [pb.LogRequest(node_id="node-00000001", tail_lines=5, max_bytes=1000)]
 

@@ -1,6 +1,18 @@
 """The JSON API: one module and one blueprint a resource."""
 
-from sutra_grid.admin.api import agents, events, health, index, logs, metrics, nodes, status
+from sutra_grid.admin.api import (
+    agents,
+    events,
+    health,
+    index,
+    logs,
+    metrics,
+    node_commands,
+    nodes,
+    rolling_restarts,
+    spawning,
+    status,
+)
 
 BLUEPRINTS = (
     index.blueprint,
@@ -9,7 +21,10 @@ BLUEPRINTS = (
     metrics.blueprint,
     agents.blueprint,
     nodes.blueprint,
+    spawning.blueprint,
+    node_commands.blueprint,
     logs.blueprint,
+    rolling_restarts.blueprint,
     events.blueprint,
 )
 """In the order in which they are registered."""

@@ -7,15 +7,18 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer
-from sutra_grid.admin.links import master, registry
-from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.links import long_requests, master, registry
+from sutra_grid.admin.master_caller import MasterCaller
+from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import AgentList, AgentRecord
-from sutra_grid.admin.schemas.requests import AgentFilter
+from sutra_grid.admin.schemas.requests import AgentFilter, DrainQuery
 from sutra_grid.admin.views import agent_records
+from sutra_grid.client.draining import stop_nodes
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
 
@@ -30,7 +33,7 @@ def list_agents(query: dict[str, Any]) -> Response:
     return answer(pb.AgentList(agents=agent_records(agents, rows.nodes())))
 
 
-@blueprint.operation("GET", "/<agent_id>", ONE)
+@blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)
 def show_agent(agent_id: str) -> Response:
     """Show an agent with its nodes."""
     rows = registry()
@@ -40,13 +43,20 @@ def show_agent(agent_id: str) -> Response:
             f"agent {agent_id} is not registered", reason=Reason.UNKNOWN_AGENT, hint="GET /agents lists those that are"
         )
     [record] = agent_records([agent], rows.nodes(agent_id))
-    return answer(record)
+    return answer_unless_known(to_json(record))
 
 
-@blueprint.operation("POST", "/<agent_id>/drain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
-def drain_agent(agent_id: str, key: str) -> Response:
-    """Keep new nodes away from an agent; those that run stay."""
-    return answer(master().command("DrainAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.AgentRecord))
+@blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
+    """Keep new nodes away from an agent; those that run stay, unless `stop_nodes=true`."""
+    timeout_seconds: float | None = query.get("timeout")
+    request = pb.AgentCommand(agent_id=agent_id, request_id=key)
+    if not query.get("stop_nodes"):
+        return answer(master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds))
+    with long_requests().take():
+        master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds)
+        caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
+        return answer(stop_nodes(caller, agent_id, lambda _words: None))
 
 
 @blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)

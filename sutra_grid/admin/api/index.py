@@ -20,6 +20,7 @@ LINKS = {
     "alive": "/livez",
     "ready": "/readyz",
     "openapi": "/openapi.json",
+    "docs": "/docs",
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer_json
+from sutra_grid.admin.answering import answer_unless_known
 from sutra_grid.admin.links import registry
-from sutra_grid.admin.operations import Answer, Operations
+from sutra_grid.admin.operations import NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
 from sutra_grid.admin.views import cluster_status
 from sutra_grid.wire.convert import to_json
@@ -14,7 +14,7 @@ from sutra_grid.wire.convert import to_json
 blueprint = Operations("status", __name__, description="The grid in numbers and one word")
 
 
-@blueprint.operation("GET", "/status", Answer(ClusterStatus, "The grid in numbers, one word, and why"))
+@blueprint.operation("GET", "/status", Answer(ClusterStatus, "The grid in numbers, one word, and why"), NOT_MODIFIED)
 def show_status() -> Response:
     """Show the status of the grid.
 
@@ -24,4 +24,4 @@ def show_status() -> Response:
     rows = registry()
     nodes = rows.nodes()  # before the agents: whose agent registers in between is not taken for an orphan
     status = to_json(cluster_status(rows.agents(), nodes))
-    return answer_json({name: value for name, value in status.items() if name not in OF_THE_MASTER})
+    return answer_unless_known({name: value for name, value in status.items() if name not in OF_THE_MASTER})

@@ -20,6 +20,7 @@ AgentRecord = schema_of(pb.AgentRecord)
 AgentList = schema_of(pb.AgentList)
 EventList = schema_of(pb.EventList)
 ClusterStatus = schema_of(pb.ClusterStatus, without=OF_THE_MASTER)
+NodeSampleList = schema_of(pb.NodeSampleList)
 LogChunk = schema_of(pb.LogChunk)
 """Its ``data`` is the log's text, not base64."""
 
@@ -40,6 +41,39 @@ class ProblemSchema(AnswerSchema):
     )
     hint = fields.String(required=True, metadata={"description": "The next step to take; may be empty"})
     instance = fields.String(required=True, metadata={"description": "The path that was asked"})
+
+
+class SpawnResultsSchema(AnswerSchema):
+    """What came of spawning several: the nodes that run, and a problem for each of the others."""
+
+    nodes = fields.List(fields.Nested(NodeStatus), required=True)
+    problems = fields.List(fields.Nested(ProblemSchema), required=True)
+
+
+class RequestToSendSchema(AnswerSchema):
+    """A request that a client may send next."""
+
+    method = fields.String(required=True)
+    path = fields.String(required=True)
+    body = fields.Dict(required=True)
+
+
+class RollingLineSchema(AnswerSchema):
+    """One line of a rolling restart: what it is about, and what belongs to it."""
+
+    kind = fields.String(required=True, metadata={"enum": ["begin", "restarted", "waiting", "end"]})
+    total = fields.Integer(metadata={"description": "begin, restarted: how many are to be restarted"})
+    done = fields.Integer(metadata={"description": "restarted: how many are"})
+    node = fields.Nested(NodeStatus, metadata={"description": "restarted: it, as it is now"})
+    message = fields.String(metadata={"description": "waiting: for what"})
+    restarted = fields.List(fields.String(), metadata={"description": "end: their ids"})
+    left = fields.List(fields.String(), metadata={"description": "end: those that are still to be restarted"})
+    failure = fields.Nested(
+        ProblemSchema, allow_none=True, metadata={"description": "end: why it ended early, or null"}
+    )
+    resume = fields.Nested(
+        RequestToSendSchema, allow_none=True, metadata={"description": "end: what takes it up again, or null"}
+    )
 
 
 class IndexSchema(AnswerSchema):

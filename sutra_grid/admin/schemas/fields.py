@@ -80,9 +80,58 @@ class Whole(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
         number = _number_of_text(value, self._high) if isinstance(value, Written) else value
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)  # JSON has one kind of number: 3.0 is 3
         if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
             raise ValidationError(f"{self._wanted}, found {shown(value)}")
         return number
+
+
+class Flag(fields.Boolean):
+    """``true`` or ``false``; ``only``: the one value that it may have."""
+
+    def __init__(self, description: str, *, only: bool | None = None, **given: Any) -> None:
+        self._allowed = (True, False) if only is None else (only,)
+        shape = {} if only is None else {"enum": [only]}
+        super().__init__(
+            metadata={"description": description, **shape},
+            error_messages={"null": f"{self._wanted}, found null"},
+            **given,
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return f"must be {' or '.join(json.dumps(value) for value in self._allowed)}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
+        flag = {"true": True, "false": False}.get(value) if isinstance(value, Written) else value
+        if not isinstance(flag, bool) or flag not in self._allowed:
+            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+        return flag
+
+
+class TextList(fields.List[str]):
+    """At least one text, none twice."""
+
+    def __init__(self, description: str, max_items: int, max_characters: int, **given: Any) -> None:
+        self._max_items = max_items
+        super().__init__(
+            Text("One of them", max_characters=max_characters),
+            metadata={"description": description, "minItems": 1, "maxItems": max_items, "uniqueItems": True},
+            error_messages={"null": f"{self._wanted}, found null"},
+            **given,
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return f"must be a list of 1 to {self._max_items} different strings"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> list[str | None]:
+        texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
+        if not 1 <= len(texts) <= self._max_items or len(set(texts)) < len(texts):
+            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+        found: list[str | None] = [self.inner.deserialize(text) for text in texts]
+        return found
 
 
 class Written(str):
