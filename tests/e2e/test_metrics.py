@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-import yaml
 from support.daemons import Daemon, write_config
 from support.grid import Grid, GridSpec
+from support.monitoring import JOBS, alert_expressions, dashboard_expressions
 from support.processes import kill
 from support.promql import Selector, grouped_by, selectors
 from support.scrape import Scrape, scrape
@@ -22,13 +19,8 @@ from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
 
-ROOT = Path(__file__).parents[2]
-ALERTS = ROOT / "etc/prometheus/alerts.yml"
-SCRAPING = ROOT / "etc/prometheus/prometheus.yml"
-DASHBOARD = ROOT / "etc/grafana/sutra-grid.json"
-PAGE = ROOT / "docs/monitoring.md"
+PAGE = Path(__file__).parents[2] / "docs/monitoring.md"
 
-JOBS = ("sutra-grid-admin", "sutra-grid-master", "sutra-grid-agent")
 OF_PROMETHEUS = {"job", "instance", "le"}
 METHOD = "grid.GridMaster/"
 
@@ -71,16 +63,6 @@ def everything(grid: Grid) -> dict[str, Scrape]:
 # -- what is made of the metrics --
 
 
-def alert_expressions() -> list[str]:
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    return [rule["expr"] for group in groups for rule in group["rules"]]
-
-
-def dashboard_expressions() -> list[str]:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    return [target["expr"] for panel in panels for target in panel.get("targets", ())]
-
-
 def unknown(selector: Selector, labels: dict[str, set[str]], scrapes: dict[str, Scrape]) -> str:
     """What of a selector no daemon exposes; empty when all is there."""
     if selector.name == "up":
@@ -114,36 +96,6 @@ def test_every_name_label_and_value_that_is_asked_for_is_exposed(grid: Grid, nod
         known = OF_PROMETHEUS.union(*(labels.get(selector.name, set()) for selector in asked))
         faults += [f"no label {label}: {expression}" for label in grouped_by(expression) - known]
     assert not faults, "\n".join(faults)
-
-
-def test_the_alerts_of_the_page_are_those_of_the_rules() -> None:
-    named = set(re.findall(r"^\| `(SutraGrid\w+)` \|", PAGE.read_text(), re.MULTILINE))
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    assert named == {rule["alert"] for group in groups for rule in group["rules"]}
-
-
-def test_every_alert_says_how_bad_it_is_and_what_it_is() -> None:
-    for group in yaml.safe_load(ALERTS.read_text())["groups"]:
-        for rule in group["rules"]:
-            assert rule["labels"]["severity"] in {"warning", "critical"}, rule
-            assert rule["annotations"]["summary"], rule
-
-
-def test_the_jobs_of_the_example_are_those_of_the_rules() -> None:
-    jobs = yaml.safe_load(SCRAPING.read_text())["scrape_configs"]
-    assert {job["job_name"] for job in jobs} == set(JOBS)
-
-
-def test_promtool_finds_nothing_in_rules_dashboard_and_example(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("Debian's package prometheus is not installed; it is large, so nothing but this test asks for it")
-    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(dashboard_expressions())]
-    panels = tmp_path / "panels.yml"
-    panels.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
-    for arguments in (["rules", str(ALERTS)], ["rules", str(panels)], ["config", str(SCRAPING)]):
-        checked = subprocess.run([promtool, "check", *arguments], capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 # -- the page --
