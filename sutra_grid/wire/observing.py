@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -94,6 +95,12 @@ def _code(context: Any, otherwise: grpc.StatusCode) -> str:
 
 def _refusal(response: Any) -> Reason | None:
     """Why an answer says ``success=false``; None for every other one."""
-    if getattr(response, "success", True):
+    if not _may_refuse(type(response)) or response.success:
         return None
     return reason_or_none(response.error.reason)
+
+
+@cache
+def _may_refuse(kind: Any) -> bool:
+    """Whether messages of that type have ``success``. To ask one for a field that it lacks costs as much as a call."""
+    return "success" in kind.DESCRIPTOR.fields_by_name
