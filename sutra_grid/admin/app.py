@@ -26,11 +26,13 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
+    clock = clock or SystemClock()
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
     links = Links(
-        RegistryLink(config.registry_url, clock or SystemClock()),
+        RegistryLink(config.registry_url, clock),
         MasterLink(master, config.command_timeout_secs),
         LongRequests(config.threads),
+        clock,
     )
     install_links(app, links)
     problems.install(app)

@@ -28,6 +28,7 @@ from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.memory import MemoryGuard
+from sutra_grid.agent.metrics import AgentMetrics, Sources
 from sutra_grid.agent.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.process import OsProcessTable
 from sutra_grid.agent.proof import find_own_processes
@@ -40,10 +41,11 @@ from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import format_host_port, port_holder
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import Hooks, RunningServer, serve
 
 log = get_logger(__name__)
 
@@ -67,6 +69,7 @@ class GridAgent:
         self._clock = clock or SystemClock()
         self._on_superseded = on_superseded
         self._parts = contextlib.ExitStack()
+        self._metrics = AgentMetrics()
         self._server: RunningServer | None = None
         self._heartbeat: Heartbeat | None = None
         self._sampler: Ticker | None = None
@@ -99,6 +102,7 @@ class GridAgent:
         _make_directories(config.data_path, config.state_path, config.state_path / "logs")
         parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
         host_id = load_host_id(config.state_path)
+        parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         statistics = Statistics(config.data_path, clock, config.disk_reserve_bytes)
         inventory = Inventory(clock, statistics.newest, self._nudge)
@@ -118,6 +122,7 @@ class GridAgent:
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = Report(self._describe(host_id), inventory, statistics.host)
         heartbeat = Heartbeat(report, link, clock, take=supervisor.assign_all, on_superseded=self._on_superseded)
+        self._metrics.watch(Sources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 
     def _recovered_supervisor(
@@ -159,8 +164,11 @@ class GridAgent:
             workers=self._config.workers,
             max_concurrent=self._config.max_concurrent_calls,
             name="agent-service",
-            describe_holder=port_holder,
-            bind_request_id=request_id.bound,
+            hooks=Hooks(
+                describe_holder=port_holder,
+                bind_request_id=request_id.bound,
+                observe_call=self._metrics.calls.observe if self._config.metrics else None,
+            ),
         )
 
     def _describe(self, host_id: str) -> Agent:

@@ -17,10 +17,12 @@ from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION
+from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import parse_host_port
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
+DEFAULT_METRICS_PORT: Final = 7071
 STATE_DIRECTORY: Final = ".agent"
 
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
@@ -134,6 +136,7 @@ SCHEMA: Final = Schema(
             Key("max_size_mb", "int", 16, "MiB", "A node's log is rotated at this size", check=at_least(1)),
             Key("keep_files", "int", 3, help="Rotated files kept for each node", check=at_least(1)),
         ], help="The output of the nodes"),
+        metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ],
     tables=[
@@ -175,6 +178,7 @@ class AgentConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     restart_unhealthy_after_seconds: float = 0.0
     memory_limits: MemoryLimits = MemoryLimits.AUTO
+    metrics: Listen = None
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -207,6 +211,7 @@ def agent_config(config: Config) -> AgentConfig:
         labels=dict(agent["labels"]),
         restart_unhealthy_after_seconds=monitoring["restart_unhealthy_after_secs"],
         memory_limits=MemoryLimits(config.section("limits")["memory"]),
+        metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
 from sutra_grid.registry import agent_lists, cluster, node_lists, schema
 from sutra_grid.registry import agents as agent_rows
+from sutra_grid.registry import counts as row_counts
 from sutra_grid.registry import events as event_rows
 from sutra_grid.registry import nodes as node_rows
 from sutra_grid.registry import observations as observation_rows
@@ -29,7 +30,7 @@ from sutra_grid.registry.integrity import damaged
 from sutra_grid.registry.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.refilling import refill
-from sutra_grid.registry.values import Contents, Observations, Request
+from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
 
@@ -84,6 +85,11 @@ class Registry:
     def name(self) -> str:
         """The file, or the URL without its password."""
         return self._database.name
+
+    @property
+    def failures(self) -> int:
+        """How often a method raised ``Unavailable`` since this was opened."""
+        return self._database.failures
 
     def close(self) -> None:
         """Close the connections. The caller has no call under way."""
@@ -233,6 +239,11 @@ class Registry:
         """Lift a tombstone's generation to at least ``generation``; it never falls."""
         with self._database.writing() as connection:
             node_rows.raise_tombstone(connection, node_id, generation)
+
+    def counts(self, events_since_ms: int) -> GridCounts:
+        """The grid in numbers; events by kind are those since a moment of the wall clock."""
+        with self._database.reading() as connection:
+            return row_counts.count(connection, events_since_ms)
 
     # -- write-behind --
 

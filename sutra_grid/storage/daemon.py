@@ -45,7 +45,7 @@ def _serve(settings: StorageConfig) -> int:
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
-    from sutra_grid.wire.server import serve
+    from sutra_grid.wire.server import Hooks, serve
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
     with (
@@ -58,7 +58,7 @@ def _serve(settings: StorageConfig) -> int:
             workers=settings.workers,
             max_concurrent=settings.max_concurrent_calls,
             name="storage",
-            describe_holder=port_holder,
+            hooks=Hooks(describe_holder=port_holder),
         ) as server,
     ):
         gc.collect()

@@ -26,9 +26,10 @@ def get(client: FlaskClient, path: str) -> Any:
 def test_the_index_leads_to_everything(client: FlaskClient) -> None:
     index = get(client, "/")
     assert index["version"] == __version__
-    for path in set(index["links"].values()) - {"/docs"}:
+    for path in set(index["links"].values()) - {"/docs", "/metrics"}:
         get(client, path)
     assert client.get(index["links"]["docs"]).content_type.startswith("text/html")
+    assert client.get(index["links"]["metrics"]).content_type.startswith("text/plain")
 
 
 def test_status_counts_the_grid_and_says_why_it_is_not_healthy(client: FlaskClient) -> None:

@@ -16,6 +16,7 @@ LINKS = {
     "agents": "/agents",
     "nodes": "/nodes",
     "events": "/events",
+    "metrics": "/metrics",
     "alive": "/livez",
     "ready": "/readyz",
     "openapi": "/openapi.json",
