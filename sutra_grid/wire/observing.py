@@ -95,12 +95,12 @@ def _code(context: Any, otherwise: grpc.StatusCode) -> str:
 
 def _refusal(response: Any) -> Reason | None:
     """Why an answer says ``success=false``; None for every other one."""
-    if not _may_refuse(type(response)) or response.success:
+    if not _may_refuse(response.DESCRIPTOR) or response.success:
         return None
     return reason_or_none(response.error.reason)
 
 
 @cache
-def _may_refuse(kind: Any) -> bool:
+def _may_refuse(descriptor: Any) -> bool:
     """Whether messages of that type have ``success``. To ask one for a field that it lacks costs as much as a call."""
-    return "success" in kind.DESCRIPTOR.fields_by_name
+    return "success" in descriptor.fields_by_name

@@ -168,3 +168,15 @@ def test_its_end_does_not_wait_for_a_registration(error: GridError) -> None:
     with scene.heartbeat:
         eventually(lambda: any(thread.name == "heartbeat" for thread in threading.enumerate()))
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_registrations_and_heartbeats_are_counted_by_their_outcome() -> None:
+    master = ScriptedMaster(
+        registrations=[Unavailable("nobody"), Registration("s1", "1", ())],
+        answers=[Unavailable("gone"), FINE, ResourceExhausted("busy")],
+    )
+    scene = Scene(master)
+    assert scene.heartbeat.counts() == {"ok": 0}
+    for _ in range(4):
+        scene.heartbeat.tick()
+    assert scene.heartbeat.counts() == {"ok": 2, "unavailable": 2, "resource_exhausted": 1}
