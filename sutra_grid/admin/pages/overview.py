@@ -1,0 +1,64 @@
+"""``/ui/``: is it all right, what is not, why, and what was last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response
+
+from sutra_grid.admin.links import registry
+from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.models.attention import Trouble, agent_troubles, disk_troubles, node_troubles
+from sutra_grid.admin.pages.models.badges import badge
+from sutra_grid.admin.pages.models.cells import NAMED_CELLS, cell_groups
+from sutra_grid.admin.pages.models.events import event_rows
+from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, seeing, show
+from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.types import AgentStatus
+from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
+
+#: Of agents, and of nodes; the lists have all.
+SHOWN_TROUBLES: Final = 8
+READ_TROUBLES: Final = 100
+SHOWN_EVENTS: Final = 15
+#: A grid of more agents than this is drawn anew less often: its page has hundreds of kilobytes.
+MANY_AGENTS: Final = 500
+MANY_POLL_SECONDS: Final = 10
+
+
+@blueprint.get("/")
+def show_overview() -> Response:
+    """The page."""
+    rows = registry()
+    summary = rows.cluster_summary()
+    cells = rows.agent_cells()
+    return show(
+        "overview.html",
+        section="overview",
+        poll_seconds=MANY_POLL_SECONDS if len(cells) > MANY_AGENTS else POLL_SECONDS,
+        summary=summary,
+        verdict=badge(summary.status),
+        groups=cell_groups(cells),
+        are_named=len(cells) <= NAMED_CELLS,
+        agent_troubles=_agent_troubles(rows, cells),
+        node_troubles=_node_troubles(rows),
+        most=SHOWN_TROUBLES,
+        events=event_rows(rows.event_page(EventQuery(limit=SHOWN_EVENTS)), now_ms()),
+    )
+
+
+def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[Trouble]:
+    """Those that are not healthy, a page of each kind, and those whose disk is nearly full."""
+    used = {cell.agent_id: cell.used_slots for cell in cells}
+    unwell = [
+        listed.agent
+        for status in (AgentStatus.OFFLINE, AgentStatus.DEGRADED)
+        for listed in rows.agent_page(AgentQuery(status=status, limit=READ_TROUBLES)).items
+    ]
+    low = seeing().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
+    return [*agent_troubles(unwell, used), *disk_troubles(low)]
+
+
+def _node_troubles(rows: Registry) -> list[Trouble]:
+    query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_TROUBLES)
+    return node_troubles(rows.node_page(query).items)
