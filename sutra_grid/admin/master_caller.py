@@ -64,7 +64,7 @@ class MasterCaller:
 
     def _refuse_when_closed(self) -> None:
         if self.is_closed:
-            raise Unavailable("the request was given up", reason=Reason.NONE, hint="What was begun goes on")
+            raise Unavailable("the request was given up", reason=Reason.ENDING, hint="What was begun goes on")
 
 
 def derived_key(key: str, part: str) -> str:
