@@ -12,7 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("sutra-grid-master", "sutra-grid-agent", "sutra-grid-admin", "sutra-storage-server", "sutra-grid-cli")
 # What nothing imports by name and has to be in the wheel all the same.
-DATA = ("py.typed", "registry/migrations/env.py", "registry/migrations/versions")
+DATA = (
+    "py.typed",
+    "registry/migrations/env.py",
+    "registry/migrations/versions",
+    "admin/static/docs/index.html",
+    "admin/static/vendor/swagger-ui-5.35.0/LICENSE",
+)
 
 
 def run(*command: object, cwd: Path) -> str:

@@ -7,10 +7,12 @@ from typing import Final
 from flask import Flask, Response
 
 from sutra_grid.admin import origins, problems
-from sutra_grid.admin.api import BLUEPRINTS
+from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
-from sutra_grid.admin.links import install_links
+from sutra_grid.admin.links import Links, install_links
+from sutra_grid.admin.long_requests import LongRequests
 from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.openapi import make_api
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.net import format_host_port, parse_host_port
@@ -20,25 +22,29 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     """The application. Opens nothing: registry and master are reached by the first request that needs them."""
-    app = Flask("sutra_grid.admin", static_folder=None)
+    app = Flask("sutra_grid.admin")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
-    install_links(
-        app,
+    links = Links(
         RegistryLink(config.registry_url, clock or SystemClock()),
         MasterLink(master, config.command_timeout_secs),
+        LongRequests(config.threads),
     )
+    install_links(app, links)
     problems.install(app)
     app.before_request(origins.refuse_other_sites)
     app.after_request(_add_headers)
+    api = make_api(app)
     for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
     return app
 
 
 def _add_headers(answer: Response) -> Response:
     answer.headers.setdefault("Cache-Control", "no-store")
+    answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -60,7 +60,8 @@ SCHEMA: Final = Schema(
                     "threads",
                     "int",
                     16,
-                    help="Threads of each; a command holds one until its outcome is known",
+                    help="Threads of each; a command holds one until its outcome is known. "
+                    "Requests that follow a log or wait may have half of them",
                     check=between(2, 256),
                 ),
                 Key(

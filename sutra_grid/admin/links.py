@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from sutra_grid.admin.long_requests import LongRequests
 from sutra_grid.admin.master_link import MasterLink
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.registry import Registry
@@ -19,6 +20,7 @@ class Links:
 
     registry: RegistryLink
     master: MasterLink
+    long_requests: LongRequests
 
     def close(self) -> None:
         """Give up both; a later request opens them again."""
@@ -26,9 +28,9 @@ class Links:
         self.registry.close()
 
 
-def install_links(app: Flask, registry: RegistryLink, master: MasterLink) -> None:
+def install_links(app: Flask, links: Links) -> None:
     """Give ``app`` its links."""
-    app.extensions[_KEY] = Links(registry, master)
+    app.extensions[_KEY] = links
 
 
 def links_of(app: Flask) -> Links:
@@ -45,3 +47,8 @@ def registry() -> Registry:
 def master() -> MasterLink:
     """The line to the master. Within a request."""
     return links_of(current_app).master
+
+
+def long_requests() -> LongRequests:
+    """The bound on requests that hold a thread for long. Within a request."""
+    return links_of(current_app).long_requests

@@ -32,13 +32,18 @@ class MasterLink:
         self._lock = threading.Lock()  # guards _channel
         self._channel: grpc.Channel | None = None
 
-    def command(self, method: str, request: Message, answer: type[M]) -> M:
+    @property
+    def command_timeout_seconds(self) -> float:
+        """How long a command may take."""
+        return self._command_timeout_seconds
+
+    def command(self, method: str, request: Message, answer: type[M], timeout_seconds: float | None = None) -> M:
         """A call that changes something; waits for its outcome. Raises ``GridError``.
 
         ``Unavailable`` when the master is not there: nothing was changed, or the answer was
         lost; a retry with the same request id tells.
         """
-        return self._call(method, request, answer, self._command_timeout_seconds)
+        return self._call(method, request, answer, timeout_seconds or self._command_timeout_seconds)
 
     def read(self, method: str, request: Message, answer: type[M]) -> M:
         """A call that changes nothing. Raises ``GridError``."""

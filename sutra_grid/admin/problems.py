@@ -78,19 +78,24 @@ def http_status(error: GridError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def problem(error: GridError, status: HTTPStatus | None = None) -> Response:
-    """The answer for an error. ``status`` is that of HTTP's own refusals, and names them; else the table tells it."""
-    code = status or http_status(error)
-    document = {
+def problem_document(error: GridError, instance: str, status: HTTPStatus | None = None) -> dict[str, Any]:
+    """The error's members. ``instance`` is the path of the request that it is of."""
+    return {
         "type": f"urn:sutra-grid:problem:{error.reason or error.code}",
         "title": status.phrase if status else TITLES[error.code],
-        "status": int(code),
+        "status": int(status or http_status(error)),
         "detail": error.message,
         "code": error.code,
         "reason": error.reason.value,
         "hint": error.hint,
-        "instance": request.path,
+        "instance": instance,
     }
+
+
+def problem(error: GridError, status: HTTPStatus | None = None) -> Response:
+    """The answer for an error. ``status`` is that of HTTP's own refusals, and names them; else the table tells it."""
+    code = status or http_status(error)
+    document = problem_document(error, request.path, status)
     answer = Response(json.dumps(document) + "\n", status=int(code), content_type=CONTENT_TYPE)
     if code in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -12,6 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config as GunicornConfig
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
 
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
 from sutra_grid.runtime.logging import get_logger
@@ -58,6 +59,7 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
         "proc_name": "sutra-grid-admin",
         "logger_class": AdminLogger,
         "when_ready": _when_ready,
+        "post_worker_init": _when_worker_ready,
     }
 
 
@@ -87,6 +89,14 @@ class AdminLogger(Logger):
 
     def close_on_exec(self) -> None:
         """As above."""
+
+
+def _when_worker_ready(worker: Worker) -> None:
+    """Requests that go on and on end when their worker is told to, as at a reload."""
+    from sutra_grid.admin.links import links_of
+
+    application: Any = worker.wsgi
+    links_of(application).long_requests.is_worker_ending = lambda: not worker.alive
 
 
 def _when_ready(arbiter: Arbiter) -> None:

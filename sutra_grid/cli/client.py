@@ -18,11 +18,11 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from sutra_grid.cli.context import Options
-from sutra_grid.core.errors import GridError, Internal, Unavailable
+from sutra_grid.client.caller import Advice
+from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 from sutra_grid.wire import errors as wire_errors
-from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
@@ -37,6 +37,12 @@ FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 2.0
 # How details begin when a call did not leave this host.
 _NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
+ADVICE: Final = Advice(
+    list_nodes="sutra-grid-cli nodes list",
+    look_at_node="sutra-grid-cli nodes explain {}",
+    look_at_agent="sutra-grid-cli agents show {}",
+    remove_agent="sutra-grid-cli agents remove {}",
+)
 # CANCELLED: a server that ends cuts off the calls that are in flight.
 _LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
@@ -64,6 +70,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def advice(self) -> Advice:
+        """The next steps as commands."""
+        return ADVICE
 
     @property
     def is_closed(self) -> bool:
@@ -141,15 +152,6 @@ def connect(options: Options) -> Client:
     """A client of the master that ``options`` name; connects with the first call."""
     target, source = options.target()
     return Client(target, source, options.timeout_seconds)
-
-
-def outcome(result: pb.NodeResult | pb.SpawnResponse | pb.StopResponse) -> pb.NodeStatus:
-    """The node of an answer that says success. Raises the refusal as ``GridError`` otherwise."""
-    if result.success:
-        return result.node
-    if result.HasField("error"):
-        raise wire_errors.from_detail(result.error)
-    raise Internal(result.error_message or "the master refused and did not say why")
 
 
 def _answer_lost(error: grpc.RpcError) -> bool:

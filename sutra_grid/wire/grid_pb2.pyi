@@ -371,20 +371,22 @@ class NodeList(_message.Message):
     def __init__(self, nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ...) -> None: ...
 
 class SpawnRequest(_message.Message):
-    __slots__ = ("agent_id", "storage_path", "memory_limit_mb", "port", "engine", "request_id")
+    __slots__ = ("agent_id", "storage_path", "memory_limit_mb", "port", "engine", "request_id", "of_count")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     STORAGE_PATH_FIELD_NUMBER: _ClassVar[int]
     MEMORY_LIMIT_MB_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OF_COUNT_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     storage_path: str
     memory_limit_mb: int
     port: int
     engine: str
     request_id: str
-    def __init__(self, agent_id: _Optional[str] = ..., storage_path: _Optional[str] = ..., memory_limit_mb: _Optional[int] = ..., port: _Optional[int] = ..., engine: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    of_count: int
+    def __init__(self, agent_id: _Optional[str] = ..., storage_path: _Optional[str] = ..., memory_limit_mb: _Optional[int] = ..., port: _Optional[int] = ..., engine: _Optional[str] = ..., request_id: _Optional[str] = ..., of_count: _Optional[int] = ...) -> None: ...
 
 class SpawnResponse(_message.Message):
     __slots__ = ("node_id", "endpoint", "success", "error_message", "error", "node")

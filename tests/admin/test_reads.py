@@ -8,7 +8,8 @@ from support.fake_master import FakeMaster
 from support.grid_values import an_event
 
 from sutra_grid import __version__
-from sutra_grid.admin.api.status import OF_THE_MASTER
+from sutra_grid.admin.schemas.answers import OF_THE_MASTER
+from sutra_grid.core.types import Desired
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -25,8 +26,9 @@ def get(client: FlaskClient, path: str) -> Any:
 def test_the_index_leads_to_everything(client: FlaskClient) -> None:
     index = get(client, "/")
     assert index["version"] == __version__
-    for path in index["links"].values():
+    for path in set(index["links"].values()) - {"/docs"}:
         get(client, path)
+    assert client.get(index["links"]["docs"]).content_type.startswith("text/html")
 
 
 def test_status_counts_the_grid_and_says_why_it_is_not_healthy(client: FlaskClient) -> None:
@@ -84,7 +86,7 @@ def test_nodes_show_desired_and_observed_together(client: FlaskClient) -> None:
         ("status=unknown", ["node-00000003"]),
         ("engine=redis", ["node-00000002"]),
         ("agent_id=agent-1&status=running&engine=storage", ["node-00000001"]),
-        ("status=", ["node-00000001", "node-00000002", "node-00000003"]),
+        ("", ["node-00000001", "node-00000002", "node-00000003"]),
     ],
 )
 def test_nodes_are_filtered(client: FlaskClient, query: str, found: list[str]) -> None:
@@ -127,6 +129,15 @@ def test_a_grid_with_registry_and_master_is_ready(client: FlaskClient) -> None:
     assert (ready["status"], ready["registry"]["ok"], ready["master"]["ok"]) == ("ready", True, True)
 
 
+@pytest.mark.parametrize("path", ["/status", "/agents/agent-1", "/nodes/node-00000001"])
+def test_what_the_client_has_already_is_not_sent_again(client: FlaskClient, registry: Registry, path: str) -> None:
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    registry.change_desired("node-00000001", Desired.STOPPED)
+    assert client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
 def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
     headers = client.get("/nodes").headers
     assert headers["Cache-Control"] == "no-store"
@@ -135,7 +146,7 @@ def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
 
 def test_a_log_is_read_through_the_master(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data="zeile ä\n".encode() + b"\xff", cursor="c1", rotated=True)
-    answer = get(client, "/nodes/node-00000001/logs?tail_lines=5&max_bytes=1000")
+    answer = get(client, "/nodes/node-00000001/logs?tail=5&max_bytes=1000")
     assert answer == {"data": "zeile ä\n�", "cursor": "c1", "rotated": True}
     assert master.calls["ReadNodeLog"] == [pb.LogRequest(node_id="node-00000001", tail_lines=5, max_bytes=1000)]
 

@@ -6,7 +6,7 @@ import pytest
 from support.cli_records import Ran, agent, node
 from support.fake_master import FakeMaster
 
-from sutra_grid.cli.commands.draining import is_at_rest
+from sutra_grid.client.draining import is_at_rest
 from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]

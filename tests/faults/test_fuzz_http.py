@@ -50,7 +50,21 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 texts = st.text(max_size=20) | st.integers(1_000, 4_000).map(lambda size: "x" * size)
 WORDS = ["nodes", "agents", "agent-1", "events", "status", "metrics", "livez", "readyz", "openapi.json", "ui"]
 VERBS = ["start", "stop", "restart", "drain", "undrain", "logs"]
-QUERY = ["limit", "cursor", "agent_id", "status", "engine", "kind", "after_event_id", "node_id", "tail_lines", "view"]
+QUERY = [
+    "limit",
+    "cursor",
+    "agent_id",
+    "status",
+    "engine",
+    "kind",
+    "after_event_id",
+    "node_id",
+    "tail",
+    "tail_lines",
+    "stop_nodes",
+    "wait",
+    "view",
+]
 FIELDS = ["agent_id", "engine", "port", "storage_path", "memory_limit_mb", "request_id"]
 
 numbers = st.integers(-(2**70), 2**70) | st.integers(-1, 70_000)

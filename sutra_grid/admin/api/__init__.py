@@ -1,6 +1,17 @@
 """The JSON API: one module and one blueprint a resource."""
 
-from sutra_grid.admin.api import agents, events, health, index, nodes, status
+from sutra_grid.admin.api import (
+    agents,
+    events,
+    health,
+    index,
+    logs,
+    node_commands,
+    nodes,
+    rolling_restarts,
+    spawning,
+    status,
+)
 
 BLUEPRINTS = (
     index.blueprint,
@@ -8,6 +19,10 @@ BLUEPRINTS = (
     status.blueprint,
     agents.blueprint,
     nodes.blueprint,
+    spawning.blueprint,
+    node_commands.blueprint,
+    logs.blueprint,
+    rolling_restarts.blueprint,
     events.blueprint,
 )
 """In the order in which they are registered."""

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Response
 
-from sutra_grid.admin.inputs import Text, read_body, read_idempotency_key, read_query
-from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.links import long_requests, master, registry
+from sutra_grid.admin.master_caller import MasterCaller
+from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
+from sutra_grid.admin.schemas.answers import AgentList, AgentRecord
+from sutra_grid.admin.schemas.requests import AgentFilter, DrainQuery
 from sutra_grid.admin.views import agent_records
+from sutra_grid.client.draining import stop_nodes
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import AgentStatus, Reason
+from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
-blueprint = Blueprint("agents", __name__, url_prefix="/agents")
+blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
 
-FILTERS = [Text("status", choices=[status.value for status in AgentStatus])]
+ONE = Answer(AgentRecord, "The agent")
 
 
-@blueprint.get("")
-def list_agents() -> Response:
-    """An ``AgentList``, by agent id."""
-    chosen = read_query(FILTERS)
+@blueprint.operation("GET", "", Answer(AgentList, "The agents, by id"), query=AgentFilter)
+def list_agents(query: dict[str, Any]) -> Response:
+    """List agents, each with its nodes."""
     rows = registry()
-    agents = [agent for agent in rows.agents() if chosen.get("status", agent.status) == agent.status]
-    return jsonify(to_json(pb.AgentList(agents=agent_records(agents, rows.nodes()))))
+    agents = [agent for agent in rows.agents() if query.get("status", agent.status) == agent.status]
+    return answer(pb.AgentList(agents=agent_records(agents, rows.nodes())))
 
 
-@blueprint.get("/<agent_id>")
+@blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)
 def show_agent(agent_id: str) -> Response:
-    """An ``AgentRecord``."""
-    read_query([])
+    """Show an agent with its nodes."""
     rows = registry()
     agent = rows.agent(agent_id)
     if agent is None:
@@ -39,29 +43,36 @@ def show_agent(agent_id: str) -> Response:
             f"agent {agent_id} is not registered", reason=Reason.UNKNOWN_AGENT, hint="GET /agents lists those that are"
         )
     [record] = agent_records([agent], rows.nodes(agent_id))
-    return jsonify(to_json(record))
+    return answer_unless_known(to_json(record))
 
 
-@blueprint.post("/<agent_id>/drain")
-def drain_agent(agent_id: str) -> Response:
-    """No new nodes for this agent; those that run stay. Answers the ``AgentRecord``."""
-    return jsonify(to_json(master().command("DrainAgent", _command(agent_id), pb.AgentRecord)))
+@blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
+    """Keep new nodes away from an agent; those that run stay, unless `stop_nodes=true`."""
+    timeout_seconds: float | None = query.get("timeout")
+    request = pb.AgentCommand(agent_id=agent_id, request_id=key)
+    if not query.get("stop_nodes"):
+        return answer(master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds))
+    with long_requests().take():
+        master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds)
+        caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
+        return answer(stop_nodes(caller, agent_id, lambda _words: None))
 
 
-@blueprint.post("/<agent_id>/undrain")
-def undrain_agent(agent_id: str) -> Response:
-    """New nodes may come again. Answers the ``AgentRecord``."""
-    return jsonify(to_json(master().command("UndrainAgent", _command(agent_id), pb.AgentRecord)))
+@blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
+def undrain_agent(agent_id: str, key: str) -> Response:
+    """Let new nodes come to an agent again."""
+    return answer(master().command("UndrainAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.AgentRecord))
 
 
-@blueprint.delete("/<agent_id>")
-def remove_agent(agent_id: str) -> tuple[str, int]:
+@blueprint.operation(
+    "DELETE",
+    "/<agent_id>",
+    Answer(None, "It is forgotten", status=HTTPStatus.NO_CONTENT),
+    takes_key=True,
+    problems=COMMAND_PROBLEMS,
+)
+def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
     """Forget an agent that is offline or has no nodes."""
-    master().command("RemoveAgent", _command(agent_id), pb.Empty)
+    master().command("RemoveAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.Empty)
     return "", HTTPStatus.NO_CONTENT
-
-
-def _command(agent_id: str) -> pb.AgentCommand:
-    read_query([])
-    read_body([])
-    return pb.AgentCommand(agent_id=agent_id, request_id=read_idempotency_key())

@@ -6,28 +6,38 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Response
 
+from sutra_grid.admin.answering import answer_json
 from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.operations import Answer, Operations
+from sutra_grid.admin.schemas.answers import AliveSchema, ReadySchema
 from sutra_grid.core.errors import GridError
 
-blueprint = Blueprint("health", __name__)
+blueprint = Operations("health", __name__, description="Whether the admin works")
+
+PROBLEMS = frozenset({400, 500})
 
 
-@blueprint.get("/livez")
+@blueprint.operation("GET", "/livez", Answer(AliveSchema, "The process answers"), problems=PROBLEMS)
 def show_alive() -> Response:
-    """The process answers; it looks at nothing else."""
-    return jsonify(status="alive")
+    """Tell that the process answers; it looks at nothing else."""
+    return answer_json({"status": "alive"})
 
 
-@blueprint.get("/readyz")
-def show_ready() -> tuple[Response, int]:
-    """200 when reads work, 503 when not. Without the master reads go on: ``status`` is then ``read_only``."""
+@blueprint.operation(
+    "GET",
+    "/readyz",
+    Answer(ReadySchema, "Reads work; read_only: without the master, so commands do not"),
+    Answer(ReadySchema, "Reads do not work", status=HTTPStatus.SERVICE_UNAVAILABLE),
+    problems=PROBLEMS,
+)
+def show_ready() -> Response:
+    """Tell whether registry and master answer."""
     parts = {"registry": _state(lambda: registry().check()), "master": _state(master().check)}
     if not parts["registry"]["ok"]:
-        return jsonify(status="unavailable", **parts), HTTPStatus.SERVICE_UNAVAILABLE
-    status = "ready" if parts["master"]["ok"] else "read_only"
-    return jsonify(status=status, **parts), HTTPStatus.OK
+        return answer_json({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)
+    return answer_json({"status": "ready" if parts["master"]["ok"] else "read_only", **parts})
 
 
 def _state(check: Callable[[], None]) -> dict[str, Any]:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Response
 
-from sutra_grid.admin.inputs import read_query
+from sutra_grid.admin.answering import answer_unless_known
 from sutra_grid.admin.links import registry
+from sutra_grid.admin.operations import NOT_MODIFIED, Answer, Operations
+from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
 from sutra_grid.admin.views import cluster_status
 from sutra_grid.wire.convert import to_json
 
-blueprint = Blueprint("status", __name__)
-
-#: What only the master can tell of itself; the registry, which is read here, does not have it.
-OF_THE_MASTER = frozenset({"master_version", "master_started_at_ms"})
+blueprint = Operations("status", __name__, description="The grid in numbers and one word")
 
 
-@blueprint.get("/status")
+@blueprint.operation("GET", "/status", Answer(ClusterStatus, "The grid in numbers, one word, and why"), NOT_MODIFIED)
 def show_status() -> Response:
-    """A ``ClusterStatus`` without what concerns the master's process."""
-    read_query([])
+    """Show the status of the grid.
+
+    `healthy`: every agent is and every node that should run runs; `critical`: more than half of the agents are
+    offline; else `degraded`.
+    """
     rows = registry()
     nodes = rows.nodes()  # before the agents: whose agent registers in between is not taken for an orphan
     status = to_json(cluster_status(rows.agents(), nodes))
-    return jsonify({name: value for name, value in status.items() if name not in OF_THE_MASTER})
+    return answer_unless_known({name: value for name, value in status.items() if name not in OF_THE_MASTER})

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import click
 
 from sutra_grid.cli.client import Client, connect
-from sutra_grid.cli.commands import draining
 from sutra_grid.cli.commands.columns import AGENTS, NODES, agent_status, clock_time
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
@@ -17,8 +16,9 @@ from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.size import size
-from sutra_grid.cli.output.table import printable
 from sutra_grid.cli.output.watch import Watch
+from sutra_grid.client import draining
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
 agent_ids = click.argument("agent_ids", metavar="AGENT...", nargs=-1, required=True, shell_complete=complete_agents)

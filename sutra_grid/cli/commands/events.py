@@ -15,9 +15,9 @@ from sutra_grid.cli.commands.options import complete_agents, complete_nodes
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
-from sutra_grid.cli.output.table import printable
 from sutra_grid.cli.output.watch import Outage
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
 POLL_SECONDS: Final = 1.0

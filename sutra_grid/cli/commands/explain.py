@@ -20,8 +20,8 @@ from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
-from sutra_grid.cli.output.table import printable
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
 # So that everything fits a screen of 24 lines at its worst.

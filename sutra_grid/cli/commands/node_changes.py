@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import Client, connect, outcome
+from sutra_grid.cli.client import Client, connect
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import (
@@ -17,10 +17,11 @@ from sutra_grid.cli.commands.options import (
     detach_option,
     yes_option,
 )
-from sutra_grid.cli.commands.settling import await_settled
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import progress
+from sutra_grid.client.caller import outcome
+from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 

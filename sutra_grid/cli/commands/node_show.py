@@ -12,7 +12,7 @@ from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.size import size
-from sutra_grid.cli.output.table import printable
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.node_changes import change_all, command_call, result_line
 from sutra_grid.cli.commands.options import complete_agents, complete_nodes, detach_option
@@ -20,38 +19,21 @@ from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import Told, progress
-from sutra_grid.cli.rolling.plan import Nodes, is_older, newest_start_ms
-from sutra_grid.cli.rolling.roll import Progress, Roll, RollSpec
-from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Desired, Reason
+from sutra_grid.client.rolling import Progress, Roll, RollSpec
+from sutra_grid.client.rolling_plan import newest_start_ms
+from sutra_grid.client.selection import Selection, choose_from, due, scope_of
 from sutra_grid.wire import grid_pb2 as pb
 
 MAX_UNAVAILABLE: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which nodes: those named, or those of an agent and an engine that should run ("" means any)."""
-
-    node_ids: tuple[str, ...] = ()
-    agent_id: str = ""
-    engine: str = ""
-
-    def read(self, client: Client) -> Nodes:
-        """The nodes of the selection now, by id."""
-        request = pb.ListNodesRequest(agent_id=self.agent_id, engine=self.engine)
-        nodes = client.read("ListStorageNodes", request, pb.NodeList).nodes
-        if self.node_ids:
-            return {node.node_id: node for node in nodes if node.node_id in self.node_ids}
-        return {node.node_id: node for node in nodes if node.desired == Desired.RUNNING}
-
-    def options(self, left: list[str]) -> list[str]:
-        """The selection as options of the command; of named nodes only those that are left."""
-        if self.node_ids:
-            return left
-        chosen = [("--agent", self.agent_id), ("--engine", self.engine)]
-        given = [word for option, value in chosen if value for word in (option, value)]
-        return given or ["--all"]
+def _options(selection: Selection, left: list[str]) -> list[str]:
+    """The selection as options of the command; of named nodes only those that are left."""
+    if selection.node_ids:
+        return left
+    chosen = [("--agent", selection.agent_id), ("--engine", selection.engine)]
+    given = [word for option, value in chosen if value for word in (option, value)]
+    return given or ["--all"]
 
 
 def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
@@ -116,11 +98,18 @@ class _Command:
 
     def run(self) -> None:
         with connect(self._options) as client:
-            chosen = self._chosen(client)
-            names = self._due(chosen)
+            chosen = choose_from(client, self._selection)
+            names = due(chosen, self._selection, self._started_before_ms)
             resume_ms = self._started_before_ms or newest_start_ms(chosen.values())
             with progress(self._options, f"restarting {len(names)} nodes") as say:
-                roll = Roll(client, self._spec, names, self._scope(client, chosen), self._teller(say, len(names)), say)
+                roll = Roll(
+                    client,
+                    self._spec,
+                    names,
+                    scope_of(client, self._selection, chosen),
+                    self._teller(say, len(names)),
+                    say,
+                )
                 interrupted = False
                 try:
                     roll.run()
@@ -128,30 +117,6 @@ class _Command:
                     interrupted = True
                     roll.give_up()
         self._conclude(roll.progress, len(names), resume_ms, interrupted=interrupted)
-
-    def _chosen(self, client: Client) -> Nodes:
-        """The nodes of the selection at the beginning. Raises ``NotFound`` before anything is touched."""
-        nodes = self._selection.read(client)
-        missing = [name for name in self._selection.node_ids if name not in nodes]
-        if missing:
-            raise NotFound(
-                f"there is no node {', '.join(missing)}; nothing was restarted",
-                reason=Reason.UNKNOWN_NODE,
-                hint="`sutra-grid-cli nodes list` shows them all",
-            )
-        if self._selection.agent_id and not nodes:
-            client.read("GetAgent", pb.AgentId(agent_id=self._selection.agent_id), pb.AgentRecord)
-        return nodes
-
-    def _due(self, chosen: Nodes) -> list[str]:
-        """Those to restart: as they were named, else agent by agent."""
-        order = self._selection.node_ids or sorted(chosen, key=lambda name: (chosen[name].agent_id, name))
-        before = self._started_before_ms
-        return [name for name in order if before is None or is_older(chosen[name], before)]
-
-    def _scope(self, client: Client, chosen: Nodes) -> Callable[[], Nodes]:
-        """Reads the chosen nodes anew; one that was spawned meanwhile does not belong to them."""
-        return lambda: {name: node for name, node in self._selection.read(client).items() if name in chosen}
 
     def _teller(self, say: Told, total: int) -> Callable[[pb.NodeStatus], None]:
         done: list[str] = []
@@ -200,7 +165,7 @@ class _Command:
 
     def _resume_command(self, left: list[str], resume_ms: int) -> str:
         """The command that takes it up again, with the same bounds, and the master that was given."""
-        words = ["sutra-grid-cli", "nodes", "restart", *self._selection.options(left)]
+        words = ["sutra-grid-cli", "nodes", "restart", *_options(self._selection, left)]
         if not self._selection.node_ids:
             moment = datetime.fromtimestamp(resume_ms // 1000, UTC).replace(microsecond=resume_ms % 1000 * 1000)
             words += ["--started-before", moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")]

@@ -10,8 +10,8 @@ from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.age import age
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
-from sutra_grid.cli.output.table import printable
 from sutra_grid.cli.output.watch import Watch
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 from sutra_grid.cli.output.colors import paint
+from sutra_grid.core.text import printable
 
 T = TypeVar("T")
 
@@ -40,11 +41,6 @@ class Column(Generic[T]):
 def terminal_width() -> int:
     """Columns of the terminal, or of the variable COLUMNS; 80 where there is none."""
     return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
-
-
-def printable(text: str) -> str:
-    """``text`` in one line without control characters: a log line must not move the cursor."""
-    return "".join(char if char.isprintable() else " " if char in "\t\n\r" else "\ufffd" for char in text)
 
 
 def shorten(text: str, width: int, where: str) -> str:

@@ -1,0 +1,89 @@
+"""``/nodes/ID/logs``: what a node wrote, read through the master from its agent."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from flask import Response, request
+
+from sutra_grid.admin.answering import NDJSON, answer_json, stream
+from sutra_grid.admin.following import follow_log
+from sutra_grid.admin.links import long_requests, master
+from sutra_grid.admin.long_requests import is_client_gone
+from sutra_grid.admin.operations import MASTER_PROBLEMS, Answer, Operations
+from sutra_grid.admin.schemas.answers import LogChunk
+from sutra_grid.admin.schemas.requests import LogQuery
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import to_json
+
+blueprint = Operations("logs", __name__, url_prefix="/nodes", description="What nodes wrote")
+
+DEFAULT_LINES: Final = 100
+TEXT: Final = "text/plain; charset=utf-8"
+JSON_TYPES: Final = ("application/json", NDJSON)
+AS_TEXT: Final = {"type": "string"}
+
+
+@blueprint.operation(
+    "GET",
+    "/<node_id>/logs",
+    Answer(LogChunk, "The lines, and the cursor to go on with"),
+    Answer(AS_TEXT, "The lines alone, for who accepts text/plain, and when following", content_type="text/plain"),
+    Answer(AS_TEXT, "When following, for who accepts JSON: an object a line", content_type=NDJSON),
+    query=LogQuery,
+    problems=MASTER_PROBLEMS,
+)
+def show_logs(node_id: str, query: dict[str, Any]) -> Response:
+    """Read a node's log, from so many lines before its end, or from a cursor; follow it with `follow=true`.
+
+    A worker lets half of its threads follow or wait; one more is answered 429.
+    """
+    follow = query.pop("follow", False)
+    if follow:
+        return _follow(node_id, query)
+    chunk = _read(node_id, query)
+    text = chunk.data.decode("utf-8", "replace")
+    if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
+        return Response(text, content_type=TEXT)
+    return answer_json(_as_json(chunk, text))
+
+
+def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
+    """The first chunk. Without lines to show it is the cursor of the log's end alone."""
+    tail = query.pop("tail", DEFAULT_LINES)
+    if "cursor" in query:
+        return master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, **query), pb.LogChunk)
+    # To the agent, no lines at all would mean as many as it likes.
+    chunk = master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), **query), pb.LogChunk)
+    return chunk if tail else pb.LogChunk(cursor=chunk.cursor)
+
+
+def _follow(node_id: str, query: dict[str, Any]) -> Response:
+    long = long_requests()
+    environ = request.environ
+    wants_json = request.accept_mimetypes.best_match(["text/plain", "application/json", NDJSON]) in JSON_TYPES
+    slot = long.take()
+    try:
+        first = _read(node_id, query)
+    except BaseException:
+        slot.release()
+        raise
+    chunks = follow_log(master(), node_id, first, lambda: long.is_worker_ending() or is_client_gone(environ))
+    return stream(_lines(chunks), slot, NDJSON) if wants_json else stream(_texts(chunks), slot, TEXT)
+
+
+def _texts(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    return (decode(chunk.data) for chunk in chunks)
+
+
+def _lines(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    return (json.dumps(_as_json(chunk, decode(chunk.data))) + "\n" for chunk in chunks)
+
+
+def _as_json(chunk: pb.LogChunk, text: str) -> dict[str, Any]:
+    return {**to_json(chunk), "data": text}

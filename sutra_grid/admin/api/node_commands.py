@@ -1,0 +1,64 @@
+"""``/nodes/ID/start|stop|restart`` and ``DELETE /nodes/ID``: what is done to a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from sutra_grid.admin.answering import answer
+from sutra_grid.admin.awaiting import run_and_wait, slot_for
+from sutra_grid.admin.links import master
+from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.schemas.answers import NodeStatus
+from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
+from sutra_grid.client.caller import outcome
+from sutra_grid.wire import grid_pb2 as pb
+
+blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="What is done to a node")
+
+ONE = Answer(NodeStatus, "The node as it is now")
+
+
+@blueprint.operation("POST", "/<node_id>/start", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def start_node(node_id: str, query: dict[str, Any], key: str) -> Response:
+    """Have a node run; also ends the back-off or the failure of one that crashed."""
+    return _run("StartStorageNode", node_id, query, key)
+
+
+@blueprint.operation("POST", "/<node_id>/restart", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def restart_node(node_id: str, query: dict[str, Any], key: str) -> Response:
+    """Stop and start a node's process once."""
+    return _run("RestartStorageNode", node_id, query, key)
+
+
+@blueprint.operation("POST", "/<node_id>/stop", ONE, query=CommandQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
+    """End a node's process and keep it so; its data stays."""
+    request = pb.StopRequest(node_id=node_id, request_id=key)
+    return answer(outcome(master().command("StopStorageNode", request, pb.StopResponse, query.get("timeout"))))
+
+
+@blueprint.operation(
+    "DELETE",
+    "/<node_id>",
+    Answer(NodeStatus, "The node as it was last"),
+    query=CommandQuery,
+    takes_key=True,
+    problems=COMMAND_PROBLEMS,
+)
+def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
+    """Stop a node and forget it; its data and log stay on the host."""
+    request = pb.NodeCommand(node_id=node_id, request_id=key)
+    return answer(outcome(master().command("RemoveStorageNode", request, pb.NodeResult, query.get("timeout"))))
+
+
+def _run(method: str, node_id: str, query: dict[str, Any], key: str) -> Response:
+    link = master()
+
+    def command(timeout_seconds: float | None) -> pb.NodeStatus:
+        request = pb.NodeCommand(node_id=node_id, request_id=key)
+        return outcome(link.command(method, request, pb.NodeResult, timeout_seconds))
+
+    with slot_for(query):
+        return answer(run_and_wait(link, command, query))

@@ -1,0 +1,43 @@
+"""A node's log as it is written: chunk after chunk, until the client leaves or nothing more can come."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable
+from sutra_grid.wire import grid_pb2 as pb
+
+POLL_SECONDS: Final = 0.5
+MAX_SECONDS: Final = 3600.0
+CHUNK_BYTES: Final = 256 * 1024
+
+
+def follow_log(
+    link: MasterLink, node_id: str, first: pb.LogChunk, is_over: Callable[[], bool], max_seconds: float = MAX_SECONDS
+) -> Iterator[pb.LogChunk]:
+    """``first`` and what comes after it, by asking again and again with the cursor.
+
+    Ends when ``is_over``, when the node is removed, or after ``max_seconds``. A master or an agent that is away
+    meanwhile is waited for: the cursor loses nothing.
+    """
+    never = threading.Event()
+    deadline = time.monotonic() + max_seconds
+    chunk = first
+    while True:
+        if chunk.data:
+            yield chunk
+        else:
+            never.wait(POLL_SECONDS)
+        if is_over() or time.monotonic() >= deadline:
+            return
+        try:
+            request = pb.LogRequest(node_id=node_id, cursor=chunk.cursor, max_bytes=CHUNK_BYTES)
+            chunk = link.read("ReadNodeLog", request, pb.LogChunk)
+        except NotFound:
+            return
+        except (Unavailable, DeadlineExceeded):
+            chunk = pb.LogChunk(cursor=chunk.cursor)

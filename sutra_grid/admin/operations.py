@@ -1,0 +1,104 @@
+"""One decorator for an operation of the API: its route, what it takes, what it answers, and how it may fail.
+
+Everything is said once: the request is read by it, and the OpenAPI document is made of it. What
+an operation does not declare, it refuses: an unknown parameter is a mistake that its sender wants to know of.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from flask_smorest import Blueprint
+from marshmallow import Schema
+
+from sutra_grid.admin.parsing import StrictParser
+from sutra_grid.admin.schemas.requests import CommandHeaders, Nothing
+
+View = TypeVar("View", bound=Callable[..., Any])
+SchemaClass = type[Schema]
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+
+#: What a read may be answered instead: the registry, or the master, does not answer.
+READ_PROBLEMS: Final = frozenset({400, 404, 500, 503})
+#: What a call to the master may be answered instead.
+MASTER_PROBLEMS: Final = frozenset({400, 404, 409, 429, 500, 501, 503, 504})
+#: What a command may be answered instead.
+COMMAND_PROBLEMS: Final = MASTER_PROBLEMS | {403, 413, 415, 422}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way in which an operation answers when all is well."""
+
+    schema: SchemaClass | Mapping[str, Any] | None
+    description: str
+    status: int = HTTPStatus.OK
+    content_type: str = "application/json"
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: The answer to ``If-None-Match`` with the ETag that the client has.
+NOT_MODIFIED: Final = Answer(None, "It is as the client has it, by If-None-Match", status=HTTPStatus.NOT_MODIFIED)
+
+
+class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    """The operations of one resource."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def operation(
+        self,
+        method: str,
+        rule: str,
+        *answers: Answer,
+        query: SchemaClass | None = None,
+        body: SchemaClass | None = None,
+        takes_key: bool = False,
+        problems: frozenset[int] = READ_PROBLEMS,
+    ) -> Callable[[View], View]:
+        """Register a view. It is called with ``query``, ``body`` and ``key`` by name, those that it takes."""
+
+        def register(view: View) -> View:
+            decorated: Any = self._strict(view, method, query, body)
+            for schema, location, name in ((query, "query", "query"), (body, "json", "body")):
+                if schema is not None:
+                    decorated = self.arguments(schema, location=location, arg_name=name, required=False)(decorated)
+            if takes_key:
+                decorated = self.arguments(CommandHeaders, location="headers", arg_name="key")(decorated)
+            for answer in answers:
+                decorated = self._answers(answer)(decorated)
+            for status in sorted(problems):
+                decorated = self.alt_response(status, HTTPStatus(status).name)(decorated)
+            decorated = self.doc(operationId=view.__name__)(decorated)
+            self.route(rule, methods=[method])(decorated)
+            return view
+
+        return register
+
+    def _answers(self, answer: Answer) -> Callable[[Any], Any]:
+        return self.alt_response(  # type: ignore[no-any-return]
+            answer.status,
+            schema=answer.schema,
+            content_type=answer.content_type,
+            description=answer.description,
+            headers=dict(answer.headers) or None,
+            success=True,
+        )
+
+    def _strict(self, view: View, method: str, query: SchemaClass | None, body: SchemaClass | None) -> View:
+        """The view after a look at what it does not take."""
+        locations = {"query": query is None, "json": body is None and method not in SAFE_METHODS}
+        refused = [location for location, is_refused in locations.items() if is_refused]
+
+        @functools.wraps(view)
+        def strict(*arguments: Any, **named: Any) -> Any:
+            for location in refused:
+                self.ARGUMENTS_PARSER.parse(Nothing(), location=location)
+            return view(*arguments, **named)
+
+        return strict  # type: ignore[return-value]

@@ -1,0 +1,122 @@
+"""How requests are read: by the schema of their operation, strictly.
+
+All faults of a query or a body are reported at once, in the order in which they stand there; an
+unknown name gets the nearest known one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from flask import Request
+from gunicorn.http.errors import ParseException
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from sutra_grid.admin.schemas.fields import Written, shown
+from sutra_grid.admin.schemas.requests import WHOLE
+from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.config.errors import near_miss
+
+JSON_HINT: Final = 'Send one JSON object, such as {"port": 50051}'
+_WHAT: Final = {"query": "query parameter", "json": "field", "headers": "header"}
+
+
+class StrictParser(FlaskParser):
+    """Reads queries, JSON bodies and headers. A fault is an ``InvalidArgument`` that names every one."""
+
+    DEFAULT_VALIDATION_STATUS: int = 400
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"query": RAISE, "json": RAISE, "headers": EXCLUDE}
+
+    def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
+        """The JSON object of the body; no body is an empty one."""
+        data = _body(req)
+        if not data.strip():
+            return {}
+        if not req.is_json:
+            found = req.mimetype or "no content type"
+            raise UnsupportedMediaType(f"the body must be application/json, found {found}")
+        return _json_object(data)
+
+    def load_querystring(self, req: Request, schema: Schema) -> dict[str, str]:
+        """The query's parameters, each given once."""
+        faults = [f"{name} is given {len(values)} times" for name, values in req.args.lists() if len(values) > 1]
+        if faults:
+            raise refused(faults)
+        return {name: Written(text) for name, text in req.args.items()}
+
+    def load_headers(self, req: Request, schema: Schema) -> dict[str, str]:
+        """Those headers that the schema knows."""
+        return {name: Written(req.headers[name]) for name in _names(schema) if name in req.headers}
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        """Raise the refusal for what marshmallow found."""
+        assert isinstance(error.messages, dict)  # webargs puts them under the location
+        [(location, found)] = error.messages.items()
+        what = _WHAT.get(location, location)
+        known = _names(schema)
+        given = list(error.data) if isinstance(error.data, Mapping) else []
+        order = {name: index for index, name in enumerate(given)}
+        faults = [
+            _fault(name, found[name], known, what) for name in sorted(found, key=lambda name: order.get(name, -1))
+        ]
+        raise refused(faults, hint=f"Known are {', '.join(known)}" if known else f"This request takes no {what}s")
+
+
+def refused(faults: Sequence[str], hint: str = "") -> InvalidArgument:
+    """The refusal that tells them all."""
+    return InvalidArgument("; ".join(faults), reason=Reason.INVALID_ARGUMENT, hint=hint)
+
+
+def _names(schema: Schema) -> list[str]:
+    """The names by which clients call a schema's fields."""
+    return [field.data_key or name for name, field in schema.load_fields.items()]
+
+
+def _fault(name: str, messages: Iterable[str], known: Sequence[str], what: str) -> str:
+    if name == WHOLE:
+        return "; ".join(messages)
+    if name not in known:
+        return f"unknown {what} {shown(name)}{near_miss(name, known)}"
+    return "; ".join(f"{name} {message}" for message in messages)
+
+
+def _body(req: Request) -> bytes:
+    """The bytes of the body. Raises ``BadRequest`` when they are not sent as HTTP wants it."""
+    try:
+        return req.get_data()
+    except ParseException as error:  # gunicorn reads a body in chunks when it is asked for, and only then sees them
+        raise BadRequest(f"the body can't be read: {error}") from error
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data, object_pairs_hook=_without_repetition)
+    except ValueError as error:  # bad JSON, bad UTF-8
+        raise refused([f"the body is no JSON: {error}"], hint=JSON_HINT) from error
+    except RecursionError as error:
+        raise refused(["the body is nested too deeply"], hint=JSON_HINT) from error
+    if not isinstance(document, dict):
+        raise refused([f"the body must be a JSON object, found {shown(document)}"], hint=JSON_HINT)
+    return document
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{', '.join(repeated)} stands there more than once")
+    return document

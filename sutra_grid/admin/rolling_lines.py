@@ -1,0 +1,105 @@
+"""A rolling restart as lines of JSON, for as long as somebody reads them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sutra_grid.admin.problems import problem_document
+from sutra_grid.client.caller import Caller
+from sutra_grid.client.rolling import Progress, Roll, RollSpec
+from sutra_grid.client.rolling_plan import newest_start_ms
+from sutra_grid.client.selection import Selection, choose_from, due, scope_of
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import to_json
+
+PATH: Final = "/rolling-restarts"
+#: A line comes at least so often, so that whoever reads, and every proxy between, knows that it goes on.
+QUIET_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RollRequest:
+    """What was asked for."""
+
+    selection: Selection
+    spec: RollSpec
+    started_before_ms: int | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> RollRequest:
+        """Of a body that was checked."""
+        selection = Selection(tuple(body.get("node_ids", ())), body.get("agent_id", ""), body.get("engine", ""))
+        spec = RollSpec(body.get("max_unavailable", 1), body.get("pause_seconds", 0))
+        return cls(selection, spec, body.get("started_before_ms"))
+
+    def resumed(self, left: list[str], resume_ms: int) -> dict[str, Any]:
+        """The body that takes it up again, with the same bounds."""
+        chosen = self.selection
+        if chosen.node_ids:
+            body: dict[str, Any] = {"node_ids": left}
+        else:
+            named = {"agent_id": chosen.agent_id, "engine": chosen.engine}
+            body = {name: value for name, value in named.items() if value} or {"all": True}
+            body["started_before_ms"] = resume_ms
+        bounds = {"max_unavailable": self.spec.max_unavailable, "pause_seconds": self.spec.pause_seconds}
+        usual = {"max_unavailable": 1, "pause_seconds": 0}
+        return body | {name: value for name, value in bounds.items() if value != usual[name]}
+
+
+def prepare(caller: Caller, asked: RollRequest, is_over: Callable[[], bool]) -> Iterator[str]:
+    """Choose the nodes, and answer the lines; nothing is restarted before the first is read. Raises ``GridError``."""
+    chosen = choose_from(caller, asked.selection)
+    names = due(chosen, asked.selection, asked.started_before_ms)
+    resume_ms = asked.started_before_ms or newest_start_ms(chosen.values())
+    news: deque[dict[str, Any]] = deque()
+    done: list[str] = []
+
+    def tell(node: pb.NodeStatus) -> None:
+        done.append(node.node_id)
+        news.append({"kind": "restarted", "done": len(done), "total": len(names), "node": to_json(node)})
+
+    def tell_waiting(words: str) -> None:
+        news.append({"kind": "waiting", "message": words})
+
+    roll = Roll(caller, asked.spec, names, scope_of(caller, asked.selection, chosen), tell, tell_waiting)
+    news.append({"kind": "begin", "total": len(names)})
+    return _lines(roll, news, is_over, lambda: _end(roll.progress, asked, resume_ms))
+
+
+def _lines(
+    roll: Roll, news: deque[dict[str, Any]], is_over: Callable[[], bool], end: Callable[[], dict[str, Any]]
+) -> Iterator[str]:
+    told_at = time.monotonic()
+    try:
+        for _ in roll.turns():
+            if not news and time.monotonic() - told_at >= QUIET_SECONDS:
+                news.append(
+                    {"kind": "waiting", "message": f"for {', '.join(sorted(roll.progress.in_flight)) or 'room'}"}
+                )
+            while news:
+                yield json.dumps(news.popleft()) + "\n"
+                told_at = time.monotonic()
+            if is_over():
+                break
+        while news:
+            yield json.dumps(news.popleft()) + "\n"
+        yield json.dumps(end()) + "\n"
+    finally:
+        roll.give_up()
+
+
+def _end(progress: Progress, asked: RollRequest, resume_ms: int) -> dict[str, Any]:
+    left = progress.unfinished()
+    resume = {"method": "POST", "path": PATH, "body": asked.resumed(left, resume_ms)} if left else None
+    return {
+        "kind": "end",
+        "restarted": list(progress.restarted),
+        "left": left,
+        "failure": problem_document(progress.failure, PATH) if progress.failure else None,
+        "resume": resume,
+    }

@@ -1,0 +1,107 @@
+"""Answers that are no messages of the wire, and those that are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from marshmallow import fields
+
+from sutra_grid.admin.schemas.messages import AnswerSchema, schema_of
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+#: What only the master can tell of itself; the registry, which is read here, does not have it.
+OF_THE_MASTER: Final = frozenset({"master_version", "master_started_at_ms"})
+
+NodeStatus = schema_of(pb.NodeStatus)
+NodeList = schema_of(pb.NodeList)
+AgentRecord = schema_of(pb.AgentRecord)
+AgentList = schema_of(pb.AgentList)
+EventList = schema_of(pb.EventList)
+ClusterStatus = schema_of(pb.ClusterStatus, without=OF_THE_MASTER)
+NodeSampleList = schema_of(pb.NodeSampleList)
+LogChunk = schema_of(pb.LogChunk)
+"""Its ``data`` is the log's text, not base64."""
+
+
+class ProblemSchema(AnswerSchema):
+    """Why a request was refused, or failed (RFC 9457)."""
+
+    type = fields.String(required=True, metadata={"description": "A URN of the reason"})
+    title = fields.String(required=True, metadata={"description": "What kind of thing it is, in words"})
+    status = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
+    detail = fields.String(required=True, metadata={"description": "What is wrong, naming the thing"})
+    code = fields.String(
+        required=True,
+        metadata={"enum": sorted(cls.code for cls in GridError.__subclasses__()), "description": "That of gRPC"},
+    )
+    reason = fields.String(
+        required=True, metadata={"enum": [reason.value for reason in Reason], "description": "To decide by"}
+    )
+    hint = fields.String(required=True, metadata={"description": "The next step to take; may be empty"})
+    instance = fields.String(required=True, metadata={"description": "The path that was asked"})
+
+
+class SpawnResultsSchema(AnswerSchema):
+    """What came of spawning several: the nodes that run, and a problem for each of the others."""
+
+    nodes = fields.List(fields.Nested(NodeStatus), required=True)
+    problems = fields.List(fields.Nested(ProblemSchema), required=True)
+
+
+class RequestToSendSchema(AnswerSchema):
+    """A request that a client may send next."""
+
+    method = fields.String(required=True)
+    path = fields.String(required=True)
+    body = fields.Dict(required=True)
+
+
+class RollingLineSchema(AnswerSchema):
+    """One line of a rolling restart: what it is about, and what belongs to it."""
+
+    kind = fields.String(required=True, metadata={"enum": ["begin", "restarted", "waiting", "end"]})
+    total = fields.Integer(metadata={"description": "begin, restarted: how many are to be restarted"})
+    done = fields.Integer(metadata={"description": "restarted: how many are"})
+    node = fields.Nested(NodeStatus, metadata={"description": "restarted: it, as it is now"})
+    message = fields.String(metadata={"description": "waiting: for what"})
+    restarted = fields.List(fields.String(), metadata={"description": "end: their ids"})
+    left = fields.List(fields.String(), metadata={"description": "end: those that are still to be restarted"})
+    failure = fields.Nested(
+        ProblemSchema, allow_none=True, metadata={"description": "end: why it ended early, or null"}
+    )
+    resume = fields.Nested(
+        RequestToSendSchema, allow_none=True, metadata={"description": "end: what takes it up again, or null"}
+    )
+
+
+class IndexSchema(AnswerSchema):
+    """Name, version, and where to go."""
+
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class AliveSchema(AnswerSchema):
+    """The process answers."""
+
+    status = fields.String(required=True, metadata={"enum": ["alive"]})
+
+
+class PartSchema(AnswerSchema):
+    """Whether a part that the admin needs answers; else why not."""
+
+    ok = fields.Boolean(required=True)
+    reason = fields.String(required=True, metadata={"enum": [reason.value for reason in Reason]})
+    message = fields.String(required=True)
+    hint = fields.String(required=True)
+
+
+class ReadySchema(AnswerSchema):
+    """Whether reads work, and commands too. ``read_only``: the master does not answer."""
+
+    status = fields.String(required=True, metadata={"enum": ["ready", "read_only", "unavailable"]})
+    registry = fields.Nested(PartSchema, required=True)
+    master = fields.Nested(PartSchema, required=True)

@@ -1,0 +1,154 @@
+"""The fields of requests. A value that does not fit is told with what was found and what is allowed.
+
+A field's message follows its name: ``port must be an integer from 0 to 65535, found "x"``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from marshmallow import ValidationError, fields
+
+from sutra_grid.runtime.config.errors import near_miss
+
+MAX_TEXT_CHARACTERS: Final = 4096
+MAX_SHOWN_CHARACTERS: Final = 60
+PLAIN_PATTERN: Final = r"^[^\u0000-\u001f\u007f]*$"
+ASCII_PATTERN: Final = "^[ -~]*$"
+
+
+class Text(fields.String):
+    """A text without control characters, or, ``is_ascii``, of printable ASCII; ``choices`` lists the only ones allowed.
+
+    An empty one is a fault, most often a script's unset variable, unless it ``may_be_empty``.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        choices: Sequence[str] = (),
+        may_be_empty: bool = False,
+        max_characters: int = MAX_TEXT_CHARACTERS,
+        is_ascii: bool = False,
+        **given: Any,
+    ) -> None:
+        self._choices = choices
+        self._may_be_empty = may_be_empty
+        self._max_characters = max_characters
+        self._is_ascii = is_ascii
+        bounds: dict[str, Any] = {"maxLength": max_characters, "pattern": ASCII_PATTERN if is_ascii else PLAIN_PATTERN}
+        if not may_be_empty:
+            bounds["minLength"] = 1
+        shape = {"enum": list(choices)} if choices else bounds
+        super().__init__(
+            metadata={"description": description, **shape},
+            error_messages={"null": "must be a string, found null"},
+            **given,
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError(f"must be a string, found {shown(value)}")
+        if self._choices and value not in self._choices:
+            close = near_miss(value, self._choices)
+            raise ValidationError(f"must be one of {', '.join(self._choices)}, found {shown(value)}{close}")
+        if not value and not self._may_be_empty:
+            raise ValidationError("must not be empty; leave it out")
+        if len(value) > self._max_characters:
+            raise ValidationError(f"may have {self._max_characters} characters, found {len(value)}")
+        if self._is_ascii and not (value.isascii() and value.isprintable()):
+            raise ValidationError(f"must have printable ASCII characters only, found {shown(value)}")
+        if not _is_plain(value):
+            raise ValidationError(f"must not hold control characters or broken Unicode, found {shown(value)}")
+        return value
+
+
+class Whole(fields.Integer):
+    """A whole number in a range, both ends allowed; a boolean, a fraction or, in JSON, a text is none."""
+
+    def __init__(self, description: str, low: int, high: int, **given: Any) -> None:
+        self._low, self._high = low, high
+        metadata = {"description": description, "minimum": low, "maximum": high}
+        super().__init__(metadata=metadata, error_messages={"null": f"{self._wanted}, found null"}, **given)
+
+    @property
+    def _wanted(self) -> str:
+        return f"must be an integer from {self._low} to {self._high}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
+        number = _number_of_text(value, self._high) if isinstance(value, Written) else value
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)  # JSON has one kind of number: 3.0 is 3
+        if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
+            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+        return number
+
+
+class Flag(fields.Boolean):
+    """``true`` or ``false``; ``only``: the one value that it may have."""
+
+    def __init__(self, description: str, *, only: bool | None = None, **given: Any) -> None:
+        self._allowed = (True, False) if only is None else (only,)
+        shape = {} if only is None else {"enum": [only]}
+        super().__init__(
+            metadata={"description": description, **shape},
+            error_messages={"null": f"{self._wanted}, found null"},
+            **given,
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return f"must be {' or '.join(json.dumps(value) for value in self._allowed)}"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
+        flag = {"true": True, "false": False}.get(value) if isinstance(value, Written) else value
+        if not isinstance(flag, bool) or flag not in self._allowed:
+            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+        return flag
+
+
+class TextList(fields.List[str]):
+    """At least one text, none twice."""
+
+    def __init__(self, description: str, max_items: int, max_characters: int, **given: Any) -> None:
+        self._max_items = max_items
+        super().__init__(
+            Text("One of them", max_characters=max_characters),
+            metadata={"description": description, "minItems": 1, "maxItems": max_items, "uniqueItems": True},
+            error_messages={"null": f"{self._wanted}, found null"},
+            **given,
+        )
+
+    @property
+    def _wanted(self) -> str:
+        return f"must be a list of 1 to {self._max_items} different strings"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> list[str | None]:
+        texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
+        if not 1 <= len(texts) <= self._max_items or len(set(texts)) < len(texts):
+            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+        found: list[str | None] = [self.inner.deserialize(text) for text in texts]
+        return found
+
+
+class Written(str):
+    """A value of a query or a header, where everything is a text."""
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut to what fits into a message."""
+    text = json.dumps(value)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
+
+
+def _number_of_text(text: str, high: int) -> int | str:
+    """The number that decimal digits write; the text itself when it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(high))
+    return int(text) if is_number else text
+
+
+def _is_plain(text: str) -> bool:
+    return not any(character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,79 @@
+"""Schemas of messages of the wire, made of their descriptors: what ``wire.convert.to_json`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from marshmallow import EXCLUDE, Schema, fields
+
+from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, Reason
+
+# Texts of the wire whose values are enumerated, by message and field.
+WORDS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
+    ("AgentRecord", "status"): AgentStatus,
+    ("AgentRecord", "reason"): Reason,
+    ("NodeStatus", "status"): NodeStatus,
+    ("NodeStatus", "desired"): Desired,
+    ("NodeStatus", "health"): Health,
+    ("NodeStatus", "reason"): Reason,
+    ("NodeExit", "reason"): Reason,
+    ("ClusterStatus", "status"): ClusterHealth,
+    ("Event", "reason"): Reason,
+    ("Event", "actor"): Actor,
+}
+
+_BITS: Final = {
+    FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
+}
+
+
+class AnswerSchema(Schema):
+    """An object of an answer; a newer version may add fields to it, so clients have to let others pass."""
+
+    class Meta:
+        """marshmallow's options."""
+
+        unknown = EXCLUDE
+
+
+def schema_of(message: type[Message], *, without: Collection[str] = ()) -> type[Schema]:
+    """The schema of a message as JSON. ``without``: fields that the answer leaves out."""
+    return _schema(message.DESCRIPTOR, frozenset(without))
+
+
+@cache
+def _schema(message: Descriptor, without: frozenset[str]) -> type[Schema]:
+    shown = {field.name: _field(message.name, field) for field in message.fields if field.name not in without}
+    return AnswerSchema.from_dict(shown, name=message.name)
+
+
+def _field(message: str, field: FieldDescriptor) -> fields.Field[Any]:
+    required = not field.has_presence
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        return fields.Dict(keys=fields.String(), values=_value(message, entry.fields_by_name["value"]), required=True)
+    if field.is_repeated:
+        return fields.List(_value(message, field), required=True)
+    return _value(message, field, required=required)
+
+
+def _value(message: str, field: FieldDescriptor, *, required: bool = True) -> fields.Field[Any]:
+    if field.message_type is not None:
+        return fields.Nested(_schema(field.message_type, frozenset()), required=required)
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return fields.Boolean(required=required)
+    if field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
+        return fields.Float(required=required, allow_none=True)  # null: no number, such as infinity
+    if field.type in _BITS:
+        low, high = _BITS[field.type]
+        return fields.Integer(required=required, metadata={"minimum": low, "maximum": high})
+    words = WORDS.get((message, field.name))
+    return fields.String(required=required, metadata={"enum": [word.value for word in words]} if words else {})

@@ -1,1 +1,0 @@
-"""Restarting many nodes, a few at a time: which comes next, and carrying it out."""

@@ -1,0 +1,79 @@
+"""The live API is what its OpenAPI document says, whatever is sent: schemathesis with all its checks finds nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from support.daemons import clean_environ, script
+from support.fake_agent import FakeAgent
+from support.grid import Grid, GridSpec
+
+from sutra_grid.core.errors import NotFound
+from sutra_grid.core.types import Reason
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.errors import handle_errors
+
+pytestmark = pytest.mark.e2e
+
+HERE = Path(__file__).parent
+HOUR_MS = 3_600_000
+SLOTS = 30
+RUN_SECONDS = 1_500
+
+EXAMPLES = pytest.mark.parametrize(
+    "examples", [pytest.param(3, id="short"), pytest.param(200, id="long", marks=pytest.mark.soak)]
+)
+
+
+class ShortLogs(FakeAgent):
+    """Its logs end after one chunk, as those of a node that is removed: who follows them is not kept for an hour."""
+
+    @handle_errors
+    def ReadNodeLog(self, request: pb.LogRequest, context: grpc.ServicerContext) -> pb.LogChunk:  # noqa: N802
+        if request.cursor:
+            raise NotFound("there is nothing after it", reason=Reason.NODE_REMOVED)
+        return pb.LogChunk(data=b"one line\n", cursor="end")
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Iterator[Grid]:
+    with Grid(tmp_path, GridSpec(agents=0)) as grid, ShortLogs("agent-1", slots=SLOTS) as agent:
+        agent.interval_ms = HOUR_MS
+        assert agent.register(grid.stub).success
+        grid.grpc.spawn("agent-1")
+        yield grid
+
+
+@pytest.mark.timeout(RUN_SECONDS + 60)
+@EXAMPLES
+def test_the_live_api_is_what_its_document_says(grid: Grid, tmp_path: Path, examples: int) -> None:
+    command = [
+        script("schemathesis"),
+        f"--config-file={HERE / 'schemathesis.toml'}",
+        "run",
+        f"http://{grid.admin_address}/openapi.json",
+        "--checks=all",
+        "--phases=coverage,fuzzing,stateful",
+        f"--max-examples={examples}",
+        "--generation-deterministic",
+        "--request-timeout=15",
+        "--no-color",
+    ]
+    environ = {**clean_environ(), "SCHEMATHESIS_HOOKS": "support.schemathesis_hooks", "PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-20_000:]}{done.stderr[-2_000:]}"
+    assert "Traceback" not in grid.admin.log_text()
+    assert "Traceback" not in grid.master.log_text()
