@@ -1,0 +1,69 @@
+"""One browser for the tests of this directory, a live grid for each file, and a context of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from support.chromium import PACKAGE, has_chromium, launched_chromium
+from support.grid import Grid, GridSpec
+from support.needs import skip_for
+from support.watched import Watch
+
+HERE = Path(__file__).parent
+PATIENCE_MS = 10_000
+
+AGENTS = 2
+GRID = GridSpec(
+    agents=AGENTS,
+    heartbeat_seconds=0.2,
+    health_check_seconds=0.2,
+    extra={"restart": {"stable_secs": 0.0}},
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Ends with the last test of the directory: its event loop is not left to other tests of the worker."""
+    if not has_chromium():
+        skip_for(f"the Debian package {PACKAGE}")
+    expect.set_options(timeout=PATIENCE_MS)
+    with launched_chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def grid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """Two agents for all tests of a module; each test ends with all daemons up again."""
+    with Grid(tmp_path_factory.mktemp("grid"), GRID) as made:
+        yield made
+
+
+@pytest.fixture
+def context(browser: Browser, grid: Grid) -> Iterator[BrowserContext]:
+    made = browser.new_context(base_url=f"http://{grid.admin_address}", viewport={"width": 1440, "height": 900})
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watch(context: BrowserContext, grid: Grid) -> Watch:
+    return Watch(context, f"http://{grid.admin_address}")
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
+    """A page whose test fails when the browser complains of anything."""
+    made = context.new_page()
+    yield made
+    made.close()
+    assert watch.complaints == []
