@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sutra_grid"
-GENERATED = ("_pb2.py", "_pb2_grpc.py")
+GENERATED = ("_pb2.py", "_pb2_grpc.py", "_pb2_comments.py")
 MAX_LINES = 400
 
 SHARED = {"core", "runtime", "wire", "registry", "client"}

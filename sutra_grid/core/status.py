@@ -1,13 +1,17 @@
 """What is shown: one status a node, one word for the grid, each with its reason in words.
 
-Pure. The master shows its memory by it, the admin the registry's rows.
+Pure. The master shows its memory by it, the admin the registry's rows. A status depends on
+few facts (``Facts``): whoever keeps them can count and find nodes by status without
+reading each, and the rule still stands here alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
+from typing import NamedTuple
 
 from sutra_grid.core.types import (
     Agent,
@@ -23,7 +27,28 @@ from sutra_grid.core.types import (
     Reason,
 )
 
-_SHOWN_REASONS = 10
+SHOWN_REASONS = 10
+
+
+class Facts(NamedTuple):
+    """All of a node that its status depends on, beside its agent's status.
+
+    ``state`` is None for a node that was never reported; ``is_confirmed``: the report is of
+    the generation that is desired, or of a newer one.
+    """
+
+    desired: Desired
+    state: NodeState | None
+    is_confirmed: bool
+    has_process: bool
+    is_unhealthy: bool
+
+
+#: Every combination that there can be: only a report confirms, has a process or a probe.
+ALL_FACTS: tuple[Facts, ...] = (
+    *(Facts(desired, None, False, False, False) for desired in Desired),
+    *(Facts(*parts) for parts in product(Desired, NodeState, (False, True), (False, True), (False, True))),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,79 +60,156 @@ class ShownStatus:
     message: str = ""
 
 
-def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Agents counted by status, and nodes by their facts and their agent's status."""
+
+    agents: Mapping[AgentStatus, int]
+    nodes: Mapping[tuple[Facts, AgentStatus | None], int]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTrouble:
+    """An agent that is not healthy, and how many nodes that should run nobody sees for it."""
+
+    agent: Agent
+    lost_nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTrouble:
+    """A node that should run and does not, and the status of its agent."""
+
+    node: Node
+    agent_status: AgentStatus | None
+
+
+def facts_of(node: Node) -> Facts:
+    """What the status of ``node`` depends on."""
+    report = node.report
+    if report is None:
+        return Facts(node.desired, None, False, False, False)
+    is_unhealthy = report.health is Health.UNHEALTHY
+    return Facts(node.desired, report.state, report.generation >= node.generation, bool(report.pid), is_unhealthy)
+
+
+def status_of(facts: Facts, agent_status: AgentStatus | None) -> NodeStatus:
     """Desired and observed together. ``agent_status`` None: there is no such agent.
 
     A node of an offline agent is unknown, never failed: nobody can see it.
     """
+    if agent_status is None or agent_status is AgentStatus.OFFLINE:
+        return NodeStatus.UNKNOWN
+    if facts.is_confirmed and facts.state is not None:
+        return NodeStatus(facts.state)
+    if facts.desired is Desired.RUNNING:
+        return NodeStatus.RUNNING if facts.state is NodeState.RUNNING else NodeStatus.STARTING
+    is_ended = facts.state in {NodeState.STOPPED, NodeState.FAILED} and not facts.has_process
+    return NodeStatus.STOPPED if is_ended and facts.desired is Desired.STOPPED else NodeStatus.STOPPING
+
+
+def is_missing(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    """Whether the node should run and, as far as anybody sees, does not."""
+    return facts.desired is Desired.RUNNING and status_of(facts, agent_status) is not NodeStatus.RUNNING
+
+
+def is_troubled(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    """Whether the node is missing for a reason of its own: the offline agent of others is told once, for all."""
+    return is_missing(facts, agent_status) and agent_status is not AgentStatus.OFFLINE
+
+
+def needs_attention(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    """Whether a person should look at it: it is missing, it failed, or it runs and its probe fails."""
+    if facts.desired is Desired.ABSENT:
+        return False
+    status = status_of(facts, agent_status)
+    is_hung = status is NodeStatus.RUNNING and facts.is_unhealthy
+    return is_missing(facts, agent_status) or status is NodeStatus.FAILED or is_hung
+
+
+def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
+    """``status_of`` the node, with its reason and in words."""
     report = node.report
+    facts = facts_of(node)
+    status = status_of(facts, agent_status)
     if agent_status is None:
-        return ShownStatus(NodeStatus.UNKNOWN, Reason.UNKNOWN_AGENT, f"its agent {node.agent_id} is not registered")
+        return ShownStatus(status, Reason.UNKNOWN_AGENT, f"its agent {node.agent_id} is not registered")
     if agent_status is AgentStatus.OFFLINE:
         last = _last_word(report)
-        return ShownStatus(NodeStatus.UNKNOWN, Reason.AGENT_OFFLINE, f"its agent {node.agent_id} is offline; {last}")
-    if report is None or report.generation < node.generation:
-        return _not_confirmed(node, report)
+        return ShownStatus(status, Reason.AGENT_OFFLINE, f"its agent {node.agent_id} is offline; {last}")
+    if report is None or not facts.is_confirmed:
+        return ShownStatus(status, Reason.PENDING, _waiting(node, report))
     message = report.message
     reason = report.reason
-    if report.health is Health.UNHEALTHY and report.state is NodeState.RUNNING and reason is not Reason.PROBE_FAILED:
+    if facts.is_unhealthy and status is NodeStatus.RUNNING and reason is not Reason.PROBE_FAILED:
         reason, message = Reason.PROBE_FAILED, message or "it runs, and its health probe fails"
-    return ShownStatus(NodeStatus(report.state), reason, message)
+    return ShownStatus(status, reason, message)
 
 
 def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSummary:
-    """The grid in numbers and one word.
-
-    Nodes that are being removed do not count. Healthy: every agent is, and every node that
-    should run runs. Critical: more than half of the agents are offline.
-    """
+    """The grid in numbers and one word, of all its agents and nodes; see ``summarize``."""
     by_id = {agent.agent_id: agent for agent in agents}
-    statuses = Counter(agent.status for agent in by_id.values())
-    counted = [node for node in nodes if node.desired is not Desired.ABSENT]
-    shown = [(node, shown_status(node, _status_of(by_id, node.agent_id))) for node in counted]
-    node_statuses = Counter(each.status for _, each in shown)
-    missing = [
-        (node, each)
-        for node, each in shown
-        if node.desired is Desired.RUNNING and each.status is not NodeStatus.RUNNING
-    ]
-    offline = statuses[AgentStatus.OFFLINE]
-    if offline * 2 > len(by_id):
-        health = ClusterHealth.CRITICAL
-    elif statuses[AgentStatus.HEALTHY] < len(by_id) or missing:
-        health = ClusterHealth.DEGRADED
-    else:
-        health = ClusterHealth.HEALTHY
-    return ClusterSummary(
-        status=health,
-        total_agents=len(by_id),
-        healthy_agents=statuses[AgentStatus.HEALTHY],
-        degraded_agents=statuses[AgentStatus.DEGRADED],
-        offline_agents=offline,
-        total_storage_nodes=len(counted),
-        running_storage_nodes=node_statuses[NodeStatus.RUNNING],
-        desired_storage_nodes=sum(node.desired is Desired.RUNNING for node in counted),
-        failed_storage_nodes=node_statuses[NodeStatus.FAILED],
-        unknown_storage_nodes=node_statuses[NodeStatus.UNKNOWN],
-        reasons=_reasons(by_id, missing),
+    judged = [(node, facts_of(node), _status_of(by_id, node.agent_id)) for node in nodes]
+    tally = Tally(
+        Counter(agent.status for agent in by_id.values()), Counter((facts, status) for _, facts, status in judged)
+    )
+    lost = Counter(
+        node.agent_id for node, facts, status in judged if status is AgentStatus.OFFLINE and is_missing(facts, status)
+    )
+    unhealthy = [by_id[agent_id] for agent_id in sorted(by_id) if by_id[agent_id].status is not AgentStatus.HEALTHY]
+    troubled = (NodeTrouble(node, status) for node, facts, status in judged if is_troubled(facts, status))
+    return summarize(
+        tally,
+        [AgentTrouble(agent, lost[agent.agent_id]) for agent in unhealthy[:SHOWN_REASONS]],
+        list(islice(troubled, SHOWN_REASONS)),
     )
 
 
-def _not_confirmed(node: Node, report: NodeReport | None) -> ShownStatus:
+def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[NodeTrouble]) -> ClusterSummary:
+    """The grid in numbers and one word.
+
+    Nodes that are being removed do not count. Healthy: every agent is, and every node that
+    should run runs. Critical: more than half of the agents are offline. ``agents`` and
+    ``nodes`` are what is told by name: the first ``SHOWN_REASONS`` of each that are in trouble.
+    """
+    total_agents = sum(tally.agents.values())
+    healthy, offline = tally.agents.get(AgentStatus.HEALTHY, 0), tally.agents.get(AgentStatus.OFFLINE, 0)
+    missing = sum(count for key, count in tally.nodes.items() if is_missing(*key))
+    troubles = total_agents - healthy + sum(count for key, count in tally.nodes.items() if is_troubled(*key))
+    statuses: Counter[NodeStatus] = Counter()
+    desired: Counter[Desired] = Counter()
+    for (facts, agent_status), count in tally.nodes.items():
+        desired[facts.desired] += count
+        if facts.desired is not Desired.ABSENT:
+            statuses[status_of(facts, agent_status)] += count
+    return ClusterSummary(
+        status=_health(total_agents, healthy, offline, missing),
+        total_agents=total_agents,
+        healthy_agents=healthy,
+        degraded_agents=tally.agents.get(AgentStatus.DEGRADED, 0),
+        offline_agents=offline,
+        total_storage_nodes=statuses.total(),
+        running_storage_nodes=statuses[NodeStatus.RUNNING],
+        desired_storage_nodes=desired[Desired.RUNNING],
+        failed_storage_nodes=statuses[NodeStatus.FAILED],
+        unknown_storage_nodes=statuses[NodeStatus.UNKNOWN],
+        reasons=_reasons(agents, nodes, troubles),
+    )
+
+
+def _health(agents: int, healthy: int, offline: int, missing: int) -> ClusterHealth:
+    if offline * 2 > agents:
+        return ClusterHealth.CRITICAL
+    return ClusterHealth.DEGRADED if healthy < agents or missing else ClusterHealth.HEALTHY
+
+
+def _waiting(node: Node, report: NodeReport | None) -> str:
     """The agent is there and has not yet reported the newest generation."""
     if report is None:
-        waiting = f"assigned to {node.agent_id}, which has not reported it"
-    elif report.generation == 0:
-        waiting = f"{node.agent_id} does not have it any more; assigned again"
-    else:
-        waiting = f"{node.agent_id} has generation {report.generation}, generation {node.generation} is desired"
-    if node.desired is Desired.RUNNING:
-        runs = report is not None and report.state is NodeState.RUNNING
-        return ShownStatus(NodeStatus.RUNNING if runs else NodeStatus.STARTING, Reason.PENDING, waiting)
-    ended = report is not None and report.state in {NodeState.STOPPED, NodeState.FAILED} and not report.pid
-    if ended and node.desired is Desired.STOPPED:
-        return ShownStatus(NodeStatus.STOPPED, Reason.PENDING, waiting)
-    return ShownStatus(NodeStatus.STOPPING, Reason.PENDING, waiting)
+        return f"assigned to {node.agent_id}, which has not reported it"
+    if report.generation == 0:
+        return f"{node.agent_id} does not have it any more; assigned again"
+    return f"{node.agent_id} has generation {report.generation}, generation {node.generation} is desired"
 
 
 def _last_word(report: NodeReport | None) -> str:
@@ -122,22 +224,24 @@ def _status_of(agents: dict[str, Agent], agent_id: str) -> AgentStatus | None:
     return agent.status if agent else None
 
 
-def _reasons(agents: dict[str, Agent], missing: list[tuple[Node, ShownStatus]]) -> tuple[str, ...]:
+def _reasons(agents: Sequence[AgentTrouble], nodes: Sequence[NodeTrouble], troubles: int) -> tuple[str, ...]:
     """Why the grid is not healthy: each agent, then each node that its agent's trouble does not explain."""
-    words = [
-        f"agent {agent.agent_id} is {agent.status}: {agent.message or agent.reason or 'no reason is known'}"
-        for agent in sorted(agents.values(), key=lambda agent: agent.agent_id)
-        if agent.status is not AgentStatus.HEALTHY
-    ]
-    lost = Counter(node.agent_id for node, each in missing if each.reason is Reason.AGENT_OFFLINE)
-    words += [f"{count} nodes of offline agent {agent_id} are unknown" for agent_id, count in sorted(lost.items())]
-    words += [
-        f"node {node.node_id} on {node.agent_id} should run and is {each.status}: {each.message or each.reason}".rstrip(
-            ": "
-        )
-        for node, each in missing
-        if each.reason is not Reason.AGENT_OFFLINE
-    ]
-    if len(words) > _SHOWN_REASONS:
-        words = [*words[:_SHOWN_REASONS], f"and {len(words) - _SHOWN_REASONS} more"]
+    words = [*map(_of_agent, agents), *map(_of_node, nodes)][:SHOWN_REASONS]
+    if troubles > len(words):
+        words.append(f"and {troubles - len(words)} more")
     return tuple(words)
+
+
+def _of_agent(trouble: AgentTrouble) -> str:
+    agent, lost = trouble.agent, trouble.lost_nodes
+    words = f"agent {agent.agent_id} is {agent.status}: {agent.message or agent.reason or 'no reason is known'}"
+    if not lost:
+        return words
+    nodes = "1 node that should run there is" if lost == 1 else f"{lost} nodes that should run there are"
+    return f"{words}; {nodes} unknown"
+
+
+def _of_node(trouble: NodeTrouble) -> str:
+    node, shown = trouble.node, shown_status(trouble.node, trouble.agent_status)
+    words = f"node {node.node_id} on {node.agent_id} should run and is {shown.status}: {shown.message or shown.reason}"
+    return words.rstrip(": ")

@@ -2,13 +2,35 @@
 
 from sutra_grid.registry.engine import sqlite_file
 from sutra_grid.registry.faults import RegistryDamaged
+from sutra_grid.registry.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
+from sutra_grid.registry.queries import (
+    AgentCell,
+    AgentQuery,
+    AgentSort,
+    EventQuery,
+    ListedAgent,
+    ListedNode,
+    NodeQuery,
+    NodeSort,
+)
 from sutra_grid.registry.rebuilding import SetAside, set_damaged_aside
 from sutra_grid.registry.registry import Registry
 from sutra_grid.registry.values import Contents, Observations, Request
 
 __all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "AgentCell",
+    "AgentQuery",
+    "AgentSort",
     "Contents",
+    "EventQuery",
+    "ListedAgent",
+    "ListedNode",
+    "NodeQuery",
+    "NodeSort",
     "Observations",
+    "Page",
     "Registry",
     "RegistryDamaged",
     "Request",

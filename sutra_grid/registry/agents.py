@@ -23,19 +23,19 @@ _DELETE = delete(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
 def select_all(connection: Connection) -> list[Agent]:
     """All agents by id."""
     with decoding("agents"):
-        return [_agent(row) for row in connection.execute(_ALL)]
+        return [from_row(row) for row in connection.execute(_ALL)]
 
 
 def select_one(connection: Connection, agent_id: str) -> Agent | None:
     """The agent, or None."""
     with decoding("agents"):
         row = connection.execute(_ONE, {"key": agent_id}).one_or_none()
-        return None if row is None else _agent(row)
+        return None if row is None else from_row(row)
 
 
 def save(connection: Connection, agent: Agent) -> None:
     """Insert the agent, or overwrite all of its columns."""
-    upsert(connection, AGENTS, _columns(agent))
+    upsert(connection, AGENTS, columns(agent))
 
 
 def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
@@ -77,7 +77,8 @@ def status_columns(agent: Agent) -> dict[str, Any]:
     }
 
 
-def _columns(agent: Agent) -> dict[str, Any]:
+def columns(agent: Agent) -> dict[str, Any]:
+    """The whole row of an agent."""
     return {
         "agent_id": agent.agent_id,
         "hostname": clean(agent.hostname),
@@ -100,7 +101,8 @@ def _columns(agent: Agent) -> dict[str, Any]:
     }
 
 
-def _agent(row: Row[Any]) -> Agent:
+def from_row(row: Row[Any]) -> Agent:
+    """The agent of a whole row."""
     return Agent(
         agent_id=row.agent_id,
         hostname=row.hostname,

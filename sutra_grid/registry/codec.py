@@ -26,6 +26,8 @@ from sutra_grid.registry.faults import UnreadableRow
 
 Document = dict[str, Any]
 
+MAX_NUMBER = 2**63 - 1
+
 _REASONS = {reason.value: reason for reason in Reason}
 
 
@@ -46,6 +48,11 @@ def reason_of(text: str) -> Reason:
 def clean(text: str) -> str:
     """``text`` without NUL characters, which PostgreSQL can't store."""
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if "\x00" in text else text
+
+
+def storable(number: int) -> int:
+    """``number``, or the largest that a column holds: what an agent says of itself must not spoil a batch."""
+    return min(number, MAX_NUMBER)
 
 
 def report_to_document(report: NodeReport) -> Document:

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
 
 from sutra_grid.core.types import Actor, Event
 from sutra_grid.registry.codec import clean, decoding, reason_of
+from sutra_grid.registry.queries import EventQuery
 from sutra_grid.registry.statements import EVENTS, chunks
 
 PRUNE_ROWS = 10_000
-
-
-class Filter(NamedTuple):
-    """Which events to read; an empty field means any."""
-
-    after_event_id: int = 0
-    agent_id: str = ""
-    node_id: str = ""
-    kind: str = ""
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """As conditions of a WHERE."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.after_event_id:
-            conditions.append(EVENTS.c.event_id > self.after_event_id)
-        if self.agent_id:
-            conditions.append(EVENTS.c.agent_id == self.agent_id)
-        if self.node_id:
-            conditions.append(EVENTS.c.node_id == self.node_id)
-        if self.kind:
-            first_part = self.kind + "."
-            same_start = func.substr(EVENTS.c.kind, 1, len(first_part)) == first_part
-            conditions.append(or_(EVENTS.c.kind == self.kind, same_start))
-        return conditions
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
@@ -64,11 +41,11 @@ def append_unwritten(connection: Connection, events: Sequence[Event]) -> None:
     append(connection, [event for event in events if _identity(event) not in known])
 
 
-def select_some(connection: Connection, chosen: Filter, *, limit: int) -> list[Event]:
-    """Oldest first: the first ``limit`` after the filter's id, or, after 0, the newest ``limit``."""
-    statement = select(EVENTS).where(*chosen.conditions()).limit(limit)
+def select_some(connection: Connection, query: EventQuery) -> list[Event]:
+    """Oldest first: the first after the query's id, or, after 0, the newest."""
+    statement = select(EVENTS).where(*_conditions(query)).limit(query.limit)
     with decoding("events"):
-        if chosen.after_event_id:
+        if query.after_event_id:
             return _events(connection.execute(statement.order_by(EVENTS.c.event_id)))
         newest_first = connection.execute(statement.order_by(EVENTS.c.event_id.desc())).all()
         return _events(reversed(newest_first))
@@ -86,6 +63,31 @@ def prune(connection: Connection, *, before_ms: int, max_events: int) -> None:
     too_many = EVENTS.c.event_id <= (surplus or 0)
     doomed = ids.where(or_(EVENTS.c.at_ms < before_ms, too_many)).order_by(EVENTS.c.event_id).limit(PRUNE_ROWS)
     connection.execute(delete(EVENTS).where(EVENTS.c.event_id.in_(doomed.scalar_subquery())))
+
+
+def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
+    columns = EVENTS.c
+    conditions = [
+        columns[name] == value for name, value in (("agent_id", query.agent_id), ("node_id", query.node_id)) if value
+    ]
+    conditions += [
+        columns[name] == value.value
+        for name, value in (("reason", query.reason), ("actor", query.actor))
+        if value is not None
+    ]
+    if query.kind:
+        first_part = query.kind + "."
+        same_start = func.substr(columns.kind, 1, len(first_part)) == first_part
+        conditions.append(or_(columns.kind == query.kind, same_start))
+    if query.after_event_id:
+        conditions.append(columns.event_id > query.after_event_id)
+    if query.before_event_id:
+        conditions.append(columns.event_id < query.before_event_id)
+    if query.since_ms:
+        conditions.append(columns.at_ms >= query.since_ms)
+    if query.until_ms:
+        conditions.append(columns.at_ms <= query.until_ms)
+    return conditions
 
 
 _IDENTITY = ("at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, literal, select, update
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
-from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
+from sutra_grid.core.status import facts_of
+from sutra_grid.core.types import Desired, Node, NodeReport, NodeSample, NodeSpec, Reason
 from sutra_grid.registry.agents import lock as lock_agent
-from sutra_grid.registry.codec import decoding, report_from_document, report_to_document, spec_to_document
+from sutra_grid.registry.codec import (
+    clean,
+    decoding,
+    report_from_document,
+    report_to_document,
+    spec_to_document,
+    storable,
+)
+from sutra_grid.registry.facts import number_of
 from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 
 # An agent that was away for longer may bring a removed node back, to be removed again.
@@ -23,6 +34,12 @@ _LOCKED = select(NODES.c.agent_id, NODES.c.generation).where(_BY_KEY).with_for_u
 _UPDATE = update(NODES).where(_BY_KEY)
 _UPDATE_GENERATION = _UPDATE.where(NODES.c.generation == bindparam("expected"))
 _DELETE = delete(NODES).where(_BY_KEY)
+_NO_SAMPLE = NodeSample()
+_UNREPORTED: dict[str, Any] = {
+    **dict.fromkeys(("state", "pid", "health", "reason", "reported_generation", "report")),
+    **dict.fromkeys(("restarts", "started_at_ms", "rss_bytes", "cpu_percent"), 0),
+    "reported_engine": "",
+}
 _TOMBSTONE = select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == bindparam("key"))
 
 
@@ -30,14 +47,14 @@ def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
     """The nodes of an agent, or all, by id."""
     with decoding("nodes"):
         rows = connection.execute(_ALL) if agent_id is None else connection.execute(_OF_AGENT, {"agent": agent_id})
-        return [_node(row) for row in rows]
+        return [from_row(row) for row in rows]
 
 
 def select_one(connection: Connection, node_id: str) -> Node | None:
     """The node, or None."""
     with decoding("nodes"):
         row = connection.execute(_ONE, {"key": node_id}).one_or_none()
-        return None if row is None else _node(row)
+        return None if row is None else from_row(row)
 
 
 def select_tombstones(connection: Connection) -> dict[str, int]:
@@ -49,7 +66,7 @@ def select_tombstones(connection: Connection) -> dict[str, int]:
 def insert(connection: Connection, node: Node) -> None:
     """Record a node whose id was never used."""
     lock_agent(connection, node.agent_id, shared=True)
-    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, _columns(node)):
+    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
         raise AlreadyExists(
             f"node id {node.node_id} is in use or was",
             reason=Reason.CONCURRENT_CHANGE,
@@ -61,7 +78,7 @@ def adopt(connection: Connection, node: Node) -> None:
     """Insert or overwrite a node as its agent has it."""
     lock_agent(connection, node.agent_id, shared=True)
     connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.node_id == node.node_id))
-    upsert(connection, NODES, _columns(node))
+    upsert(connection, NODES, columns(node))
 
 
 def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool) -> Node:
@@ -70,12 +87,17 @@ def change_desired(connection: Connection, node_id: str, desired: Desired, *, re
     if current is None:
         raise _missing(connection, node_id)
     generation = current.generation + 1
-    changes = {"desired": desired.value, "generation": generation}
-    if restart:
-        changes["restart_generation"] = generation
+    before = select_one(connection, node_id)
+    assert before is not None  # its row is locked
+    restart_generation = generation if restart else before.restart_generation
+    node = replace(before, desired=desired, generation=generation, restart_generation=restart_generation)
+    changes = {
+        "desired": desired.value,
+        "generation": generation,
+        "restart_generation": restart_generation,
+        "facts": number_of(facts_of(node)),
+    }
     connection.execute(_UPDATE, {"key": node_id, **changes})
-    node = select_one(connection, node_id)
-    assert node is not None  # its row is locked
     return node
 
 
@@ -128,12 +150,19 @@ def prune_tombstones(connection: Connection, *, before_ms: int) -> None:
 
 
 def report_columns(report: NodeReport) -> dict[str, Any]:
-    """The columns that a report fills."""
+    """The columns that a report fills; ``facts`` depends on the row too."""
+    sample = report.sample or _NO_SAMPLE
     return {
         "state": report.state.value,
         "pid": report.pid,
         "health": report.health.value,
         "reason": report.reason.value,
+        "reported_generation": storable(report.generation),
+        "reported_engine": clean(report.spec.engine),
+        "restarts": storable(report.restarts),
+        "started_at_ms": storable(report.started_at_ms),
+        "rss_bytes": storable(sample.rss_bytes),
+        "cpu_percent": sample.cpu_percent if math.isfinite(sample.cpu_percent) else 0.0,
         "report": report_to_document(report),
     }
 
@@ -149,22 +178,23 @@ def _missing(connection: Connection, node_id: str) -> NotFound:
     return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
-def _columns(node: Node) -> dict[str, Any]:
-    columns = {
+def columns(node: Node) -> dict[str, Any]:
+    """The whole row of a node."""
+    desired = {
         "node_id": node.node_id,
         "agent_id": node.agent_id,
         "desired": node.desired.value,
         "generation": node.generation,
         "restart_generation": node.restart_generation,
         "created_at_ms": node.created_at_ms,
+        "facts": number_of(facts_of(node)),
         **spec_to_document(node.spec),
     }
-    if node.report is None:
-        return columns | {"state": None, "pid": None, "health": None, "reason": None, "report": None}
-    return columns | report_columns(node.report)
+    return desired | (_UNREPORTED if node.report is None else report_columns(node.report))
 
 
-def _node(row: Row[Any]) -> Node:
+def from_row(row: Row[Any]) -> Node:
+    """The node of a whole row."""
     return Node(
         node_id=row.node_id,
         agent_id=row.agent_id,

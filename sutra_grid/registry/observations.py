@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Update, bindparam, update
 from sutra_grid.registry.agents import status_columns
 from sutra_grid.registry.codec import host_to_document
 from sutra_grid.registry.events import append_unwritten
+from sutra_grid.registry.facts import AS_REPORTED, report_parameters
 from sutra_grid.registry.nodes import report_columns
 from sutra_grid.registry.statements import AGENTS, NODES, chunks
 from sutra_grid.registry.values import Observations
 
 _UPDATE_AGENT = update(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))
-_UPDATE_NODE = update(NODES).where(NODES.c.node_id == bindparam("key"))
+_UPDATE_NODE = update(NODES).where(NODES.c.node_id == bindparam("key")).values(facts=AS_REPORTED)
 
 
 def write(connection: Connection, seen: Observations) -> None:
@@ -23,7 +24,7 @@ def write(connection: Connection, seen: Observations) -> None:
     heartbeats = [{"key": agent_id, "last_heartbeat_ms": at_ms} for agent_id, at_ms in sorted(seen.heartbeats.items())]
     statuses = [{"key": agent.agent_id} | status_columns(agent) for agent in seen.agents]
     hosts = [{"key": agent_id, "host": host_to_document(host)} for agent_id, host in sorted(seen.hosts.items())]
-    reports = [{"key": report.node_id} | report_columns(report) for report in seen.reports]
+    reports = [{"key": report.node_id} | report_columns(report) | report_parameters(report) for report in seen.reports]
     _execute(connection, _UPDATE_AGENT, heartbeats)
     _execute(connection, _UPDATE_AGENT, sorted(statuses, key=_key))
     _execute(connection, _UPDATE_AGENT, hosts)

@@ -15,21 +15,22 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from sutra_grid.core.types import Agent, Desired, Event, Node, NodeSpec
+from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
+from sutra_grid.registry import agent_lists, cluster, node_lists, schema
 from sutra_grid.registry import agents as agent_rows
 from sutra_grid.registry import events as event_rows
 from sutra_grid.registry import nodes as node_rows
 from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
-from sutra_grid.registry import schema
 from sutra_grid.registry.engine import Database, open_database
 from sutra_grid.registry.faults import RegistryDamaged
 from sutra_grid.registry.integrity import damaged
+from sutra_grid.registry.paging import DEFAULT_LIMIT, Page
+from sutra_grid.registry.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.refilling import refill
 from sutra_grid.registry.values import Contents, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
-DEFAULT_EVENTS_LIMIT = 100
 
 
 def _wall_ms() -> int:
@@ -123,6 +124,21 @@ class Registry:
         with self._database.reading() as connection:
             return agent_rows.select_one(connection, agent_id)
 
+    def agent_page(self, query: AgentQuery) -> Page[ListedAgent]:
+        """A page of agents. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
+        with self._database.reading() as connection:
+            return agent_lists.select_page(connection, query)
+
+    def agent_cells(self) -> list[AgentCell]:
+        """All agents by id, as little as possible of each: cheap for 10,000."""
+        with self._database.reading() as connection:
+            return agent_lists.select_cells(connection)
+
+    def cluster_summary(self) -> ClusterSummary:
+        """The grid in numbers and one word, counted and not loaded."""
+        with self._database.reading() as connection:
+            return cluster.summary(connection)
+
     def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
         """Insert the agent, or overwrite all of its columns."""
         with self._writing(events) as connection:
@@ -151,6 +167,11 @@ class Registry:
         """The node, or None; None also for a removed one."""
         with self._database.reading() as connection:
             return node_rows.select_one(connection, node_id)
+
+    def node_page(self, query: NodeQuery) -> Page[ListedNode]:
+        """A page of nodes with their status. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
+        with self._database.reading() as connection:
+            return node_lists.select_page(connection, query)
 
     def tombstones(self) -> dict[str, int]:
         """The generation of each removed node."""
@@ -226,7 +247,7 @@ class Registry:
         self,
         *,
         after_event_id: int = 0,
-        limit: int = DEFAULT_EVENTS_LIMIT,
+        limit: int = DEFAULT_LIMIT,
         agent_id: str = "",
         node_id: str = "",
         kind: str = "",
@@ -235,10 +256,13 @@ class Registry:
 
         ``kind`` is a kind or its first part (``node`` for ``node.spawned`` and its like).
         """
+        query = EventQuery(after_event_id, agent_id=agent_id, node_id=node_id, kind=kind, limit=limit)
+        return self.event_page(query)
+
+    def event_page(self, query: EventQuery) -> list[Event]:
+        """Events, oldest first. Their ids are the cursors: go on after the last, or before the first."""
         with self._database.reading() as connection:
-            return event_rows.select_some(
-                connection, event_rows.Filter(after_event_id, agent_id, node_id, kind), limit=limit
-            )
+            return event_rows.select_some(connection, query)
 
     def last_event_id(self) -> int:
         """The newest event's id; 0 before the first."""

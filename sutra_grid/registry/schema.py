@@ -25,7 +25,7 @@ from sutra_grid.registry.integrity import damaged, refuse_damaged_log, refuse_da
 from sutra_grid.registry.tables import Base
 
 # All revisions, oldest first; one file each in migrations/versions.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 
 MIGRATION_LOCK_WAIT_SECONDS = 60.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -30,6 +30,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         int: BigInteger(),
+        float: Double(),
         str: Text(),
         bytes: LargeBinary(),
         dict[str, Any]: DOCUMENT,
@@ -38,9 +39,13 @@ class Base(DeclarativeBase):
 
 
 class AgentRow(Base):
-    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written behind."""
+    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written behind.
+
+    The index holds all of an agent that a grid of thousands shows, so that no row is read for it.
+    """
 
     __tablename__ = "agents"
+    __table_args__ = (Index("ix_agents_lists", "status", "agent_id", "drained", "max_storage_nodes"),)
 
     agent_id: Mapped[str] = mapped_column(KEY, primary_key=True)
     hostname: Mapped[str]
@@ -68,12 +73,24 @@ class AgentRow(Base):
 class NodeRow(Base):
     """One row a node: what is desired, and the last report.
 
-    ``report`` is the whole of it; ``state``, ``pid``, ``health`` and ``reason`` repeat
-    what lists are filtered by, and are null until the first report.
+    ``report`` is the whole of it; ``state`` to ``cpu_percent`` repeat what lists are filtered
+    and sorted by, and are null or zero until the first report. ``facts`` is what the status
+    depends on, as one number (``registry.facts``), renewed by whatever changes one of them.
+    ``report`` stands last: SQLite reads a row from its start.
+
+    Of the indexes, one counts an agent's nodes; the other is a narrow copy of the table for
+    filtering and sorting all of them. Neither has a column that each measurement changes.
     """
 
     __tablename__ = "nodes"
-    __table_args__ = (Index(None, "agent_id"),)
+    __table_args__ = (
+        Index(None, "agent_id", "facts"),
+        Index(
+            "ix_nodes_lists",
+            *("facts", "node_id", "agent_id", "engine", "reported_engine", "health", "restarts"),
+            *("started_at_ms", "created_at_ms"),
+        ),
+    )
 
     node_id: Mapped[str] = mapped_column(KEY, primary_key=True)
     agent_id: Mapped[str] = mapped_column(KEY, ForeignKey("agents.agent_id"))
@@ -89,6 +106,13 @@ class NodeRow(Base):
     pid: Mapped[int | None]
     health: Mapped[str | None]
     reason: Mapped[str | None]
+    reported_generation: Mapped[int | None]
+    reported_engine: Mapped[str] = mapped_column(server_default="")
+    restarts: Mapped[int] = mapped_column(server_default="0")
+    started_at_ms: Mapped[int] = mapped_column(server_default="0")
+    rss_bytes: Mapped[int] = mapped_column(server_default="0")
+    cpu_percent: Mapped[float] = mapped_column(server_default="0")
+    facts: Mapped[int] = mapped_column(server_default="0")
     report: Mapped[dict[str, Any] | None]
 
 

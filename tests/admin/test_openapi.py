@@ -46,6 +46,7 @@ def test_answers_have_the_fields_of_the_wire(document: Any) -> None:
     assert schemas["NodeStatus"]["properties"]["status"]["enum"] == [status.value for status in NodeStatus]
     assert "sample" not in schemas["NodeStatus"]["required"]  # it is absent before the first measurement
     assert "pid" in schemas["NodeStatus"]["required"]
+    assert schemas["NodeExit"]["properties"]["signal"]["description"] == "0: ended by itself, or not known"
 
 
 def test_every_refusal_is_a_problem_document(document: Any) -> None:

@@ -1,6 +1,7 @@
 """``POST /rolling-restarts``: line by line, and only as long as somebody reads."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from support.cli_records import agent, node
 from support.fake_master import FakeMaster
 from support.restarting import RestartingGrid
+from support.waiting import eventually
 
 from sutra_grid.admin.links import links_of
 from sutra_grid.wire import grid_pb2 as pb
@@ -113,3 +115,12 @@ def test_draining_an_offline_agent_says_what_to_do(client: FlaskClient, master: 
     answer = client.post("/agents/a/drain?stop_nodes=true")
     assert (answer.status_code, answer.get_json(force=True)["reason"]) == (409, "agent_offline")
     assert "DELETE /agents/a" in answer.get_json(force=True)["hint"]
+
+
+def test_a_client_that_leaves_ends_the_wait_for_the_restart_under_way(client: FlaskClient, master: FakeMaster) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    answer = client.post("/rolling-restarts", json={"all": True, "pause_seconds": 600})
+    assert json.loads(next(answer.iter_encoded()))["kind"] == "begin"
+    eventually(lambda: grid.order == ["a"])
+    answer.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "restart a"]

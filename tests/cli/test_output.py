@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from support.cli_records import agent, node
 
 from sutra_grid.cli.commands.columns import agent_columns, event_columns, node_columns
-from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
-from sutra_grid.cli.output.size import size
 from sutra_grid.cli.output.table import Column, render_table, shorten
+from sutra_grid.core.age import age, duration
+from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 

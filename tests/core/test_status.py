@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from sutra_grid.core.status import cluster_summary, shown_status
+from sutra_grid.core.status import (
+    ALL_FACTS,
+    cluster_summary,
+    facts_of,
+    is_missing,
+    is_troubled,
+    needs_attention,
+    shown_status,
+    status_of,
+)
 from sutra_grid.core.types import (
     Agent,
     AgentStatus,
@@ -69,6 +78,44 @@ def test_a_hung_node_is_running_with_the_probes_reason() -> None:
     assert (shown.status, shown.reason) == (NodeStatus.RUNNING, Reason.PROBE_FAILED)
 
 
+@pytest.mark.parametrize("agent_status", [None, *AgentStatus])
+def test_the_facts_of_a_node_are_all_that_its_status_depends_on(agent_status: AgentStatus | None) -> None:
+    seen = set()
+    for desired in Desired:
+        for report in (None, *(replace(RUNNING, state=state, pid=pid) for state in NodeState for pid in (0, 7))):
+            for generation in (1, 2):
+                for health in Health:
+                    stated = replace(report, health=health) if report else None
+                    node = replace(NODE, desired=desired, generation=generation, report=stated)
+                    facts = facts_of(node)
+                    seen.add(facts)
+                    assert shown_status(node, agent_status).status is status_of(facts, agent_status)
+    assert seen == set(ALL_FACTS)
+    assert len(ALL_FACTS) == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("node", "agent_status", "marks"),
+    [
+        (with_report(NodeState.RUNNING, pid=7), HEALTHY, ""),
+        (with_report(NodeState.RUNNING, pid=7), OFFLINE, "missing attention"),
+        (with_report(NodeState.FAILED), HEALTHY, "missing troubled attention"),
+        (replace(with_report(NodeState.FAILED), desired=Desired.STOPPED), HEALTHY, "attention"),
+        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY), HEALTHY, "attention"),
+        (with_report(NodeState.STARTING, pid=7, health=Health.UNHEALTHY), HEALTHY, "missing troubled attention"),
+        (replace(with_report(NodeState.STOPPED), desired=Desired.STOPPED), HEALTHY, ""),
+        (replace(with_report(NodeState.STOPPED), desired=Desired.STOPPED), OFFLINE, ""),
+        (replace(with_report(NodeState.FAILED), desired=Desired.ABSENT), HEALTHY, ""),
+        (NODE, None, "missing troubled attention"),
+    ],
+)
+def test_what_is_missing_what_has_a_trouble_of_its_own_and_what_a_person_should_see(
+    node: Node, agent_status: AgentStatus | None, marks: str
+) -> None:
+    judges = {"missing": is_missing, "troubled": is_troubled, "attention": needs_attention}
+    assert " ".join(name for name, judge in judges.items() if judge(facts_of(node), agent_status)) == marks
+
+
 def agents(*statuses: AgentStatus) -> list[Agent]:
     return [Agent(f"agent-{n}", "host", "desktop", 10, status=status) for n, status in enumerate(statuses, 1)]
 
@@ -111,8 +158,7 @@ def test_nodes_of_an_offline_agent_are_told_together() -> None:
     assert summary.unknown_storage_nodes == 3
     assert summary.running_storage_nodes == 0
     assert summary.reasons == (
-        "agent agent-1 is offline: no reason is known",
-        "3 nodes of offline agent agent-1 are unknown",
+        "agent agent-1 is offline: no reason is known; 3 nodes that should run there are unknown",
     )
 
 
@@ -120,3 +166,10 @@ def test_reasons_are_bounded() -> None:
     summary = cluster_summary(agents(*[OFFLINE] * 30), [])
     assert len(summary.reasons) == 11
     assert summary.reasons[-1] == "and 20 more"
+
+
+def test_reasons_tell_agents_before_nodes_and_count_the_rest() -> None:
+    failed = [replace(with_report(NodeState.FAILED), node_id=f"node-{n}", agent_id="agent-9") for n in range(15)]
+    summary = cluster_summary([*agents(*[DEGRADED] * 8), Agent("agent-9", "host", "desktop", 10)], failed)
+    assert [reason.split()[0] for reason in summary.reasons] == [*["agent"] * 8, *["node"] * 2, "and"]
+    assert summary.reasons[-1] == "and 13 more"

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.grid_values import an_agent, an_event
 
-from sutra_grid.core.types import Event
-from sutra_grid.registry import Observations, Registry
+from sutra_grid.core.types import Actor, Event, Reason
+from sutra_grid.registry import EventQuery, Observations, Registry
 
 LONG_MS = 10**12
 
@@ -64,6 +64,38 @@ def test_filters_are_by_agent_node_and_kind(registry: Registry) -> None:
     assert messages(kind="Node") == ""
     assert messages(kind="%") == ""
     assert messages(kind="node", agent_id="agent-1", node_id="node-00000001") == "1"
+
+
+def test_reading_goes_backward_and_forward_from_an_id(registry: Registry) -> None:
+    ids = write(registry, *numbered(10))
+
+    def messages(query: EventQuery) -> str:
+        return "".join(event.message for event in registry.event_page(query))
+
+    assert messages(EventQuery(limit=3)) == "789"
+    assert messages(EventQuery(before_event_id=ids[7], limit=3)) == "456"
+    assert messages(EventQuery(before_event_id=ids[0])) == ""
+    assert messages(EventQuery(after_event_id=ids[2], before_event_id=ids[6])) == "345"
+    assert messages(EventQuery(since_ms=1_002, until_ms=1_004)) == "234"
+    assert messages(EventQuery(since_ms=1_008, after_event_id=ids[0], limit=1)) == "8"
+
+
+def test_filters_are_by_reason_and_actor_too(registry: Registry) -> None:
+    write(
+        registry,
+        an_event(message="1"),
+        an_event(message="2", reason=Reason.CRASHED, actor=Actor.AGENT),
+        an_event(message="3", reason=Reason.CRASHED),
+        an_event(message="4", actor=Actor.MASTER, reason=Reason.NONE),
+    )
+
+    def messages(query: EventQuery) -> str:
+        return "".join(event.message for event in registry.event_page(query))
+
+    assert messages(EventQuery(reason=Reason.CRASHED)) == "23"
+    assert messages(EventQuery(reason=Reason.CRASHED, actor=Actor.AGENT)) == "2"
+    assert messages(EventQuery(reason=Reason.NONE)) == "4"
+    assert messages(EventQuery(actor=Actor.MASTER)) == "4"
 
 
 def test_the_same_batch_again_writes_its_events_once(registry: Registry) -> None:

@@ -1,13 +1,24 @@
 """The migrations make what the mappings describe."""
 
+from collections.abc import Sequence
+
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, Table, create_engine, select
+from support.grid_rows import AGENTS, nodes_of_every_kind
 
+from sutra_grid.core.status import cluster_summary, facts_of
+from sutra_grid.core.types import Agent, Node
 from sutra_grid.registry import Registry
+from sutra_grid.registry.agents import columns as agent_columns
+from sutra_grid.registry.engine import open_database
+from sutra_grid.registry.facts import FACTS
+from sutra_grid.registry.nodes import columns as node_columns
 from sutra_grid.registry.schema import REVISIONS
+from sutra_grid.registry.statements import NODES
 from sutra_grid.registry.tables import Base
 
 
@@ -18,6 +29,44 @@ def test_migrated_tables_are_those_of_the_mappings(registry: Registry, url: str)
         differences = compare_metadata(context, Base.metadata)
     engine.dispose()
     assert differences == []
+
+
+def test_a_registry_of_the_first_schema_keeps_everything_and_gets_its_lists(url: str) -> None:
+    nodes = list(nodes_of_every_kind())
+    make_first_schema(url, AGENTS, nodes)
+    registry = Registry.open(url, migrate=True)
+    try:
+        assert registry.agents() == sorted(AGENTS, key=lambda agent: agent.agent_id)
+        assert registry.nodes() == nodes
+        assert registry.cluster_summary() == cluster_summary(AGENTS, nodes)
+        with registry._database.reading() as connection:
+            migrated = connection.execute(select(NODES).order_by(NODES.c.node_id)).mappings().all()
+        for node, row in zip(nodes, migrated, strict=True):
+            assert FACTS[row["facts"]] == facts_of(node)
+        for node in nodes:
+            registry.adopt_node(node)  # writes the row anew, as this program does
+        with registry._database.reading() as connection:
+            assert connection.execute(select(NODES).order_by(NODES.c.node_id)).mappings().all() == migrated
+    finally:
+        registry.close()
+
+
+def make_first_schema(url: str, agents: Sequence[Agent], nodes: Sequence[Node]) -> None:
+    """As a program before the lists left it."""
+    database = open_database(url, wait_seconds=5)
+    config = Config()
+    config.set_main_option("script_location", "sutra_grid.registry:migrations")
+    if database.file is not None:
+        database.file.touch()
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for table, rows in (("agents", map(agent_columns, agents)), ("nodes", map(node_columns, nodes))):
+            first = Table(table, MetaData(), autoload_with=connection)
+            connection.execute(
+                first.insert(), [{column.name: row[column.name] for column in first.columns} for row in rows]
+            )
+    database.dispose()
 
 
 def test_the_list_of_revisions_is_that_of_the_files() -> None:

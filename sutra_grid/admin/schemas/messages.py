@@ -1,4 +1,4 @@
-"""Schemas of messages of the wire, made of their descriptors: what ``wire.convert.to_json`` writes."""
+"""Schemas of messages of the wire, made of their descriptors and comments: what ``wire.convert.to_json`` writes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from marshmallow import EXCLUDE, Schema, fields
 
 from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, Reason
+from sutra_grid.wire.grid_pb2_comments import COMMENTS
 
 # Texts of the wire whose values are enumerated, by message and field.
 WORDS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
@@ -56,24 +57,26 @@ def _schema(message: Descriptor, without: frozenset[str]) -> type[Schema]:
 
 
 def _field(message: str, field: FieldDescriptor) -> fields.Field[Any]:
-    required = not field.has_presence
+    about = {"description": COMMENTS[message, field.name]} if (message, field.name) in COMMENTS else {}
     entry = field.message_type
     if entry is not None and entry.GetOptions().map_entry:
-        return fields.Dict(keys=fields.String(), values=_value(message, entry.fields_by_name["value"]), required=True)
+        values = _value(message, entry.fields_by_name["value"], required=True, about={})
+        return fields.Dict(keys=fields.String(), values=values, required=True, metadata=about)
     if field.is_repeated:
-        return fields.List(_value(message, field), required=True)
-    return _value(message, field, required=required)
+        return fields.List(_value(message, field, required=True, about={}), required=True, metadata=about)
+    return _value(message, field, required=not field.has_presence, about=about)
 
 
-def _value(message: str, field: FieldDescriptor, *, required: bool = True) -> fields.Field[Any]:
+def _value(message: str, field: FieldDescriptor, *, required: bool, about: dict[str, Any]) -> fields.Field[Any]:
     if field.message_type is not None:
-        return fields.Nested(_schema(field.message_type, frozenset()), required=required)
+        return fields.Nested(_schema(field.message_type, frozenset()), required=required, metadata=about)
     if field.type == FieldDescriptor.TYPE_BOOL:
-        return fields.Boolean(required=required)
+        return fields.Boolean(required=required, metadata=about)
     if field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
-        return fields.Float(required=required, allow_none=True)  # null: no number, such as infinity
+        return fields.Float(required=required, allow_none=True, metadata=about)  # null: no number, such as infinity
     if field.type in _BITS:
         low, high = _BITS[field.type]
-        return fields.Integer(required=required, metadata={"minimum": low, "maximum": high})
+        return fields.Integer(required=required, metadata={"minimum": low, "maximum": high, **about})
     words = WORDS.get((message, field.name))
-    return fields.String(required=required, metadata={"enum": [word.value for word in words]} if words else {})
+    enum = {"enum": [word.value for word in words]} if words else {}
+    return fields.String(required=required, metadata={**enum, **about})

@@ -7,17 +7,18 @@ from collections.abc import Callable
 import click
 
 from sutra_grid.cli.client import Client, connect
-from sutra_grid.cli.commands.columns import AGENTS, NODES, agent_status, clock_time
+from sutra_grid.cli.commands.columns import AGENTS, NODES, clock_time
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
 from sutra_grid.cli.context import GridGroup, Options, options_of
-from sutra_grid.cli.output.age import age
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
-from sutra_grid.cli.output.size import size
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import draining
+from sutra_grid.client.words import agent_status
+from sutra_grid.core.age import age
+from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 

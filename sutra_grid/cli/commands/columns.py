@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.printer import Listing
-from sutra_grid.cli.output.size import size
 from sutra_grid.cli.output.table import Column
+from sutra_grid.client.words import agent_status, node_status
+from sutra_grid.core.age import age
+from sutra_grid.core.size import size
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -83,20 +84,6 @@ NODES: Listing[pb.NodeStatus] = Listing(
     "No storage nodes. Start one with: sutra-grid-cli nodes spawn",
 )
 EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.event_id), "No events.")
-
-
-def agent_status(agent: pb.AgentRecord) -> str:
-    """The status, and whether new nodes are kept away."""
-    return f"{agent.status},drained" if agent.drained else agent.status
-
-
-def node_status(node: pb.NodeStatus) -> str:
-    """The status, with what a person must not miss: a failing probe, a wait before the next start."""
-    if node.status == "running" and node.health == "unhealthy":
-        return "unhealthy"
-    if node.backoff_ms and not node.pid:
-        return f"back-off {duration(node.backoff_ms / 1000)}"
-    return node.status
 
 
 def uptime(node: pb.NodeStatus, now_ms: int) -> str:

@@ -16,7 +16,7 @@ from sutra_grid.cli.context import DEV_DIRECTORY, GridCommand, GridGroup, option
 from sutra_grid.cli.output.formats import to_json, to_yaml
 from sutra_grid.cli.output.printer import emit
 from sutra_grid.cli.output.progress import progress
-from sutra_grid.cli.output.size import size
+from sutra_grid.core.size import size
 
 MAX_LOG_LINES: Final = 5000
 #: Looked at when no file is given: what an installation and a dev grid have.

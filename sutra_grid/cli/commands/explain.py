@@ -10,16 +10,17 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.advice import grid_does_next, next_step
 from sutra_grid.cli.client import Client, connect
-from sutra_grid.cli.commands.columns import agent_status, clock_time, node_status
-from sutra_grid.cli.commands.node_show import exit_text, generation_text, process_text
+from sutra_grid.cli.commands.columns import clock_time
+from sutra_grid.cli.commands.node_show import process_text
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
-from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
+from sutra_grid.client.advice import grid_does_next, next_step
+from sutra_grid.client.words import agent_status, exit_text, generation_text, node_status
+from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.columns import clock_time, node_status, uptime
+from sutra_grid.cli.commands.columns import clock_time, uptime
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
-from sutra_grid.cli.output.age import age, duration
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
-from sutra_grid.cli.output.size import size
+from sutra_grid.client.words import exit_text, generation_text, node_status
+from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -50,13 +50,6 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
     return "\n".join(f"{title:<14}{value}".rstrip() for title, value in rows)
 
 
-def generation_text(node: pb.NodeStatus) -> str:
-    """Whether the agent has what was last commanded."""
-    if node.observed_generation == node.generation:
-        return f"generation {node.generation}, which its agent has"
-    return f"generation {node.generation}; its agent has {node.observed_generation or 'none yet'}"
-
-
 def process_text(node: pb.NodeStatus, now: int) -> str:
     """The process and what it uses, in one line."""
     if not node.pid:
@@ -68,30 +61,3 @@ def process_text(node: pb.NodeStatus, now: int) -> str:
         sample = node.sample
         parts += [f"{size(sample.rss_bytes)} memory", f"{sample.cpu_percent:.0f}% CPU", f"{sample.threads} threads"]
     return ", ".join(parts)
-
-
-def exit_text(ended: pb.NodeExit, now: int) -> str:
-    """One end of the process: ``3m12s ago: signal 9 after 12s (crashed)``."""
-    if ended.signal:
-        how = f"signal {ended.signal} ({signal_name(ended.signal)})"
-    elif ended.HasField("code"):
-        how = f"exit code {ended.code}"
-    else:
-        how = "nobody saw how"
-    lasted = f" after {_lasted(ended.uptime_ms)}" if ended.uptime_ms else ""
-    return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}"
-
-
-def _lasted(uptime_ms: int) -> str:
-    """A process that crashes at its start lives for milliseconds, and that should be seen."""
-    return f"{uptime_ms}ms" if uptime_ms < 1000 else duration(uptime_ms / 1000)
-
-
-def signal_name(number: int) -> str:
-    """``SIGKILL`` for 9."""
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown signal"

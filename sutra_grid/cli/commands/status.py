@@ -7,10 +7,10 @@ import click
 from sutra_grid.cli.client import Client, connect
 from sutra_grid.cli.commands.options import watch_options
 from sutra_grid.cli.context import GridCommand, options_of
-from sutra_grid.cli.output.age import age
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.watch import Watch
+from sutra_grid.core.age import age
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 

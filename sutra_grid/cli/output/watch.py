@@ -12,9 +12,9 @@ from typing import Final
 import click
 
 from sutra_grid.cli.context import Options
-from sutra_grid.cli.output.age import duration
 from sutra_grid.cli.output.colors import is_terminal
 from sutra_grid.cli.output.printer import emit
+from sutra_grid.core.age import duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 
 WATCH_SECONDS: Final = 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sutra_grid.cli.output.age import duration
+from sutra_grid.core.age import duration
 from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -3,7 +3,7 @@
 import pytest
 from support.cli_records import agent, node
 
-from sutra_grid.cli.advice import NEXT_STEPS, grid_does_next, next_step
+from sutra_grid.client.advice import NEXT_STEPS, grid_does_next, next_step
 from sutra_grid.core.types import Reason
 
 

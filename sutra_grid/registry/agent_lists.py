@@ -1,0 +1,93 @@
+"""Pages of agents, and all of them as cells. Their nodes are counted in an index and not read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
+
+from sutra_grid.core.types import AgentStatus
+from sutra_grid.registry.agents import from_row
+from sutra_grid.registry.facts import TAKES_A_SLOT
+from sutra_grid.registry.paging import Order, Page, fingerprint_of, limit_of, write_cursor
+from sutra_grid.registry.queries import AgentCell, AgentQuery, AgentSort, ListedAgent
+from sutra_grid.registry.statements import AGENTS, NODES
+
+#: Worst first.
+STATUS_ORDER = (AgentStatus.OFFLINE, AgentStatus.DEGRADED, AgentStatus.HEALTHY)
+
+_USED = (
+    select(func.count())
+    .select_from(NODES)
+    .where(NODES.c.agent_id == AGENTS.c.agent_id, TAKES_A_SLOT)
+    .correlate(AGENTS)
+    .scalar_subquery()
+)
+_RANK = case(
+    *((AGENTS.c.status == status.value, rank) for rank, status in enumerate(STATUS_ORDER)), else_=len(STATUS_ORDER)
+)
+_KEYS: dict[AgentSort, tuple[ColumnElement[Any], type[str] | type[int]]] = {
+    AgentSort.ID: (AGENTS.c.agent_id, str),
+    AgentSort.STATUS: (_RANK, int),
+    AgentSort.USED: (_USED, int),
+    AgentSort.HEARTBEAT: (AGENTS.c.last_heartbeat_ms, int),
+}
+_EACH_LABEL = {"sqlite": func.json_each, "postgresql": func.json_each_text}
+
+_CELLS = select(AGENTS.c.agent_id, AGENTS.c.status, AGENTS.c.max_storage_nodes, AGENTS.c.drained).order_by(
+    AGENTS.c.agent_id
+)
+_USED_BY_AGENT = select(NODES.c.agent_id, func.count().label("used")).where(TAKES_A_SLOT).group_by(NODES.c.agent_id)
+
+
+def select_page(connection: Connection, query: AgentQuery) -> Page[ListedAgent]:
+    """The page that the query asks for."""
+    fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
+    limit = limit_of(query.limit)
+    key, key_type = _KEYS[query.sort]
+    order = Order(key.label("sort_key"), key_type, AGENTS.c.agent_id, query.descending)
+    matching = select(AGENTS.c.agent_id, order.key).where(*_conditions(query, connection.dialect.name))
+    found = order.page_of(matching, fingerprint, query.cursor, limit).subquery("page")
+    whole = select(AGENTS, _USED.label("used_slots"), found.c.sort_key).join_from(
+        found, AGENTS, AGENTS.c.agent_id == found.c.agent_id
+    )
+    rows = connection.execute(whole.order_by(*order.sorted_by(found.c.sort_key, AGENTS.c.agent_id))).all()
+    page = [ListedAgent(from_row(row), row.used_slots) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(page)
+    last = rows[limit - 1]
+    return Page(page, write_cursor(fingerprint, last.sort_key, last.agent_id))
+
+
+def select_cells(connection: Connection) -> list[AgentCell]:
+    """All agents by id, as little as possible of each."""
+    used = {row.agent_id: row.used for row in connection.execute(_USED_BY_AGENT)}
+    statuses = {status.value: status for status in AgentStatus}
+    return [
+        AgentCell(agent_id, statuses[status], used.get(agent_id, 0), slots, drained)
+        for agent_id, status, slots, drained in connection.execute(_CELLS)
+    ]
+
+
+def _conditions(query: AgentQuery, dialect_name: str) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if query.status is not None:
+        conditions.append(AGENTS.c.status == query.status.value)
+    if query.drained is not None:
+        conditions.append(AGENTS.c.drained == query.drained)
+    if query.platform:
+        conditions.append(AGENTS.c.platform == query.platform)
+    if query.label:
+        conditions.append(_has_label(query.label, dialect_name))
+    if query.text:
+        names = (AGENTS.c.agent_id, AGENTS.c.hostname)
+        conditions.append(or_(*(name.icontains(query.text, autoescape=True) for name in names)))
+    return conditions
+
+
+def _has_label(label: str, dialect_name: str) -> ColumnElement[bool]:
+    name, has_value, value = label.partition("=")
+    labels = _EACH_LABEL[dialect_name](AGENTS.c.labels).table_valued("key", "value")
+    same_value = [labels.c.value == value] if has_value else []
+    return exists(select(labels.c.key).where(and_(labels.c.key == name, *same_value)))

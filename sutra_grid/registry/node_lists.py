@@ -1,0 +1,99 @@
+"""Pages of nodes. A narrow index finds the page; only its rows are read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, or_, select
+
+from sutra_grid.core.status import needs_attention, shown_status, status_of
+from sutra_grid.core.types import AgentStatus, Health, NodeStatus
+from sutra_grid.registry.facts import judged, numbers_in_use, rank
+from sutra_grid.registry.nodes import from_row
+from sutra_grid.registry.paging import Order, Page, fingerprint_of, limit_of, write_cursor
+from sutra_grid.registry.queries import ListedNode, NodeQuery, NodeSort
+from sutra_grid.registry.statements import AGENTS, NODES
+
+#: Worst first.
+STATUS_ORDER = (
+    NodeStatus.FAILED,
+    NodeStatus.UNKNOWN,
+    NodeStatus.STARTING,
+    NodeStatus.STOPPING,
+    NodeStatus.STOPPED,
+    NodeStatus.RUNNING,
+)
+
+_ENGINE = case((NODES.c.reported_engine != "", NODES.c.reported_engine), else_=NODES.c.engine)
+_KEYS: dict[NodeSort, tuple[ColumnElement[Any], type[str] | type[int] | type[float]]] = {
+    NodeSort.ID: (NODES.c.node_id, str),
+    NodeSort.AGENT: (NODES.c.agent_id, str),
+    NodeSort.RESTARTS: (NODES.c.restarts, int),
+    NodeSort.STARTED: (NODES.c.started_at_ms, int),
+    NodeSort.MEMORY: (NODES.c.rss_bytes, int),
+    NodeSort.CPU: (NODES.c.cpu_percent, float),
+    NodeSort.CREATED: (NODES.c.created_at_ms, int),
+}
+
+#: By the first the key's own index sorts; the others stand in no index, and are found by reading all rows in turn.
+_SORTED_WITHOUT_INDEX = {NodeSort.ID, NodeSort.MEMORY, NodeSort.CPU}
+
+
+def select_page(connection: Connection, query: NodeQuery) -> Page[ListedNode]:
+    """The page that the query asks for."""
+    fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
+    limit = limit_of(query.limit)
+    numbers = numbers_in_use(connection)
+    order = _order(query, numbers)
+    matching = select(NODES.c.node_id, order.key).where(*_conditions(query, numbers))
+    found = order.page_of(matching, fingerprint, query.cursor, limit).subquery("page")
+    rows = connection.execute(_whole_rows(found).order_by(*order.sorted_by(found.c.sort_key, NODES.c.node_id))).all()
+    page = [_listed(row) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(page)
+    last = rows[limit - 1]
+    return Page(page, write_cursor(fingerprint, last.sort_key, last.node_id))
+
+
+def _order(query: NodeQuery, numbers: Collection[int]) -> Order:
+    key, key_type = (rank(STATUS_ORDER, numbers), int) if query.sort is NodeSort.STATUS else _KEYS[query.sort]
+    return Order(key.label("sort_key"), key_type, NODES.c.node_id, query.descending)
+
+
+def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElement[bool]]:
+    if query.agent_id:
+        conditions = [NODES.c.agent_id == query.agent_id]
+    elif query.is_filtered or query.sort not in _SORTED_WITHOUT_INDEX:
+        conditions = [NODES.c.facts.in_(numbers)]  # all of them; see ``facts.judged`` for what it is good for
+    else:
+        conditions = []
+    if query.status is not None:
+        wanted = query.status
+        conditions.append(judged(lambda facts, agent_status: status_of(facts, agent_status) is wanted, numbers))
+    if query.engine:
+        conditions.append(_ENGINE.in_([query.engine]))
+    if query.health is not None:
+        unreported = [NODES.c.health.is_(None)] if query.health is Health.UNKNOWN else []
+        conditions.append(or_(NODES.c.health == query.health.value, *unreported))
+    if query.text:
+        conditions.append(NODES.c.node_id.icontains(query.text, autoescape=True))
+    if query.attention is not None:
+        wants = query.attention
+        conditions.append(judged(lambda facts, agent_status: needs_attention(facts, agent_status) is wants, numbers))
+    return conditions
+
+
+def _listed(row: Row[Any]) -> ListedNode:
+    node = from_row(row)
+    return ListedNode(node, shown_status(node, AgentStatus(row.agent_status)))
+
+
+def _whole_rows(found: Subquery) -> Select[Any]:
+    columns = select(NODES, AGENTS.c.status.label("agent_status"), found.c.sort_key)
+    return (
+        columns.select_from(found)
+        .join(NODES, NODES.c.node_id == found.c.node_id)
+        .join(AGENTS, AGENTS.c.agent_id == NODES.c.agent_id)
+    )

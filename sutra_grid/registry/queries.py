@@ -1,0 +1,121 @@
+"""Which rows of a list a caller wants, in which order, and what it gets beside core types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from sutra_grid.core.status import ShownStatus
+from sutra_grid.core.types import Actor, Agent, AgentStatus, Health, Node, NodeStatus, Reason
+from sutra_grid.registry.paging import DEFAULT_LIMIT
+
+
+class NodeSort(StrEnum):
+    """What nodes are sorted by. Status: what needs a person first."""
+
+    ID = "id"
+    AGENT = "agent"
+    STATUS = "status"
+    RESTARTS = "restarts"
+    STARTED = "started"
+    MEMORY = "memory"
+    CPU = "cpu"
+    CREATED = "created"
+
+
+class AgentSort(StrEnum):
+    """What agents are sorted by. Status: what needs a person first."""
+
+    ID = "id"
+    STATUS = "status"
+    USED = "used"
+    HEARTBEAT = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeQuery:
+    """Nodes to list; an empty or None field means any.
+
+    ``text`` is looked for in ids, upper and lower case alike. ``attention``: only those that
+    ``core.status.needs_attention``, or only the others.
+    """
+
+    agent_id: str = ""
+    status: NodeStatus | None = None
+    engine: str = ""
+    health: Health | None = None
+    text: str = ""
+    attention: bool | None = None
+    sort: NodeSort = NodeSort.ID
+    descending: bool = False
+    cursor: str = ""
+    limit: int = DEFAULT_LIMIT
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some nodes may be left out."""
+        chosen = (self.agent_id, self.status, self.engine, self.health, self.text)
+        return any(chosen) or self.attention is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentQuery:
+    """Agents to list; an empty or None field means any.
+
+    ``label`` is a label's name, or ``name=value``; ``text`` is looked for in ids and host names.
+    """
+
+    status: AgentStatus | None = None
+    drained: bool | None = None
+    platform: str = ""
+    label: str = ""
+    text: str = ""
+    sort: AgentSort = AgentSort.ID
+    descending: bool = False
+    cursor: str = ""
+    limit: int = DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Events to list; an empty, zero or None field means any.
+
+    ``kind`` is a kind or its first part. ``after_event_id`` reads forward from there; without
+    it the newest are read, or the newest before ``before_event_id``. Times include both ends.
+    """
+
+    after_event_id: int = 0
+    before_event_id: int = 0
+    agent_id: str = ""
+    node_id: str = ""
+    kind: str = ""
+    reason: Reason | None = None
+    actor: Actor | None = None
+    since_ms: int = 0
+    until_ms: int = 0
+    limit: int = DEFAULT_LIMIT
+
+
+class ListedNode(NamedTuple):
+    """A node, and the status that is shown of it."""
+
+    node: Node
+    shown: ShownStatus
+
+
+class ListedAgent(NamedTuple):
+    """An agent, and how many of its slots are used: its nodes but for those that are to go."""
+
+    agent: Agent
+    used_slots: int
+
+
+class AgentCell(NamedTuple):
+    """What a grid of thousands of agents shows of each."""
+
+    agent_id: str
+    status: AgentStatus
+    used_slots: int
+    max_storage_nodes: int
+    drained: bool

@@ -1,0 +1,62 @@
+"""The grid counted in the database is the grid counted in memory, on every backend."""
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.grid_rows import AGENTS, fill, nodes_of_every_kind
+from support.grid_values import a_node, a_report, an_agent
+
+from sutra_grid.core.status import cluster_summary
+from sutra_grid.core.types import Agent, AgentStatus, ClusterHealth, ClusterSummary, Desired, Health, Node, NodeState
+from sutra_grid.registry import Registry
+
+
+def test_an_empty_grid_is_healthy(registry: Registry) -> None:
+    assert registry.cluster_summary() == ClusterSummary(ClusterHealth.HEALTHY)
+
+
+def test_a_grid_with_everything_in_it_is_counted_as_in_memory(registry: Registry) -> None:
+    fill(registry, AGENTS, nodes_of_every_kind())
+    assert registry.cluster_summary() == cluster_summary(registry.agents(), registry.nodes())
+
+
+def nodes_of(agent: Agent, number: int) -> st.SearchStrategy[list[Node]]:
+    @st.composite
+    def one(draw: st.DrawFn, node_id: str) -> Node:
+        node = a_node(node_id, agent.agent_id, desired=draw(st.sampled_from(Desired)), generation=2)
+        report = a_report(
+            node,
+            generation=draw(st.sampled_from((0, 1, 2, 3))),
+            state=draw(st.sampled_from(NodeState)),
+            pid=draw(st.sampled_from((0, 7))),
+            health=draw(st.sampled_from(Health)),
+            message=draw(st.sampled_from(("", "why"))),
+            log_tail=(),
+        )
+        return draw(st.sampled_from((node, replace(node, report=report))))
+
+    return st.integers(0, 4).flatmap(
+        lambda count: st.tuples(*(one(f"node-{slot}-{number}") for slot in range(count))).map(list)
+    )
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> tuple[list[Agent], list[Node]]:
+    statuses = draw(st.lists(st.sampled_from(AgentStatus), max_size=14))
+    agents = [
+        an_agent(f"agent-{number:02}", status=status, message=draw(st.sampled_from(("", "silent"))))
+        for number, status in enumerate(statuses)
+    ]
+    return agents, [node for number, agent in enumerate(agents) for node in draw(nodes_of(agent, number))]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(grid=grids())
+def test_any_grid_is_counted_as_in_memory(registry: Registry, grid: tuple[list[Agent], list[Node]]) -> None:
+    for agent in registry.agents():
+        registry.remove_agent(agent.agent_id)
+    registry.prune(10**15, 1, 0)  # the tombstones too: the same ids come again
+    agents, nodes = grid
+    fill(registry, agents, nodes)
+    assert registry.cluster_summary() == cluster_summary(agents, sorted(nodes, key=lambda node: node.node_id))
