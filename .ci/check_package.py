@@ -17,6 +17,10 @@ DATA = (
     "registry/migrations/env.py",
     "registry/migrations/versions",
     "admin/static/docs/index.html",
+    "admin/static/ui/ui.css",
+    "admin/templates/page.html",
+    "admin/static/vendor/htmx-2.0.11/LICENSE",
+    "admin/static/vendor/idiomorph-0.8.0/LICENSE",
     "admin/static/vendor/swagger-ui-5.35.0/LICENSE",
 )
 

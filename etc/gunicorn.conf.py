@@ -3,7 +3,11 @@
 SUTRA_GRID_ADMIN_CONFIG=/etc/sutra-grid/admin.toml gunicorn -c etc/gunicorn.conf.py sutra_grid.admin.wsgi:app
 """
 
+import os
+import secrets
+
 from sutra_grid.admin.config import AdminConfig, load_from_environment
+from sutra_grid.admin.secret_key import KEY_VARIABLE
 from sutra_grid.admin.server import gunicorn_settings
 from sutra_grid.runtime.logging import setup_logging
 
@@ -13,6 +17,9 @@ setup_logging(_logging["level"], fmt=_logging["format"])
 
 # Address, workers, threads, timeouts, log lines: from [admin]. No preload and no control socket.
 globals().update(gunicorn_settings(AdminConfig.of(_config)))
+
+# One key for all workers, unless [admin] secret_key_file names a file: it signs the forms of the pages.
+os.environ.setdefault(KEY_VARIABLE, secrets.token_hex(32))
 
 # Your own settings may follow, for example:
 # certfile = "/etc/sutra-grid/admin.pem"

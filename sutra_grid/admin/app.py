@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, Response
 
-from sutra_grid.admin import origins, problems
+from sutra_grid.admin import origins, pages, problems
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.links import Links, install_links
@@ -20,15 +20,19 @@ from sutra_grid.runtime.net import format_host_port, parse_host_port
 MAX_BODY_BYTES: Final = 64 * 1024
 
 
-def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
-    """The application. Opens nothing: registry and master are reached by the first request that needs them."""
+def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str = "") -> Flask:
+    """The application. Opens nothing: registry and master are reached by the first request that needs them.
+
+    ``secret_key`` signs the forms of the pages, and is the same in all workers; without one it is made here.
+    """
     app = Flask("sutra_grid.admin")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
+    clock = clock or SystemClock()
     links = Links(
-        RegistryLink(config.registry_url, clock or SystemClock()),
+        RegistryLink(config.registry_url, clock),
         MasterLink(master, config.command_timeout_secs),
         LongRequests(config.threads),
     )
@@ -40,6 +44,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
+    pages.install(app, clock, secret_key)
     return app
 
 

@@ -80,8 +80,15 @@ SCHEMA: Final = Schema(
                     help="What requests in flight get at a stop or reload",
                     check=at_least(1),
                 ),
+                Key(
+                    "secret_key_file",
+                    "str",
+                    "",
+                    help="A file with at least 32 random characters that sign the forms of the pages; needed only "
+                    "where several admins answer under one address. Empty: a key is made at each start",
+                ),
             ],
-            help="The HTTP API",
+            help="The HTTP API and the pages",
         ),
         LOGGING_SECTION,
     ]
@@ -106,6 +113,7 @@ class AdminConfig:
     threads: int
     command_timeout_secs: float
     stop_grace_secs: int
+    secret_key_file: str = ""
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:

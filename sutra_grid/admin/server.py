@@ -15,6 +15,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
+from sutra_grid.admin.secret_key import secret_key_of
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 
@@ -29,6 +30,7 @@ class AdminServer(BaseApplication):
 
     def __init__(self, settings: AdminConfig) -> None:
         self._settings = settings
+        self._secret_key = secret_key_of(settings.secret_key_file)  # before the fork: the workers share it
         super().__init__()
 
     def load_config(self) -> None:
@@ -40,7 +42,7 @@ class AdminServer(BaseApplication):
         """Called by gunicorn in each worker, after the fork: nothing that threads or connects exists before."""
         from sutra_grid.admin.app import create_app
 
-        return create_app(self._settings)
+        return create_app(self._settings, secret_key=self._secret_key)
 
 
 def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:

@@ -8,5 +8,8 @@ from __future__ import annotations
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig, load_from_environment
+from sutra_grid.admin.secret_key import secret_key_of
 
-app = create_app(AdminConfig.of(load_from_environment()))
+_settings = AdminConfig.of(load_from_environment())
+
+app = create_app(_settings, secret_key=secret_key_of(_settings.secret_key_file))

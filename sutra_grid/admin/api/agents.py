@@ -8,6 +8,8 @@ from typing import Any
 from flask import Response
 
 from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.commands import AgentVerb, command_agent, forget_agent
+from sutra_grid.admin.finding import find_agent
 from sutra_grid.admin.links import long_requests, master, registry
 from sutra_grid.admin.master_caller import MasterCaller
 from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
@@ -15,8 +17,6 @@ from sutra_grid.admin.schemas.answers import AgentList, AgentRecord
 from sutra_grid.admin.schemas.requests import AgentFilter, DrainQuery
 from sutra_grid.admin.views import agent_records
 from sutra_grid.client.draining import stop_nodes
-from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
@@ -37,11 +37,7 @@ def list_agents(query: dict[str, Any]) -> Response:
 def show_agent(agent_id: str) -> Response:
     """Show an agent with its nodes."""
     rows = registry()
-    agent = rows.agent(agent_id)
-    if agent is None:
-        raise NotFound(
-            f"agent {agent_id} is not registered", reason=Reason.UNKNOWN_AGENT, hint="GET /agents lists those that are"
-        )
+    agent = find_agent(rows, agent_id)
     [record] = agent_records([agent], rows.nodes(agent_id))
     return answer_unless_known(to_json(record))
 
@@ -50,11 +46,10 @@ def show_agent(agent_id: str) -> Response:
 def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
     """Keep new nodes away from an agent; those that run stay, unless `stop_nodes=true`."""
     timeout_seconds: float | None = query.get("timeout")
-    request = pb.AgentCommand(agent_id=agent_id, request_id=key)
     if not query.get("stop_nodes"):
-        return answer(master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds))
+        return answer(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
     with long_requests().take():
-        master().command("DrainAgent", request, pb.AgentRecord, timeout_seconds)
+        command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
         caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
         return answer(stop_nodes(caller, agent_id, lambda _words: None))
 
@@ -62,7 +57,7 @@ def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
 @blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
 def undrain_agent(agent_id: str, key: str) -> Response:
     """Let new nodes come to an agent again."""
-    return answer(master().command("UndrainAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.AgentRecord))
+    return answer(command_agent(master(), AgentVerb.UNDRAIN, agent_id, key))
 
 
 @blueprint.operation(
@@ -74,5 +69,5 @@ def undrain_agent(agent_id: str, key: str) -> Response:
 )
 def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
     """Forget an agent that is offline or has no nodes."""
-    master().command("RemoveAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.Empty)
+    forget_agent(master(), agent_id, key)
     return "", HTTPStatus.NO_CONTENT

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response
+from http import HTTPStatus
+from typing import Any
+
+from flask import redirect, request
 
 from sutra_grid import __version__
 from sutra_grid.admin.answering import answer_json
@@ -20,10 +23,22 @@ LINKS = {
     "ready": "/readyz",
     "openapi": "/openapi.json",
     "docs": "/docs",
+    "pages": "/ui/",
 }
 
 
-@blueprint.operation("GET", "/", Answer(IndexSchema, "What there is"), problems=frozenset({400, 500}))
-def show_index() -> Response:
-    """Tell name, version and where to go."""
-    return answer_json({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
+@blueprint.operation(
+    "GET",
+    "/",
+    Answer(IndexSchema, "What there is"),
+    Answer(None, "The pages, for who accepts text/html rather than JSON", status=HTTPStatus.FOUND),
+    problems=frozenset({400, 500}),
+)
+def show_index() -> Any:
+    """Tell name, version and where to go; a browser is sent to the pages."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        answer: Any = redirect("/ui/")
+    else:
+        answer = answer_json({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
+    answer.vary.add("Accept")
+    return answer

@@ -8,11 +8,11 @@ from flask import Response
 
 from sutra_grid.admin.answering import answer
 from sutra_grid.admin.awaiting import run_and_wait, slot_for
+from sutra_grid.admin.commands import Verb, command_node
 from sutra_grid.admin.links import master
 from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.schemas.answers import NodeStatus
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
-from sutra_grid.client.caller import outcome
 from sutra_grid.wire import grid_pb2 as pb
 
 blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="What is done to a node")
@@ -23,20 +23,19 @@ ONE = Answer(NodeStatus, "The node as it is now")
 @blueprint.operation("POST", "/<node_id>/start", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def start_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Have a node run; also ends the back-off or the failure of one that crashed."""
-    return _run("StartStorageNode", node_id, query, key)
+    return _run(Verb.START, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/restart", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def restart_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Stop and start a node's process once."""
-    return _run("RestartStorageNode", node_id, query, key)
+    return _run(Verb.RESTART, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/stop", ONE, query=CommandQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """End a node's process and keep it so; its data stays."""
-    request = pb.StopRequest(node_id=node_id, request_id=key)
-    return answer(outcome(master().command("StopStorageNode", request, pb.StopResponse, query.get("timeout"))))
+    return answer(command_node(master(), Verb.STOP, node_id, key, query.get("timeout")))
 
 
 @blueprint.operation(
@@ -49,16 +48,14 @@ def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
 )
 def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Stop a node and forget it; its data and log stay on the host."""
-    request = pb.NodeCommand(node_id=node_id, request_id=key)
-    return answer(outcome(master().command("RemoveStorageNode", request, pb.NodeResult, query.get("timeout"))))
+    return answer(command_node(master(), Verb.REMOVE, node_id, key, query.get("timeout")))
 
 
-def _run(method: str, node_id: str, query: dict[str, Any], key: str) -> Response:
+def _run(verb: Verb, node_id: str, query: dict[str, Any], key: str) -> Response:
     link = master()
 
     def command(timeout_seconds: float | None) -> pb.NodeStatus:
-        request = pb.NodeCommand(node_id=node_id, request_id=key)
-        return outcome(link.command(method, request, pb.NodeResult, timeout_seconds))
+        return command_node(link, verb, node_id, key, timeout_seconds)
 
     with slot_for(query):
         return answer(run_and_wait(link, command, query))

@@ -7,14 +7,12 @@ from typing import Any
 from flask import Response
 
 from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.finding import find_node
 from sutra_grid.admin.links import master, registry
 from sutra_grid.admin.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import NodeList, NodeSampleList, NodeStatus
 from sutra_grid.admin.schemas.requests import NodeFilter
 from sutra_grid.admin.views import node_statuses
-from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Reason
-from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
@@ -37,9 +35,7 @@ def list_nodes(query: dict[str, Any]) -> Response:
 def show_node(node_id: str) -> Response:
     """Show a node."""
     rows = registry()
-    node = rows.node(node_id)
-    if node is None:
-        raise _missing(rows, node_id)
+    node = find_node(rows, node_id)
     agent = rows.agent(node.agent_id)
     [status] = node_statuses([node], [agent] if agent else [])
     return answer_unless_known(to_json(status))
@@ -54,10 +50,3 @@ def show_node(node_id: str) -> Response:
 def list_node_samples(node_id: str) -> Response:
     """List the last measurements that the agent keeps of a node."""
     return answer(master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList))
-
-
-def _missing(rows: Registry, node_id: str) -> NotFound:
-    hint = "GET /nodes lists those that there are"
-    if node_id in rows.tombstones():
-        return NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)

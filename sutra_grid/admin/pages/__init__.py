@@ -1,0 +1,31 @@
+"""The pages under ``/ui/``: one module a page with its views; ``models`` makes what they show, templates show it."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Flask
+
+from sutra_grid.admin.master_watch import MasterWatch
+from sutra_grid.admin.pages import overview
+from sutra_grid.admin.pages.blueprint import blueprint, csrf
+from sutra_grid.admin.pages.showing import Seeing, install_seeing
+from sutra_grid.runtime.clock import Clock
+
+PAGES = (overview,)
+"""Modules whose views the blueprint has."""
+
+
+def install(app: Flask, clock: Clock, secret_key: str) -> None:
+    """Give ``app`` the pages."""
+    app.secret_key = secret_key or secrets.token_hex(32)
+    app.config.update(
+        SESSION_COOKIE_NAME="sutra-grid",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_HTTPONLY=True,
+        WTF_CSRF_CHECK_DEFAULT=False,  # of pages only: programs send no cookie that could be misused
+        WTF_CSRF_TIME_LIMIT=None,  # pages stay open on a screen for days
+    )
+    csrf.init_app(app)
+    install_seeing(app, Seeing(clock, MasterWatch(clock)))
+    app.register_blueprint(blueprint)

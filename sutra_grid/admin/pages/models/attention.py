@@ -1,0 +1,67 @@
+"""What needs a person first, each with its reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
+from sutra_grid.client.advice import next_step
+from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.size import size
+from sutra_grid.core.text import printable
+from sutra_grid.core.types import Agent, AgentStatus, Reason
+from sutra_grid.registry import ListedNode
+from sutra_grid.wire.convert import node_status
+
+
+class Trouble(NamedTuple):
+    """One thing that is not as it should be. ``kind`` is agent or node, and says where ``name`` leads."""
+
+    kind: str
+    name: str
+    badge: Badge
+    words: str
+    step: str
+    since_ms: int
+
+
+def agent_troubles(agents: Iterable[Agent], used_slots: Mapping[str, int]) -> list[Trouble]:
+    """Agents that are offline, then degraded, then those whose disk is nearly full."""
+    offline, degraded, low_disk = [], [], []
+    for agent in agents:
+        if agent.status is AgentStatus.OFFLINE:
+            offline.append(_unhealthy(agent, used_slots.get(agent.agent_id, 0)))
+        elif agent.status is AgentStatus.DEGRADED:
+            degraded.append(_unhealthy(agent, 0))
+        if is_disk_low(agent.host):
+            low_disk.append(_low_disk(agent))
+    return [*offline, *degraded, *low_disk]
+
+
+def node_troubles(nodes: Iterable[ListedNode]) -> list[Trouble]:
+    """Nodes that are not as they should be for a reason of their own: the offline agent of others is told once."""
+    found = []
+    for node, shown in nodes:
+        if shown.reason is Reason.AGENT_OFFLINE:
+            continue
+        record = node_status(node, shown)
+        words = ": ".join(part for part in (shown.reason, printable(shown.message)) if part) or "no reason is known"
+        since_ms = record.exits[0].at_ms if record.exits and not record.pid else record.started_at_ms
+        found.append(Trouble("node", node.node_id, node_badge(record), words, next_step(record, None).text, since_ms))
+    return found
+
+
+def _unhealthy(agent: Agent, unseen: int) -> Trouble:
+    words = printable(agent.message) or agent.reason or "no reason is known"
+    nodes = "Its node can't" if unseen == 1 else f"Its {unseen} nodes can't"
+    step = f"{nodes} be seen. Look at its service and log on its host." if unseen else ""
+    return Trouble("agent", agent.agent_id, badge(agent.status), words, step, agent.status_since_ms)
+
+
+def _low_disk(agent: Agent) -> Trouble:
+    assert agent.host is not None
+    free, reserve = size(agent.host.disk_free_bytes), size(agent.host.disk_reserve_bytes)
+    words = f"{free} are free where its data is, and {reserve} are its reserve: it takes no new nodes"
+    low = badge(AgentStatus.DEGRADED)._replace(word="low disk")
+    return Trouble("agent", agent.agent_id, low, words, "Free space on its host.", agent.host.at_ms)

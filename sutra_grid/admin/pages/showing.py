@@ -1,0 +1,80 @@
+"""How a page is answered: whole, or to htmx only the part that is polled, or what a dialog holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Flask, Response, current_app, make_response, render_template, request
+
+from sutra_grid import __version__
+from sutra_grid.admin.links import master
+from sutra_grid.admin.master_watch import MasterWatch
+from sutra_grid.admin.pages.models.moments import Moment, moment
+from sutra_grid.core.errors import GridError
+from sutra_grid.runtime.clock import Clock
+
+_KEY: Final = "sutra_grid.pages"
+POLL_SECONDS: Final = 3
+DIALOG: Final = "dialog"
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """What pages need beside the links of the application."""
+
+    clock: Clock
+    watch: MasterWatch
+
+
+def install_seeing(app: Flask, seeing: Seeing) -> None:
+    """Give ``app`` the clock of its pages, and what templates call."""
+    app.extensions[_KEY] = seeing
+    app.jinja_env.filters["ago"] = ago
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def now_ms() -> int:
+    """Wall-clock milliseconds. Within a request."""
+    return int(_seeing().clock.wall() * 1000)
+
+
+def ago(at_ms: int) -> Moment | None:
+    """The time as seen now. Within a request."""
+    return moment(at_ms, now_ms())
+
+
+def master_fault() -> GridError | None:
+    """Why commands can't be carried out now, or None. Within a request."""
+    return _seeing().watch.fault(master())
+
+
+def is_from_htmx() -> bool:
+    """Whether htmx asks, for a part. Within a request."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def show(
+    template: str, status: int = HTTPStatus.OK, *, section: str = "", poll_seconds: int = POLL_SECONDS, **values: Any
+) -> Response:
+    """Answer a page. ``section`` is where it stands in the navigation. Within a request."""
+    layout = "page.html"
+    if is_from_htmx():
+        layout = "dialog.html" if request.headers.get("HX-Target") == DIALOG else "part.html"
+    text = render_template(
+        template,
+        layout=layout,
+        section=section,
+        poll_seconds=poll_seconds,
+        here=request.full_path.rstrip("?"),
+        master_fault=master_fault(),
+        version=__version__,
+        **values,
+    )
+    return make_response(text, status)
+
+
+def _seeing() -> Seeing:
+    seeing: Seeing = current_app.extensions[_KEY]
+    return seeing
