@@ -28,6 +28,13 @@ _TONES: Final = {
     "agent.disk_recovered": "good",
 }
 
+#: What a page offers to filter by; the first part of a kind finds all of them.
+KINDS: Final = (
+    "node",
+    "agent",
+    *sorted([*_TONES, "node.spawned", "node.commanded", "node.adopted", "agent.drained", "agent.undrained"]),
+)
+
 
 class EventRow(NamedTuple):
     """``tone`` is a class of the style sheet."""

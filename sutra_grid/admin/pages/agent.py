@@ -1,0 +1,38 @@
+"""``/ui/agents/ID``: one agent, its host, its nodes, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response
+
+from sutra_grid.admin.finding import find_agent
+from sutra_grid.admin.links import registry
+from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.models.agent_facts import gauges, why_not_well
+from sutra_grid.admin.pages.models.badges import badge
+from sutra_grid.admin.pages.models.events import event_rows
+from sutra_grid.admin.pages.models.node_rows import node_rows
+from sutra_grid.admin.pages.showing import now_ms, show
+from sutra_grid.admin.views import node_statuses
+from sutra_grid.registry import EventQuery
+
+SHOWN_EVENTS: Final = 20
+
+
+@blueprint.get("/agents/<agent_id>")
+def show_agent(agent_id: str) -> Response:
+    """The page."""
+    rows = registry()
+    agent = find_agent(rows, agent_id)
+    nodes = node_rows(node_statuses(rows.nodes(agent_id), [agent]), now_ms())
+    return show(
+        "agent.html",
+        section="agents",
+        agent=agent,
+        badge_of_agent=badge(agent.status),
+        why=why_not_well(agent),
+        gauges=gauges(agent.host) if agent.host else [],
+        rows=nodes,
+        events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),
+    )

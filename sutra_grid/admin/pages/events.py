@@ -1,0 +1,45 @@
+"""``/ui/events``: what happened, newest first, page by page back in time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response
+
+from sutra_grid.admin.links import registry
+from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.choices import chosen_texts
+from sutra_grid.admin.pages.models.events import KINDS, event_rows
+from sutra_grid.admin.pages.models.lists import link
+from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, show
+from sutra_grid.registry import EventQuery
+
+PATH: Final = "/ui/events"
+PAGE_ROWS: Final = 100
+CHOICES: Final = ("kind", "agent_id", "node_id", "before")
+
+
+@blueprint.get("/events")
+def show_events() -> Response:
+    """The page. The newest ones are polled; what is older stays as it is."""
+    chosen = chosen_texts(CHOICES)
+    before = int(chosen["before"]) if chosen["before"].isascii() and chosen["before"].isdecimal() else 0
+    events = registry().event_page(
+        EventQuery(
+            before_event_id=min(before, 2**63 - 1),
+            agent_id=chosen["agent_id"],
+            node_id=chosen["node_id"],
+            kind=chosen["kind"],
+            limit=PAGE_ROWS,
+        )
+    )
+    return show(
+        "events.html",
+        section="events",
+        poll_seconds=0 if before else POLL_SECONDS,
+        chosen=chosen,
+        kinds=KINDS,
+        events=event_rows(events, now_ms()),
+        older=link(PATH, chosen, before=str(events[0].event_id)) if len(events) == PAGE_ROWS else "",
+        newest=link(PATH, chosen, before="") if before else "",
+    )

@@ -1,0 +1,51 @@
+"""Why a node is as it is, and what comes next: the same that ``nodes explain`` tells on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sutra_grid.admin.commands import Verb
+from sutra_grid.client.advice import Step, grid_does_next, next_step
+from sutra_grid.client.words import exit_text, generation_text
+from sutra_grid.core.age import duration
+from sutra_grid.core.text import printable
+from sutra_grid.core.types import Desired, NodeStatus
+from sutra_grid.wire import grid_pb2 as pb
+
+_NEEDS_START: Final = (NodeStatus.FAILED, NodeStatus.STOPPED)
+
+
+class Explained(NamedTuple):
+    """``verbs`` are what makes sense to do to it now."""
+
+    because: str
+    generation: str
+    backoff: str
+    exits: Sequence[str]
+    grid_next: str
+    you_next: Step
+    verbs: Sequence[Verb]
+
+
+def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> Explained:
+    """What is known of it, in words."""
+    return Explained(
+        ": ".join(part for part in (node.reason, printable(node.message)) if part),
+        generation_text(node),
+        duration(node.backoff_ms / 1000) if node.backoff_ms and not node.pid else "",
+        [exit_text(ended, now_ms) for ended in node.exits],
+        grid_does_next(node, agent),
+        next_step(node, agent),
+        _verbs(node),
+    )
+
+
+def _verbs(node: pb.NodeStatus) -> list[Verb]:
+    if node.desired == Desired.ABSENT:
+        return []
+    waits = bool(node.backoff_ms) and not node.pid
+    verbs = [Verb.START] if node.status in _NEEDS_START or waits else []
+    if node.desired == Desired.RUNNING:
+        verbs += [Verb.STOP] if verbs else [Verb.RESTART, Verb.STOP]
+    return [*verbs, Verb.REMOVE]

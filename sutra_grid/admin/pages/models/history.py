@@ -1,0 +1,67 @@
+"""A node's statuses over time, told by its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sutra_grid.core.age import duration
+from sutra_grid.core.types import Event
+
+WIDTH: Final = 1000
+LEAST_WIDTH: Final = 3
+
+#: Kind of an event: what the node is from then on, and its tone. Other kinds change nothing.
+_BECOMES: Final = {
+    "node.spawned": ("starting", "busy"),
+    "node.started": ("running", "good"),
+    "node.restarted": ("running", "good"),
+    "node.adopted": ("running", "good"),
+    "node.healthy": ("running", "good"),
+    "node.unhealthy": ("unhealthy", "warn"),
+    "node.exited": ("down", "bad"),
+    "node.failed": ("failed", "bad"),
+    "node.stopped": ("stopped", "rest"),
+}
+
+
+class Segment(NamedTuple):
+    """A stretch of one status; ``x`` and ``width`` are of ``WIDTH``."""
+
+    x: int
+    width: int
+    tone: str
+    title: str
+
+
+class History(NamedTuple):
+    """``label`` says in words how long it was what."""
+
+    segments: Sequence[Segment]
+    since_ms: int
+    label: str
+
+
+def history(events: Sequence[Event], now_ms: int) -> History | None:
+    """Of a node's events, oldest first; None when they tell nothing."""
+    changes = [(event.at_ms, *_BECOMES[event.kind]) for event in events if event.kind in _BECOMES]
+    if not changes or changes[0][0] >= now_ms:
+        return None
+    since_ms = changes[0][0]
+    spans = [
+        (at_ms, end_ms, word, tone)
+        for (at_ms, word, tone), end_ms in zip(changes, [*(each[0] for each in changes[1:]), now_ms], strict=True)
+    ]
+    totals: dict[str, int] = {}
+    for at_ms, end_ms, word, _ in spans:
+        totals[word] = totals.get(word, 0) + max(0, end_ms - at_ms)
+    label = ", ".join(f"{word} for {duration(total / 1000)}" for word, total in totals.items())
+    scale = WIDTH / (now_ms - since_ms)
+    return History([_segment(span, since_ms, scale) for span in spans], since_ms, label)
+
+
+def _segment(span: tuple[int, int, str, str], since_ms: int, scale: float) -> Segment:
+    at_ms, end_ms, word, tone = span
+    width = max(LEAST_WIDTH, round((end_ms - at_ms) * scale))
+    x = min(WIDTH - width, max(0, round((at_ms - since_ms) * scale)))
+    return Segment(x, width, tone, f"{word} for {duration((end_ms - at_ms) / 1000)}")

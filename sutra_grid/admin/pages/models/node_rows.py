@@ -1,0 +1,50 @@
+"""Nodes as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sutra_grid.admin.pages.models.badges import Badge, node_badge
+from sutra_grid.core.age import age
+from sutra_grid.core.size import size
+from sutra_grid.core.text import printable
+from sutra_grid.core.types import NodeStatus
+from sutra_grid.wire import grid_pb2 as pb
+
+
+class NodeRow(NamedTuple):
+    """``why`` is empty while all is well."""
+
+    node_id: str
+    badge: Badge
+    agent_id: str
+    endpoint: str
+    engine: str
+    up: str
+    cpu: str
+    memory: str
+    restarts: int
+    why: str
+
+
+def node_rows(nodes: Iterable[pb.NodeStatus], now_ms: int) -> list[NodeRow]:
+    """One row each, in their order."""
+    return [_row(node, now_ms) for node in nodes]
+
+
+def _row(node: pb.NodeStatus, now_ms: int) -> NodeRow:
+    has_sample = bool(node.pid) and node.HasField("sample")
+    is_well = node.status in (NodeStatus.RUNNING, NodeStatus.STOPPED) and node.health != "unhealthy"
+    return NodeRow(
+        node.node_id,
+        node_badge(node),
+        node.agent_id,
+        node.endpoint,
+        node.spec.engine or "default",
+        age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else "",
+        f"{node.sample.cpu_percent:.0f}%" if has_sample else "",
+        size(node.sample.rss_bytes) if has_sample else "",
+        node.restarts,
+        "" if is_well else printable(node.message) or node.reason,
+    )
