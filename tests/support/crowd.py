@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from support.fake_agent import FakeAgent
-from sutra_grid.core.types import Assignment, Desired, Health, NodeReport, NodeSample, Reason
+from sutra_grid.core.types import Assignment, Desired, Health, HostSample, NodeReport, NodeSample, Reason
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
@@ -37,6 +37,19 @@ class Resident(FakeAgent):
         return told
 
 
+def host_like(number: int) -> HostSample:
+    """Hosts of one kind that do not use the same."""
+    return HostSample(
+        cpu_percent=5.0 + number * 37 % 60,
+        cpu_count=16,
+        memory_total_bytes=64 << 30,
+        memory_available_bytes=(20 + number * 13 % 40) << 30,
+        disk_total_bytes=2 << 40,
+        disk_free_bytes=(300 + number * 71 % 1500) << 30,
+        load_average_1m=0.5 + number * 7 % 10,
+    )
+
+
 @contextmanager
 def crowd(
     stub: GridMasterStub, agent_ids: Sequence[str], *, silent: Sequence[str] = (), slots: int = 10
@@ -44,7 +57,8 @@ def crowd(
     """The agents by their names, registered. The ``silent`` ones send no heartbeat, and are offline soon."""
     with ExitStack() as stack:
         agents = {name: stack.enter_context(Resident(name, host_id=name, slots=slots)) for name in agent_ids}
-        for agent in agents.values():
+        for number, agent in enumerate(agents.values()):
+            agent.host = host_like(number)
             if agent.agent_id in silent:
                 agent.interval_ms = SILENT_INTERVAL_MS
             agent.register(stub)
