@@ -7,12 +7,12 @@ import secrets
 from flask import Flask
 
 from sutra_grid.admin.master_watch import MasterWatch
-from sutra_grid.admin.pages import agent, agents, events, node, nodes, overview
+from sutra_grid.admin.pages import agent, agent_acts, agents, events, node, node_acts, nodes, overview, spawn
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
 from sutra_grid.admin.pages.showing import Seeing, install_seeing
 from sutra_grid.runtime.clock import Clock
 
-PAGES = (overview, agents, agent, nodes, node, events)
+PAGES = (overview, agents, agent, agent_acts, nodes, node, node_acts, spawn, events)
 """Modules whose views the blueprint has."""
 
 

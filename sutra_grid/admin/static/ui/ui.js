@@ -5,7 +5,9 @@
 
 // A hidden tab asks for nothing; when it is seen again it asks at once.
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.hasAttribute("data-polls") && document.hidden) event.preventDefault();
+  const { elt } = event.detail;
+  const isIdle = elt.hasAttribute("data-progress") && !elt.closest(".htmx-request");
+  if (isIdle || (elt.hasAttribute("data-polls") && document.hidden)) event.preventDefault();
 });
 
 document.addEventListener("visibilitychange", () => {

@@ -1,0 +1,98 @@
+"""``/ui/agents/ID/drain|undrain|remove``: confirm what will happen to an agent, then have it done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import quote
+
+from flask import Response, request
+
+from sutra_grid.admin.commands import AgentVerb, command_agent, forget_agent
+from sutra_grid.admin.finding import find_agent
+from sutra_grid.admin.links import long_requests, master, registry
+from sutra_grid.admin.master_caller import MasterCaller
+from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
+from sutra_grid.admin.pages.models.consequences import DONE, of_drain, of_removal, of_undrain
+from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.problems import http_status
+from sutra_grid.client.draining import stop_nodes
+from sutra_grid.core.errors import GridError
+
+
+@blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")
+def ask_about_agent(agent_id: str, verb: str) -> Response:
+    """Say what will happen, and ask."""
+    return _ask(agent_id, verb, new_key())
+
+
+@blueprint.post("/agents/<agent_id>/drain")
+def drain_agent(agent_id: str) -> Response:
+    """Keep new nodes away, and stop those that are there if that is wanted."""
+    wants_stops = request.form.get("stop_nodes") == "true"
+
+    def drain(key: str) -> str:
+        if not wants_stops:
+            command_agent(master(), AgentVerb.DRAIN, agent_id, key)
+            return f"{agent_id} is {DONE[AgentVerb.DRAIN]}."
+        with long_requests().take():
+            command_agent(master(), AgentVerb.DRAIN, agent_id, key)
+            stop_nodes(MasterCaller(master()), agent_id, lambda _words: None)
+        return f"{agent_id} is drained, and no node has a process left there."
+
+    return _act(agent_id, "drain", drain)
+
+
+@blueprint.post("/agents/<agent_id>/undrain")
+def undrain_agent(agent_id: str) -> Response:
+    """Let new nodes come again."""
+
+    def undrain(key: str) -> str:
+        command_agent(master(), AgentVerb.UNDRAIN, agent_id, key)
+        return f"{agent_id} is {DONE[AgentVerb.UNDRAIN]}."
+
+    return _act(agent_id, "undrain", undrain)
+
+
+@blueprint.post("/agents/<agent_id>/remove")
+def remove_agent(agent_id: str) -> Response:
+    """Forget it."""
+
+    def remove(key: str) -> str:
+        forget_agent(master(), agent_id, key)
+        return f"{agent_id} is removed."
+
+    return _act(agent_id, "remove", remove, after="/ui/agents")
+
+
+def _act(agent_id: str, verb: str, act: Callable[[str], str], after: str = "") -> Response:
+    key = key_of_form()
+    try:
+        words = act(key)
+    except GridError as error:
+        return _ask(agent_id, verb, key_after(error, key), error)
+    return go_on(after or f"/ui/agents/{quote(agent_id, safe='')}", words)
+
+
+def _ask(agent_id: str, verb: str, key: str, failure: GridError | None = None) -> Response:
+    rows = registry()
+    agent = find_agent(rows, agent_id)
+    nodes = len(rows.nodes(agent_id))
+    ways = {
+        "drain": lambda: of_drain(agent, nodes),
+        "undrain": lambda: of_undrain(agent),
+        "remove": lambda: of_removal(agent, nodes),
+    }
+    return show(
+        "agent_acts.html",
+        http_status(failure) if failure else HTTPStatus.OK,
+        section="agents",
+        poll_seconds=0,
+        verb=verb,
+        agent_id=agent_id,
+        consequences=ways[verb](),
+        offers_stops=verb == "drain" and nodes > 0,
+        key=key,
+        failure=failure,
+    )

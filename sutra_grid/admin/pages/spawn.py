@@ -1,0 +1,98 @@
+"""``/ui/spawn``: a new node, or several alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+from flask import Response, request
+from marshmallow import ValidationError
+
+from sutra_grid.admin.commands import spawn_many, spawn_one
+from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
+from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.problems import http_status
+from sutra_grid.admin.schemas.fields import Written
+from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import AgentStatus
+from sutra_grid.wire import grid_pb2 as pb
+
+FIELDS: Final = ("agent_id", "engine", "port", "storage_path", "memory_limit_mb", "count")
+SHOWN_FAILURES: Final = 5
+
+
+@blueprint.get("/spawn")
+def ask_for_spawn() -> Response:
+    """The form; what the address says is filled in."""
+    return _ask({name: request.args.get(name, "") for name in FIELDS}, new_key())
+
+
+@blueprint.post("/spawn")
+def spawn() -> Response:
+    """Have it spawned, or show the form again with the reason."""
+    filled = {name: request.form.get(name, "").strip() for name in FIELDS}
+    key = key_of_form()
+    try:
+        body: dict[str, Any] = Spawn().load({name: Written(text) for name, text in filled.items() if text})
+    except ValidationError as error:
+        return _ask(filled, key, HTTPStatus.BAD_REQUEST, faults=_faults(error))
+    try:
+        return _spawn(body, filled, key)
+    except GridError as error:
+        return _ask(filled, key_after(error, key), http_status(error), failures=[_told(error)])
+
+
+def _spawn(body: dict[str, Any], filled: Mapping[str, str], key: str) -> Response:
+    count: int = body.pop("count", 1)
+    if count == 1:
+        node = spawn_one(master(), pb.SpawnRequest(request_id=key, **body), {})
+        return go_on(f"/ui/nodes/{quote(node.node_id, safe='')}", f"{node.node_id} is spawned on {node.agent_id}.")
+    results = spawn_many(master(), body, key, count, {})
+    errors = [result for result in results if isinstance(result, GridError)]
+    if not errors:
+        return go_on("/ui/nodes?sort=created&desc=true", f"{count} nodes are spawned.")
+    if len(errors) == count:
+        raise errors[0]
+    # The same form again spawns only what is missing: each node has a key of its own, made of the form's.
+    failures = [
+        f"{count - len(errors)} of {count} nodes are spawned; sent again, the form spawns those that are missing."
+    ]
+    failures += [_told(error) for error in errors[:SHOWN_FAILURES]]
+    return _ask(filled, key, http_status(errors[0]), failures=failures)
+
+
+def _ask(
+    filled: Mapping[str, str],
+    key: str,
+    status: int = HTTPStatus.OK,
+    *,
+    faults: Mapping[str, str] | None = None,
+    failures: list[str] | None = None,
+) -> Response:
+    agents = registry().agents()
+    return show(
+        "spawn.html",
+        status,
+        poll_seconds=0,
+        filled=filled,
+        key=key,
+        faults=faults or {},
+        failures=failures or [],
+        max_count=MAX_COUNT,
+        agent_ids=[agent.agent_id for agent in agents if agent.status is AgentStatus.HEALTHY and not agent.drained],
+        engines=sorted({engine for agent in agents for engine in agent.engines}),
+    )
+
+
+def _faults(error: ValidationError) -> dict[str, str]:
+    assert isinstance(error.messages, dict)
+    return {name: "; ".join(words) for name, words in error.messages.items()}
+
+
+def _told(error: GridError) -> str:
+    return error.message + (f"\nWhat to do: {error.hint}" if error.hint else "")
