@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -14,14 +15,6 @@ from support.watched import Watch
 
 HERE = Path(__file__).parent
 PATIENCE_MS = 10_000
-
-AGENTS = 2
-GRID = GridSpec(
-    agents=AGENTS,
-    heartbeat_seconds=0.2,
-    health_check_seconds=0.2,
-    extra={"restart": {"stable_secs": 0.0}},
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,9 +34,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def grid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+def engines() -> dict[str, dict[str, Any]]:
+    """The agents' ``[engines.NAME]`` tables; a module that needs some has its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def grid(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, engines: dict[str, dict[str, Any]]
+) -> Iterator[Grid]:
     """Two agents for all tests of a module; each test ends with all daemons up again."""
-    with Grid(tmp_path_factory.mktemp("grid"), GRID) as made:
+    restart = {"stable_secs": 0.0, "first_delay_secs": 0.1, "max_crashes": 3}
+    spec = GridSpec(
+        agents=2, heartbeat_seconds=0.2, health_check_seconds=0.2, extra={"restart": restart, "engines": engines}
+    )
+    with Grid(tmp_path_factory.mktemp("grid"), spec) as made:
         yield made
 
 

@@ -6,15 +6,7 @@ import signal
 
 from playwright.sync_api import Page, expect
 from support.grid import Grid
-
-
-def remember(page: Page) -> None:
-    """Leave a mark that a load of the page would lose."""
-    page.evaluate("window.openedOnce = true")
-
-
-def was_not_loaded_again(page: Page) -> bool:
-    return bool(page.evaluate("window.openedOnce === true"))
+from support.pages import remember, was_not_loaded_again
 
 
 def test_an_agent_that_is_lost_goes_offline_with_the_reason_and_comes_back(page: Page, grid: Grid) -> None:
