@@ -67,7 +67,7 @@ def _refuse_wrong_registry(url: str) -> None:
 
 main = daemon_command(
     "sutra-grid-admin",
-    help="The HTTP API of a grid: reads from the registry, commands through the master.",
+    help="The HTTP API and the pages of a grid: reads from the registry, commands through the master.",
     schema=SCHEMA,
     run=run,
     check=AdminConfig.of,

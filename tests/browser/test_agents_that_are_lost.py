@@ -6,7 +6,7 @@ import signal
 
 from playwright.sync_api import Page, expect
 from support.grid import Grid
-from support.pages import remember, was_not_loaded_again
+from support.page_user import remember, was_not_loaded_again
 
 
 def test_an_agent_that_is_lost_goes_offline_with_the_reason_and_comes_back(page: Page, grid: Grid) -> None:

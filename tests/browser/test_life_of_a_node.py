@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.faces import NodeView
 from support.grid import Grid
-from support.pages import confirm, open_action, remember, said, was_not_loaded_again
+from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.processes import kill
 from support.stubborn import stubborn_engine
 

@@ -1,34 +1,29 @@
-"""What a person does on the pages again and again, and how a test sees that a page was not loaded anew."""
+"""How tests of the pages open them and send their forms."""
 
-from __future__ import annotations
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-import re
-
-from playwright.sync_api import Locator, Page, expect
-
-
-def open_action(page: Page, name: str) -> Locator:
-    """Choose an action on what the page is about; the dialog that asks."""
-    page.get_by_role("group", name=re.compile("^Actions on")).get_by_role("link", name=name, exact=True).click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
-    return dialog
+from support.html import Page
 
 
-def confirm(dialog: Locator, name: str) -> None:
-    """Say yes to what the dialog asks."""
-    dialog.get_by_role("button", name=name, exact=True).click()
+def open_page(client: FlaskClient, path: str, status: int = 200) -> Page:
+    """The page, which is one."""
+    answer = client.get(path)
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "text/html; charset=utf-8"
+    return Page(answer.text)
 
 
-def said(page: Page) -> Locator:
-    """Where a page tells what was done."""
-    return page.locator("#said")
+def send_form(client: FlaskClient, path: str, htmx: bool = False, **changes: str) -> TestResponse:
+    """Open the page with a form that commands, and send the form with what a person would change."""
+    [form] = [form for form in open_page(client, path).forms if form.method == "post"]
+    data = [(name, value) for name, value in form.values if name not in changes]
+    headers = {"HX-Request": "true", "HX-Target": "dialog"} if htmx else {}
+    return client.post(form.action, data=_multi([*data, *changes.items()]), headers=headers)
 
 
-def remember(page: Page) -> None:
-    """Leave a mark that a load of the page would lose."""
-    page.evaluate("window.openedOnce = true")
-
-
-def was_not_loaded_again(page: Page) -> bool:
-    return bool(page.evaluate("window.openedOnce === true"))
+def _multi(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found

@@ -6,7 +6,6 @@ import secrets
 
 from flask import Flask
 
-from sutra_grid.admin.master_watch import MasterWatch
 from sutra_grid.admin.pages import agent, agent_acts, agents, events, node, node_acts, nodes, overview, spawn
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
 from sutra_grid.admin.pages.showing import Seeing, install_seeing
@@ -27,5 +26,5 @@ def install(app: Flask, clock: Clock, secret_key: str) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # pages stay open on a screen for days
     )
     csrf.init_app(app)
-    install_seeing(app, Seeing(clock, MasterWatch(clock)))
+    install_seeing(app, Seeing(clock))
     app.register_blueprint(blueprint)

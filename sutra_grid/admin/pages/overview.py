@@ -8,15 +8,18 @@ from flask import Response
 
 from sutra_grid.admin.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.models.attention import Trouble, agent_troubles, node_troubles
+from sutra_grid.admin.pages.models.attention import Trouble, agent_troubles, disk_troubles, node_troubles
 from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.cells import NAMED_CELLS, cell_groups
 from sutra_grid.admin.pages.models.events import event_rows
-from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, show
-from sutra_grid.registry import AgentCell, EventQuery, NodeQuery, NodeSort, Registry
+from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, seeing, show
+from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.types import AgentStatus
+from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
 
-SHOWN_TROUBLES: Final = 12
-READ_NODES: Final = 100
+#: Of agents, and of nodes; the lists have all.
+SHOWN_TROUBLES: Final = 8
+READ_TROUBLES: Final = 100
 SHOWN_EVENTS: Final = 15
 #: A grid of more agents than this is drawn anew less often: its page has hundreds of kilobytes.
 MANY_AGENTS: Final = 500
@@ -37,14 +40,25 @@ def show_overview() -> Response:
         verdict=badge(summary.status),
         groups=cell_groups(cells),
         are_named=len(cells) <= NAMED_CELLS,
-        troubles=_troubles(rows, cells),
+        agent_troubles=_agent_troubles(rows, cells),
+        node_troubles=_node_troubles(rows),
         most=SHOWN_TROUBLES,
         events=event_rows(rows.event_page(EventQuery(limit=SHOWN_EVENTS)), now_ms()),
     )
 
 
-def _troubles(rows: Registry, cells: list[AgentCell]) -> list[Trouble]:
-    """Agents first: what they have explains what their nodes have."""
+def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[Trouble]:
+    """Those that are not healthy, a page of each kind, and those whose disk is nearly full."""
     used = {cell.agent_id: cell.used_slots for cell in cells}
-    nodes = rows.node_page(NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_NODES)).items
-    return [*agent_troubles(rows.agents(), used), *node_troubles(nodes)]
+    unwell = [
+        listed.agent
+        for status in (AgentStatus.OFFLINE, AgentStatus.DEGRADED)
+        for listed in rows.agent_page(AgentQuery(status=status, limit=READ_TROUBLES)).items
+    ]
+    low = seeing().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
+    return [*agent_troubles(unwell, used), *disk_troubles(low)]
+
+
+def _node_troubles(rows: Registry) -> list[Trouble]:
+    query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_TROUBLES)
+    return node_troubles(rows.node_page(query).items)

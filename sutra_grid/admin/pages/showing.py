@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -10,22 +9,26 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 
 from sutra_grid import __version__
 from sutra_grid.admin.links import master
-from sutra_grid.admin.master_watch import MasterWatch
 from sutra_grid.admin.pages.models.moments import Moment, moment
+from sutra_grid.admin.remembering import Remembered
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
 
 _KEY: Final = "sutra_grid.pages"
 POLL_SECONDS: Final = 3
+MASTER_KEPT_SECONDS: Final = 2.0
+DISKS_KEPT_SECONDS: Final = 15.0
 DIALOG: Final = "dialog"
 
 
-@dataclass(frozen=True, slots=True)
 class Seeing:
-    """What pages need beside the links of the application."""
+    """What pages need beside the links of the application, and what they need not find anew each time."""
 
-    clock: Clock
-    watch: MasterWatch
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.master_fault: Remembered[GridError | None] = Remembered(clock, MASTER_KEPT_SECONDS)
+        self.low_disks: Remembered[list[Agent]] = Remembered(clock, DISKS_KEPT_SECONDS)
 
 
 def install_seeing(app: Flask, seeing: Seeing) -> None:
@@ -37,7 +40,7 @@ def install_seeing(app: Flask, seeing: Seeing) -> None:
 
 def now_ms() -> int:
     """Wall-clock milliseconds. Within a request."""
-    return int(_seeing().clock.wall() * 1000)
+    return int(seeing().clock.wall() * 1000)
 
 
 def ago(at_ms: int) -> Moment | None:
@@ -47,7 +50,7 @@ def ago(at_ms: int) -> Moment | None:
 
 def master_fault() -> GridError | None:
     """Why commands can't be carried out now, or None. Within a request."""
-    return _seeing().watch.fault(master())
+    return seeing().master_fault.get(_ask_master)
 
 
 def is_from_htmx() -> bool:
@@ -75,6 +78,16 @@ def show(
     return make_response(text, status)
 
 
-def _seeing() -> Seeing:
-    seeing: Seeing = current_app.extensions[_KEY]
-    return seeing
+def seeing() -> Seeing:
+    """What the pages of this application share. Within a request."""
+    found: Seeing = current_app.extensions[_KEY]
+    return found
+
+
+def _ask_master() -> GridError | None:
+    """Takes a second at most."""
+    try:
+        master().check()
+    except GridError as error:
+        return error
+    return None

@@ -50,6 +50,8 @@ def welcome(grid: DevGrid) -> str:
     return f"""
 The grid runs.  Master {grid.master_address}  Admin {url}  Logs {grid.layout.log("x").parent}
 
+  open {url}/ in a browser
+
   curl {url}/status
   curl {url}/nodes
   curl -X POST {url}/nodes/{node_id}/restart

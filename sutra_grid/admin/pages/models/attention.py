@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
 from sutra_grid.client.advice import next_step
-from sutra_grid.core.host_changes import is_disk_low
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, Reason
@@ -27,16 +26,13 @@ class Trouble(NamedTuple):
 
 
 def agent_troubles(agents: Iterable[Agent], used_slots: Mapping[str, int]) -> list[Trouble]:
-    """Agents that are offline, then degraded, then those whose disk is nearly full."""
-    offline, degraded, low_disk = [], [], []
-    for agent in agents:
-        if agent.status is AgentStatus.OFFLINE:
-            offline.append(_unhealthy(agent, used_slots.get(agent.agent_id, 0)))
-        elif agent.status is AgentStatus.DEGRADED:
-            degraded.append(_unhealthy(agent, 0))
-        if is_disk_low(agent.host):
-            low_disk.append(_low_disk(agent))
-    return [*offline, *degraded, *low_disk]
+    """Of agents that are offline or degraded, in their order."""
+    return [_unhealthy(agent, used_slots.get(agent.agent_id, 0)) for agent in agents]
+
+
+def disk_troubles(agents: Iterable[Agent]) -> list[Trouble]:
+    """Of agents whose disk is nearly full."""
+    return [_low_disk(agent) for agent in agents]
 
 
 def node_troubles(nodes: Iterable[ListedNode]) -> list[Trouble]:
@@ -55,7 +51,8 @@ def node_troubles(nodes: Iterable[ListedNode]) -> list[Trouble]:
 def _unhealthy(agent: Agent, unseen: int) -> Trouble:
     words = printable(agent.message) or agent.reason or "no reason is known"
     nodes = "Its node can't" if unseen == 1 else f"Its {unseen} nodes can't"
-    step = f"{nodes} be seen. Look at its service and log on its host." if unseen else ""
+    is_unseen = unseen > 0 and agent.status is AgentStatus.OFFLINE
+    step = f"{nodes} be seen. Look at its service and log on its host." if is_unseen else ""
     return Trouble("agent", agent.agent_id, badge(agent.status), words, step, agent.status_since_ms)
 
 

@@ -37,9 +37,7 @@ def of_node(verb: Verb, node: pb.NodeStatus) -> str:
 
 def of_drain(agent: Agent, nodes: int) -> list[str]:
     """What draining does."""
-    stay = (
-        "It has no nodes." if not nodes else f"Its {_nodes(nodes)} stay as they are, unless you have them stopped too."
-    )
+    stay = f"Its {_nodes(nodes)} stay, unless you have them stopped too." if nodes else "It has no nodes."
     return [f"{agent.agent_id} takes no new nodes until it is undrained.", stay]
 
 
@@ -54,7 +52,9 @@ def of_removal(agent: Agent, nodes: int) -> list[str]:
     if agent.status is not AgentStatus.OFFLINE and nodes:
         words.append(f"It is {agent.status} and has {_nodes(nodes)}: the master will refuse. Remove them first.")
     elif nodes:
-        words.append(f"Its {_nodes(nodes)} are forgotten too. Their data stays in {agent.data_path} on its host.")
+        words.append(
+            f"With it the grid forgets its {_nodes(nodes)}. Their data stays in {agent.data_path} on its host."
+        )
     if agent.status is not AgentStatus.OFFLINE:
         words.append("It registers again by itself as long as it runs: stop its service on its host as well.")
     return words
@@ -98,7 +98,7 @@ def _data(node: pb.NodeStatus) -> str:
 
 
 def _nodes(count: int) -> str:
-    return "node" if count == 1 else f"{count} nodes"
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 _OF_NODE: Final[dict[Verb, Callable[[pb.NodeStatus], str]]] = {

@@ -45,7 +45,7 @@ def _verbs(node: pb.NodeStatus) -> list[Verb]:
     if node.desired == Desired.ABSENT:
         return []
     waits = bool(node.backoff_ms) and not node.pid
-    verbs = [Verb.START] if node.status in _NEEDS_START or waits else []
+    verbs = [Verb.START] if node.desired == Desired.STOPPED or node.status in _NEEDS_START or waits else []
     if node.desired == Desired.RUNNING:
         verbs += [Verb.STOP] if verbs else [Verb.RESTART, Verb.STOP]
     return [*verbs, Verb.REMOVE]

@@ -1,0 +1,221 @@
+"""What each page shows of a grid, with and without a master."""
+
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from support.clock import FakeClock
+from support.fake_master import FakeMaster
+from support.grid_values import HOST, a_node, a_report, an_agent, an_event
+from support.pages import open_page
+from support.waiting import eventually
+
+from sutra_grid.core.types import AgentStatus, Health, NodeState, Reason
+from sutra_grid.registry import Contents, Observations, Registry
+from sutra_grid.wire import grid_pb2 as pb
+
+pytestmark = pytest.mark.usefixtures("registry")
+
+SAMPLES = pb.NodeSampleList(
+    samples=[pb.NodeSample(at_ms=at, cpu_percent=at * 10, rss_bytes=at << 20) for at in (1, 2, 3)]
+)
+
+
+def test_a_browser_is_sent_to_the_pages_and_a_program_is_not(client: FlaskClient) -> None:
+    browser = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (browser.status_code, browser.headers["Location"]) == (302, "/ui/")
+    for accept in ("*/*", "application/json"):
+        assert client.get("/", headers={"Accept": accept}).json["links"]["pages"] == "/ui/"
+
+
+def test_the_overview_of_a_degraded_grid_says_what_is_wrong_and_why(client: FlaskClient) -> None:
+    page = open_page(client, "/ui/")
+    assert "The grid is degraded" in page.text("cluster-status")
+    assert "agent agent-2 is offline" in page.text("cluster-status")
+    assert "agent-2" in page.text("attention")
+    assert "Its node can't be seen" in page.text("attention")
+    # The node of an offline agent is not told beside its agent.
+    assert "node-00000003" not in page.text("attention")
+    assert "1/10" in page.text("cell-agent-2")
+    assert page.ids.index("cell-agent-2") < page.ids.index("cell-agent-1"), "what is wrong stands first"
+    assert "node.spawned" in page.text("events")
+
+
+def test_the_overview_of_a_healthy_grid_says_so(client: FlaskClient, registry: Registry) -> None:
+    registry.remove_agent("agent-2")
+    page = open_page(client, "/ui/")
+    assert "The grid is healthy" in page.text("cluster-status")
+    assert "attention" not in page.ids
+
+
+def test_the_overview_of_a_critical_grid_says_so(client: FlaskClient, registry: Registry) -> None:
+    registry.save_agent(an_agent("agent-1", status=AgentStatus.OFFLINE))
+    assert "The grid is critical" in open_page(client, "/ui/").text("cluster-status")
+
+
+def test_the_overview_of_an_empty_grid_says_how_to_begin(client: FlaskClient, registry: Registry) -> None:
+    for agent_id in ("agent-1", "agent-2"):
+        registry.remove_agent(agent_id)
+    assert "sutra-grid-agent --config" in open_page(client, "/ui/").text("cluster-status")
+
+
+def test_a_failed_node_an_unhealthy_one_and_a_full_disk_need_attention(client: FlaskClient, registry: Registry) -> None:
+    low = replace(HOST, disk_free_bytes=1 << 20, disk_reserve_bytes=1 << 30)
+    registry.save_agent(an_agent("agent-1", host=low))
+    nodes = [a_node("node-0000000a"), a_node("node-0000000b")]
+    for node in nodes:
+        registry.create_node(node, request=None)
+    crash_loop = a_report(nodes[0], state=NodeState.FAILED, pid=0, reason=Reason.CRASH_LOOP, message="five crashes")
+    unhealthy = a_report(nodes[1], health=Health.UNHEALTHY)
+    registry.write_observations(Observations(reports=[crash_loop, unhealthy]))
+    shown = open_page(client, "/ui/").text("attention")
+    for words in (
+        "low disk agent-1",
+        "failed node-0000000a",
+        "five crashes",
+        "then start it",
+        "unhealthy node-0000000b",
+    ):
+        assert words in shown
+
+
+def test_three_thousand_agents_are_cells_with_words_for_who_does_not_see_colours(
+    client: FlaskClient, registry: Registry
+) -> None:
+    agents = [an_agent(f"host-{number:04}", max_storage_nodes=4) for number in range(3000)]
+    agents[7] = replace(agents[7], status=AgentStatus.DEGRADED)
+    registry.refill(Contents(agents, [], {}), [], 0)
+    answer = client.get("/ui/")
+    assert answer.text.count('aria-label="host-') == 3000
+    assert 'aria-label="host-0007: degraded, 0 of 4 slots used"' in answer.text
+    assert answer.text.index("host-0007: degraded") < answer.text.index("host-0000: healthy")
+    assert len(answer.data) < 1_000_000
+    assert 'hx-trigger="every 10s' in answer.text, "so much is polled less often"
+
+
+def test_agents_are_filtered_and_link_to_their_page(client: FlaskClient) -> None:
+    page = open_page(client, "/ui/agents?status=offline")
+    assert "/ui/agents/agent-2" in page.links
+    assert "/ui/agents/agent-1" not in page.links
+    assert "agent-1" in open_page(client, "/ui/agents?text=AGENT-1&status=nonsense").text()
+
+
+def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -> None:
+    page = open_page(client, "/ui/agents/agent-1")
+    for words in ("healthy", "512Gi free of 1.0Ti", "12% of 8", "zone=eu-1", "/data/sutra", "node-00000002", "stopped"):
+        assert words in page.text(), words
+    assert "/ui/agents/agent-1/drain" in page.links
+    assert "/ui/agents/agent-1/undrain" not in page.links
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"node-00000001", "node-00000002", "node-00000003"}),
+        ("agent_id=agent-1", {"node-00000001", "node-00000002"}),
+        ("status=unknown", {"node-00000003"}),
+        ("engine=redis", {"node-00000002"}),
+        ("text=0002", {"node-00000002"}),
+        ("attention=true", {"node-00000003"}),
+        ("status=running&agent_id=agent-2", set()),
+    ],
+)
+def test_nodes_are_filtered(client: FlaskClient, query: str, found: set[str]) -> None:
+    page = open_page(client, f"/ui/nodes?{query}")
+    assert {link.rpartition("/")[2] for link in page.links if link.startswith("/ui/nodes/node-")} == found
+
+
+def test_nodes_come_page_by_page_sorted_as_asked(client: FlaskClient, registry: Registry) -> None:
+    for number in range(60):
+        registry.create_node(a_node(f"node-1000{number:04}"), request=None)
+    first = open_page(client, "/ui/nodes?sort=id&desc=true")
+    [following] = [link for link in first.links if "cursor=" in link]
+    second = open_page(client, following)
+    ids = [link.rpartition("/")[2] for page in (first, second) for link in page.links if "/ui/nodes/node-" in link]
+    assert len(ids) == 63
+    assert ids == sorted(ids, reverse=True)
+    assert any(link == "/ui/nodes?sort=id&desc=true" for link in second.links), "back to the first page"
+
+
+def test_a_node_is_explained_measured_and_told_from_its_beginning(
+    client: FlaskClient, registry: Registry, master: FakeMaster, clock: FakeClock
+) -> None:
+    now_ms = int(clock.wall() * 1000)
+    node = registry.node("node-00000001")
+    assert node is not None
+    report = a_report(
+        node, state=NodeState.STARTING, pid=0, reason=Reason.BACK_OFF, message="exited with code 3", backoff_ms=9_000
+    )
+    told = [
+        an_event("node.started", at_ms=now_ms - 60_000),
+        an_event("node.exited", at_ms=now_ms - 6_000, message="exited with code 3"),
+    ]
+    registry.write_observations(Observations(reports=[report], events=told))
+    master.answers["ListNodeSamples"] = SAMPLES
+    master.answers["ReadNodeLog"] = pb.LogChunk(data=b"one\n\x1b[31mtwo\n")
+    page = open_page(client, "/ui/nodes/node-00000001")
+    for words in (
+        "back_off: exited with code 3",
+        "9s left until the next start",
+        "Starts it again in 9s.",
+        "Find the cause in its log; start it now",
+        "sutra-grid-cli nodes start node-00000001",
+    ):
+        assert words in page.text("explain"), words
+    assert "CPU 30% peak 30%" in page.text("resources")
+    assert "Memory 3.0Mi" in page.text("resources")
+    assert "signal 9 (SIGKILL)" in page.text("exits")
+    assert "node.exited exited with code 3" in page.text("timeline")
+    assert page.text("log-text") == "one \ufffd[31mtwo"
+    assert [link for link in page.links if link.startswith("/ui/act/")] == [
+        f"/ui/act/{verb}?node_id=node-00000001" for verb in ("start", "stop", "remove")
+    ]
+
+
+def test_a_log_is_polled_alone(client: FlaskClient, master: FakeMaster) -> None:
+    master.answers["ReadNodeLog"] = pb.LogChunk(data=b"the last line\n")
+    answer = client.get("/ui/nodes/node-00000001/log", headers={"HX-Request": "true"})
+    assert answer.text.startswith('<section id="log"')
+    assert "the last line" in answer.text
+
+
+def test_a_poll_gets_the_part_that_changes_and_nothing_else(client: FlaskClient) -> None:
+    for path in ("/ui/", "/ui/agents", "/ui/agents/agent-1", "/ui/nodes", "/ui/nodes/node-00000001", "/ui/events"):
+        answer = client.get(path, headers={"HX-Request": "true", "HX-Target": "live"})
+        assert answer.text.strip().startswith('<div id="live">'), path
+        assert "<html" not in answer.text
+
+
+def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:
+    assert "there is no node node-x" in open_page(client, "/ui/nodes/node-x", 404).text()
+    assert "agent agent-9 is not registered" in open_page(client, "/ui/agents/agent-9", 404).text()
+
+
+def test_events_are_filtered_and_lead_back_in_time(client: FlaskClient, registry: Registry) -> None:
+    events = [an_event("agent.offline", node_id="", at_ms=number, message=f"number {number}") for number in range(120)]
+    registry.write_observations(Observations(events=events))
+    first = open_page(client, "/ui/events?kind=agent.offline")
+    assert "number 119" in first.text()
+    assert "node.spawned" not in first.ids
+    [older] = [link for link in first.links if "before=" in link]
+    second = open_page(client, older)
+    assert "number 0" in second.text()
+    assert "number 119" not in second.text()
+
+
+def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
+    client: FlaskClient, master: FakeMaster, clock: FakeClock
+) -> None:
+    def is_told() -> bool:
+        clock.advance(10)
+        return "master-banner" in open_page(client, "/ui/").ids
+
+    assert "master-banner" not in open_page(client, "/ui/").ids
+    master.stop()
+    assert is_told()
+    for path in ("/ui/", "/ui/agents", "/ui/agents/agent-1", "/ui/nodes", "/ui/nodes/node-00000001", "/ui/events"):
+        page = open_page(client, path)
+        assert "The master does not answer" in page.text("master-banner"), path
+        assert master.address in page.text("master-banner")
+    master.start()
+    eventually(lambda: not is_told())
