@@ -53,8 +53,15 @@ def grid(
 
 
 @pytest.fixture
-def context(browser: Browser, grid: Grid) -> Iterator[BrowserContext]:
-    made = browser.new_context(base_url=f"http://{grid.admin_address}", viewport={"width": 1440, "height": 900})
+def context_options() -> dict[str, Any]:
+    """What is special about the browser of a module's tests."""
+    return {}
+
+
+@pytest.fixture
+def context(browser: Browser, grid: Grid, context_options: dict[str, Any]) -> Iterator[BrowserContext]:
+    options = {"viewport": {"width": 1440, "height": 900}, **context_options}
+    made = browser.new_context(base_url=f"http://{grid.admin_address}", **options)
     made.set_default_timeout(PATIENCE_MS)
     yield made
     made.close()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from support.chatty import LINES, chatty_engine
 from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import said
 
 MAX_TABS = 60
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    return {"chatty": chatty_engine(tmp_path_factory.mktemp("engines"))}
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def test_every_stop_is_seen(page: Page, node: NodeView, path: str) -> None:
     stops = set()
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
-        name, style, box = page.evaluate(
+        name, is_drawn, area = page.evaluate(
             """() => {
                 const element = document.activeElement, style = getComputedStyle(element)
                 const box = element.getBoundingClientRect()
@@ -63,8 +70,8 @@ def test_every_stop_is_seen(page: Page, node: NodeView, path: str) -> None:
         if name in stops or name.startswith("<body"):
             break
         stops.add(name)
-        assert style, f"the focus is not drawn on {name}"
-        assert box > 100, f"the focus is on something too small to be seen: {name}"
+        assert is_drawn, f"the focus is not drawn on {name}"
+        assert area > 100, f"the focus is on something too small to be seen: {name}"
     assert len(stops) > 8
 
 
@@ -115,16 +122,15 @@ def test_nodes_are_selected_with_space(page: Page, node: NodeView) -> None:
     expect(page.get_by_role("button", name="Stop")).to_be_disabled()
 
 
-def test_a_log_is_scrolled_with_the_keyboard(page: Page, grid: Grid, node: NodeView) -> None:
-    page.set_viewport_size({"width": 400, "height": 800})
-    for _ in range(14):
-        grid.grpc.restart(node.node_id)
+def test_a_log_is_scrolled_with_the_keyboard(page: Page, grid: Grid) -> None:
+    node = grid.grpc.spawn("agent-1", engine="chatty")
     page.goto(f"/ui/nodes/{node.node_id}")
     log = page.locator("#log-text")
+    expect(log).to_contain_text(f"line {LINES}")
     tab_to(page, log)
-    end = log.evaluate("log => log.scrollTop")
-    assert end > 0
+    assert log.evaluate("log => log.scrollTop") > 0
 
     page.keyboard.press("Home")
 
     expect(log).to_have_js_property("scrollTop", 0)
+    grid.grpc.remove(node.node_id)

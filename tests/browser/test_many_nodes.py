@@ -124,7 +124,7 @@ def test_what_could_not_be_done_of_many_is_told_with_the_reason_and_asked_again(
 
     failure = dialog.get_by_role("alert").first
     expect(failure).to_contain_text("1 of 2 nodes are started; these are not")
-    expect(failure).to_contain_text("the fragile program found")
+    expect(failure).to_contain_text("could not be started: exit code 3")
     expect(dialog.get_by_role("heading", name=f"Start {broken.node_id}?")).to_be_visible()
     mend(broken.storage_path)
     confirm(dialog, f"Start {broken.node_id}")

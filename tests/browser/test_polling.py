@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.chatty import LINES, chatty_engine
 from support.faces import NodeView
 from support.fragile import fragile_engine, spoil
 from support.grid import Grid
@@ -16,7 +17,8 @@ from support.processes import kill
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"fragile": fragile_engine(tmp_path_factory.mktemp("fragile"))}
+    root = tmp_path_factory.mktemp("engines")
+    return {"fragile": fragile_engine(root), "chatty": chatty_engine(root)}
 
 
 @pytest.fixture
@@ -91,24 +93,24 @@ def test_a_dialog_stays_open_with_what_was_typed(page: Page, grid: Grid, node: N
     expect(port).to_be_focused()
 
 
-def test_a_log_stays_at_its_end_unless_somebody_has_scrolled_away(page: Page, grid: Grid, node: NodeView) -> None:
-    page.set_viewport_size({"width": 400, "height": 800})
-    for _ in range(14):
-        grid.grpc.restart(node.node_id)
+def test_a_log_stays_at_its_end_unless_somebody_has_scrolled_away(page: Page, grid: Grid) -> None:
+    node = grid.grpc.spawn("agent-1", engine="chatty")
     page.goto(f"/ui/nodes/{node.node_id}")
     log = page.locator("#log-text")
-    expect(log).to_contain_text(f"pid={grid.pids()[node.node_id]}")
-    to_its_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
-    assert log.evaluate("log => log.scrollHeight > log.clientHeight + 50")
-    assert log.evaluate(to_its_end) < 2
+    last_line = f"line {LINES} of process"
+    from_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
+    expect(log).to_contain_text(f"{last_line} {node.pid}")
+    assert log.evaluate("log => log.scrollTop") > 0
+    assert log.evaluate(from_end) < 2
 
-    kill([grid.pids()[node.node_id]])
-    again = grid.wait_node(node.node_id, "running")
-    expect(log).to_contain_text(f"pid={again.pid}")
-    assert log.evaluate(to_its_end) < 2
+    second = grid.grpc.restart(node.node_id)
+    expect(log).to_contain_text(f"{last_line} {second.pid}")
+    assert log.evaluate(from_end) < 2
 
-    log.evaluate("log => { log.scrollTop = 0 }")
-    kill([again.pid])
-    expect(page.locator("#explain")).not_to_contain_text(f"process {again.pid}")
-    expect(log).to_contain_text(f"pid={grid.wait_node(node.node_id, 'running').pid}")
+    log.hover()
+    page.mouse.wheel(0, -10_000)
+    expect(log).to_have_js_property("scrollTop", 0)
+    third = grid.grpc.restart(node.node_id)
+    expect(log).to_contain_text(f"{last_line} {third.pid}")
     assert log.evaluate("log => log.scrollTop") == 0
+    grid.grpc.remove(node.node_id)

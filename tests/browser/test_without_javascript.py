@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import said
+from support.waiting import eventually
+from support.watched import Watch
 
 
 @pytest.fixture
@@ -21,8 +23,14 @@ def context_options() -> dict[str, Any]:
 @pytest.fixture
 def node(grid: Grid) -> Iterator[NodeView]:
     made = grid.grpc.spawn("agent-1")
-    yield made
+    yield shown(grid, made.node_id, "running")
     grid.grpc.remove(made.node_id)
+
+
+def shown(grid: Grid, node_id: str, status: str) -> NodeView:
+    """Wait until pages show it so: without scripts they do not come anew by themselves."""
+    eventually(lambda: grid.rest.show(node_id).status == status, message=f"{node_id} {status}")
+    return grid.rest.show(node_id)
 
 
 def test_every_page_is_read_from_the_overview_on(page: Page, node: NodeView) -> None:
@@ -62,11 +70,14 @@ def test_a_node_is_stopped_on_a_page_that_asks_first(page: Page, grid: Grid, nod
     page.get_by_role("button", name=f"Stop {node.node_id}").click()
 
     expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    shown(grid, node.node_id, "stopped")
+    page.reload()
     expect(page.locator("#node-status")).to_contain_text("stopped")
     assert grid.pids() == {}
 
 
-def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid) -> None:
+def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid, watch: Watch) -> None:
+    watch.expect("the server responded with a status of 400")
     page.goto("/ui/")
     page.get_by_role("link", name="Spawn a node").click()
     page.locator("#spawn-storage_path").fill("/etc")
@@ -76,7 +87,7 @@ def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid) -> Non
 
     page.locator("#spawn-storage_path").fill("")
     page.get_by_role("button", name="Spawn", exact=True).click()
-    expect(page.locator("#node-status")).to_contain_text("running")
+    expect(said(page)).to_contain_text("is spawned on")
     grid.grpc.remove(page.url.rpartition("/")[2])
 
 
