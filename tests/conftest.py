@@ -57,3 +57,12 @@ def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     """
     with Grid(tmp_path_factory.mktemp("grid"), GridSpec(extra={"restart": {"stable_secs": 0.0}})) as grid:
         yield grid
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_memory_group_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A node that a test ends after its agent leaves an empty control group behind."""
+    yield
+    from support.memory_groups import remove_groups_below
+
+    remove_groups_below(tmp_path_factory.getbasetemp())

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 from google.protobuf.message import Message
 
 from sutra_grid.admin.long_requests import Slot
 from sutra_grid.wire.convert import to_json
+
+#: The header of a page that is not the only one.
+LINKED: Final[Mapping[str, Any]] = {
+    "Link": {
+        "description": "Where the next page is; of events also the one before (RFC 8288)",
+        "schema": {"type": "string"},
+    }
+}
 
 NDJSON: Final = "application/x-ndjson"
 
@@ -35,6 +44,20 @@ def answer_unless_known(document: Any) -> Response:
     response.headers["Cache-Control"] = "no-cache"  # to be kept, and asked again for each use
     response.make_conditional(request)
     return response
+
+
+def answer_page(name: str, items: Sequence[Any], next_cursor: str) -> Response:
+    """A page of a list, and where the next one is: in the document and as a link (RFC 8288). Within a request."""
+    response = answer_unless_known({name: items, "next_cursor": next_cursor})
+    if next_cursor:
+        link_to(response, "next", cursor=next_cursor)
+    return response
+
+
+def link_to(response: Response, relation: str, **changes: str | int | None) -> None:
+    """Link to what was asked for with some parameters changed; None takes one away. Within a request."""
+    chosen = {name: value for name, value in (request.args.to_dict() | changes).items() if value is not None}
+    response.headers.add("Link", f'<{request.path}?{urlencode(chosen)}>; rel="{relation}"')
 
 
 def stream(parts: Iterable[str], slot: Slot, content_type: str) -> Response:

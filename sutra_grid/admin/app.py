@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, Response
 
-from sutra_grid.admin import origins, pages, problems
+from sutra_grid.admin import origins, pages, problems, request_ids
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.links import Links, install_links
@@ -29,16 +29,19 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
     app.url_map.strict_slashes = False
-    master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
     clock = clock or SystemClock()
+    master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
     links = Links(
         RegistryLink(config.registry_url, clock),
         MasterLink(master, config.command_timeout_secs),
         LongRequests(config.threads),
+        clock,
     )
     install_links(app, links)
     problems.install(app)
+    app.before_request(request_ids.take_up)
     app.before_request(origins.refuse_other_sites)
+    app.after_request(request_ids.tell)
     app.after_request(_add_headers)
     api = make_api(app)
     for blueprint in BLUEPRINTS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -97,7 +98,7 @@ def spawn_many(
 
 
 def together(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError]:
-    """Carry out several, some at a time: what came of each, in order."""
+    """Carry out several, some at a time: what came of each, in order. What is logged of them belongs to the request."""
 
     def result(one: T) -> R | GridError:
         try:
@@ -106,7 +107,8 @@ def together(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError
             return error
 
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="command") as pool:
-        return list(pool.map(result, each))
+        under_way = [pool.submit(copy_context().run, result, one) for one in each]
+        return [future.result() for future in under_way]
 
 
 def _alike(body: Mapping[str, Any], key: str, count: int) -> list[pb.SpawnRequest]:

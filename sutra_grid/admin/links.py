@@ -10,6 +10,7 @@ from sutra_grid.admin.long_requests import LongRequests
 from sutra_grid.admin.master_link import MasterLink
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.registry import Registry
+from sutra_grid.runtime.clock import Clock
 
 _KEY = "sutra_grid"
 
@@ -21,6 +22,7 @@ class Links:
     registry: RegistryLink
     master: MasterLink
     long_requests: LongRequests
+    clock: Clock
 
     def close(self) -> None:
         """Give up both; a later request opens them again."""
@@ -52,3 +54,8 @@ def master() -> MasterLink:
 def long_requests() -> LongRequests:
     """The bound on requests that hold a thread for long. Within a request."""
     return links_of(current_app).long_requests
+
+
+def clock() -> Clock:
+    """The clock. Within a request."""
+    return links_of(current_app).clock

@@ -9,9 +9,11 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sutra_grid.runtime import request_id
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
+from sutra_grid.wire.request_ids import metadata_of
 
 M = TypeVar("M", bound=Message)
 
@@ -71,7 +73,8 @@ class MasterLink:
     def _call(self, method: str, request: Message, answer: type[M], timeout_seconds: float) -> M:
         stub: Any = GridMasterStub(self._open())
         try:
-            message = getattr(stub, method)(request, timeout=timeout_seconds)
+            metadata = metadata_of(request_id.current())
+            message = getattr(stub, method)(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise wire_errors.from_rpc_error(error, self._name) from error
         assert isinstance(message, answer), f"{method} answers {type(message).__name__}"

@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from sutra_grid import __version__
 from sutra_grid.agent.admission import Admission, refusal
-from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.host_id import load_host_id
 from sutra_grid.agent.identity import boot_id
@@ -28,6 +28,8 @@ from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.memory import MemoryGuard
+from sutra_grid.agent.metrics import AgentMetrics, Sources
+from sutra_grid.agent.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.process import OsProcessTable
 from sutra_grid.agent.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
@@ -35,13 +37,15 @@ from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.agent.tools import Tools
 from sutra_grid.core.types import Agent, Reason
+from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import format_host_port, port_holder
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import Hooks, RunningServer, serve
 
 log = get_logger(__name__)
 
@@ -65,6 +69,7 @@ class GridAgent:
         self._clock = clock or SystemClock()
         self._on_superseded = on_superseded
         self._parts = contextlib.ExitStack()
+        self._metrics = AgentMetrics()
         self._server: RunningServer | None = None
         self._heartbeat: Heartbeat | None = None
         self._sampler: Ticker | None = None
@@ -97,26 +102,32 @@ class GridAgent:
         _make_directories(config.data_path, config.state_path, config.state_path / "logs")
         parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
         host_id = load_host_id(config.state_path)
+        parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         statistics = Statistics(config.data_path, clock, config.disk_reserve_bytes)
         inventory = Inventory(clock, statistics.newest, self._nudge)
-        supervisor = self._recovered_supervisor(host_id, inventory, logs)
+        groups = make_node_groups(config.memory_limits, host_id)
+        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups)
         parts.enter_context(supervisor)
         service = GridAgentService(supervisor, inventory, logs, statistics, clock)
         self._server = parts.enter_context(self._serve(service))
         statistics.take(inventory.views())
         sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views()))
         self._sampler = parts.enter_context(sampler)
-        if config.enforce_memory:
-            guard = MemoryGuard(supervisor.memory_exceeded)
+        if config.memory_limits is not MemoryLimits.OFF:
+            guard = MemoryGuard(supervisor.memory_exceeded, groups.kept_bytes)
             parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: guard.look(inventory.views())))
+            parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.sweep))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = Report(self._describe(host_id), inventory, statistics.host)
         heartbeat = Heartbeat(report, link, clock, take=supervisor.assign_all, on_superseded=self._on_superseded)
+        self._metrics.watch(Sources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 
-    def _recovered_supervisor(self, host_id: str, inventory: Inventory, logs: NodeLogs) -> Supervisor:
+    def _recovered_supervisor(
+        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: NodeGroups
+    ) -> Supervisor:
         config = self._config
         journal = Journal(config.state_path / "nodes", boot_id())
         try:
@@ -135,11 +146,13 @@ class GridAgent:
             log_tail=logs.tail,
             clock=self._clock,
             chance=random.random,
+            groups=groups,
         )
         supervisor = Supervisor(config, tools, endpoint_host=endpoint_host(config))
         found = find_own_processes(host_id, logs.directory)
         log.info("recovering", journaled=len(entries), alive=len(found))
         supervisor.recover(entries, found)
+        groups.clean_up()
         return supervisor
 
     def _serve(self, service: GridAgentService) -> RunningServer:
@@ -151,7 +164,11 @@ class GridAgent:
             workers=self._config.workers,
             max_concurrent=self._config.max_concurrent_calls,
             name="agent-service",
-            describe_holder=port_holder,
+            hooks=Hooks(
+                describe_holder=port_holder,
+                bind_request_id=request_id.bound,
+                observe_call=self._metrics.calls.observe if self._config.metrics else None,
+            ),
         )
 
     def _describe(self, host_id: str) -> Agent:

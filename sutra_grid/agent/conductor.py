@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.agent.admission import refusal
 from sutra_grid.agent.adoption import Recovery, plan_recoveries
+from sutra_grid.agent.change_log import log_change
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
@@ -24,7 +25,7 @@ from sutra_grid.agent.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.timers import TimerQueue
 from sutra_grid.agent.tools import Surroundings, Tools
-from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
 from sutra_grid.core.node_machine import merge_spec, step
 from sutra_grid.core.node_runtime import (
     ArmTimer,
@@ -39,7 +40,6 @@ from sutra_grid.core.node_runtime import (
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRecord,
     NodeRules,
     NodeRuntime,
     Now,
@@ -51,6 +51,7 @@ from sutra_grid.core.node_runtime import (
     TimerDue,
     TimerName,
     WriteJournal,
+    fresh_record,
     signal_name,
 )
 from sutra_grid.core.states import Phase
@@ -95,28 +96,39 @@ class Conductor:
         """Take over what the journal tells of and what lives of it; start what should run and does not."""
         for entry in entries:
             if entry.newer:
-                self._freeze(entry, [one for one in found if one.node_id == entry.node_id])
+                self._freeze(entry.node_id, Reason.UNSUPPORTED, entry.damage, found)
         for recovery in plan_recoveries(entries, found):
-            self._recover_one(recovery)
+            try:
+                self._recover_one(recovery)
+            except Internal as error:  # a fault of the program with this node: it is left alone, and so are the others
+                node_id = recovery.record.assignment.node_id
+                log.exception("node could not be recovered", node=node_id)
+                self._nodes.pop(node_id, None)
+                self._timers.cancel(node_id)
+                self._freeze(node_id, Reason.INTERNAL, error.message, found)
 
-    def _freeze(self, entry: JournalEntry, found: Sequence[FoundProcess]) -> None:
-        self._frozen[entry.node_id] = entry.damage
-        shown = refused_report(Assignment(entry.node_id, 0, Desired.RUNNING), Reason.UNSUPPORTED, entry.damage)
-        if found:
-            pid = found[0].identity.pid
-            shown = replace(shown, state=NodeState.RUNNING, pid=pid, spec=found[0].spec)
+    def _freeze(self, node_id: str, reason: Reason, why: str, found: Sequence[FoundProcess]) -> None:
+        """Touch neither the node's process nor its journal, and show it so."""
+        self._frozen[node_id] = why
+        shown = refused_report(Assignment(node_id, 0, Desired.RUNNING), reason, why)
+        for one in found:
+            if one.node_id == node_id:
+                shown = replace(shown, state=NodeState.RUNNING, pid=one.identity.pid, spec=one.spec)
+                break
         self._tools.inventory.put_refused(shown)
 
     def _recover_one(self, recovery: Recovery) -> None:
         node_id = recovery.record.assignment.node_id
         held = _Held(NodeRuntime(recovery.record), self._attach(node_id, recovery))
         self._nodes[node_id] = held
+        identity = oom = None
         if held.process is None:
             held.log_tail = self._tools.log_tail(node_id)
+            oom = self._tools.groups.end(recovery.record, ExitStatus())
         else:
-            self._surroundings.watch(node_id, held.process)
-        identity = held.process.identity if held.process else None
-        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted))
+            identity = held.process.identity
+            self._watch(held, held.process)
+        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted, oom))
 
     def _attach(self, node_id: str, recovery: Recovery) -> HeldProcess | None:
         for identity in recovery.candidates:
@@ -179,7 +191,7 @@ class Conductor:
             raise FailedPrecondition(
                 f"node {assignment.node_id} can't be changed: {self._frozen[assignment.node_id]}",
                 reason=Reason.UNSUPPORTED,
-                hint="Start the newer version of the agent again",
+                hint="A newer version's journal wants that version of the agent; of a fault its log tells more",
             )
 
     def _assign_unknown(self, assignment: Assignment) -> None:
@@ -196,7 +208,7 @@ class Conductor:
         spec = self._tools.admission.resolve(node_id, assignment.spec, self._specs_beside(node_id))
         if assignment.desired is Desired.RUNNING:
             self._tools.admission.check_new(spec)
-        held = _Held(NodeRuntime(_fresh_record(assignment, spec)))
+        held = _Held(NodeRuntime(fresh_record(assignment, spec)))
         try:
             self._tools.journal.write(held.runtime.record)
         except OSError as error:
@@ -228,7 +240,8 @@ class Conductor:
         process.close()
         held.process = None
         held.log_tail = self._tools.log_tail(node_id)
-        self._happen(held, Exited(process.identity.launch, status))
+        oom = self._tools.groups.end(held.runtime.record, status)
+        self._happen(held, Exited(process.identity.launch, status, oom))
 
     def probe_answered(self, node_id: str, launch: int, problem: str) -> None:
         """A probe passed (no problem) or failed."""
@@ -264,7 +277,7 @@ class Conductor:
             before = held.runtime
             rules = self._rules(before.record.assignment.spec)
             held.runtime, instructions = step(before, events.popleft(), self._now(), rules)
-            _log_change(before, held.runtime)
+            log_change(before, held.runtime)
             events.extend(self._carry_out(held, instructions))
         if held.runtime.record.phase is not Phase.REMOVED:
             self._show(held)
@@ -313,8 +326,12 @@ class Conductor:
             problem = refusal(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)
         held.process = process
-        self._surroundings.watch(held.runtime.node_id, process)
+        self._watch(held, process)
         return Launched(process.identity)
+
+    def _watch(self, held: _Held, process: HeldProcess) -> None:
+        self._tools.groups.hold(held.runtime.record, process.identity)  # before it may be reaped: its pid is its own
+        self._surroundings.watch(held.runtime.node_id, process)
 
     def _signal(self, held: _Held, number: int, whole_group: bool) -> None:
         if held.process is None:
@@ -375,25 +392,3 @@ class Conductor:
     def _now(self) -> Now:
         clock = self._tools.clock
         return Now(clock.monotonic(), wall_ms(clock), self._tools.chance())
-
-
-def _fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
-    """A node that nothing was done for yet: the assignment's generation is still to come."""
-    before = replace(
-        assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
-    )
-    return NodeRecord(before)
-
-
-def _log_change(before: NodeRuntime, after: NodeRuntime) -> None:
-    old, new = before.record, after.record
-    if (old.phase, old.reason) != (new.phase, new.reason):
-        fields: dict[str, object] = {
-            "node": after.node_id,
-            "from": old.phase,
-            "to": new.phase,
-            "reason": new.reason or "-",
-            "pid": new.process.pid if new.process else 0,
-            "message": new.message,
-        }
-        log.info("node changed", **fields)

@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +17,26 @@ from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION
+from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import parse_host_port
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
+DEFAULT_METRICS_PORT: Final = 7071
 STATE_DIRECTORY: Final = ".agent"
 
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
 # Signals by which programs are asked to end; SIGKILL comes after the grace by itself.
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
+
+
+class MemoryLimits(StrEnum):
+    """How memory limits are held."""
+
+    AUTO = "auto"
+    CGROUP = "cgroup"
+    SAMPLED = "sampled"
+    OFF = "off"
 
 
 def _check_name(value: str) -> str | None:
@@ -108,8 +120,9 @@ SCHEMA: Final = Schema(
             Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
         ], help="Heartbeats, probes, restarts"),
         Section("limits", [
-            Key("memory", "str", "off", help="Whether a node over its memory limit is restarted",
-                choices=("off", "enforce")),
+            Key("memory", "str", "auto", help="How a node over its memory limit is found and restarted: by control "
+                "groups, by samples, by groups where they may be made and else by samples, or not at all",
+                choices=tuple(MemoryLimits)),
         ], help="What nodes may use"),
         Section("restart", [
             Key("stable_secs", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
@@ -123,6 +136,7 @@ SCHEMA: Final = Schema(
             Key("max_size_mb", "int", 16, "MiB", "A node's log is rotated at this size", check=at_least(1)),
             Key("keep_files", "int", 3, help="Rotated files kept for each node", check=at_least(1)),
         ], help="The output of the nodes"),
+        metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ],
     tables=[
@@ -163,7 +177,8 @@ class AgentConfig:
     max_concurrent_calls: int = 64
     labels: Mapping[str, str] = field(default_factory=dict)
     restart_unhealthy_after_seconds: float = 0.0
-    enforce_memory: bool = False
+    memory_limits: MemoryLimits = MemoryLimits.AUTO
+    metrics: Listen = None
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -195,7 +210,8 @@ def agent_config(config: Config) -> AgentConfig:
         max_concurrent_calls=agent["max_concurrent_calls"],
         labels=dict(agent["labels"]),
         restart_unhealthy_after_seconds=monitoring["restart_unhealthy_after_secs"],
-        enforce_memory=config.section("limits")["memory"] == "enforce",
+        memory_limits=MemoryLimits(config.section("limits")["memory"]),
+        metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
@@ -29,6 +30,8 @@ MAX_RETRY_SECONDS: Final = 3.0  # far below a master's grace period: after its r
 BEAT_RETRY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0
 
+OK: Final = "ok"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -37,6 +40,15 @@ class Report:
     agent: Agent
     inventory: Inventory
     host: Callable[[], HostSample | None]
+
+
+def retry_delays(interval_seconds: float) -> Iterator[float]:
+    """Seconds between tries to register, before jitter: a master that is back sees all within an interval."""
+    delay = FIRST_RETRY_SECONDS
+    longest = max(delay, min(MAX_RETRY_SECONDS, interval_seconds))
+    while True:
+        yield delay
+        delay = min(delay * 2, longest)
 
 
 class Heartbeat:
@@ -61,11 +73,18 @@ class Heartbeat:
         self._session_id = ""  # of the ticker's thread; "" while not admitted
         self._problem = ""  # what is logged already
         self._silent_until = 0.0
+        self._counting = threading.Lock()
+        self._counts: Counter[str] = Counter({OK: 0})  # by outcome; guarded by _counting
 
     @property
     def session_id(self) -> str:
         """The session that the master gave; empty while there is none."""
         return self._session_id
+
+    def counts(self) -> dict[str, int]:
+        """Registrations and heartbeats since the start: ``ok``, or the code of the error that came back. Any thread."""
+        with self._counting:
+            return dict(self._counts)
 
     def nudge(self) -> None:
         """Something worth telling has happened: beat now. Any thread, never blocks."""
@@ -103,18 +122,20 @@ class Heartbeat:
         self.stop()
 
     def _register_until_admitted(self) -> None:
-        delay = FIRST_RETRY_SECONDS
-        while not self._stopping.is_set() and not self._register():
-            self._stopping.wait(random.uniform(0.5, 1.0) * delay)
-            delay = min(delay * 2, MAX_RETRY_SECONDS)
+        for delay_seconds in retry_delays(self._report.agent.heartbeat_interval_ms / 1000):
+            if self._stopping.is_set() or self._register():
+                return
+            self._stopping.wait(random.uniform(0.5, 1.0) * delay_seconds)
 
     def _register(self) -> bool:
         agent = replace(self._report.agent, host=self._report.host())
         try:
             answer = self._master.register(agent, self._report.inventory.reports())
         except GridError as error:
+            self._count(error.code)
             self._tell("not registered; trying again", error)
             return False
+        self._count(OK)
         self._session_id = answer.session_id
         self._problem = ""
         log.info("registered", agent=agent.agent_id, session=answer.session_id, master_version=answer.master_version)
@@ -127,15 +148,18 @@ class Heartbeat:
         try:
             answer = self._master.heartbeat(agent.agent_id, self._session_id, at_seconds, reports, self._report.host())
         except ResourceExhausted as error:
+            self._count(error.code)
             self._silent_until = self._clock.monotonic() + random.uniform(0, agent.heartbeat_interval_ms / 1000)
             self._tell("the master is overloaded; backing off", error)
             return
         except GridError as error:
+            self._count(error.code)
             self._tell("heartbeat failed", error)
             self._stopping.wait(random.uniform(0.5, 1.0) * min(BEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000))
             self._ticker.trigger()  # one that is back is told at once, not an interval later
             return
         reached(Step.BEAT_ANSWERED)
+        self._count(OK)
         if self._problem:
             log.info("heartbeats arrive again", agent=agent.agent_id)
             self._problem = ""
@@ -150,6 +174,10 @@ class Heartbeat:
             self._register_until_admitted()
         else:
             self._take(answer.assignments)
+
+    def _count(self, outcome: str) -> None:
+        with self._counting:
+            self._counts[outcome] += 1
 
     def _tell(self, event: str, error: GridError) -> None:
         """Log a problem once, not at every beat."""

@@ -80,6 +80,15 @@ def leads_session(pid: int) -> bool:
         return False
 
 
+def children(pid: int) -> list[int]:
+    """The living children of a process; none where the kernel does not tell."""
+    try:
+        tasks = [path.read_text() for path in (_PROC / str(pid) / "task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for text in tasks for child in text.split()]
+
+
 def output_file(pid: int) -> tuple[int, int] | None:
     """Device and inode of the file that its standard output goes to; None when that can't be seen."""
     try:

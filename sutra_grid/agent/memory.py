@@ -5,6 +5,9 @@ the session. Two steps keep this cheap and fair: the resident memory of all is r
 once and is an upper bound (a page that processes share counts for each); only a node
 above its limit is then measured exactly, without what the kernel can take back, such
 as mapped files. Linux only: elsewhere nothing is measured.
+
+What the control group of a node counts is looked at beside that: it sees processes that
+have left the session, but not what a process held before it came into the group.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ from typing import Final
 
 from sutra_grid.agent.identity import start_ticks
 from sutra_grid.agent.report import NodeView
+from sutra_grid.core.node_runtime import ProcessIdentity
 
 Exceeded = Callable[[str, int, str], object]
+GroupBytes = Callable[[str, int], int]
 
 _PROC: Final = Path("/proc")
 _MIB: Final = 1024 * 1024
@@ -29,10 +34,14 @@ _KEPT: Final = ("Pss_Anon", "Pss_Shmem", "SwapPss")
 
 
 class MemoryGuard:
-    """Tells ``exceeded`` (node id, launch, words) of each node over its limit. Used by one thread."""
+    """Tells ``exceeded`` (node id, launch, words) of each node over its limit. Used by one thread.
 
-    def __init__(self, exceeded: Exceeded) -> None:
+    ``group_bytes`` (node id, launch): what the control group of that launch holds; 0 where there is none.
+    """
+
+    def __init__(self, exceeded: Exceeded, group_bytes: GroupBytes = lambda node_id, launch: 0) -> None:
         self._exceeded = exceeded
+        self._group_bytes = group_bytes
 
     def look(self, views: Iterable[NodeView]) -> None:
         """Measure all nodes once."""
@@ -41,15 +50,23 @@ class MemoryGuard:
             record = view.runtime.record
             limit = record.assignment.spec.memory_limit_mb * _MIB
             process = record.process
-            if process is None or not limit or process.pid not in sessions:
+            if process is None or not limit:
                 continue
-            members = sessions[process.pid]
-            if sum(members.values()) <= limit or start_ticks(process.pid) != process.start_ticks:
-                continue
-            used = sum(kept_bytes(pid, resident) for pid, resident in members.items())
+            used = max(
+                self._group_bytes(view.runtime.node_id, process.launch),
+                _used_bytes(process, sessions.get(process.pid, {}), limit),
+            )
             if used > limit:
                 words = f"uses {used // _MIB} MiB of memory, its limit is {limit // _MIB} MiB"
                 self._exceeded(view.runtime.node_id, process.launch, words)
+
+
+def _used_bytes(process: ProcessIdentity, members: Mapping[int, int], limit_bytes: int) -> int:
+    """What the processes of a session keep; 0 when they can't be over the limit."""
+    bound = sum(members.values())
+    if bound <= limit_bytes or start_ticks(process.pid) != process.start_ticks:
+        return 0
+    return sum(kept_bytes(pid, resident) for pid, resident in members.items())
 
 
 def sessions_of_processes() -> Mapping[int, Mapping[int, int]]:

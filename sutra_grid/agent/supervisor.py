@@ -7,6 +7,7 @@ outcome, on the inventory, never holding anything the thread needs.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import queue
 import threading
@@ -62,7 +63,8 @@ class Supervisor:
         """
         reached(Step.ASSIGNMENT_RECEIVED)
         taken: Future[None] = Future()
-        self._calls.put(lambda: _fulfil(taken, lambda: self._conductor.assign(assignment)))
+        caller = contextvars.copy_context()  # what is logged for the call carries its request's id there too
+        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._conductor.assign(assignment)))
         if self._stopped.is_set():
             raise _ending()
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sutra_grid.agent.admission import Admission
@@ -11,6 +11,7 @@ from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal_writer import NodeJournal
 from sutra_grid.agent.launcher import Launcher
+from sutra_grid.agent.node_groups import NodeGroups, NoGroups
 from sutra_grid.agent.process import HeldProcess, ProcessTable
 from sutra_grid.runtime.clock import Clock
 
@@ -39,3 +40,4 @@ class Tools:
     log_tail: Callable[[str], tuple[str, ...]]
     clock: Clock
     chance: Callable[[], float]
+    groups: NodeGroups = field(default_factory=NoGroups)

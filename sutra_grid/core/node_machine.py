@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sutra_grid.core.node_recovery import on_recovered
 from sutra_grid.core.node_runtime import (
     ArmTimer,
     Assigned,
@@ -24,13 +25,11 @@ from sutra_grid.core.node_runtime import (
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRecord,
     NodeRules,
     NodeRuntime,
     Now,
     ProbeFailed,
     ProbePassed,
-    ProcessIdentity,
     Recovered,
     RunProbe,
     SendSignal,
@@ -38,12 +37,11 @@ from sutra_grid.core.node_runtime import (
     TimerName,
     WriteJournal,
 )
-from sutra_grid.core.node_step import STOP_CAUSES, NodeStep, restart_reason
+from sutra_grid.core.node_step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, NodeSpec, Reason
 
 _PROCESS_KNOWN = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING})
-_ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 _NO_PROCESS = frozenset({Phase.STOPPED, Phase.WAITING, Phase.FAILED})
 _CONFIRM_PROBE_SECONDS = 1.0  # between the first failed probe and the one that makes it unhealthy
 
@@ -111,7 +109,7 @@ def _want_running(work: NodeStep) -> None:
             work.launch(Reason.SPAWNED, "started for the first time")
         else:
             work.launch(Reason.COMMANDED, "started by command")
-    elif record.phase in _ANSWERS_PROBES and work.must_restart:
+    elif record.phase in ANSWERS_PROBES and work.must_restart:
         work.note(crashes=(), relaunch=True)
         work.stop("stopping for a restart by command")
     elif record.phase in (Phase.STOPPING, Phase.KILLING):
@@ -122,7 +120,7 @@ def _want_down(work: NodeStep) -> None:
     record = work.node.record
     work.note(relaunch=False, crashes=(), stop_cause=Reason.NONE)
     rests_already = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
-    if record.phase in _ANSWERS_PROBES:
+    if record.phase in ANSWERS_PROBES:
         work.stop("stopping by command")
     elif record.phase in _NO_PROCESS and not rests_already:
         work.rest(Reason.COMMANDED, "no process ran")
@@ -165,8 +163,11 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     record = work.node.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
-    words = event.status.words()
-    if record.phase in _ANSWERS_PROBES:
+    words = event.oom.words if event.oom else event.status.words()
+    if record.phase in ANSWERS_PROBES:
+        if event.oom and event.oom.over_limit:
+            end_for_memory(work, event.status, words)
+            return
         ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
         work.record_exit(event.status, Reason.CRASHED)
         work.note(relaunch=True)
@@ -193,7 +194,7 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
     record = work.node.record
-    if event.launch != record.launches or record.phase not in _ANSWERS_PROBES:
+    if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     if record.phase is Phase.STARTING:
         work.ready(Health.HEALTHY)
@@ -206,7 +207,7 @@ def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
 
 def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
     record = work.node.record
-    if event.launch != record.launches or record.phase not in _ANSWERS_PROBES:
+    if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     failures = work.node.probe_failures + 1
     work.node = replace(work.node, probe_failures=failures)
@@ -232,7 +233,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
 
 def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:
     record = work.node.record
-    if event.launch == record.launches and record.phase in _ANSWERS_PROBES:
+    if event.launch == record.launches and record.phase in ANSWERS_PROBES:
         work.stop(event.message, Reason.MEMORY_LIMIT)
 
 
@@ -240,7 +241,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
     record = work.node.record
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
-            work.launch(restart_reason(record), f"restarted: {_last_end(record)}")
+            work.launch(restart_reason(record), f"restarted: {last_end(record)}")
         case TimerName.SETTLE, Phase.STARTING:
             work.ready(Health.UNKNOWN)
         case TimerName.PROBE, Phase.STARTING | Phase.RUNNING:
@@ -279,112 +280,6 @@ def _kill(work: NodeStep) -> None:
     work.do(ArmTimer(TimerName.REAP, work.rules.reap_seconds))
 
 
-def _on_recovered(work: NodeStep, event: Recovered) -> None:
-    if work.node.record.phase is not Phase.RECOVERING:
-        raise work.illegal("a recovery")
-    if event.process is None:
-        _recover_without_process(work, event)
-    else:
-        _recover_process(work, event)
-
-
-def _recover_process(work: NodeStep, event: Recovered) -> None:
-    assert event.process is not None
-    if event.process != work.node.record.process:
-        _learn_of_launch(work, event.process)
-    record = work.node.record
-    words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
-    work.note(process=event.process, message=words)
-    if not work.wanted:
-        work.stop("stopping by command")
-    elif work.must_restart:
-        work.note(relaunch=True)
-        work.stop("stopping for a restart by command")
-    elif record.stop_cause is not Reason.NONE:
-        work.stop(f"{words}; its stop goes on", record.stop_cause)
-    elif event.was is Phase.RUNNING and record.ready_at is not None:
-        work.move(Phase.RUNNING, reason=Reason.ADOPTED)
-        if work.rules.probed:
-            work.do(ArmTimer(TimerName.PROBE, 0.0))
-    else:
-        work.move(Phase.STARTING, reason=Reason.ADOPTED)
-        work.watch_start()
-
-
-def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
-    """The process is of a launch that the journal did not know yet.
-
-    Its agent was killed between start and journal, or the journal is an older copy: then what that one tells of
-    has ended since.
-    """
-    ended = work.node.record.process is not None
-    if ended:
-        work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
-    record = work.node.record
-    work.note(
-        launches=process.launch,
-        launched_at=work.now.monotonic,
-        launched_at_ms=work.now.wall_ms,
-        ready_at=None,
-        restarts=record.restarts + (1 if ended or record.relaunch else 0),
-        relaunch=False,
-    )
-
-
-def _recover_without_process(work: NodeStep, event: Recovered) -> None:
-    record = work.node.record
-    lost = record.process is not None
-    why = Reason.REBOOTED if event.rebooted else Reason.LOST
-    words = _how_it_was_lost(record, event.rebooted)
-    if lost:
-        work.record_exit(ExitStatus(), why, lived_seconds=0.0)
-    if not work.wanted:
-        work.rest(why if lost else record.reason or Reason.COMMANDED, words)
-    elif event.was is Phase.FAILED and not work.must_restart:
-        work.move(Phase.FAILED)
-    elif event.was is Phase.WAITING and event.rebooted:
-        work.launch(why, f"restarted after the host was booted: {_last_end(record)}")
-    elif event.was is Phase.WAITING:
-        work.move(Phase.WAITING)
-        work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
-    elif event.was in _ANSWERS_PROBES:
-        work.note(relaunch=True)
-        if work.rules.restart.enabled or event.rebooted:
-            work.launch(why, f"restarted: {words}")
-        else:
-            work.move(
-                Phase.FAILED,
-                reason=Reason.RESTARTS_DISABLED,
-                message=f"{words}; not started again: restart_failed_nodes is off",
-                relaunch=False,
-                ready_at=None,
-            )
-    else:
-        work.launch(record.reason or Reason.SPAWNED, record.message)
-
-
-def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
-    """Why there is no process at the agent's start, in words."""
-    if record.process is None:
-        return record.message
-    how = "ended with the host's boot before this one" if rebooted else "was gone at the agent's start"
-    return f"process {record.process.pid} {how}{_damage(record)}"
-
-
-def _last_end(record: NodeRecord) -> str:
-    """How its last process ended, in words."""
-    if not record.exits or record.exits[0].reason is Reason.START_FAILED:
-        return "the start before failed"
-    last = record.exits[0]
-    if last.reason in STOP_CAUSES:
-        return STOP_CAUSES[last.reason]
-    return f"the process before {ExitStatus(last.code, last.signal).words()}"
-
-
-def _damage(record: NodeRecord) -> str:
-    return f"; {record.message}" if record.reason is Reason.JOURNAL_CORRUPT else ""
-
-
 _HANDLERS: dict[type[Any], Callable[[NodeStep, Any], None]] = {
     Assigned: _on_assigned,
     Launched: _on_launched,
@@ -394,5 +289,5 @@ _HANDLERS: dict[type[Any], Callable[[NodeStep, Any], None]] = {
     ProbeFailed: _on_probe_failed,
     MemoryExceeded: _on_memory_exceeded,
     TimerDue: _on_timer,
-    Recovered: _on_recovered,
+    Recovered: on_recovered,
 }

@@ -9,12 +9,12 @@ record may hold them across an agent's restart); ``*_at_ms`` is wall time for pe
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import Phase
-from sutra_grid.core.types import Assignment, Health, NodeExit, Reason
+from sutra_grid.core.types import Assignment, Desired, Health, NodeExit, NodeSpec, Reason
 
 MAX_EXITS = 5
 MAX_HISTORY = 12
@@ -53,6 +53,17 @@ class ExitStatus:
         if self.code is None:
             return "ended with an unknown exit code"
         return f"exited with code {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class OomKill:
+    """A process was killed by the kernel for want of memory.
+
+    ``over_limit``: of the node, as far as can be told; else the host's. ``words`` follow "the process".
+    """
+
+    over_limit: bool
+    words: str
 
 
 def signal_name(number: int) -> str:
@@ -107,6 +118,14 @@ class NodeRecord:
     crashes: tuple[float, ...] = ()
     exits: tuple[NodeExit, ...] = ()
     stop_cause: Reason = Reason.NONE
+
+
+def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
+    """A node that nothing was done for yet: the assignment's generation is still to come."""
+    before = replace(
+        assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
+    )
+    return NodeRecord(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +191,11 @@ class LaunchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process of launch number ``launch`` ended and is reaped."""
+    """The process of launch number ``launch`` ended and is reaped. ``oom``: the kernel killed it for want of memory."""
 
     launch: int
     status: ExitStatus
+    oom: OomKill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +232,14 @@ class TimerDue:
 class Recovered:
     """After the agent's start: ``process`` is the node's own if one was found, None otherwise.
 
-    ``was`` is the phase that the journal told; ``rebooted``: the host started anew since then.
+    ``was`` is the phase that the journal told; ``rebooted``: the host started anew since then;
+    ``oom``: the journaled process was killed meanwhile.
     """
 
     was: Phase
     process: ProcessIdentity | None
     rebooted: bool = False
+    oom: OomKill | None = None
 
 
 NodeEvent = (

@@ -29,11 +29,14 @@ from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
-#: Why the agent stops a process by itself, to start it again; in words, for a message.
+#: Why a process was ended by the agent itself, or by the kernel for its limit, to be started again; in words.
 STOP_CAUSES = {
     Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
-    Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
+    Reason.MEMORY_LIMIT: "it used more memory than its limit and was ended",
 }
+
+#: Phases in which a process is asked whether it works.
+ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 
 
 class NodeStep:
@@ -204,3 +207,21 @@ def restart_reason(record: NodeRecord) -> Reason:
     """Why the next start is a restart: what the agent itself ended the process for, else that it ended."""
     last = record.exits[0].reason if record.exits else Reason.CRASHED
     return last if last in STOP_CAUSES else Reason.CRASHED
+
+
+def end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds: float | None = None) -> None:
+    """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
+    limit = Reason.MEMORY_LIMIT
+    work.record_exit(status, limit, lived_seconds)
+    work.note(relaunch=True)
+    work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
+
+
+def last_end(record: NodeRecord) -> str:
+    """How its last process ended, in words."""
+    if not record.exits or record.exits[0].reason is Reason.START_FAILED:
+        return "the start before failed"
+    last = record.exits[0]
+    if last.reason in STOP_CAUSES:
+        return STOP_CAUSES[last.reason]
+    return f"the process before {ExitStatus(last.code, last.signal).words()}"

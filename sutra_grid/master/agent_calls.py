@@ -13,19 +13,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 import grpc
+from google.protobuf.message import Message
 
 from sutra_grid.core.errors import Aborted, DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
+from sutra_grid.runtime import request_id
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
 from sutra_grid.wire.errors import from_rpc_error
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
-
-T = TypeVar("T")
+from sutra_grid.wire.request_ids import metadata_of
 
 #: A call that failed later than this did not fail for an old channel's back-off.
 QUICK_FAILURE_SECONDS = 2.0
@@ -73,22 +74,18 @@ class AgentCalls:
     def apply(self, agent: Agent, assignment: Assignment, timeout_seconds: float) -> NodeReport:
         """Have the assignment carried out; the node as it is then."""
         message = assignment_to_message(assignment)
-        report: pb.NodeReport = self._call(agent, timeout_seconds, lambda stub, left: stub.Apply(message, timeout=left))
+        report: pb.NodeReport = self._call(agent, timeout_seconds, "Apply", message)
         return node_report_from_message(report)
 
     def read_log(self, agent: Agent, request: pb.LogRequest, timeout_seconds: float) -> pb.LogChunk:
         """A piece of a node's log."""
-        chunk: pb.LogChunk = self._call(
-            agent, timeout_seconds, lambda stub, left: stub.ReadNodeLog(request, timeout=left)
-        )
+        chunk: pb.LogChunk = self._call(agent, timeout_seconds, "ReadNodeLog", request)
         return chunk
 
     def samples(self, agent: Agent, node_id: str, timeout_seconds: float) -> pb.NodeSampleList:
         """The measurements of a node that the agent has kept."""
         request = pb.NodeId(node_id=node_id)
-        samples: pb.NodeSampleList = self._call(
-            agent, timeout_seconds, lambda stub, left: stub.ListNodeSamples(request, timeout=left)
-        )
+        samples: pb.NodeSampleList = self._call(agent, timeout_seconds, "ListNodeSamples", request)
         return samples
 
     def forget(self, agent_id: str) -> None:
@@ -106,11 +103,12 @@ class AgentCalls:
         for line in lines.values():
             line.channel.close()
 
-    def _call(self, agent: Agent, timeout_seconds: float, call: Callable[[GridAgentStub, float], T]) -> T:
+    def _call(self, agent: Agent, timeout_seconds: float, method: str, request: Message) -> Any:
+        metadata = metadata_of(request_id.current())
         started = time.monotonic()
         with self._line(agent) as line:
             try:
-                return call(line.stub, timeout_seconds)
+                return getattr(line.stub, method)(request, timeout=timeout_seconds, metadata=metadata)
             except grpc.RpcError as error:
                 waited = time.monotonic() - started
                 if isinstance(from_rpc_error(error), DeadlineExceeded):
@@ -121,7 +119,7 @@ class AgentCalls:
             line.channel.close()
         with self._line(agent) as line:
             try:
-                return call(line.stub, timeout_seconds - waited)
+                return getattr(line.stub, method)(request, timeout=timeout_seconds - waited, metadata=metadata)
             except grpc.RpcError as error:
                 raise _explained(agent, error) from error
 

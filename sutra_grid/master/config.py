@@ -18,9 +18,11 @@ from sutra_grid.runtime.config import (
     not_empty,
 )
 from sutra_grid.runtime.daemon import LOGGING_SECTION
+from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import parse_host_port
 
 DEFAULT_PORT = 7000
+DEFAULT_METRICS_PORT = 7070
 
 SCHEMA = Schema(
     [
@@ -98,6 +100,7 @@ SCHEMA = Schema(
             ],
             help="How long events are kept",
         ),
+        metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ]
 )
@@ -119,6 +122,7 @@ class MasterConfig:
     liveness: LivenessPolicy = field(default_factory=LivenessPolicy)
     events_max_age_ms: int = 30 * 86_400_000
     max_events: int = 100_000
+    metrics: Listen = None
 
 
 def master_config(config: Config) -> MasterConfig:
@@ -146,6 +150,7 @@ def master_config(config: Config) -> MasterConfig:
         liveness=policy,
         events_max_age_ms=int(events["max_age_days"] * 86_400_000),
         max_events=events["max_events"],
+        metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
     )
 
 

@@ -95,7 +95,7 @@ class Deployment:
                 node = self._record(agent, spec, ticket)
         report = self._apply(node, deadline)
         outcome = judge_report(node, report)
-        if outcome.verdict is Verdict.DONE:
+        if outcome.verdict is Verdict.DONE or self._heard_running(node) is not None:
             return self._grid.node(node.node_id) or node
         if outcome.verdict is Verdict.OVERTAKEN:
             raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
@@ -164,7 +164,7 @@ class Deployment:
             raise
 
     def _heard_running(self, node: Node) -> NodeReport | None:
-        """What the agent said by its heartbeats while the call got no answer, if that is: it runs."""
+        """What the agent said by its heartbeats while the call got no answer, or a late one, if that is: it runs."""
         known = self._grid.node(node.node_id)
         report = known.report if known else None
         if report is None or report.state is not NodeState.RUNNING or report.generation < node.generation:

@@ -9,8 +9,9 @@ succeeds. Nothing that decides what should run passes through here.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
@@ -54,9 +55,16 @@ class Flusher:
     The collecting methods are thread-safe and never block on the registry.
     """
 
-    def __init__(self, registry: Registry, grid: Grid, interval_seconds: float = FLUSH_INTERVAL_SECONDS) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        grid: Grid,
+        interval_seconds: float = FLUSH_INTERVAL_SECONDS,
+        on_write: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
         self._registry = registry
         self._grid = grid
+        self._on_write = on_write  # is told how many seconds each write took, also one that failed
         self._ticker = Ticker("flusher", interval_seconds, self.flush)
         self._changed = threading.Condition()
         # guarded by _changed:
@@ -106,6 +114,14 @@ class Flusher:
         with self._changed:
             return self._failing
 
+    @property
+    def pending(self) -> int:
+        """Rows that are not written yet."""
+        with self._changed:
+            dirty = self._dirty
+            rows = len(dirty.heartbeats) + len(dirty.agents) + len(dirty.hosts) + len(dirty.reports)
+            return rows + len(self._events)
+
     def wait_for_events(self, timeout_seconds: float) -> bool:
         """Wait until every event put before now is written; false when that takes too long. Any thread."""
         with self._changed:
@@ -121,11 +137,14 @@ class Flusher:
         """Write everything that is dirty. A registry that does not answer is logged once, and tried again next time."""
         while batch := self._take():
             dirty, events = batch
+            started = time.monotonic()
             try:
                 self._registry.write_observations(self._observations(dirty, events))
             except GridError as error:
                 self._put_back(dirty, events, str(error))
                 return
+            finally:
+                self._on_write(time.monotonic() - started)
             reached(Step.OBSERVATIONS_WRITTEN)
             self._written(len(events))
 

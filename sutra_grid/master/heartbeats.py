@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,7 @@ from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
+ACKNOWLEDGED = "acknowledged"
 REGISTER = "register"
 SUPERSEDED = "superseded"
 
@@ -66,10 +69,23 @@ class Heartbeats:
         self._statuses = statuses
         self._flusher = flusher
         self._clock = clock
+        self._counting = threading.Lock()
+        self._counts: Counter[str] = Counter()  # by what was answered; guarded by _counting
 
     def receive(self, beat: Beat) -> BeatAnswer:
         """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
         reached(Step.BEAT_RECEIVED)
+        answer = self._answer(beat)
+        with self._counting:
+            self._counts[answer.instruction or ACKNOWLEDGED] += 1
+        return answer
+
+    def counts(self) -> dict[str, int]:
+        """Heartbeats since the start by what was answered: acknowledged, register, superseded."""
+        with self._counting:
+            return {answer: self._counts[answer] for answer in (ACKNOWLEDGED, REGISTER, SUPERSEDED)}
+
+    def _answer(self, beat: Beat) -> BeatAnswer:
         agent = self._grid.agent(beat.agent_id)
         if agent is None:
             return BeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")

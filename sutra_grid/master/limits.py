@@ -16,18 +16,28 @@ class Limit:
     def __init__(self, what: str, count: int) -> None:
         self.count = count
         self._what = what
-        self._free = threading.BoundedSemaphore(count)
+        self._lock = threading.Lock()
+        self._taken = 0  # guarded by _lock
+
+    @property
+    def in_use(self) -> int:
+        """Places that are taken now."""
+        with self._lock:
+            return self._taken
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Hold one of the places. Raises ``ResourceExhausted`` (``overloaded``) when none is free."""
-        if not self._free.acquire(blocking=False):
-            raise ResourceExhausted(
-                f"{self.count} {self._what} are under way already",
-                reason=Reason.OVERLOADED,
-                hint="try again in a moment",
-            )
+        with self._lock:
+            if self._taken >= self.count:
+                raise ResourceExhausted(
+                    f"{self.count} {self._what} are under way already",
+                    reason=Reason.OVERLOADED,
+                    hint="try again in a moment",
+                )
+            self._taken += 1
         try:
             yield
         finally:
-            self._free.release()
+            with self._lock:
+                self._taken -= 1

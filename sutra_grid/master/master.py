@@ -22,6 +22,7 @@ from sutra_grid.master.health_monitor import HealthMonitor
 from sutra_grid.master.heartbeats import Heartbeats
 from sutra_grid.master.limits import Limit
 from sutra_grid.master.mender import Mender
+from sutra_grid.master.metrics import MasterMetrics
 from sutra_grid.master.node_commands import NodeCommands
 from sutra_grid.master.node_reads import NodeReads
 from sutra_grid.master.reconciler import Reconciler
@@ -31,12 +32,14 @@ from sutra_grid.master.requests import Requests
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.master.views import Views
 from sutra_grid.registry import Registry
+from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import port_holder
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridMasterServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import Hooks, RunningServer, serve
 
 log = get_logger(__name__)
 
@@ -51,7 +54,7 @@ class MasterCore:
     """Everything of a master but its threads and its port: what a test drives without them.
 
     The grid is loaded from the registry when this is made. ``calls`` reaches the agents; the caller
-    closes it. ``new_id`` makes the ids of nodes.
+    closes it. ``new_id`` makes the ids of nodes; ``on_flush`` is told the seconds of each write-behind.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class MasterCore:
         calls: AgentCaller,
         clock: Clock,
         new_id: Callable[[], str] = new_node_id,
+        on_flush: Callable[[float], object] = lambda seconds: None,
     ) -> None:
         self.config = config
         self.registry = registry
@@ -68,7 +72,9 @@ class MasterCore:
         self._ages = UnhurriedWall(clock)  # of the pruner's thread
         self.grid = Grid(clock)
         self.grid.load(registry.contents())
-        self.flusher = Flusher(registry, self.grid)
+        self.flusher = Flusher(registry, self.grid, on_write=on_flush)
+        self.commands_limit = Limit("commands", config.max_concurrent_commands)
+        self.reads_limit = Limit("reads", MAX_CONCURRENT_READS)
         self.reconciler = Reconciler(self.grid, self.flusher, clock)
         self.mender = Mender(self.grid, registry, self.reconciler, clock)
         self.keeper = RegistryKeeper(registry, self.grid, clock)
@@ -94,23 +100,23 @@ class MasterCore:
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
         views = Views(self.grid, wall_ms(self.clock))
-        reads = Limit("reads", MAX_CONCURRENT_READS)
         commands = CommandCalls(
             Operations(self.deployment, self.node_commands, self.agents_admin),
             Requests(self.registry, self.clock),
             views,
             self.flusher,
-            Limit("commands", config.max_concurrent_commands),
+            self.commands_limit,
             self.clock,
             config.command_timeout_seconds,
         )
         parts = Parts(
             registrations=self.registrations,
+            admissions=Limit("registrations", max(1, config.workers // 2)),
             heartbeats=self.heartbeats,
             commands=commands,
             views=views,
-            node_reads=NodeReads(self.grid, calls, reads),
-            event_reads=EventReads(self.registry, self.flusher, reads),
+            node_reads=NodeReads(self.grid, calls, self.reads_limit),
+            event_reads=EventReads(self.registry, self.flusher, self.reads_limit),
         )
         return MasterService(parts, self.clock, int(config.default_interval_seconds * 1000))
 
@@ -120,7 +126,10 @@ class Master:
 
     def __init__(self, config: MasterConfig, registry: Registry, clock: Clock | None = None) -> None:
         self._calls = AgentCalls()
-        self.core = MasterCore(config, registry, self._calls, clock or SystemClock())
+        self._metrics = MasterMetrics()
+        self.core = MasterCore(
+            config, registry, self._calls, clock or SystemClock(), on_flush=self._metrics.observe_flush
+        )
         self._stack = ExitStack()
         self.server: RunningServer | None = None
 
@@ -135,6 +144,7 @@ class Master:
         """Serve. Raises ``GridError`` when the port can't be had; then nothing is left running."""
         config, core = self.core.config, self.core
         with ExitStack() as stack:
+            stack.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
             stack.callback(self._calls.close)
             stack.enter_context(core.flusher)
             stack.enter_context(core.mender)
@@ -147,9 +157,14 @@ class Master:
                 workers=config.workers + config.max_concurrent_commands + MAX_CONCURRENT_READS,
                 max_concurrent=config.max_concurrent_calls,
                 name="master",
-                describe_holder=port_holder,
+                hooks=Hooks(
+                    describe_holder=port_holder,
+                    bind_request_id=request_id.bound,
+                    observe_call=self._metrics.calls.observe if config.metrics else None,
+                ),
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
+            self._metrics.watch(core, self.server)
             stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))
             self._stack = stack.pop_all()
         return self

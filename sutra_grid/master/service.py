@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import grpc
 
 from sutra_grid import __version__
-from sutra_grid.core.errors import GridError, InvalidArgument, Unavailable
+from sutra_grid.core.errors import GridError, InvalidArgument, ResourceExhausted, Unavailable
 from sutra_grid.core.types import NodeReport
 from sutra_grid.master.command_calls import CommandCalls
 from sutra_grid.master.event_reads import EventReads
 from sutra_grid.master.heartbeats import Beat, Heartbeats
+from sutra_grid.master.limits import Limit
 from sutra_grid.master.node_commands import Command
 from sutra_grid.master.node_reads import NodeReads
 from sutra_grid.master.registration import Registrations
@@ -38,6 +39,7 @@ class Parts:
     """Who answers what."""
 
     registrations: Registrations
+    admissions: Limit
     heartbeats: Heartbeats
     commands: CommandCalls
     views: Views
@@ -57,14 +59,15 @@ class MasterService(GridMasterServicer):
 
     @handle_errors
     def RegisterAgent(self, request: pb.AgentInfo, context: grpc.ServicerContext) -> pb.RegistrationResponse:
-        """Admit an agent. A refusal is ``success=false``; an unavailable registry is a status, for it passes."""
+        """Admit an agent. A refusal is ``success=false``; what passes by itself (no registry, too many) is a status."""
         try:
             agent = agent_from_info(request)
             if not request.heartbeat_interval_ms:
                 agent = replace(agent, heartbeat_interval_ms=self._default_interval_ms)
             reports = [node_report_from_message(node) for node in request.nodes]
-            registered = self._parts.registrations.register(agent, reports)
-        except Unavailable:
+            with self._parts.admissions.taken():  # each waits for the registry: heartbeats must find a thread
+                registered = self._parts.registrations.register(agent, reports)
+        except (Unavailable, ResourceExhausted):
             raise
         except GridError as error:
             return pb.RegistrationResponse(

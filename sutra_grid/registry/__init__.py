@@ -15,18 +15,21 @@ from sutra_grid.registry.queries import (
 )
 from sutra_grid.registry.rebuilding import SetAside, set_damaged_aside
 from sutra_grid.registry.registry import Registry
-from sutra_grid.registry.values import Contents, Observations, Request
+from sutra_grid.registry.values import AgentPulse, Contents, GridCounts, NodeCount, Observations, Request
 
 __all__ = [
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
     "AgentCell",
+    "AgentPulse",
     "AgentQuery",
     "AgentSort",
     "Contents",
     "EventQuery",
+    "GridCounts",
     "ListedAgent",
     "ListedNode",
+    "NodeCount",
     "NodeQuery",
     "NodeSort",
     "Observations",

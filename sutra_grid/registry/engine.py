@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
+from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.faults import lost_fault, translated, unavailable
 
@@ -49,6 +50,8 @@ class Database:
         self._reader = engine
         self._writer = engine.execution_options(begin="IMMEDIATE")
         self._held: FileIdentity | None = None
+        self._counting = threading.Lock()
+        self._failures = 0  # guarded by _counting
 
     def hold(self) -> None:
         """From now on refuse every file but the one that is there now."""
@@ -63,19 +66,34 @@ class Database:
             return ""
         return "was deleted" if present is None else "was replaced"
 
+    @property
+    def failures(self) -> int:
+        """Transactions that failed because the database did not answer."""
+        with self._counting:
+            return self._failures
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that reads."""
-        self._refuse_lost_file()
-        with translated(self.name), self._reader.begin() as connection:
+        with self._counted(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: committed, and on disk, when the block ends without an error."""
-        self._refuse_lost_file()
-        with translated(self.name), self._writer.begin() as connection:
+        with self._counted(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            with translated(self.name):
+                self._refuse_lost_file()
+                yield
+        except Unavailable:
+            with self._counting:
+                self._failures += 1
+            raise
 
     def keep_write_ahead_log(self) -> None:
         """Set SQLite's journal mode, which the file keeps. It can't be changed within a transaction."""

@@ -77,13 +77,14 @@ def _hops() -> Any:
 _IN_USE: Final = _hops()
 
 
-def judged(judge: Judge, numbers: Collection[int]) -> ColumnElement[bool]:
+def judged(judge: Judge, numbers: Collection[int], facts: ColumnElement[int] = NODES.c.facts) -> ColumnElement[bool]:
     """Condition on a node's row: what ``judge`` says of it. ``numbers`` are those in use.
 
-    That each is named, and agents are not joined, leads planners to the narrow index of nodes.
+    That each is named, and agents are not joined, leads planners to the narrow index of nodes,
+    unless ``facts`` is an expression of the column.
     """
     ways = _by_agents(lambda status: tuple(number for number in numbers if judge(FACTS[number], status)))
-    return or_(false(), *(of_agents & NODES.c.facts.in_(yes) for of_agents, yes in ways if yes))
+    return or_(false(), *(of_agents & facts.in_(yes) for of_agents, yes in ways if yes))
 
 
 def rank(order: Sequence[NodeStatus], numbers: Collection[int]) -> ColumnElement[int]:

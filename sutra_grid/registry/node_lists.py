@@ -37,8 +37,9 @@ _KEYS: dict[NodeSort, tuple[ColumnElement[Any], type[str] | type[int] | type[flo
     NodeSort.CREATED: (NODES.c.created_at_ms, int),
 }
 
-#: By the first the key's own index sorts; the others stand in no index, and are found by reading all rows in turn.
-_SORTED_WITHOUT_INDEX = {NodeSort.ID, NodeSort.MEMORY, NodeSort.CPU}
+#: Each measurement changes these: they stand in no index, and all rows are read for them, in turn.
+_MEASURED = {NodeSort.MEMORY, NodeSort.CPU}
+_FACTS_OF_ROWS = NODES.c.facts + 0  # no planner takes an index for it, to read the rows out of turn
 
 
 def select_page(connection: Connection, query: NodeQuery) -> Page[ListedNode]:
@@ -63,15 +64,15 @@ def _order(query: NodeQuery, numbers: Collection[int]) -> Order:
 
 
 def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElement[bool]]:
+    facts = _FACTS_OF_ROWS if query.sort in _MEASURED else NODES.c.facts
+    conditions: list[ColumnElement[bool]] = []
     if query.agent_id:
-        conditions = [NODES.c.agent_id == query.agent_id]
-    elif query.is_filtered or query.sort not in _SORTED_WITHOUT_INDEX:
-        conditions = [NODES.c.facts.in_(numbers)]  # all of them; see ``facts.judged`` for what it is good for
-    else:
-        conditions = []
+        conditions.append(NODES.c.agent_id == query.agent_id)
+    elif query.is_filtered or query.sort is not NodeSort.ID:
+        conditions.append(facts.in_(numbers))  # all of them; see ``facts.judged`` for what it is good for
     if query.status is not None:
         wanted = query.status
-        conditions.append(judged(lambda facts, agent_status: status_of(facts, agent_status) is wanted, numbers))
+        conditions.append(judged(lambda facts, agent_status: status_of(facts, agent_status) is wanted, numbers, facts))
     if query.engine:
         conditions.append(_ENGINE.in_([query.engine]))
     if query.health is not None:
@@ -81,7 +82,9 @@ def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElemen
         conditions.append(NODES.c.node_id.icontains(query.text, autoescape=True))
     if query.attention is not None:
         wants = query.attention
-        conditions.append(judged(lambda facts, agent_status: needs_attention(facts, agent_status) is wants, numbers))
+        conditions.append(
+            judged(lambda facts, agent_status: needs_attention(facts, agent_status) is wants, numbers, facts)
+        )
     return conditions
 
 

@@ -63,10 +63,15 @@ def select_tombstones(connection: Connection) -> dict[str, int]:
     return {row.node_id: row.generation for row in rows}
 
 
+def is_buried(connection: Connection, node_id: str) -> bool:
+    """Whether a node of this id was removed."""
+    return connection.execute(_TOMBSTONE, {"key": node_id}).one_or_none() is not None
+
+
 def insert(connection: Connection, node: Node) -> None:
     """Record a node whose id was never used."""
     lock_agent(connection, node.agent_id, shared=True)
-    if _is_buried(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
+    if is_buried(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
         raise AlreadyExists(
             f"node id {node.node_id} is in use or was",
             reason=Reason.CONCURRENT_CHANGE,
@@ -167,13 +172,9 @@ def report_columns(report: NodeReport) -> dict[str, Any]:
     }
 
 
-def _is_buried(connection: Connection, node_id: str) -> bool:
-    return connection.execute(_TOMBSTONE, {"key": node_id}).one_or_none() is not None
-
-
 def _missing(connection: Connection, node_id: str) -> NotFound:
     hint = "List the nodes: sutra-grid-cli nodes list"
-    if _is_buried(connection, node_id):
+    if is_buried(connection, node_id):
         return NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
 

@@ -18,17 +18,19 @@ from sqlalchemy import Connection
 from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
 from sutra_grid.registry import agent_lists, cluster, node_lists, schema
 from sutra_grid.registry import agents as agent_rows
+from sutra_grid.registry import counts as row_counts
 from sutra_grid.registry import events as event_rows
 from sutra_grid.registry import nodes as node_rows
 from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
+from sutra_grid.registry.codec import decoding
 from sutra_grid.registry.engine import Database, open_database
 from sutra_grid.registry.faults import RegistryDamaged
 from sutra_grid.registry.integrity import damaged
 from sutra_grid.registry.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.refilling import refill
-from sutra_grid.registry.values import Contents, Observations, Request
+from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0
 
@@ -84,6 +86,11 @@ class Registry:
         """The file, or the URL without its password."""
         return self._database.name
 
+    @property
+    def failures(self) -> int:
+        """How often a method raised ``Unavailable`` since this was opened."""
+        return self._database.failures
+
     def close(self) -> None:
         """Close the connections. The caller has no call under way."""
         self._database.dispose()
@@ -126,17 +133,17 @@ class Registry:
 
     def agent_page(self, query: AgentQuery) -> Page[ListedAgent]:
         """A page of agents. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
-        with self._database.reading() as connection:
+        with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_page(connection, query)
 
     def agent_cells(self) -> list[AgentCell]:
         """All agents by id, as little as possible of each: cheap for 10,000."""
-        with self._database.reading() as connection:
+        with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_cells(connection)
 
     def cluster_summary(self) -> ClusterSummary:
         """The grid in numbers and one word, counted and not loaded."""
-        with self._database.reading() as connection:
+        with self._database.reading() as connection, decoding("agents and nodes"):
             return cluster.summary(connection)
 
     def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
@@ -170,8 +177,13 @@ class Registry:
 
     def node_page(self, query: NodeQuery) -> Page[ListedNode]:
         """A page of nodes with their status. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
-        with self._database.reading() as connection:
+        with self._database.reading() as connection, decoding("nodes"):
             return node_lists.select_page(connection, query)
+
+    def was_removed(self, node_id: str) -> bool:
+        """Whether there was such a node; as far as it is remembered."""
+        with self._database.reading() as connection:
+            return node_rows.is_buried(connection, node_id)
 
     def tombstones(self) -> dict[str, int]:
         """The generation of each removed node."""
@@ -227,6 +239,11 @@ class Registry:
         """Lift a tombstone's generation to at least ``generation``; it never falls."""
         with self._database.writing() as connection:
             node_rows.raise_tombstone(connection, node_id, generation)
+
+    def counts(self, events_since_ms: int) -> GridCounts:
+        """The grid in numbers; events by kind are those since a moment of the wall clock."""
+        with self._database.reading() as connection:
+            return row_counts.count(connection, events_since_ms)
 
     # -- write-behind --
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sutra_grid.core.types import Agent, Event, HostSample, Node, NodeReport
+from sutra_grid.core.status import Facts
+from sutra_grid.core.types import Agent, AgentStatus, Event, HostSample, Node, NodeReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,32 @@ class Observations:
     hosts: Mapping[str, HostSample] = field(default_factory=dict)
     reports: Sequence[NodeReport] = ()
     events: Sequence[Event] = ()
+
+
+class AgentPulse(NamedTuple):
+    """What of an agent is counted and measured. ``last_heartbeat_ms`` is wall time."""
+
+    status: AgentStatus
+    drained: bool
+    max_storage_nodes: int
+    last_heartbeat_ms: int
+
+
+class NodeCount(NamedTuple):
+    """Nodes that are alike: how many, and how often they were restarted together."""
+
+    facts: Facts
+    agent_status: AgentStatus
+    engine: str
+    nodes: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridCounts:
+    """The grid in numbers. ``last_event_id`` rises by one an event; ``events`` are by kind."""
+
+    agents: Sequence[AgentPulse] = ()
+    nodes: Sequence[NodeCount] = ()
+    last_event_id: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)

@@ -4,7 +4,8 @@
 
 A record is one line, whatever its values hold: quotes, newlines and control characters are
 escaped. Only a traceback adds lines, and those are indented, so that a line that starts
-with a timestamp is always a record. Code that may not import this module (``wire``) logs
+with a timestamp is always a record. Lines that
+belong to a client's request end with its ``request_id``. Code that may not import this module (``wire``) logs
 through ``logging.getLogger(__name__)`` with ``extra={"fields": {...}}`` and comes out alike.
 """
 
@@ -17,10 +18,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
+from sutra_grid.runtime import request_id
+
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("text", "json")
 
 PACKAGE: Final = "sutra_grid"
+REQUEST_FIELD: Final = "request_id"
 
 
 class EventLogger:
@@ -119,8 +123,11 @@ def _short_name(name: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    fields = getattr(record, "fields", None)
-    return fields if isinstance(fields, Mapping) else {}
+    """The record's own, and last the request that its thread works on: formatters run on that thread."""
+    given = getattr(record, "fields", None)
+    fields = given if isinstance(given, Mapping) else {}
+    request = request_id.current()
+    return {**fields, REQUEST_FIELD: request} if request and REQUEST_FIELD not in fields else fields
 
 
 def _text_value(value: object) -> str:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
+from sutra_grid.runtime.allocator import return_memory_early
 from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import daemon_command
 from sutra_grid.runtime.logging import get_logger
@@ -22,6 +23,7 @@ log = get_logger("sutra_grid.storage.daemon")  # also when it is run as a module
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT, or restore and end. Raises ``GridError`` when the start fails."""
     settings = StorageConfig.of(config)
+    return_memory_early()
     reset_affinity()
     if settings.restore is not None:
         return _restore(settings.restore, settings.storage_path)
@@ -43,7 +45,7 @@ def _serve(settings: StorageConfig) -> int:
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
-    from sutra_grid.wire.server import serve
+    from sutra_grid.wire.server import Hooks, serve
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
     with (
@@ -56,7 +58,7 @@ def _serve(settings: StorageConfig) -> int:
             workers=settings.workers,
             max_concurrent=settings.max_concurrent_calls,
             name="storage",
-            describe_holder=port_holder,
+            hooks=Hooks(describe_holder=port_holder),
         ) as server,
     ):
         gc.collect()

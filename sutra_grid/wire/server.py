@@ -5,11 +5,10 @@ Imports core only; who holds a taken port is looked up by a callable that the da
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,12 +16,14 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
-from sutra_grid.core.types import Reason
+from sutra_grid.core.listening import DescribeHolder, bind_fault, no_such_host, port_taken
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
+from sutra_grid.wire.observing import CallObserver, ObservingInterceptor
+from sutra_grid.wire.request_ids import Binder, RequestIdInterceptor
+from sutra_grid.wire.workers import WorkerPool, WorkerUse
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,29 @@ OPTIONS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a daemon lends its server, which may not import it.
+
+    ``describe_holder`` (``runtime.net.port_holder``) knows who has a port; ``bind_request_id`` gets the id that
+    a call came with, for as long as its handler runs; ``observe_call`` is told each call that was answered.
+    """
+
+    describe_holder: DescribeHolder | None = None
+    bind_request_id: Binder | None = None
+    observe_call: CallObserver | None = None
+
+
+NO_HOOKS: Final = Hooks()
+
+
 class RunningServer:
     """A server that answers. Whoever made it stops it, by hand or as a context manager."""
 
     def __init__(
         self,
         server: grpc.Server,
-        pool: ThreadPoolExecutor,
+        pool: WorkerPool,
         health: HealthServicer,
         host: str,
         port: int,
@@ -69,6 +86,11 @@ class RunningServer:
     def address(self) -> str:
         """``host:port`` as it is bound."""
         return _address(self.host, self.port)
+
+    @property
+    def worker_use(self) -> WorkerUse:
+        """What its threads do now. Any thread."""
+        return self._pool.use
 
     def set_serving(self, serving: bool, service: str = "") -> None:
         """What the health service says of ``service`` (empty: of the whole server). Any thread."""
@@ -101,22 +123,21 @@ def serve(
     workers: int,
     max_concurrent: int,
     name: str,
-    describe_holder: Callable[[int], str | None] | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> RunningServer:
     """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it answering.
 
     Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
     waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. Raises
-    ``AlreadyExists`` when the port is taken, naming the holder if ``describe_holder`` (as
-    ``runtime.net.port_holder``) knows it; ``PermissionDenied`` or ``InvalidArgument`` when the
-    address can't be bound.
+    ``AlreadyExists`` when the port is taken, naming the holder if it is known;
+    ``PermissionDenied`` or ``InvalidArgument`` when the address can't be bound.
     """
-    _check_address(host, port, describe_holder)
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=name)
+    _check_address(host, port, hooks.describe_holder)
+    pool = WorkerPool(workers, name)
     server = grpc.server(
         pool,
         options=OPTIONS,
-        interceptors=[DecodingInterceptor()],
+        interceptors=_interceptors(hooks),
         maximum_concurrent_rpcs=max_concurrent,
     )
     for add in services.values():
@@ -129,7 +150,7 @@ def serve(
         bound = server.add_insecure_port(address)
     except RuntimeError as error:  # taken between the check and here
         pool.shutdown(wait=False)
-        raise _taken(address, port, describe_holder) from error
+        raise port_taken(address, port, hooks.describe_holder) from error
     server.start()
     log.debug(
         "server started", extra={"fields": {"server": name, "address": _address(host, bound), "workers": workers}}
@@ -137,21 +158,24 @@ def serve(
     return RunningServer(server, pool, health, host, bound)
 
 
+def _interceptors(hooks: Hooks) -> list[grpc.ServerInterceptor]:
+    """The outermost first: who observes sees what the others refuse."""
+    observing = [ObservingInterceptor(hooks.observe_call)] if hooks.observe_call else []
+    binding = [RequestIdInterceptor(hooks.bind_request_id)] if hooks.bind_request_id else []
+    return [*observing, *binding, DecodingInterceptor()]
+
+
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _check_address(host: str, port: int, describe_holder: Callable[[int], str | None] | None) -> None:
+def _check_address(host: str, port: int, describe_holder: DescribeHolder | None) -> None:
     """Bind and let go: the operating system says what is wrong, while gRPC only says that something is."""
     address = _address(host, port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise InvalidArgument(
-            f"can't listen on {address}: {error.strerror}",
-            reason=Reason.INVALID_ARGUMENT,
-            hint="Use an address of this host",
-        ) from error
+        raise no_such_host(error, address) from error
     family, kind, protocol, _, sockaddr = found[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -159,34 +183,4 @@ def _check_address(host: str, port: int, describe_holder: Callable[[int], str | 
             probe.bind(sockaddr)
             probe.listen(1)
         except OSError as error:
-            raise _bind_fault(error, address, port, describe_holder) from error
-
-
-def _bind_fault(
-    error: OSError, address: str, port: int, describe_holder: Callable[[int], str | None] | None
-) -> GridError:
-    if error.errno == errno.EADDRINUSE:
-        return _taken(address, port, describe_holder)
-    if error.errno == errno.EACCES:
-        hint = "Ports below 1024 need a privilege; use a higher one"
-        return PermissionDenied(f"can't listen on {address}: {error.strerror}", reason=Reason.FORBIDDEN, hint=hint)
-    if error.errno == errno.EADDRNOTAVAIL:
-        return InvalidArgument(
-            f"can't listen on {address}: it is no address of this host",
-            reason=Reason.INVALID_ARGUMENT,
-            hint="Use an address of this host, or 0.0.0.0 for all of them",
-        )
-    return Unavailable(
-        f"can't listen on {address}: {error.strerror}",
-        reason=Reason.UNSUPPORTED,
-        hint="Use another address or port",
-    )
-
-
-def _taken(address: str, port: int, describe_holder: Callable[[int], str | None] | None) -> AlreadyExists:
-    holder = describe_holder(port) if describe_holder else None
-    return AlreadyExists(
-        f"can't listen on {address}: the port is taken by {holder or 'another process'}",
-        reason=Reason.PORT_TAKEN,
-        hint="Stop what listens there, or choose another port",
-    )
+            raise bind_fault(error, address, port, describe_holder) from error

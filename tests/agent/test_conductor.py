@@ -3,13 +3,16 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.conductor_world import HOST, World
 
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.core.errors import GridError, ResourceExhausted
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted
+from sutra_grid.core.node_machine import step
+from sutra_grid.core.node_runtime import ExitStatus, NodeRuntime
+from sutra_grid.core.states import IllegalTransition
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, NodeState, Reason
 
 
@@ -233,3 +236,27 @@ def test_a_path_that_is_too_long_is_refused_and_leaves_nothing(world: World) -> 
         world.assign("node-1", 1, spec=NodeSpec(storage_path="x" * 5000))
     assert refused.value.reason is Reason.PATH_NOT_WRITABLE
     assert world.journal.load() == []
+
+
+def test_a_fault_with_one_node_at_the_start_leaves_it_alone_and_the_others_are_taken_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for node_id in ("node-1", "node-2"):
+        world.assign(node_id, 1)
+        world.ready(node_id)
+    ((one,), (two,)) = (world.processes.alive(node_id) for node_id in ("node-1", "node-2"))
+
+    def faulty(node: NodeRuntime, *rest: Any) -> Any:
+        if node.node_id == "node-1":
+            raise IllegalTransition("node: launching can't follow launching")
+        return step(node, *rest)
+
+    monkeypatch.setattr("sutra_grid.agent.conductor.step", faulty)
+    world.begin()
+    left, taken = world.report("node-1"), world.report("node-2")
+    assert (left.reason, left.pid) == (Reason.INTERNAL, one.identity.pid)
+    assert "can't follow" in left.message
+    assert (taken.state, taken.pid) == (NodeState.RUNNING, two.identity.pid)
+    with pytest.raises(FailedPrecondition, match="can't be changed"):
+        world.assign("node-1", 2, Desired.STOPPED)
+    assert not one.signals

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import pytest
 from support.clock import FakeClock
 from support.waiting import eventually
 
-from sutra_grid.agent.heartbeat import Heartbeat, Report
+from sutra_grid.agent.heartbeat import Heartbeat, Report, retry_delays
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import HeartbeatAnswer, Registration
 from sutra_grid.agent.report import refused_report
@@ -91,6 +92,13 @@ def test_it_tries_to_register_until_it_is_admitted() -> None:
     assert scene.heartbeat.session_id == "s1"
 
 
+@pytest.mark.parametrize(
+    ("interval_seconds", "delays"), [(5.0, [0.5, 1.0, 2.0, 3.0, 3.0]), (1.0, [0.5, 1.0, 1.0]), (0.2, [0.5, 0.5])]
+)
+def test_it_tries_at_least_once_an_interval(interval_seconds: float, delays: list[float]) -> None:
+    assert list(islice(retry_delays(interval_seconds), len(delays))) == delays
+
+
 def test_a_master_that_forgot_it_is_registered_with_at_once() -> None:
     master = ScriptedMaster(
         registrations=[Registration("s1", "1", ()), Registration("s2", "1", ())],
@@ -160,3 +168,15 @@ def test_its_end_does_not_wait_for_a_registration(error: GridError) -> None:
     with scene.heartbeat:
         eventually(lambda: any(thread.name == "heartbeat" for thread in threading.enumerate()))
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_registrations_and_heartbeats_are_counted_by_their_outcome() -> None:
+    master = ScriptedMaster(
+        registrations=[Unavailable("nobody"), Registration("s1", "1", ())],
+        answers=[Unavailable("gone"), FINE, ResourceExhausted("busy")],
+    )
+    scene = Scene(master)
+    assert scene.heartbeat.counts() == {"ok": 0}
+    for _ in range(4):
+        scene.heartbeat.tick()
+    assert scene.heartbeat.counts() == {"ok": 2, "unavailable": 2, "resource_exhausted": 1}

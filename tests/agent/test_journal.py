@@ -13,6 +13,8 @@ from sutra_grid.agent.journal_format import FORMAT, JournalDamaged, JournalNewer
 from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
+from sutra_grid.runtime import steps
+from sutra_grid.runtime.steps import Step
 
 BOOT = "boot-1"
 
@@ -169,3 +171,20 @@ def test_a_write_that_fails_leaves_the_record_before(journal: Journal, monkeypat
     with pytest.raises(OSError, match="No space"):
         journal.write(record(generation=2))
     assert journal.load()[0].record == record(generation=1)
+
+
+def test_a_removal_that_is_cut_short_never_brings_back_what_was_before(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = record(generation=2)
+    journal.write(record())
+    journal.write(newest)
+
+    def killed(step: Step, _about: str) -> None:
+        if step is Step.JOURNAL_CUT:
+            raise InterruptedError
+
+    monkeypatch.setattr(steps, "on_step", killed)
+    with pytest.raises(InterruptedError):
+        journal.delete("node-1")
+    assert [entry.record for entry in journal.load()] == [newest]

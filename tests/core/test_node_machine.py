@@ -22,6 +22,7 @@ from sutra_grid.core.node_runtime import (
     NodeRules,
     NodeRuntime,
     Now,
+    OomKill,
     ProbeFailed,
     ProbePassed,
     ProcessIdentity,
@@ -329,6 +330,38 @@ def test_a_node_over_its_memory_limit_is_restarted_and_counted_however_long_it_r
         assert (driver.record.reason, driver.record.restarts) == (Reason.MEMORY_LIMIT, count)
     driver.on(MemoryExceeded(driver.record.launches, "uses 2 of 1")).exited(0)
     assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.MEMORY_LIMIT)
+
+
+OVER = OomKill(True, "was killed by the kernel: over its limit")
+
+
+def test_a_kill_by_the_kernel_for_the_limit_counts_in_the_back_off_however_long_the_node_was_ready() -> None:
+    driver = Driver().running()
+    for count in (1, 2):
+        driver.now += 1000  # stable: a crash would start again at once
+        driver.on(Exited(count, ExitStatus(signal=9), OVER))
+        assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.MEMORY_LIMIT)
+        assert driver.record.message.startswith(OVER.words)
+        assert (driver.record.exits[0].reason, driver.record.exits[0].signal) == (Reason.MEMORY_LIMIT, 9)
+        driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches))
+        assert (driver.record.reason, driver.record.restarts) == (Reason.MEMORY_LIMIT, count)
+
+
+def test_a_kill_for_want_of_memory_on_the_host_is_a_crash_with_the_kernels_words() -> None:
+    driver = Driver().running()
+    driver.on(Exited(1, ExitStatus(signal=9), OomKill(False, "was killed by the kernel: no memory was left")))
+    assert (driver.record.exits[0].reason, driver.phase) == (Reason.CRASHED, Phase.WAITING)
+    assert "no memory was left" in driver.record.message
+
+
+def test_a_kill_by_the_kernel_while_no_agent_ran_is_told_and_counted() -> None:
+    again = recovering(Driver().running().record).on(Recovered(Phase.RUNNING, None, oom=OVER))
+    assert (again.phase, again.record.reason) == (Phase.WAITING, Reason.MEMORY_LIMIT)
+    assert again.record.exits[0].reason is Reason.MEMORY_LIMIT
+    assert len(again.record.crashes) == 1
+    stopped = Driver().running().assign(Desired.STOPPED)
+    gone = recovering(stopped.record).on(Recovered(Phase.STOPPING, None, oom=OVER))
+    assert (gone.phase, gone.record.reason) == (Phase.STOPPED, Reason.LOST)
 
 
 def test_a_command_during_a_restart_by_the_agent_wins() -> None:

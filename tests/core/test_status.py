@@ -63,6 +63,7 @@ def test_a_node_without_an_agent_is_unknown() -> None:
         (Desired.RUNNING, replace(RUNNING, state=NodeState.FAILED, pid=0), NodeStatus.STARTING),
         (Desired.STOPPED, RUNNING, NodeStatus.STOPPING),
         (Desired.STOPPED, replace(RUNNING, state=NodeState.STOPPED, pid=0), NodeStatus.STOPPED),
+        (Desired.STOPPED, replace(RUNNING, state=NodeState.FAILED, pid=7), NodeStatus.STOPPING),
         (Desired.ABSENT, replace(RUNNING, state=NodeState.STOPPED, pid=0), NodeStatus.STOPPING),
     ],
 )

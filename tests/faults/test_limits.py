@@ -57,8 +57,9 @@ def grow_file(node: pb.NodeStatus) -> Path:
     return Path(node.spec.storage_path) / "grow"
 
 
-def test_a_node_over_its_limit_is_restarted_and_a_greedy_one_given_up(tmp_path: Path) -> None:
-    with a_grid(tmp_path / "grid", "enforce") as grid:
+@pytest.mark.parametrize("memory", ["sampled", "auto"])
+def test_a_node_over_its_limit_is_restarted_and_a_greedy_one_given_up(tmp_path: Path, memory: str) -> None:
+    with a_grid(tmp_path / "grid", memory) as grid:
         node = spawn(grid)
 
         def now() -> pb.NodeStatus:
@@ -80,7 +81,7 @@ def test_a_node_over_its_limit_is_restarted_and_a_greedy_one_given_up(tmp_path: 
         assert ("node.restarted", "memory_limit") in told
 
 
-def test_by_default_a_node_over_its_limit_is_left_alone(tmp_path: Path) -> None:
+def test_where_limits_are_off_a_node_over_its_limit_is_left_alone(tmp_path: Path) -> None:
     with a_grid(tmp_path / "grid", "off") as grid:
         node = spawn(grid)
         grow_file(node).touch()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from support.admission import admission
 from support.grid import Grid, GridSpec
 from support.kv import CHANNEL_OPTIONS
 
@@ -64,7 +65,7 @@ def register_all(grid: Grid) -> tuple[Sessions, float]:
             instance_id=f"process of {name}",
             heartbeat_interval_ms=INTERVAL_MS,
         )
-        answer = stub.RegisterAgent(info, timeout=CALL_SECONDS, wait_for_ready=True)
+        answer = admission(stub, info, CALL_SECONDS)
         assert answer.success, answer.error_message
         sessions[name] = answer.session_id
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from support.faces import NodeView, Refused
 from support.grid import Grid, GridSpec
@@ -108,6 +109,18 @@ def test_locked_by_another_program_commands_fail_and_all_else_goes_on(grid: Grid
         eventually(lambda: all_is_well(grid, admin=True) and time.monotonic() > until, seconds + 5.0)
     everything_recovers(grid, node, pid)
     assert grid.pids()[other.node_id] == other.pid
+
+
+def test_registrations_that_wait_for_the_lock_leave_threads_for_everybody_else(grid: Grid) -> None:
+    with locked(grid.registry):
+        waiting = [
+            grid.stub.RegisterAgent.future(pb.AgentInfo(agent_id=f"late-{number}"), timeout=20) for number in range(200)
+        ]
+        eventually(lambda: any(call.done() for call in waiting), message="the first ones are refused")
+        assert all_is_well(grid, admin=False)
+        codes = {call.code() for call in waiting}
+    assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
+    assert set(grid.agent_statuses()) == set(grid.agents)
 
 
 def test_on_a_full_disk_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:

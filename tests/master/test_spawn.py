@@ -229,6 +229,22 @@ def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_when_the_ca
     assert harness.node(answer.node_id).desired == "running"
 
 
+def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_for_an_answer_that_came_late(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    def crash_run_again_and_answer_late(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        crashed = replace(fake_agent.crash(self, assignment), sequence=1)
+        self.journal[assignment.node_id] = replace(self.obey(assignment), state=NodeState.RUNNING, pid=77, sequence=2)
+        self.beat(harness.stub)
+        return crashed
+
+    agent.script.append(crash_run_again_and_answer_late)
+    answer = harness.spawn()
+    assert answer.success, answer.error_message
+    assert (answer.node.status, answer.node.pid) == ("running", 77)
+    assert harness.node(answer.node_id).desired == "running"
+
+
 def test_a_failed_spawn_does_not_end_a_node_that_was_commanded_since(harness: MasterHarness, agent: FakeAgent) -> None:
     def stop_and_lose_the_answer(self: FakeAgent, assignment: Assignment) -> NodeReport:
         self.obey(assignment)

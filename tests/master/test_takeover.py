@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from support import fake_agent
+from support.admission import admission
 from support.fake_agent import FakeAgent
 from support.master_harness import MasterHarness
 from support.waiting import eventually
@@ -82,7 +83,7 @@ def test_hundreds_of_agents_register_at_once_and_none_is_lost(make_harness: Call
 
     def register(number: int) -> bool:
         info = pb.AgentInfo(agent_id=f"agent-{number}", hostname="h", host_id=f"h{number}", max_storage_nodes=3)
-        return harness.stub.RegisterAgent(info, timeout=30).success
+        return admission(harness.stub, info, 30).success
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(register, range(300)))

@@ -144,7 +144,9 @@ class Clients:
 
         def check(answer: pb.HeartbeatResponse) -> None:
             holder = record()
-            if answer.acknowledged and (holder is None or holder.session_id != session_id):
+            # While the newer process was not heard yet, the older one is told to wait: in words, and without an order.
+            waits = bool(answer.message) and not answer.assignments
+            if answer.acknowledged and not waits and (holder is None or holder.session_id != session_id):
                 self._sim.fault(f"a heartbeat of an older process of {host.agent_id} counted")
 
         self._call_as_somebody("an older process beats", "Heartbeat", request, check)

@@ -1,12 +1,14 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime import request_id
 from sutra_grid.runtime.logging import get_logger, setup_logging
 
 log = get_logger("sutra_grid.master.registration")
@@ -135,3 +137,30 @@ def test_setting_up_twice_writes_each_record_once() -> None:
 def test_an_unknown_level_or_format_is_refused(level: str, fmt: str) -> None:
     with pytest.raises(ValueError, match="none of"):
         setup_logging(level, io.StringIO(), fmt)
+
+
+def test_what_is_logged_for_a_request_ends_with_its_id() -> None:
+    stream = io.StringIO()
+    setup_logging(stream=stream)
+    with request_id.bound("ab12"):
+        log.info("node recorded", node="n1")
+    log.info("after")
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith('"node recorded" node=n1 request_id=ab12')
+    assert second.endswith('"after"')
+
+
+@pytest.mark.parametrize("text", ["", "two words", "line\nfeed", "ü", "x" * 129])
+def test_what_is_no_id_is_not_written(text: str) -> None:
+    with request_id.bound(text):
+        assert request_id.current() == ""
+    assert not request_id.is_id(text)
+
+
+def test_a_thread_that_binds_an_id_keeps_it_to_itself() -> None:
+    seen = []
+    with request_id.bound("mine"):
+        thread = threading.Thread(target=lambda: (request_id.bind("other"), seen.append(request_id.current())))
+        thread.start()
+        thread.join()
+        assert (request_id.current(), seen) == ("mine", ["other"])

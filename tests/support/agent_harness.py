@@ -54,6 +54,12 @@ class AgentHarness:
         """From the next start on the agent runs behind these words. Only while it is down."""
         self.daemon = self._daemon("agent", run_in)
 
+    def rewrite_config(self, **overrides: Mapping[str, Any]) -> None:
+        """Lay these sections over the configuration; the next start reads it."""
+        for name, keys in overrides.items():
+            self.sections.setdefault(name, {}).update(keys)
+        write_config(self.daemon.config, self.sections)
+
     def start(self) -> AgentHarness:
         self.daemon.start()
         self.daemon.wait_ready()

@@ -34,6 +34,8 @@ LIVE: set[Grid] = set()
 PORTS_PER_AGENT = 12
 FIRST_LINK_PORT = 2
 FIRST_AGENT_PORT = 8
+MASTER_METRICS_PORT = 2
+FIRST_AGENT_METRICS_PORT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class GridSpec:
     with_admin: bool = True
     registry_url: str = ""
     with_links: bool = False
+    with_metrics: bool = False
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -92,6 +95,8 @@ class Grid:
         config: dict[str, dict[str, Any]] = {
             "master": {"listen": self.master_address, "registry_url": self.registry_url}
         }
+        if self.spec.with_metrics:
+            config["metrics"] = {"listen": self.master_metrics_address}
         for section, values in self.spec.master_extra.items():
             config.setdefault(section, {}).update(values)
         path = write_config(self.root / "master.toml", config)
@@ -146,6 +151,8 @@ class Grid:
         }
         if link := self.links.get(agent_id):
             config["agent"] |= {"master_host": link.master_address, "advertise": LINK_HOST}
+        if self.spec.with_metrics:
+            config["metrics"] = {"listen": self._agent_metrics_address(index)}
         for section, values in self.spec.extra.items():
             config.setdefault(section, {}).update(values)
         self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
@@ -165,6 +172,18 @@ class Grid:
     def agent_address(self, agent_id: str) -> str:
         index = list(self.agents).index(agent_id)
         return f"127.0.0.1:{self.ports[FIRST_AGENT_PORT + index * PORTS_PER_AGENT]}"
+
+    @property
+    def master_metrics_address(self) -> str:
+        return f"127.0.0.1:{self.ports[MASTER_METRICS_PORT]}"
+
+    def agent_metrics_address(self, agent_id: str = "agent-1") -> str:
+        return self._agent_metrics_address(list(self.agents).index(agent_id))
+
+    def _agent_metrics_address(self, index: int) -> str:
+        port = FIRST_AGENT_METRICS_PORT + index
+        assert port < FIRST_AGENT_PORT, "no port is left for this agent's metrics"
+        return f"127.0.0.1:{self.ports[port]}"
 
     def node_port(self, agent_id: str, offset: int) -> int:
         """A port of the agent's range, counted from its end, so that the agent's own choices seldom take it."""

@@ -14,6 +14,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    request_id: str = ""
 
     @property
     def json(self) -> Any:
@@ -27,8 +28,8 @@ class HttpClient:
         self._base = f"http://{address}"
         self._timeout_seconds = timeout_seconds
 
-    def get(self, path: str) -> Answer:
-        return self.call("GET", path)
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.call("GET", path, **headers)
 
     def post(self, path: str, content: Any = None, **headers: str) -> Answer:
         return self.call("POST", path, content, **headers)
@@ -45,7 +46,12 @@ class HttpClient:
             request.add_header(name.replace("_", "-"), value)
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_seconds) as response:
-                return Answer(response.status, response.headers.get_content_type(), response.read())
+                return _answer(response.status, response)
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.headers.get_content_type(), error.read())
+                return _answer(error.code, error)
+
+
+def _answer(status: int, response: Any) -> Answer:
+    headers = response.headers
+    return Answer(status, headers.get_content_type(), response.read(), headers.get("X-Request-ID", ""))

@@ -8,6 +8,7 @@ import socket
 # between the choice and the use.
 FIRST_PORT = 12_000
 LAST_PORT = 32_000
+UNIT_PORTS = 4
 
 
 def free_port() -> int:
@@ -21,29 +22,38 @@ def free_port() -> int:
 class PortBlock:
     """A run of ports that no other test of this machine is given while this block is open.
 
-    The claim is an abstract Unix socket: exclusive among all processes, and released by the kernel
-    when its owner ends, however it ends.
+    The claims are abstract Unix sockets, one for each ``UNIT_PORTS``, so that blocks of different sizes don't overlap:
+    exclusive among all processes, and released by the kernel when their owner ends, however it ends.
     """
 
     def __init__(self, size: int = 64) -> None:
         self.size = size
-        self._claim = socket.socket(socket.AF_UNIX)
+        self._claims: list[socket.socket] = []
         self.first = self._take()
 
     def _take(self) -> int:
-        blocks = (LAST_PORT - FIRST_PORT) // self.size
-        start = os.getpid() % blocks
-        for index in itertools.islice(itertools.cycle(range(blocks)), start, start + blocks):
-            first = FIRST_PORT + index * self.size
-            try:
-                self._claim.bind(f"\0sutra-grid-test-ports-{first}")
-            except OSError:
+        units = (LAST_PORT - FIRST_PORT) // UNIT_PORTS
+        needed = -(-self.size // UNIT_PORTS)
+        start = os.getpid() * needed % units
+        for unit in itertools.islice(itertools.cycle(range(units)), start, start + units):
+            first = FIRST_PORT + unit * UNIT_PORTS
+            if unit + needed > units or not self._claim(range(unit, unit + needed)):
                 continue
             if all(is_free(port) for port in range(first, first + self.size)):
                 return first
-            self._claim.close()
-            self._claim = socket.socket(socket.AF_UNIX)
+            self.close()
         raise RuntimeError(f"no {self.size} free ports in a row between {FIRST_PORT} and {LAST_PORT}")
+
+    def _claim(self, units: range) -> bool:
+        for unit in units:
+            claim = socket.socket(socket.AF_UNIX)
+            self._claims.append(claim)
+            try:
+                claim.bind(f"\0sutra-grid-test-ports-{unit}")
+            except OSError:
+                self.close()
+                return False
+        return True
 
     def __getitem__(self, offset: int) -> int:
         if not 0 <= offset < self.size:
@@ -51,7 +61,8 @@ class PortBlock:
         return self.first + offset
 
     def close(self) -> None:
-        self._claim.close()
+        while self._claims:
+            self._claims.pop().close()
 
 
 def is_free(port: int) -> bool:

@@ -15,7 +15,7 @@ from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 from sutra_grid.wire.health import HealthServicer
-from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server import Hooks, RunningServer
 
 TIMEOUT_SECONDS = 10.0
 
@@ -90,7 +90,7 @@ def test_the_reflection_service_lists_every_service(channel: grpc.Channel) -> No
 
 def test_a_taken_port_is_refused_naming_its_holder(agent: ScriptedAgent, server: RunningServer) -> None:
     with pytest.raises(AlreadyExists) as raised:
-        start(agent, port=server.port, describe_holder=lambda port: f"pid 1 (holder of {port})")
+        start(agent, port=server.port, hooks=Hooks(describe_holder=lambda port: f"pid 1 (holder of {port})"))
     assert raised.value.reason is Reason.PORT_TAKEN
     assert raised.value.message == (
         f"can't listen on 127.0.0.1:{server.port}: the port is taken by pid 1 (holder of {server.port})"

@@ -7,17 +7,18 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.answering import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.commands import AgentVerb, command_agent, forget_agent
 from sutra_grid.admin.finding import find_agent
 from sutra_grid.admin.links import long_requests, master, registry
 from sutra_grid.admin.master_caller import MasterCaller
 from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
-from sutra_grid.admin.schemas.answers import AgentList, AgentRecord
-from sutra_grid.admin.schemas.requests import AgentFilter, DrainQuery
-from sutra_grid.admin.views import agent_records
+from sutra_grid.admin.schemas.answers import AgentListSchema, AgentRecord
+from sutra_grid.admin.schemas.lists import AgentFilter
+from sutra_grid.admin.schemas.requests import DrainQuery
+from sutra_grid.admin.views import agent_with_nodes, listed_agent
 from sutra_grid.client.draining import stop_nodes
-from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.registry import AgentQuery
 from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
@@ -25,12 +26,13 @@ blueprint = Operations("agents", __name__, url_prefix="/agents", description="Ho
 ONE = Answer(AgentRecord, "The agent")
 
 
-@blueprint.operation("GET", "", Answer(AgentList, "The agents, by id"), query=AgentFilter)
-def list_agents(query: dict[str, Any]) -> Response:
-    """List agents, each with its nodes."""
-    rows = registry()
-    agents = [agent for agent in rows.agents() if query.get("status", agent.status) == agent.status]
-    return answer(pb.AgentList(agents=agent_records(agents, rows.nodes())))
+@blueprint.operation(
+    "GET", "", Answer(AgentListSchema, "A page of agents", headers=LINKED), NOT_MODIFIED, query=AgentFilter
+)
+def list_agents(query: AgentQuery) -> Response:
+    """List agents, a page at a time, each without its nodes but with their number."""
+    page = registry().agent_page(query)
+    return answer_page("agents", [listed_agent(each) for each in page.items], page.next_cursor)
 
 
 @blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)
@@ -38,8 +40,7 @@ def show_agent(agent_id: str) -> Response:
     """Show an agent with its nodes."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    [record] = agent_records([agent], rows.nodes(agent_id))
-    return answer_unless_known(to_json(record))
+    return answer_unless_known(to_json(agent_with_nodes(agent, rows.nodes(agent_id))))
 
 
 @blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, request
 
-from sutra_grid.admin.answering import answer
+from sutra_grid.admin.answering import LINKED, answer, answer_unless_known, link_to
 from sutra_grid.admin.event_wait import await_events
 from sutra_grid.admin.links import long_requests, registry
 from sutra_grid.admin.long_requests import is_client_gone
-from sutra_grid.admin.operations import READ_PROBLEMS, Answer, Operations
+from sutra_grid.admin.operations import NOT_MODIFIED, READ_PROBLEMS, Answer, Operations
 from sutra_grid.admin.schemas.answers import EventList
 from sutra_grid.admin.schemas.requests import EventFilter
 from sutra_grid.admin.views import event_list
+from sutra_grid.core.types import Actor, Event, Reason
+from sutra_grid.registry import EventQuery
+from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("events", __name__, description="What happened")
 
 
 @blueprint.operation(
-    "GET", "/events", Answer(EventList, "Events, oldest first"), query=EventFilter, problems=READ_PROBLEMS | {429}
+    "GET",
+    "/events",
+    Answer(EventList, "Events, oldest first", headers=LINKED),
+    NOT_MODIFIED,
+    query=EventFilter,
+    problems=READ_PROBLEMS | {429},
 )
 def list_events(query: dict[str, Any]) -> Response:
     """List events: those after an id, or the newest.
@@ -29,14 +39,29 @@ def list_events(query: dict[str, Any]) -> Response:
     """
     wait_seconds = query.pop("wait_seconds", 0)
     rows = registry()
+    chosen = _query(query)
     # Read before the events: one that comes in between is then read again, and none is missed.
-    seen = query.get("after_event_id", 0) or rows.last_event_id()
+    seen = chosen.after_event_id or rows.last_event_id()
     if not wait_seconds:
-        return answer(event_list(rows.events(**query), seen))
-    after = {**query, "after_event_id": seen}
+        return _answer_page(rows.event_page(chosen), seen)
+    after = replace(chosen, after_event_id=seen)
     long, environ = long_requests(), request.environ
     with long.take():
         events = await_events(
-            lambda: rows.events(**after), wait_seconds, lambda: long.is_worker_ending() or is_client_gone(environ)
+            lambda: rows.event_page(after), wait_seconds, lambda: long.is_worker_ending() or is_client_gone(environ)
         )
     return answer(event_list(events, seen))
+
+
+def _query(query: dict[str, Any]) -> EventQuery:
+    kinds = {"reason": Reason, "actor": Actor}
+    chosen: dict[str, Any] = {name: kinds[name](value) if name in kinds else value for name, value in query.items()}
+    return EventQuery(**chosen)
+
+
+def _answer_page(events: Sequence[Event], seen: int) -> Response:
+    response = answer_unless_known(to_json(event_list(events, seen)))
+    if events:
+        link_to(response, "prev", before_event_id=events[0].event_id, after_event_id=None)
+        link_to(response, "next", after_event_id=events[-1].event_id, before_event_id=None)
+    return response

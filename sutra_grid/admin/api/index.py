@@ -19,6 +19,7 @@ LINKS = {
     "agents": "/agents",
     "nodes": "/nodes",
     "events": "/events",
+    "metrics": "/metrics",
     "alive": "/livez",
     "ready": "/readyz",
     "openapi": "/openapi.json",

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 
-from sutra_grid.admin.answering import answer, answer_unless_known
+from sutra_grid.admin.answering import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.finding import find_node
 from sutra_grid.admin.links import master, registry
 from sutra_grid.admin.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
-from sutra_grid.admin.schemas.answers import NodeList, NodeSampleList, NodeStatus
-from sutra_grid.admin.schemas.requests import NodeFilter
-from sutra_grid.admin.views import node_statuses
+from sutra_grid.admin.schemas.answers import NodeListSchema, NodeSampleList, NodeStatus
+from sutra_grid.admin.schemas.lists import NodeFilter
+from sutra_grid.core.status import shown_status
+from sutra_grid.registry import NodeQuery
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.convert import to_json
+from sutra_grid.wire.convert import node_status, to_json
 
 blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage processes")
 
 
-@blueprint.operation("GET", "", Answer(NodeList, "The nodes, by id"), query=NodeFilter)
-def list_nodes(query: dict[str, Any]) -> Response:
-    """List nodes."""
-    rows = registry()
-    nodes = node_statuses(rows.nodes(query.get("agent_id")), rows.agents())
-    if "status" in query:
-        nodes = [node for node in nodes if node.status == query["status"]]
-    if "engine" in query:
-        nodes = [node for node in nodes if node.spec.engine == query["engine"]]
-    return answer(pb.NodeList(nodes=nodes))
+@blueprint.operation(
+    "GET", "", Answer(NodeListSchema, "A page of nodes", headers=LINKED), NOT_MODIFIED, query=NodeFilter
+)
+def list_nodes(query: NodeQuery) -> Response:
+    """List nodes, a page at a time."""
+    page = registry().node_page(query)
+    nodes = [to_json(node_status(node, shown)) for node, shown in page.items]
+    return answer_page("nodes", nodes, page.next_cursor)
 
 
 @blueprint.operation("GET", "/<node_id>", Answer(NodeStatus, "The node"), NOT_MODIFIED)
@@ -37,8 +34,8 @@ def show_node(node_id: str) -> Response:
     rows = registry()
     node = find_node(rows, node_id)
     agent = rows.agent(node.agent_id)
-    [status] = node_statuses([node], [agent] if agent else [])
-    return answer_unless_known(to_json(status))
+    shown = shown_status(node, agent.status if agent else None)
+    return answer_unless_known(to_json(node_status(node, shown)))
 
 
 @blueprint.operation(

@@ -8,8 +8,7 @@ from sutra_grid.admin.answering import answer_unless_known
 from sutra_grid.admin.links import registry
 from sutra_grid.admin.operations import NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
-from sutra_grid.admin.views import cluster_status
-from sutra_grid.wire.convert import to_json
+from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 
 blueprint = Operations("status", __name__, description="The grid in numbers and one word")
 
@@ -21,7 +20,5 @@ def show_status() -> Response:
     `healthy`: every agent is and every node that should run runs; `critical`: more than half of the agents are
     offline; else `degraded`.
     """
-    rows = registry()
-    nodes = rows.nodes()  # before the agents: whose agent registers in between is not taken for an orphan
-    status = to_json(cluster_status(rows.agents(), nodes))
+    status = to_json(cluster_summary_to_message(registry().cluster_summary()))
     return answer_unless_known({name: value for name, value in status.items() if name not in OF_THE_MASTER})

@@ -14,7 +14,7 @@ from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.events import event_rows
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.showing import now_ms, show
-from sutra_grid.admin.views import node_statuses
+from sutra_grid.admin.views import agent_with_nodes
 from sutra_grid.registry import EventQuery
 
 SHOWN_EVENTS: Final = 20
@@ -25,7 +25,7 @@ def show_agent(agent_id: str) -> Response:
     """The page."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    nodes = node_rows(node_statuses(rows.nodes(agent_id), [agent]), now_ms())
+    nodes = node_rows(agent_with_nodes(agent, rows.nodes(agent_id)).storage_nodes, now_ms())
     return show(
         "agent.html",
         section="agents",

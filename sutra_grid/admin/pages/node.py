@@ -16,11 +16,13 @@ from sutra_grid.admin.pages.models.history import history
 from sutra_grid.admin.pages.models.log import LogText, log_text
 from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
 from sutra_grid.admin.pages.showing import is_from_htmx, master_fault, now_ms, show
-from sutra_grid.admin.views import agent_records, node_statuses
+from sutra_grid.admin.views import agent_with_nodes
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
+from sutra_grid.core.status import shown_status
 from sutra_grid.registry import EventQuery
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import node_status
 
 SHOWN_EVENTS: Final = 100
 LOG_LINES: Final = 200
@@ -35,8 +37,8 @@ def show_node(node_id: str) -> Response:
     rows = registry()
     node = find_node(rows, node_id)
     agent = rows.agent(node.agent_id)
-    [status] = node_statuses([node], [agent] if agent else [])
-    [record] = agent_records([agent], []) if agent else [None]
+    status = node_status(node, shown_status(node, agent.status if agent else None))
+    record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
     cpu, memory, why_none = _sparklines(node_id)
     return show(

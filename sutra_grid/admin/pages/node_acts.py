@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from sutra_grid.admin.commands import Verb, command_node, together
-from sutra_grid.admin.finding import find_node
+from sutra_grid.admin.finding import find_node, with_status
 from sutra_grid.admin.links import master, registry
 from sutra_grid.admin.master_caller import derived_key
 from sutra_grid.admin.pages.blueprint import blueprint
@@ -18,7 +18,6 @@ from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new
 from sutra_grid.admin.pages.models.consequences import DOING, DONE, of_node, progress
 from sutra_grid.admin.pages.showing import show
 from sutra_grid.admin.problems import http_status
-from sutra_grid.admin.views import node_statuses
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
@@ -54,9 +53,9 @@ def act_on_nodes(verb: str) -> Response:
 @blueprint.get("/act/now")
 def show_progress() -> Response:
     """How some nodes are now, in a few words, while a command is under way."""
-    nodes = registry()
-    found = [node for node in (nodes.node(node_id) for node_id in request.args.getlist("node_id")[:MAX_NODES]) if node]
-    return Response(progress(node_statuses(found, nodes.agents())), content_type="text/plain; charset=utf-8")
+    rows = registry()
+    found = [node for node in map(rows.node, request.args.getlist("node_id")[:MAX_NODES]) if node]
+    return Response(progress(with_status(rows, found)), content_type="text/plain; charset=utf-8")
 
 
 def _ask(
@@ -105,7 +104,7 @@ def _read(rows: Registry, node_ids: list[str]) -> list[pb.NodeStatus]:
         nodes = [node for node in map(rows.node, node_ids) if node is not None]
     if not nodes:
         raise NotFound("none of these nodes is there any more", reason=Reason.UNKNOWN_NODE, hint="Look at all nodes")
-    return node_statuses(nodes, rows.agents())
+    return with_status(rows, nodes)
 
 
 def _node_ids(given: list[str]) -> list[str]:

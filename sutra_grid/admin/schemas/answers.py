@@ -15,14 +15,33 @@ from sutra_grid.wire import grid_pb2 as pb
 OF_THE_MASTER: Final = frozenset({"master_version", "master_started_at_ms"})
 
 NodeStatus = schema_of(pb.NodeStatus)
-NodeList = schema_of(pb.NodeList)
 AgentRecord = schema_of(pb.AgentRecord)
-AgentList = schema_of(pb.AgentList)
 EventList = schema_of(pb.EventList)
 ClusterStatus = schema_of(pb.ClusterStatus, without=OF_THE_MASTER)
 NodeSampleList = schema_of(pb.NodeSampleList)
 LogChunk = schema_of(pb.LogChunk)
 """Its ``data`` is the log's text, not base64."""
+
+
+#: What a list of agents leaves out; ``/agents/ID`` has it, and ``/nodes`` lists them.
+NOT_IN_LISTS: Final = frozenset({"storage_nodes"})
+ListedAgent = type("ListedAgent", (schema_of(pb.AgentRecord, without=NOT_IN_LISTS),), {})
+
+_NEXT_CURSOR: Final = "`cursor` of the next page; empty on the last one"
+
+
+class NodeListSchema(AnswerSchema):
+    """A page of nodes."""
+
+    nodes = fields.List(fields.Nested(NodeStatus), required=True)
+    next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
+
+
+class AgentListSchema(AnswerSchema):
+    """A page of agents, without their nodes."""
+
+    agents = fields.List(fields.Nested(ListedAgent), required=True)
+    next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
 
 
 class ProblemSchema(AnswerSchema):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
 
 from sutra_grid.admin.schemas.fields import Flag, Text, TextList, Whole
-from sutra_grid.core.types import AgentStatus, Desired, NodeStatus
+from sutra_grid.core.types import Actor, Desired, Reason
 
 MAX_PORT: Final = 65_535
 MAX_MEMORY_LIMIT_MB: Final = 2**40
@@ -51,28 +51,21 @@ class Nothing(RequestSchema):
     """Of a request that takes no query, or no body."""
 
 
-class AgentFilter(RequestSchema):
-    """Which agents."""
-
-    status = Text("Only agents of this status", choices=[status.value for status in AgentStatus])
-
-
-class NodeFilter(RequestSchema):
-    """Which nodes."""
-
-    agent_id = Text("Only nodes of this agent", max_characters=MAX_NAME_CHARACTERS)
-    status = Text("Only nodes of this status", choices=[status.value for status in NodeStatus])
-    engine = Text("Only nodes of this engine", max_characters=MAX_NAME_CHARACTERS)
-
-
 class EventFilter(RequestSchema):
     """Which events."""
 
     after_event_id = Whole("Only events after this one, oldest first; without it the newest", 0, MAX_EVENT_ID)
+    before_event_id = Whole(
+        "Only events before this one, such as the first of a page: the page before", 0, MAX_EVENT_ID
+    )
     limit = Whole("At most so many; 100 without it", 1, MAX_EVENTS)
     node_id = Text("Only events of this node", max_characters=MAX_NAME_CHARACTERS)
     agent_id = Text("Only events of this agent", max_characters=MAX_NAME_CHARACTERS)
     kind = Text("A kind, or its first part: node finds node.spawned and its like", max_characters=MAX_NAME_CHARACTERS)
+    reason = Text("Only events of this reason", choices=[reason.value for reason in Reason if reason.value])
+    actor = Text("Only events that this one caused", choices=[*Actor])
+    since_ms = Whole("Only events from this time on", 0, MAX_MS)
+    until_ms = Whole("Only events up to this time", 0, MAX_MS)
     wait_seconds = Whole("Without any to tell, wait so long for the next one", 0, MAX_WAIT_SECONDS)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.dev.ports import slots_of
 
-# The least that a storage server takes.
-NODE_MEMORY_MB: Final = 64
+# A storage server starts with half of it; the rest is room for large values under load, since limits are held.
+NODE_MEMORY_MB: Final = 128
 HOST: Final = "127.0.0.1"
 
 

@@ -1,0 +1,133 @@
+"""The grid for Prometheus, made of the registry's numbers at each scrape: every worker answers the same.
+
+Workers and requests of the admin itself are not measured: each worker would tell another number.
+The access log has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sutra_grid import __version__
+from sutra_grid.core.status import Facts, Tally, is_missing, status_of, summarize
+from sutra_grid.core.types import AgentStatus, ClusterHealth, Desired, NodeStatus
+from sutra_grid.registry import AgentPulse, GridCounts, NodeCount
+
+QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
+EVENTS_WINDOW_MS: Final = 3_600_000
+DEFAULT_ENGINE: Final = "storage"
+"""What an agent makes of a node without an engine, as soon as it has it."""
+
+
+class GridCollector(Collector):
+    """One answer: the numbers of one moment; None when the registry does not answer."""
+
+    def __init__(self, counts: GridCounts | None, now_ms: int) -> None:
+        self._counts = counts
+        self._now_ms = now_ms
+
+    def collect(self) -> Iterator[Metric]:
+        """Called once."""
+        yield _labelled("sutra_grid_build_info", "Always 1; the version is in the label", "version", {__version__: 1})
+        yield GaugeMetricFamily(
+            "sutra_grid_registry_up",
+            "1 when the registry answers; without it nothing else of the grid is shown",
+            value=self._counts is not None,
+        )
+        if self._counts is not None:
+            yield from _cluster(self._counts)
+            yield from _agents(self._counts.agents, self._now_ms)
+            yield from _nodes(self._counts.nodes)
+            yield from _events(self._counts)
+
+
+def _cluster(counts: GridCounts) -> Iterator[Metric]:
+    nodes: Counter[tuple[Facts, AgentStatus | None]] = Counter()
+    for node in counts.nodes:
+        nodes[node.facts, node.agent_status] += node.nodes
+    tally = Tally(Counter(agent.status for agent in counts.agents), nodes)
+    now = summarize(tally, (), ()).status
+    yield _labelled(
+        "sutra_grid_cluster_status",
+        "1 for the word that the grid is in now, 0 for the others",
+        "status",
+        {health.value: health is now for health in ClusterHealth},
+    )
+
+
+def _agents(agents: Sequence[AgentPulse], now_ms: int) -> Iterator[Metric]:
+    statuses = Counter(agent.status for agent in agents)
+    yield _labelled(
+        "sutra_grid_agents", "Agents by status", "status", {one.value: statuses[one] for one in AgentStatus}
+    )
+    drained = sum(agent.drained for agent in agents)
+    yield GaugeMetricFamily("sutra_grid_agents_drained", "Agents that get no new nodes", value=drained)
+    open_slots = sum(
+        agent.max_storage_nodes for agent in agents if agent.status is AgentStatus.HEALTHY and not agent.drained
+    )
+    yield GaugeMetricFamily("sutra_grid_slots", "Nodes that the healthy, undrained agents take", value=open_slots)
+    yield _heartbeat_ages(sorted(max(0, now_ms - agent.last_heartbeat_ms) / 1000 for agent in agents))
+
+
+def _heartbeat_ages(ages_seconds: Sequence[float]) -> Metric:
+    ages = Metric(
+        "sutra_grid_agents_heartbeat_age_seconds",
+        "Time since the last heartbeat of each agent that is on disk, a second late at most; quantile 1 is the oldest",
+        "summary",
+    )
+    for quantile in QUANTILES if ages_seconds else ():
+        rank = max(math.ceil(quantile * len(ages_seconds)), 1)
+        ages.add_sample(ages.name, {"quantile": str(quantile)}, ages_seconds[rank - 1])
+    return ages
+
+
+def _nodes(nodes: Sequence[NodeCount]) -> Iterator[Metric]:
+    shown: Counter[tuple[NodeStatus, str]] = Counter()
+    missing: Counter[str] = Counter()
+    restarts: Counter[str] = Counter()
+    engines = {DEFAULT_ENGINE} | {node.engine or DEFAULT_ENGINE for node in nodes}
+    for node in nodes:
+        engine = node.engine or DEFAULT_ENGINE
+        if node.facts.desired is not Desired.ABSENT:
+            shown[status_of(node.facts, node.agent_status), engine] += node.nodes
+        if is_missing(node.facts, node.agent_status):
+            missing[engine] += node.nodes
+        restarts[engine] += node.restarts
+    by_status = GaugeMetricFamily("sutra_grid_nodes", "Nodes by status and engine", labels=["status", "engine"])
+    for engine in sorted(engines):
+        for status in NodeStatus:
+            by_status.add_metric([status.value, engine], shown[status, engine])
+    yield by_status
+    yield _labelled(
+        "sutra_grid_nodes_missing",
+        "Nodes that should run and, as far as anybody sees, do not",
+        "engine",
+        {engine: missing[engine] for engine in sorted(engines)},
+    )
+    yield _labelled(
+        "sutra_grid_nodes_restarts",
+        "Restarts that the nodes of now have had; falls when one is removed",
+        "engine",
+        {engine: restarts[engine] for engine in sorted(engines)},
+    )
+
+
+def _events(counts: GridCounts) -> Iterator[Metric]:
+    yield CounterMetricFamily("sutra_grid_events", "Events since the registry was made", value=counts.last_event_id)
+    yield _labelled(
+        "sutra_grid_events_last_hour", "Events of the last hour by kind", "kind", dict(sorted(counts.events.items()))
+    )
+
+
+def _labelled(name: str, help_: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family

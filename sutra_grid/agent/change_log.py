@@ -1,0 +1,23 @@
+"""The log line of a node's change: from where to where, and why."""
+
+from __future__ import annotations
+
+from sutra_grid.core.node_runtime import NodeRuntime
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+def log_change(before: NodeRuntime, after: NodeRuntime) -> None:
+    """One line when the node's phase or its reason has changed."""
+    old, new = before.record, after.record
+    if (old.phase, old.reason) != (new.phase, new.reason):
+        fields: dict[str, object] = {
+            "node": after.node_id,
+            "from": old.phase,
+            "to": new.phase,
+            "reason": new.reason or "-",
+            "pid": new.process.pid if new.process else 0,
+            "message": new.message,
+        }
+        log.info("node changed", **fields)

@@ -1,0 +1,162 @@
+"""What the agent measures: its nodes, its host, its own heartbeats and calls.
+
+Labels are bounded: ``node_id`` by the agent's slots, the rest by its configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from sutra_grid.agent.engines import DEFAULT_ENGINE
+from sutra_grid.core.types import Agent, Desired, Health, HostSample, NodeReport, NodeState
+from sutra_grid.runtime.metrics.calls import CallMetrics
+from sutra_grid.runtime.metrics.process import new_registry
+from sutra_grid.wire.server import RunningServer
+
+MIB_BYTES: Final = 1024 * 1024
+
+_NODE_LABELS: Final = ("agent_id", "node_id", "engine")
+_NODE_GAUGES: Final = {
+    "up": "1 while the node runs and was ready",
+    "desired": "1 when the node should run",
+    "failed": "1 when it was given up until somebody starts it",
+    "healthy": "1 or 0 by the last health probe; none while there was none",
+    "start_time_seconds": "When its process was started, since 1970",
+    "memory_limit_bytes": "Memory that the node is given",
+    "resident_memory_bytes": "Memory that its process has",
+    "cpu_ratio": "CPUs that its process used lately; 1 is one CPU",
+    "threads": "Threads of its process",
+    "open_files": "File descriptors of its process",
+}
+
+
+class Beating(Protocol):
+    """What is asked of the heartbeats."""
+
+    @property
+    def session_id(self) -> str:
+        """Empty while the master has not admitted the agent."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Heartbeats by their outcome."""
+
+
+class Sources(NamedTuple):
+    """What the numbers are read from, at each scrape."""
+
+    agent: Agent
+    reports: Callable[[], Iterable[NodeReport]]
+    host: Callable[[], HostSample | None]
+    heartbeat: Beating
+
+
+class AgentMetrics:
+    """The registry of metrics, and what is counted as it happens."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+        self.calls = CallMetrics(self.registry)
+
+    def watch(self, sources: Sources, server: RunningServer) -> None:
+        """Show nodes, host, heartbeats and threads; they are asked at each scrape. Once."""
+        self.calls.watch_workers(lambda: server.worker_use)
+        self.registry.register(_AgentCollector(sources))
+
+
+class _AgentCollector(Collector):
+    """Reads the parts of an agent. Thread-safe; samples are those that were taken last, a few seconds ago."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """Called at each scrape."""
+        agent_id = self._sources.agent.agent_id
+        yield from _agent(self._sources)
+        yield from _nodes(agent_id, self._sources.reports())
+        host = self._sources.host()
+        if host is not None:
+            yield from _host(agent_id, host)
+
+
+def _agent(sources: Sources) -> Iterator[Metric]:
+    agent, heartbeat = sources.agent, sources.heartbeat
+    labels = {"hostname": agent.hostname, "platform": agent.platform, "version": agent.version}
+    info = InfoMetricFamily("sutra_grid_agent", "Always 1; the labels say what the agent is", labels=["agent_id"])
+    info.add_metric([agent.agent_id], labels)
+    yield info
+    slots = agent.max_storage_nodes
+    yield _gauge("sutra_grid_agent_slots", "Nodes that the host takes", agent.agent_id, slots)
+    is_registered = bool(heartbeat.session_id)
+    yield _gauge("sutra_grid_agent_registered", "1 while the master has admitted it", agent.agent_id, is_registered)
+    heartbeats = CounterMetricFamily(
+        "sutra_grid_agent_heartbeats",
+        "Registrations and heartbeats by outcome: ok, or the error's code",
+        labels=["agent_id", "code"],
+    )
+    for code, count in heartbeat.counts().items():
+        heartbeats.add_metric([agent.agent_id, code], count)
+    yield heartbeats
+
+
+def _nodes(agent_id: str, reports: Iterable[NodeReport]) -> Iterator[Metric]:
+    gauges = {
+        name: GaugeMetricFamily(f"sutra_grid_node_{name}", help_, labels=_NODE_LABELS)
+        for name, help_ in _NODE_GAUGES.items()
+    }
+    restarts = CounterMetricFamily(
+        "sutra_grid_node_restarts", "Restarts since the node was made; they outlive the agent", labels=_NODE_LABELS
+    )
+    for report in reports:
+        labels = [agent_id, report.node_id, report.spec.engine or DEFAULT_ENGINE]
+        restarts.add_metric(labels, report.restarts)
+        for name, value in _values(report).items():
+            gauges[name].add_metric(labels, value)
+    yield from gauges.values()
+    yield restarts
+
+
+def _values(node: NodeReport) -> dict[str, float]:
+    """The gauges of a node; what is not known is left out."""
+    values: dict[str, float] = {
+        "up": node.state is NodeState.RUNNING,
+        "desired": node.desired is Desired.RUNNING,
+        "failed": node.state is NodeState.FAILED,
+    }
+    if node.health is not Health.UNKNOWN:
+        values["healthy"] = node.health is Health.HEALTHY
+    if node.started_at_ms:
+        values["start_time_seconds"] = node.started_at_ms / 1000
+    if node.spec.memory_limit_mb:
+        values["memory_limit_bytes"] = node.spec.memory_limit_mb * MIB_BYTES
+    if node.sample is not None:
+        values["resident_memory_bytes"] = node.sample.rss_bytes
+        values["cpu_ratio"] = node.sample.cpu_percent / 100
+        values["threads"] = node.sample.threads
+        values["open_files"] = node.sample.open_files
+    return values
+
+
+def _host(agent_id: str, host: HostSample) -> Iterator[Metric]:
+    for name, help_, value in (
+        ("cpu_ratio", "Part of all CPUs of the host that was used lately; 1 is all of them", host.cpu_percent / 100),
+        ("cpus", "CPUs of the host", host.cpu_count),
+        ("load1", "Load average of one minute", host.load_average_1m),
+        ("memory_bytes", "Memory of the host", host.memory_total_bytes),
+        ("memory_available_bytes", "Memory that programs could still get", host.memory_available_bytes),
+        ("disk_bytes", "Size of data_path's file system", host.disk_total_bytes),
+        ("disk_free_bytes", "Free on data_path's file system", host.disk_free_bytes),
+        ("disk_reserve_bytes", "With less free than this no new node is made", host.disk_reserve_bytes),
+    ):
+        yield _gauge(f"sutra_grid_host_{name}", help_, agent_id, value)
+
+
+def _gauge(name: str, help_: str, agent_id: str, value: float) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_, labels=["agent_id"])
+    family.add_metric([agent_id], value)
+    return family

@@ -1,0 +1,110 @@
+"""What becomes of a node at the agent's start: a part of its machine (``core.node_machine``), and as pure."""
+
+from __future__ import annotations
+
+from sutra_grid.core.node_runtime import ArmTimer, ExitStatus, NodeRecord, ProcessIdentity, Recovered, TimerName
+from sutra_grid.core.node_step import ANSWERS_PROBES, NodeStep, end_for_memory, last_end
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Reason
+
+
+def on_recovered(work: NodeStep, event: Recovered) -> None:
+    """Go on from where the journal tells that the node was, with the process that was found, or without one."""
+    if work.node.record.phase is not Phase.RECOVERING:
+        raise work.illegal("a recovery")
+    if event.process is None:
+        _recover_without_process(work, event)
+    else:
+        _recover_process(work, event)
+
+
+def _recover_process(work: NodeStep, event: Recovered) -> None:
+    assert event.process is not None
+    if event.process != work.node.record.process:
+        _learn_of_launch(work, event.process)
+    record = work.node.record
+    words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
+    work.note(process=event.process, message=words)
+    if not work.wanted:
+        work.stop("stopping by command")
+    elif work.must_restart:
+        work.note(relaunch=True)
+        work.stop("stopping for a restart by command")
+    elif record.stop_cause is not Reason.NONE:
+        work.stop(f"{words}; its stop goes on", record.stop_cause)
+    elif event.was is Phase.RUNNING and record.ready_at is not None:
+        work.move(Phase.RUNNING, reason=Reason.ADOPTED)
+        if work.rules.probed:
+            work.do(ArmTimer(TimerName.PROBE, 0.0))
+    else:
+        work.move(Phase.STARTING, reason=Reason.ADOPTED)
+        work.watch_start()
+
+
+def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
+    """The process is of a launch that the journal did not know yet.
+
+    Its agent was killed between start and journal, or the journal is an older copy: then what that one tells of
+    has ended since.
+    """
+    ended = work.node.record.process is not None
+    if ended:
+        work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
+    record = work.node.record
+    work.note(
+        launches=process.launch,
+        launched_at=work.now.monotonic,
+        launched_at_ms=work.now.wall_ms,
+        ready_at=None,
+        restarts=record.restarts + (1 if ended or record.relaunch else 0),
+        relaunch=False,
+    )
+
+
+def _recover_without_process(work: NodeStep, event: Recovered) -> None:
+    record = work.node.record
+    lost = record.process is not None
+    why = Reason.REBOOTED if event.rebooted else Reason.LOST
+    words = _how_it_was_lost(record, event.rebooted)
+    if event.oom:
+        words = f"{words}; it {event.oom.words}"
+    if event.oom and event.oom.over_limit and work.wanted and event.was in ANSWERS_PROBES:
+        end_for_memory(work, ExitStatus(), words, lived_seconds=0.0)
+        return
+    if lost:
+        work.record_exit(ExitStatus(), why, lived_seconds=0.0)
+    if not work.wanted:
+        work.rest(why if lost else record.reason or Reason.COMMANDED, words)
+    elif event.was is Phase.FAILED and not work.must_restart:
+        work.move(Phase.FAILED)
+    elif event.was is Phase.WAITING and event.rebooted:
+        work.launch(why, f"restarted after the host was booted: {last_end(record)}")
+    elif event.was is Phase.WAITING:
+        work.move(Phase.WAITING)
+        work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
+    elif event.was in ANSWERS_PROBES:
+        work.note(relaunch=True)
+        if work.rules.restart.enabled or event.rebooted:
+            work.launch(why, f"restarted: {words}")
+        else:
+            work.move(
+                Phase.FAILED,
+                reason=Reason.RESTARTS_DISABLED,
+                message=f"{words}; not started again: restart_failed_nodes is off",
+                relaunch=False,
+                ready_at=None,
+            )
+    else:
+        work.launch(record.reason or Reason.SPAWNED, record.message)
+
+
+def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
+    """Why there is no process at the agent's start, in words."""
+    if record.process is None:
+        return record.message
+    how = "ended with the host's boot before this one" if rebooted else "was gone at the agent's start"
+    return f"process {record.process.pid} {how}{_damage(record)}"
+
+
+def _damage(record: NodeRecord) -> str:
+    return f"; {record.message}" if record.reason is Reason.JOURNAL_CORRUPT else ""

@@ -1,0 +1,105 @@
+"""What the master measures: its calls, its threads, heartbeats, and how the registry takes what is written behind.
+
+The grid itself (agents, nodes, restarts) is told by the admin's ``/metrics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sutra_grid.runtime.metrics.calls import CallMetrics
+from sutra_grid.runtime.metrics.process import new_registry
+from sutra_grid.wire.server import RunningServer
+
+if TYPE_CHECKING:
+    from sutra_grid.master.master import MasterCore
+
+FLUSH_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds: from a commit on a fast disk to the longest wait for a lock."""
+
+
+class MasterMetrics:
+    """The registry of metrics, and what is counted as it happens."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+        self.calls = CallMetrics(self.registry)
+        self._flushes = Histogram(
+            "sutra_grid_master_flush_duration_seconds",
+            "Time of one write of observations to the registry, successful or not",
+            buckets=FLUSH_BUCKETS,
+            registry=self.registry,
+        )
+
+    def observe_flush(self, seconds: float) -> None:
+        """A batch was written, or not."""
+        self._flushes.observe(seconds)
+
+    def watch(self, core: MasterCore, server: RunningServer) -> None:
+        """Show what ``core`` and ``server`` count themselves; they are asked at each scrape. Once."""
+        self.calls.watch_workers(lambda: server.worker_use)
+        self.registry.register(_MasterCollector(core))
+
+
+class _MasterCollector(Collector):
+    """Reads the parts of a master. Thread-safe; takes each part's lock for a moment."""
+
+    def __init__(self, core: MasterCore) -> None:
+        self._core = core
+
+    def collect(self) -> Iterator[Metric]:
+        """Called at each scrape."""
+        yield from self._heartbeats()
+        yield from self._limits()
+        yield from self._registry()
+
+    def _heartbeats(self) -> Iterator[Metric]:
+        heartbeats = CounterMetricFamily(
+            "sutra_grid_master_heartbeats",
+            "Heartbeats by what was answered: acknowledged, register (anew), superseded (by a newer process)",
+            labels=["answer"],
+        )
+        for answer, count in self._core.heartbeats.counts().items():
+            heartbeats.add_metric([answer], count)
+        yield heartbeats
+
+    def _limits(self) -> Iterator[Metric]:
+        in_use = GaugeMetricFamily(
+            "sutra_grid_master_limited_calls", "Calls under way that wait for an agent or the registry", labels=["kind"]
+        )
+        most = GaugeMetricFamily(
+            "sutra_grid_master_limited_calls_max", "How many may be; one more is refused as overloaded", labels=["kind"]
+        )
+        for kind, limit in (("commands", self._core.commands_limit), ("reads", self._core.reads_limit)):
+            in_use.add_metric([kind], limit.in_use)
+            most.add_metric([kind], limit.count)
+        yield in_use
+        yield most
+
+    def _registry(self) -> Iterator[Metric]:
+        flusher = self._core.flusher
+        yield GaugeMetricFamily(
+            "sutra_grid_master_pending_observations",
+            "Rows that wait to be written to the registry",
+            value=flusher.pending,
+        )
+        yield CounterMetricFamily(
+            "sutra_grid_master_flush_failures",
+            "Writes of observations that failed; they are tried again",
+            value=flusher.failures,
+        )
+        yield CounterMetricFamily(
+            "sutra_grid_master_dropped_events",
+            "Events that were given up because the registry took none for too long",
+            value=flusher.dropped_events,
+        )
+        yield CounterMetricFamily(
+            "sutra_grid_master_registry_failures",
+            "Transactions that failed because the registry did not answer (locked, full, unreachable)",
+            value=self._core.registry.failures,
+        )

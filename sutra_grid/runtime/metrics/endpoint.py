@@ -1,0 +1,143 @@
+"""``/metrics`` over HTTP for a daemon that serves none otherwise: bounded, on threads of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable
+from socketserver import TCPServer, ThreadingMixIn
+from types import TracebackType
+from typing import Any, Final, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from sutra_grid.core.listening import bind_fault, no_such_host
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.metrics.section import Listen
+from sutra_grid.runtime.net import format_host_port, port_holder
+
+log = get_logger(__name__)
+
+PATH: Final = "/metrics"
+MAX_SCRAPES: Final = 4
+"""At the same time; one more is hung up on."""
+
+SOCKET_TIMEOUT_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.2
+_JOIN_SECONDS: Final = 5.0
+
+
+class MetricsEndpoint:
+    """Serves a registry while the context lasts; with ``listen`` None it does nothing.
+
+    Entering raises ``GridError`` when the address can't be had. A scrape runs the registry's
+    collectors on one of its threads.
+    """
+
+    def __init__(self, listen: Listen, registry: CollectorRegistry) -> None:
+        self._listen = listen
+        self._app = _only_metrics(make_wsgi_app(registry))
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` as it is bound; empty while it does not serve."""
+        return "" if self._server is None else format_host_port(self._server.host, self._server.server_port)
+
+    def __enter__(self) -> Self:
+        if self._listen is not None:
+            self._server = _open(*self._listen)
+            self._server.set_app(self._app)
+            self._thread = threading.Thread(
+                target=self._server.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True
+            )
+            self._thread.start()
+            log.info("metrics", address=f"http://{self.address}{PATH}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join(_JOIN_SECONDS)
+            self._server = self._thread = None
+
+
+class _Handler(WSGIRequestHandler):
+    """One request a connection; a scraper that stops to read or write loses it."""
+
+    timeout = SOCKET_TIMEOUT_SECONDS
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug("scrape", client=self.client_address[0], request=format % args)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """At most ``MAX_SCRAPES`` threads, one a connection."""
+
+    daemon_threads = True
+    block_on_close = False  # a slow scraper does not keep a daemon from ending
+
+    def __init__(self, host: str, family: socket.AddressFamily, address: tuple[Any, ...]) -> None:
+        self.host = host
+        self.address_family = family
+        self._places = threading.BoundedSemaphore(MAX_SCRAPES)
+        super().__init__(address[:2], _Handler)
+
+    def server_bind(self) -> None:
+        """As the parent's, without its question to the name service."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.host, self.server_address[1]
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Hand the connection to a thread, or hang up."""
+        if not self._places.acquire(blocking=False):
+            log.warning("scrape refused; too many are under way", client=client_address[0], most=MAX_SCRAPES)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper went away, or a collector failed: the log says it, and the next scrape may do better."""
+        log.exception("scrape failed", client=client_address[0])
+
+
+def _open(host: str, port: int) -> _Server:
+    address = format_host_port(host, port)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise no_such_host(error, address) from error
+    try:
+        return _Server(host, found[0][0], found[0][4])
+    except OSError as error:
+        raise bind_fault(error, address, port, port_holder) from error
+
+
+def _only_metrics(metrics: WSGIApplication) -> WSGIApplication:
+    """``metrics`` at its path; elsewhere the way to it."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == PATH:
+            return metrics(environ, start_response)
+        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"there is nothing here but {PATH}\n".encode()]
+
+    return app

@@ -1,0 +1,18 @@
+"""A registry of metrics with what every daemon tells of itself: its version and its process."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
+
+from sutra_grid import __version__
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry of its own: the library's global one is for programs that have only one."""
+    # They would add a series to each one, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry(auto_describe=True)
+    ProcessCollector(registry=registry)
+    build = Gauge("sutra_grid_build_info", "Always 1; the version is in the label", ["version"], registry=registry)
+    build.labels(__version__).set(1)
+    return registry

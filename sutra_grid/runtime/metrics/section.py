@@ -1,0 +1,30 @@
+"""The ``[metrics]`` of a daemon's configuration. Light: every ``--help`` imports it."""
+
+from __future__ import annotations
+
+from sutra_grid.runtime.config import Config, Key, Section, host_port
+from sutra_grid.runtime.net import parse_host_port
+
+SECTION_NAME = "metrics"
+
+Listen = tuple[str, int] | None
+"""Host and port of a metrics endpoint; None: there is none."""
+
+
+def metrics_section(default_port: int) -> Section:
+    """For the schema of a daemon that has an endpoint of its own for metrics."""
+    is_address = host_port(default_port)
+    listen = Key(
+        "listen",
+        "str",
+        "",
+        help=f"Address of /metrics for Prometheus, for instance 127.0.0.1:{default_port}; empty: none",
+        check=lambda value: is_address(value) if value else None,
+    )
+    return Section(SECTION_NAME, [listen], help="What the daemon measures")
+
+
+def metrics_listen(config: Config, default_port: int) -> Listen:
+    """Where to serve metrics."""
+    listen: str = config.section(SECTION_NAME)["listen"]
+    return parse_host_port(listen, default_port) if listen else None

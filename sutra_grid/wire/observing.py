@@ -1,0 +1,106 @@
+"""Tells somebody of each call that a server has answered: which method, with what outcome, how long it took.
+
+Who is told is passed in by the daemon: this package imports core only. Unary calls alone are told;
+a stream lasts as long as its reader likes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import grpc
+
+from sutra_grid.core.types import Reason
+from sutra_grid.wire.words import reason_or_none
+
+UNKNOWN_METHOD: Final = "unknown"
+
+
+class AnsweredCall(NamedTuple):
+    """One call. ``seconds`` is the handler's time, without the wait for a thread.
+
+    ``method`` is ``grid.GridMaster/Heartbeat``, or ``unknown`` for one that the server does not have;
+    ``code`` the name of the status. ``refused`` is None, or the reason of an answer ``success=false``.
+    """
+
+    method: str
+    code: str
+    seconds: float
+    refused: Reason | None = None
+
+
+CallObserver = Callable[[AnsweredCall], object]
+"""Is told of a call on the thread that ran it; must be quick and may not raise."""
+
+
+class ObservingInterceptor(grpc.ServerInterceptor):
+    """Wraps every unary method of a server, once each. Thread-safe."""
+
+    def __init__(self, observe: CallObserver) -> None:
+        self._observe = observe
+        # By path; as many as the server has methods. Two threads may make the same entry, and either is good.
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a call; None for a method that the server does not have."""
+        path: str = handler_call_details.method
+        known = self._wrapped.get(path)
+        if known is not None:
+            return known
+        handler: Any = continuation(handler_call_details)
+        if handler is None:
+            self._observe(AnsweredCall(UNKNOWN_METHOD, grpc.StatusCode.UNIMPLEMENTED.name, 0.0))
+            return None
+        if handler.unary_unary is None:
+            return handler  # type: ignore[no-any-return]
+        wrapped = self._wrapped[path] = _wrap(handler, path.removeprefix("/"), self._observe)
+        return wrapped
+
+
+def _wrap(handler: Any, method: str, observe: CallObserver) -> grpc.RpcMethodHandler[Any, Any]:
+    behaviour = handler.unary_unary
+
+    def observed(request: Any, context: grpc.ServicerContext) -> Any:
+        started = time.perf_counter()
+        try:
+            response = behaviour(request, context)
+        except BaseException:  # of every abort; passed on as it is
+            observe(AnsweredCall(method, _code(context, grpc.StatusCode.UNKNOWN), time.perf_counter() - started))
+            raise
+        seconds = time.perf_counter() - started
+        observe(AnsweredCall(method, _code(context, grpc.StatusCode.OK), seconds, _refusal(response)))
+        return response
+
+    return grpc.unary_unary_rpc_method_handler(
+        observed,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def _code(context: Any, otherwise: grpc.StatusCode) -> str:
+    """The name of the status: the one that was set, else CANCELLED when the caller has gone."""
+    code = context.code()
+    if code is None and not context.is_active():
+        return grpc.StatusCode.CANCELLED.name
+    return code.name if isinstance(code, grpc.StatusCode) else otherwise.name
+
+
+def _refusal(response: Any) -> Reason | None:
+    """Why an answer says ``success=false``; None for every other one."""
+    if not _may_refuse(response.DESCRIPTOR) or response.success:
+        return None
+    return reason_or_none(response.error.reason)
+
+
+@cache
+def _may_refuse(descriptor: Any) -> bool:
+    """Whether messages of that type have ``success``. To ask one for a field that it lacks costs as much as a call."""
+    return "success" in descriptor.fields_by_name

@@ -1,0 +1,52 @@
+"""The threads that answer calls, and how many of them are at work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class WorkerUse(NamedTuple):
+    """Threads that there may be, those that run a call, and calls that wait for one."""
+
+    threads: int
+    busy: int
+    waiting: int
+
+
+class WorkerPool(ThreadPoolExecutor):
+    """A bounded pool of threads that counts what it does. Thread-safe."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        super().__init__(max_workers=threads, thread_name_prefix=name)
+        self._most = threads
+        self._counts = threading.Lock()
+        # guarded by _counts:
+        self._submitted = 0
+        self._started = 0
+        self._ended = 0
+
+    @property
+    def use(self) -> WorkerUse:
+        """How it is now."""
+        with self._counts:
+            return WorkerUse(self._most, self._started - self._ended, self._submitted - self._started)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """As the parent's."""
+        with self._counts:
+            self._submitted += 1
+        return super().submit(self._counted, fn, *args, **kwargs)
+
+    def _counted(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        with self._counts:
+            self._started += 1
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            with self._counts:
+                self._ended += 1

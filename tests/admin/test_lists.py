@@ -1,0 +1,127 @@
+"""Lists over HTTP: filtered, sorted, a page at a time, with links to the next."""
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from support.grid_values import a_node, a_report, an_event
+
+from sutra_grid.registry import Observations, Registry
+
+
+@pytest.fixture(autouse=True)
+def more(registry: Registry) -> None:
+    """Ten nodes more, of one to ten restarts."""
+    nodes = [a_node(f"node-1000000{number}", "agent-1") for number in range(10)]
+    for node in nodes:
+        registry.create_node(node, request=None)
+    reports = [a_report(node, restarts=number + 1, log_tail=()) for number, node in enumerate(nodes)]
+    registry.write_observations(Observations(reports=reports))
+
+
+def get(client: FlaskClient, path: str) -> Any:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def link(client: FlaskClient, path: str, relation: str) -> str | None:
+    links = {
+        rel: url
+        for url, rel in re.findall(r'<([^>]*)>; rel="(\w+)"', ", ".join(client.get(path).headers.getlist("Link")))
+    }
+    return links.get(relation)
+
+
+def ids(document: Any) -> list[str]:
+    return [node["node_id"] for node in document["nodes"]]
+
+
+def test_pages_follow_each_other_by_cursor_and_by_link(client: FlaskClient) -> None:
+    path: str | None = "/nodes?limit=5&sort=-restarts&q=node-1"
+    seen: list[str] = []
+    while path is not None:
+        page = get(client, path)
+        seen += ids(page)
+        path = link(client, path, "next")
+        assert bool(page["next_cursor"]) == (path is not None)
+    assert seen == [f"node-1000000{number}" for number in reversed(range(10))]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("sort=-id&limit=1", ["node-10000009"]),
+        ("sort=restarts&limit=1&q=node-1", ["node-10000000"]),
+        ("sort=status&limit=1", ["node-00000003"]),
+        ("sort=-status&limit=1&engine=redis", ["node-00000002"]),
+        ("q=NODE-0", ["node-00000001", "node-00000002", "node-00000003"]),
+        ("health=unhealthy", []),
+        ("attention=true", ["node-00000003"]),
+        ("attention=false&q=node-0", ["node-00000001", "node-00000002"]),
+    ],
+)
+def test_nodes_are_found_and_sorted(client: FlaskClient, query: str, found: list[str]) -> None:
+    assert ids(get(client, f"/nodes?{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("sort=-used", ["agent-1", "agent-2"]),
+        ("sort=used", ["agent-2", "agent-1"]),
+        ("sort=status", ["agent-2", "agent-1"]),
+        ("label=zone", ["agent-1", "agent-2"]),
+        ("label=zone%3Deu-1&limit=1&sort=-id", ["agent-2"]),
+        ("label=zone%3Dus", []),
+        ("drained=true", []),
+        ("drained=false&platform=docker&q=of-agent-2", ["agent-2"]),
+    ],
+)
+def test_agents_are_found_and_sorted(client: FlaskClient, query: str, found: list[str]) -> None:
+    assert [agent["agent_id"] for agent in get(client, f"/agents?{query}")["agents"]] == found
+
+
+def test_events_link_backward_and_forward(client: FlaskClient, registry: Registry) -> None:
+    registry.write_observations(
+        Observations(events=[an_event(at_ms=number, message=str(number)) for number in range(9)])
+    )
+    newest = "/events?limit=3"
+    older = link(client, newest, "prev")
+    assert older is not None
+    assert [event["message"] for event in get(client, newest)["events"]] == ["6", "7", "8"]
+    assert [event["message"] for event in get(client, older)["events"]] == ["3", "4", "5"]
+    newer = link(client, older, "next")
+    assert newer is not None
+    assert [event["message"] for event in get(client, newer)["events"]] == ["6", "7", "8"]
+    assert len(get(client, "/events?reason=crashed")["events"]) == 0
+    assert len(get(client, "/events?actor=operator&since_ms=3&until_ms=5")["events"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/nodes?cursor=x", "the cursor is none that was given out"),
+        ("/nodes?sort=restart", "sort must be one of id, -id, agent, -agent, status, -status, restarts, -restarts, "),
+        ("/nodes?sort=restart", "did you mean restarts?"),
+        ("/nodes?limit=1001&health=ill&sotr=id", "limit must be an integer from 1 to 1000"),
+        ("/nodes?limit=1001&health=ill&sotr=id", 'unknown query parameter "sotr"; did you mean sort?'),
+        ("/nodes?limit=1001&health=ill&sotr=id", "health must be one of unknown, healthy, unhealthy"),
+        ("/agents?drained=yes", "drained must be true or false"),
+        ("/events?reason=nonsense", "reason must be one of"),
+    ],
+)
+def test_all_faults_of_a_query_are_named(client: FlaskClient, path: str, words: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 400
+    assert words in answer.get_json(force=True)["detail"]
+
+
+def test_a_cursor_of_another_filter_is_refused(client: FlaskClient) -> None:
+    cursor = get(client, "/nodes?limit=1")["next_cursor"]
+    answer = client.get(f"/nodes?limit=1&status=running&cursor={cursor}")
+    assert answer.status_code == 400
+    problem = answer.get_json(force=True)
+    assert problem["detail"] == "the cursor belongs to a list with another filter or sort"
+    assert "next_cursor" in problem["hint"]

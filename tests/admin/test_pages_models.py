@@ -1,0 +1,174 @@
+"""What pages show, made of plain values."""
+
+import pytest
+from support.clock import FakeClock
+from support.grid_values import HOST, a_node, a_report, an_event
+
+from sutra_grid.admin.commands import Verb
+from sutra_grid.admin.pages.models.agent_facts import gauges
+from sutra_grid.admin.pages.models.badges import badge, node_badge
+from sutra_grid.admin.pages.models.cells import FILLS, cell_groups
+from sutra_grid.admin.pages.models.consequences import progress
+from sutra_grid.admin.pages.models.explained import explain
+from sutra_grid.admin.pages.models.history import LEAST_WIDTH, WIDTH, history
+from sutra_grid.admin.pages.models.lists import headings, link
+from sutra_grid.admin.pages.models.log import log_text
+from sutra_grid.admin.pages.models.moments import moment
+from sutra_grid.admin.pages.models.sparkline import HEIGHT, sparkline
+from sutra_grid.admin.remembering import Remembered
+from sutra_grid.core.status import shown_status
+from sutra_grid.core.types import AgentStatus, Desired, NodeState, NodeStatus
+from sutra_grid.registry import AgentCell
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.convert import node_status
+
+
+def a_cell(agent_id: str, status: AgentStatus = AgentStatus.HEALTHY, used: int = 0, drained: bool = False) -> AgentCell:
+    return AgentCell(agent_id, status, used, 10, drained)
+
+
+def test_a_moment_is_told_relatively_and_exactly() -> None:
+    at = moment(1_700_000_000_000, 1_700_000_090_000)
+    assert at == ("90s ago", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20 UTC")
+    assert moment(0, 1) is None
+    for ahead in (0, 500):
+        seen = moment(1_700_000_000_000 + ahead, 1_700_000_000_000)
+        assert seen is not None
+        assert seen.words == "now", "a clock that is behind shows no negative age"
+
+
+def test_every_status_has_a_sign_so_that_colour_is_never_alone() -> None:
+    signs = {word: badge(word).sign for word in (*NodeStatus, *AgentStatus, "critical", "unhealthy")}
+    assert signs[NodeStatus.RUNNING] == signs[AgentStatus.HEALTHY]
+    assert len({signs[word] for word in NodeStatus if word is not NodeStatus.STOPPING}) == 5
+
+
+def test_a_badge_tells_a_failing_probe_and_a_back_off() -> None:
+    assert node_badge(pb.NodeStatus(status="running", health="unhealthy")).word == "unhealthy"
+    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500)).word == "back-off 9s"
+    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500, pid=1)).word == "starting"
+
+
+def test_cells_stand_with_the_worst_first_and_drained_last() -> None:
+    cells = [
+        a_cell("b"),
+        a_cell("a", drained=True),
+        a_cell("d", AgentStatus.OFFLINE),
+        a_cell("c", AgentStatus.DEGRADED, used=3),
+    ]
+    groups = cell_groups(cells)
+    assert [(group.status, [cell.agent_id for cell in group.cells]) for group in groups] == [
+        (AgentStatus.OFFLINE, ["d"]),
+        (AgentStatus.DEGRADED, ["c"]),
+        (AgentStatus.HEALTHY, ["b", "a"]),
+    ]
+    assert groups[1].cells[0].title == "c: degraded, 3 of 10 slots used"
+    assert groups[2].cells[1].title == "a: healthy, drained, 0 of 10 slots used"
+
+
+@pytest.mark.parametrize(("used", "fill"), [(0, 0), (1, 1), (4, 2), (9, 3), (10, FILLS), (12, FILLS)])
+def test_only_an_empty_cell_looks_empty_and_only_a_full_one_full(used: int, fill: int) -> None:
+    [group] = cell_groups([a_cell("a", used=used)])
+    assert group.cells[0].fill == fill
+
+
+def test_a_sparkline_stays_in_its_frame_and_says_its_peak() -> None:
+    line = sparkline("CPU", [0, 50, 25], 10, lambda value: f"{value:.0f}%")
+    assert line is not None
+    assert line.line == "0.0,38.0 150.0,2.0 300.0,20.0"
+    assert line.area.startswith(f"0,{HEIGHT} ")
+    assert line.label == "CPU: 25%, peak 50%"
+    assert sparkline("CPU", [1], 10, str) is None
+
+
+def test_a_history_fills_the_whole_width_and_shows_the_shortest_outage() -> None:
+    events = [
+        an_event("node.spawned", at_ms=1_000),
+        an_event("node.started", at_ms=2_000),
+        an_event("node.exited", at_ms=500_000),
+        an_event("node.restarted", at_ms=500_010),
+        an_event("node.commanded", at_ms=600_000),
+    ]
+    told = history(events, 1_001_000)
+    assert told is not None
+    assert [part.tone for part in told.segments] == ["busy", "good", "bad", "good"]
+    assert told.segments[2].width == LEAST_WIDTH
+    assert told.segments[-1].x + told.segments[-1].width == WIDTH
+    assert told.label == "starting for 1s, running for 16m, down for 0s"
+
+
+def test_a_history_without_anything_to_tell_is_none() -> None:
+    assert history([], 5) is None
+    assert history([an_event("node.commanded", at_ms=1)], 5) is None
+    assert history([an_event("node.started", at_ms=9)], 5) is None
+
+
+def test_a_column_is_turned_by_a_second_click_and_paging_begins_anew() -> None:
+    chosen = {"status": "running", "sort": "cpu", "desc": "", "cursor": "abc"}
+    found = headings("/ui/nodes", chosen, ["id", "cpu"], "id")
+    assert found["cpu"] == ("/ui/nodes?status=running&sort=cpu&desc=true", "ascending")
+    assert found["id"] == ("/ui/nodes?status=running&sort=id", "")
+
+
+def test_links_quote_what_was_typed() -> None:
+    assert link("/ui/nodes", {"text": "a&b=c"}) == "/ui/nodes?text=a%26b%3Dc"
+    assert link("/ui/nodes", {"text": ""}) == "/ui/nodes"
+
+
+def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:
+    assert log_text(b"a\tb\r\n\x1b[1mc\xff\n").text == "a\tb\n\ufffd[1mc\ufffd"
+    assert log_text(b"").why_not == "It is empty."
+
+
+@pytest.mark.parametrize(
+    ("desired", "state", "pid", "backoff_ms", "verbs"),
+    [
+        (Desired.RUNNING, NodeState.RUNNING, 1, 0, [Verb.RESTART, Verb.STOP, Verb.REMOVE]),
+        (Desired.RUNNING, NodeState.FAILED, 0, 0, [Verb.START, Verb.STOP, Verb.REMOVE]),
+        (Desired.RUNNING, NodeState.STARTING, 0, 900, [Verb.START, Verb.STOP, Verb.REMOVE]),
+        (Desired.STOPPED, NodeState.STOPPED, 0, 0, [Verb.START, Verb.REMOVE]),
+        (Desired.STOPPED, NodeState.STOPPING, 1, 0, [Verb.START, Verb.REMOVE]),
+        (Desired.ABSENT, NodeState.STOPPING, 1, 0, []),
+    ],
+)
+def test_what_makes_no_sense_now_is_not_offered(
+    desired: Desired, state: NodeState, pid: int, backoff_ms: int, verbs: list[Verb]
+) -> None:
+    node = a_node(desired=desired)
+    report = a_report(node, state=state, pid=pid, backoff_ms=backoff_ms)
+    node = a_node(desired=desired, report=report)
+    shown = node_status(node, shown_status(node, AgentStatus.HEALTHY))
+    assert explain(shown, None, 10_000).verbs == verbs
+
+
+def test_progress_counts_when_there_are_several() -> None:
+    nodes = [
+        pb.NodeStatus(node_id=str(number), status=status) for number, status in enumerate(["stopping", "stopped"] * 2)
+    ]
+    assert progress(nodes) == "2 stopped, 2 stopping"
+    assert progress(nodes[:1]) == "0 is stopping"
+    assert progress([]) == "nothing is left"
+
+
+def test_gauges_tell_how_full_a_host_is() -> None:
+    assert [(gauge.title, gauge.share) for gauge in gauges(HOST)] == [
+        ("CPU", 12),
+        ("Memory", 50),
+        ("Disk of its data", 50),
+    ]
+
+
+def test_what_is_remembered_is_found_anew_after_its_time() -> None:
+    clock, found = FakeClock(), iter(range(9))
+    remembered: Remembered[int] = Remembered(clock, 2.0)
+    assert [remembered.get(lambda: next(found)) for _ in range(3)] == [0, 0, 0]
+    clock.advance(2)
+    assert [remembered.get(lambda: next(found)) for _ in range(2)] == [1, 1]
+
+
+def test_what_could_not_be_found_is_tried_again_at_once() -> None:
+    clock = FakeClock()
+    remembered: Remembered[int] = Remembered(clock, 2.0)
+    with pytest.raises(ZeroDivisionError):
+        remembered.get(lambda: 1 // 0)
+    assert remembered.get(lambda: 5) == 5

@@ -1,0 +1,169 @@
+"""Memory limits by real control groups: the ladder first, the kernel for a runaway, and nothing left behind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.agent_harness import AgentHarness, is_alive, kill_process
+from support.memory_groups import group_of, groups_of, place_or_skip
+from support.processes import kill_and_wait, processes_below
+from support.waiting import eventually
+
+from sutra_grid.agent import cgroups
+from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
+
+pytestmark = pytest.mark.e2e
+
+LIMIT_MB = 64
+OVER_MB = 78  # above the limit, below the kernel's wall
+RUNAWAY_MB = 400
+# Holds as many MiB as its file "hold" says at once, and notes how many it has.
+HOLDER = f"""#!{sys.executable} -SE
+import os, sys, time
+path = sys.argv[1]
+held, parts = 0, []
+while True:
+    try:
+        wanted = int(open(os.path.join(path, "hold")).read() or 0)
+    except OSError:
+        wanted = 0
+    if wanted > held:
+        parts.append(b"x" * ((wanted - held) << 20))
+        held = wanted
+        with open(os.path.join(path, "held"), "w") as stream:
+            stream.write(str(held))
+    time.sleep(0.03)
+"""
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentHarness]:
+    place_or_skip()
+    program = tmp_path / "holder"
+    program.write_text(HOLDER)
+    program.chmod(0o755)
+    holder = {
+        "binary_path": str(program),
+        "args": ["{storage_path}"],
+        "health_probe": "none",
+        "stop_grace_secs": 2.0,
+    }
+    more: dict[str, Any] = {"engines": {"holder": holder}, "limits": {"memory": "cgroup"}}
+    harness = AgentHarness(tmp_path / "home", **more).start()
+    try:
+        yield harness
+        if not harness.daemon.is_running:
+            harness.start()
+        for node_id in harness.reports():
+            harness.want(node_id, Desired.ABSENT)
+        eventually(lambda: not groups_of(harness.state), message="groups removed with their nodes")
+    finally:
+        harness.kill()
+        kill_and_wait(processes_below(tmp_path))
+
+
+def spawn(agent: AgentHarness) -> NodeReport:
+    report = agent.run("node-1", "holder", memory_limit_mb=LIMIT_MB)
+    assert report.state is NodeState.RUNNING
+    return report
+
+
+def hold(report: NodeReport, megabytes: int) -> None:
+    (Path(report.spec.storage_path) / "hold").write_text(str(megabytes))
+
+
+def wait_held(report: NodeReport, megabytes: int) -> None:
+    held = Path(report.spec.storage_path) / "held"
+    eventually(lambda: held.exists() and held.read_text() == str(megabytes), message=f"{megabytes} MiB held")
+
+
+def ended(agent: AgentHarness) -> NodeReport:
+    return agent.wait_for("node-1", lambda one: bool(one.exits))
+
+
+def test_a_node_over_its_limit_is_stopped_by_the_ladder(agent: AgentHarness) -> None:
+    node = spawn(agent)
+    hold(node, OVER_MB)
+    shown = ended(agent)
+    hold(node, 0)
+    assert (shown.exits[0].reason, shown.exits[0].signal) == (Reason.MEMORY_LIMIT, 15)
+    again = agent.wait_for("node-1", NodeState.RUNNING)
+    assert (again.reason, again.restarts) == (Reason.MEMORY_LIMIT, 1)
+    assert again.pid != node.pid
+
+
+def test_a_runaway_is_ended_by_the_kernel_and_counted_in_the_same_back_off(agent: AgentHarness) -> None:
+    node = spawn(agent)
+    hold(node, RUNAWAY_MB)
+    shown = agent.wait_for("node-1", lambda one: one.reason is Reason.MEMORY_LIMIT and bool(one.exits))
+    assert (shown.exits[0].reason, shown.exits[0].signal) == (Reason.MEMORY_LIMIT, 9)
+    # It goes on to hold so much: three ends in a row, and it is given up.
+    given_up = agent.wait_for("node-1", NodeState.FAILED)
+    assert given_up.reason is Reason.MEMORY_LIMIT
+    assert f"killed by the kernel: it used more memory than its limit of {LIMIT_MB} MiB" in given_up.message
+    assert "3 ends in a row" in given_up.message
+    assert {one.reason for one in given_up.exits} == {Reason.MEMORY_LIMIT}
+    eventually(lambda: not groups_of(agent.state), message="no group without a process")
+
+
+def test_a_node_within_its_limit_is_left_alone_and_a_kill_by_hand_is_a_crash(agent: AgentHarness) -> None:
+    node = spawn(agent)
+    hold(node, LIMIT_MB - 20)
+    wait_held(node, LIMIT_MB - 20)
+    cache = Path(node.spec.storage_path) / "cached"  # the kernel can take that back: it does not count
+    cache.write_bytes(b"x" * (8 << 20))
+    place = cgroups.find_place()
+    group = cgroups.group_of(node.pid, place.mount)
+    assert group is not None
+    eventually(lambda: place.kind.kept_bytes(group) > (LIMIT_MB - 24) << 20, message="it is counted")
+    other = agent.run("node-2", "holder", memory_limit_mb=LIMIT_MB)
+    hold(other, OVER_MB)  # a look later both were measured
+    agent.wait_for("node-2", lambda one: bool(one.exits))
+    hold(other, 0)
+    same = agent.reports()["node-1"]
+    assert (same.pid, same.restarts, same.exits) == (node.pid, 0, ())
+    kill_process(node.pid)
+    assert ended(agent).exits[0].reason is Reason.CRASHED
+
+
+def test_the_limit_holds_on_for_a_process_that_the_next_agent_adopts(agent: AgentHarness) -> None:
+    node = spawn(agent)
+    agent.kill()
+    agent.start()
+    assert agent.reports()["node-1"].pid == node.pid
+    assert group_of(node.pid) == "node-1.1"
+    hold(node, RUNAWAY_MB)
+    shown = ended(agent)
+    hold(node, 0)
+    assert shown.exits[0].reason is Reason.MEMORY_LIMIT
+    again = agent.wait_for("node-1", NodeState.RUNNING)
+    assert group_of(again.pid) == f"node-1.{again.restarts + 1}"
+
+
+def test_a_kill_while_the_agent_was_down_is_told_by_the_next_one(agent: AgentHarness) -> None:
+    node = spawn(agent)
+    agent.kill()
+    hold(node, RUNAWAY_MB)
+    eventually(lambda: not is_alive(node.pid), message="killed by the kernel")
+    hold(node, 0)
+    agent.start()
+    shown = ended(agent)
+    assert shown.exits[0].reason is Reason.MEMORY_LIMIT
+    assert agent.wait_for("node-1", NodeState.RUNNING).reason is Reason.MEMORY_LIMIT
+
+
+def test_a_process_that_an_agent_without_groups_had_started_is_put_into_one(agent: AgentHarness) -> None:
+    agent.stop()
+    agent.rewrite_config(limits={"memory": "sampled"})
+    agent.start()
+    node = spawn(agent)
+    assert groups_of(agent.state) == []
+    agent.stop()
+    agent.rewrite_config(limits={"memory": "cgroup"})
+    agent.start()
+    assert agent.reports()["node-1"].pid == node.pid
+    assert group_of(node.pid) == "node-1.1"
