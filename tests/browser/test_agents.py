@@ -72,7 +72,7 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(page: Page,
     grid.grpc.remove(node.node_id)
 
 
-def test_an_agent_that_runs_is_not_removed_while_it_has_nodes_and_one_that_is_gone_is(
+def test_an_agent_with_nodes_is_not_removed_while_it_runs_and_one_that_is_gone_is(
     page: Page, grid: Grid, watch: Watch
 ) -> None:
     watch.expect("the server responded with a status of 40[49]")  # 404: polled once more after its removal
