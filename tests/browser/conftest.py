@@ -1,4 +1,4 @@
-"""One browser for the tests of this directory, a live grid for each file, and a context of its own for each test."""
+"""One browser and one live grid for the tests of this directory, and a context of its own for each test."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from support.chatty import chatty_engine
 from support.chromium import PACKAGE, has_chromium, launched_chromium
+from support.fragile import fragile_engine
 from support.grid import Grid, GridSpec
 from support.needs import skip_for
+from support.stubborn import stubborn_engine
 from support.watched import Watch
 
 HERE = Path(__file__).parent
-PATIENCE_MS = 10_000
+PATIENCE_MS = 15_000
+STUBBORN_SECONDS = 2.0
+"""From the stop of a stubborn node to its end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,23 +38,30 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
-@pytest.fixture(scope="module")
-def engines() -> dict[str, dict[str, Any]]:
-    """The agents' ``[engines.NAME]`` tables; a module that needs some has its own."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def grid(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory, engines: dict[str, dict[str, Any]]
-) -> Iterator[Grid]:
-    """Two agents for all tests of a module; each test ends with all daemons up again."""
+@pytest.fixture(scope="package")
+def whole_grid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """Two agents whose nodes can be of programs that behave badly, each in a way of its own."""
+    root = tmp_path_factory.mktemp("browser")
+    engines = {
+        "chatty": chatty_engine(root),
+        "fragile": fragile_engine(root),
+        "stubborn": stubborn_engine(root, STUBBORN_SECONDS),
+    }
     restart = {"stable_secs": 0.0, "first_delay_secs": 0.1, "max_crashes": 3}
     spec = GridSpec(
         agents=2, heartbeat_seconds=0.2, health_check_seconds=0.2, extra={"restart": restart, "engines": engines}
     )
-    with Grid(tmp_path_factory.mktemp("grid"), spec) as made:
+    with Grid(root / "grid", spec) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def grid(whole_grid: Grid) -> Iterator[Grid]:
+    """The grid, which a file finds without nodes. Each test ends with all daemons up again."""
+    yield whole_grid
+    whole_grid.wait_agents("healthy")
+    for node in whole_grid.grpc.nodes():
+        whole_grid.grpc.remove(node.node_id)
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 from support.axe import grave_violations
-from support.fragile import fragile_engine, spoil
+from support.fragile import spoil
 from support.grid import Grid
 from support.processes import kill
 from support.waiting import eventually
@@ -42,11 +42,6 @@ PAGES = {
 }
 
 every_page = pytest.mark.parametrize("name", PAGES)
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"fragile": fragile_engine(tmp_path_factory.mktemp("fragile"))}
 
 
 @pytest.fixture(scope="module")

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
-from support.fragile import fragile_engine, spoil
+from support.fragile import spoil
 from support.grid import Grid
 from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.processes import kill
 from support.watched import Watch
 
 PAGES = ("/ui/", "/ui/agents", "/ui/nodes", "/ui/events")
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"fragile": fragile_engine(tmp_path_factory.mktemp("fragile"))}
 
 
 @contextmanager

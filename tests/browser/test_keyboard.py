@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.chatty import LINES, chatty_engine
+from support.chatty import LINES
 from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import said
 
 MAX_TABS = 60
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"chatty": chatty_engine(tmp_path_factory.mktemp("engines"))}
 
 
 @pytest.fixture

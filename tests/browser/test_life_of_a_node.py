@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,14 +11,6 @@ from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.processes import kill
-from support.stubborn import stubborn_engine
-
-GRACE_SECONDS = 2.0
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"stubborn": stubborn_engine(tmp_path_factory.mktemp("stubborn"), GRACE_SECONDS)}
 
 
 @pytest.fixture

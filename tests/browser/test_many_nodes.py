@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from support.faces import NodeView
-from support.fragile import fragile_engine, mend, spoil
+from support.fragile import mend, spoil
 from support.grid import Grid
 from support.page_user import confirm, said
 from support.watched import Watch
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return {"fragile": fragile_engine(tmp_path_factory.mktemp("fragile"))}
 
 
 @pytest.fixture(scope="module")

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.chatty import LINES, chatty_engine
+from support.chatty import LINES
 from support.faces import NodeView
-from support.fragile import fragile_engine, spoil
+from support.fragile import spoil
 from support.grid import Grid
 from support.page_user import open_action
 from support.processes import kill
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    root = tmp_path_factory.mktemp("engines")
-    return {"fragile": fragile_engine(root), "chatty": chatty_engine(root)}
 
 
 @pytest.fixture
