@@ -184,6 +184,7 @@ def test_a_poll_gets_the_part_that_changes_and_nothing_else(client: FlaskClient)
         answer = client.get(path, headers={"HX-Request": "true", "HX-Target": "live"})
         assert answer.text.strip().startswith('<div id="live">'), path
         assert "<html" not in answer.text
+        assert "Sutra Grid</title>" in answer.text, "a tab tells the status too"
 
 
 def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:

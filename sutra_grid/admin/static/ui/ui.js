@@ -52,7 +52,9 @@ function tellFailure(form) {
 Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "open" && element.matches("details")) return false;
+  if (name === "data-away") return false;
   if (name === "checked" && element.matches("input[type=checkbox]")) return false;
+  if (name === "data-away") return false;
   if (name === "hidden" && element.matches("[data-scripted]")) return false;
   if (name === "disabled" && element.matches("[data-needs-selection]")) return false;
   return true;
@@ -60,6 +62,8 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
 
 document.addEventListener("htmx:afterSwap", () => {
   countSelected();
+  const failure = dialog.open ? dialog.querySelector(".failure, .failed") : null;
+  if (failure) failure.focus();
   for (const log of document.querySelectorAll("[data-follows]")) follow(log);
 });
 
