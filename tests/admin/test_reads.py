@@ -26,7 +26,7 @@ def get(client: FlaskClient, path: str) -> Any:
 def test_the_index_leads_to_everything(client: FlaskClient) -> None:
     index = get(client, "/")
     assert index["version"] == __version__
-    for path in set(index["links"].values()) - {"/docs", "/metrics"}:
+    for path in set(index["links"].values()) - {"/docs", "/metrics", "/ui/"}:
         get(client, path)
     assert client.get(index["links"]["docs"]).content_type.startswith("text/html")
     assert client.get(index["links"]["metrics"]).content_type.startswith("text/plain")

@@ -6,11 +6,11 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.faces import NodeView, Refused
+from support.fragile import fragile_engine, mend, spoil
 from support.grid import Grid, GridSpec
 from support.processes import kill
 from support.waiting import eventually
@@ -19,22 +19,10 @@ from sutra_grid.wire import grid_pb2 as pb
 
 REDIS_PACKAGE = "redis-server"
 
-# Runs until a file named "broken" stands in its directory; then every start of it fails.
-FRAGILE = """#!/bin/sh
-if [ -e "$1/broken" ]; then
-    echo "the fragile program found $1/broken" >&2
-    exit 3
-fi
-exec sleep 1000
-"""
-
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     root = tmp_path_factory.mktemp("grid")
-    fragile = root / "fragile.sh"
-    fragile.write_text(FRAGILE)
-    fragile.chmod(0o755)
     extra: dict[str, dict[str, Any]] = {
         "engines": {
             "redis": {
@@ -42,7 +30,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
                 "args": ["--port", "{port}", "--bind", "127.0.0.1", "--dir", "{storage_path}", "--appendonly", "yes"],
                 "health_probe": "tcp",
             },
-            "fragile": {"binary_path": str(fragile), "args": ["{storage_path}"], "health_probe": "none"},
+            "fragile": fragile_engine(root),
         },
         "restart": {"first_delay_secs": 0.2, "max_crashes": 4},
     }
@@ -103,7 +91,7 @@ def test_a_redis_survives_its_agent_although_it_overwrites_its_own_environment(g
 def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_words_are_told(grid: Grid) -> None:
     store = grid.data_path("agent-1") / "broken-from-the-start"
     store.mkdir()
-    (store / "broken").touch()
+    spoil(store)
 
     with pytest.raises(Refused, match="the fragile program found") as refusal:
         grid.grpc.spawn("agent-1", engine="fragile", storage_path=str(store))
@@ -116,8 +104,7 @@ def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_words_are_told(
 def test_a_crash_loop_ends_as_failed_with_the_last_words_until_somebody_starts_it(grid: Grid) -> None:
     node = grid.grpc.spawn("agent-1", engine="fragile")
     other = grid.grpc.spawn("agent-1", engine="fragile")
-    broken = Path(node.storage_path) / "broken"
-    broken.touch()
+    spoil(node.storage_path)
 
     kill([node.pid])
     grid.wait_node(node.node_id, "failed", timeout_seconds=40)
@@ -127,7 +114,7 @@ def test_a_crash_loop_ends_as_failed_with_the_last_words_until_somebody_starts_i
     assert "the fragile program found" in "\n".join(status.log_tail)
     assert grid.grpc.cluster() == "degraded"
 
-    broken.unlink()
+    mend(node.storage_path)
     assert grid.grpc.start(node.node_id).status == "running"
     assert grid.grpc.show(other.node_id).restarts == 0
     for view in (node, other):

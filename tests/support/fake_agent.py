@@ -49,6 +49,7 @@ class FakeAgent(GridAgentServicer):
         self.instance_id = instance
         self.slots = slots
         self.interval_ms = 5_000
+        self.host = HostSample(cpu_count=4)
         self.session_id = ""
         self._obedient = ObedientAgent(agent_id)
         self.script: deque[Behaviour] = deque()
@@ -102,7 +103,7 @@ class FakeAgent(GridAgentServicer):
             engines=("redis", "storage"),
             labels={"rack": "r1"},
             data_path="/data",
-            host=HostSample(at_ms=1, cpu_count=4),
+            host=replace(self.host, at_ms=1),
         )
         return agent_to_info(agent, self.journal.values())
 
@@ -121,7 +122,7 @@ class FakeAgent(GridAgentServicer):
             timestamp=1,
             session_id=self.session_id,
             nodes=[node_report_to_message(report) for report in self.journal.values()],
-            host=host_sample_to_message(HostSample(at_ms=2, cpu_count=4)),
+            host=host_sample_to_message(replace(self.host, at_ms=2)),
         )
         answer: pb.HeartbeatResponse = stub.Heartbeat(request, timeout=10)
         self.instructions.append(answer.instruction)

@@ -1,0 +1,1 @@
+"""The pages as a person has them: Debian's Chromium, driven by Playwright, on a live grid."""

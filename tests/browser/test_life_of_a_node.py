@@ -1,0 +1,134 @@
+"""A node from its spawn to its removal, by the pages alone; only its process is killed from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.faces import NodeView
+from support.grid import Grid
+from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
+from support.processes import kill
+
+
+@pytest.fixture
+def node(grid: Grid) -> Iterator[NodeView]:
+    made = grid.grpc.spawn("agent-1")
+    yield made
+    grid.grpc.remove(made.node_id)
+
+
+def test_a_node_is_spawned_and_shown_running(page: Page, grid: Grid) -> None:
+    page.goto("/ui/")
+    page.get_by_role("link", name="Spawn a node").click()
+    dialog = page.get_by_role("dialog", name="Spawn a node")
+    dialog.locator("#spawn-agent_id").fill("agent-2")
+    confirm(dialog, "Spawn")
+
+    expect(page).to_have_url(re.compile(r"/ui/nodes/node-[0-9a-f]+$"))
+    node_id = page.url.rpartition("/")[2]
+    expect(said(page)).to_contain_text(f"{node_id} is spawned on agent-2")
+    expect(page.get_by_role("heading", name=node_id)).to_be_visible()
+    expect(page.locator("#node-status")).to_contain_text("running")
+    expect(page.locator("#explain")).to_contain_text(f"process {grid.pids()[node_id]}")
+    grid.grpc.remove(node_id)
+
+
+def test_several_nodes_are_spawned_at_once(page: Page, grid: Grid) -> None:
+    page.goto("/ui/agents/agent-2")
+    dialog = open_action(page, "Spawn a node here")
+    dialog.locator("#spawn-count").fill("2")
+    confirm(dialog, "Spawn")
+
+    expect(said(page)).to_contain_text("2 nodes are spawned")
+    made = [node.node_id for node in grid.grpc.nodes() if node.agent_id == "agent-2"]
+    assert len(made) == 2
+    for node_id in made:
+        expect(page.locator(f"#row-{node_id}")).to_contain_text("running")
+        grid.grpc.remove(node_id)
+
+
+def test_a_killed_node_is_seen_to_restart_with_its_exit_and_its_new_log(page: Page, grid: Grid, node: NodeView) -> None:
+    page.goto(f"/ui/nodes/{node.node_id}")
+    log = page.get_by_role("region", name="The end of the log")
+    expect(log).to_contain_text(f"pid={node.pid}")
+    remember(page)
+
+    kill([node.pid])
+
+    expect(page.locator("#exits")).to_contain_text("signal 9")
+    expect(page.get_by_role("heading", name="Restarts 1")).to_be_visible()
+    expect(page.locator("#history")).to_contain_text("node.restarted")
+    again = grid.wait_node(node.node_id, "running")
+    expect(page.locator("#explain")).to_contain_text(f"process {again.pid}")
+    expect(log).to_contain_text(f"pid={again.pid}")
+    assert again.pid != node.pid
+    assert was_not_loaded_again(page)
+
+
+def test_a_node_is_stopped_started_and_restarted_after_the_page_said_what_will_happen(
+    page: Page, grid: Grid, node: NodeView
+) -> None:
+    page.goto(f"/ui/nodes/{node.node_id}")
+
+    dialog = open_action(page, "Stop")
+    expect(dialog.get_by_role("heading", name=f"Stop {node.node_id}?")).to_be_visible()
+    expect(dialog).to_contain_text(f"Stops process {node.pid}")
+    expect(dialog).to_contain_text(node.storage_path)
+    confirm(dialog, f"Stop {node.node_id}")
+    expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(page.locator("#node-status")).to_contain_text("stopped")
+    assert node.node_id not in grid.pids()
+
+    confirm(open_action(page, "Start"), f"Start {node.node_id}")
+    expect(page.locator("#node-status")).to_contain_text("running")
+    started = grid.pids()[node.node_id]
+
+    dialog = open_action(page, "Restart")
+    expect(dialog).to_contain_text(f"Stops process {started} and starts it anew")
+    confirm(dialog, f"Restart {node.node_id}")
+    expect(said(page)).to_contain_text("is restarted")
+    assert grid.pids()[node.node_id] != started
+
+
+def test_a_node_is_removed_and_its_data_stays(page: Page, grid: Grid) -> None:
+    node = grid.grpc.spawn("agent-1")
+    page.goto(f"/ui/nodes/{node.node_id}")
+
+    dialog = open_action(page, "Remove")
+    expect(dialog).to_contain_text(f"Its data and log stay in {node.storage_path}")
+    confirm(dialog, f"Remove {node.node_id}")
+
+    expect(page).to_have_url(re.compile("/ui/nodes$"))
+    expect(said(page)).to_contain_text(f"{node.node_id} is removed")
+    expect(page.locator(f"#row-{node.node_id}")).to_have_count(0)
+    assert node.node_id not in grid.pids()
+    assert (grid.data_path("agent-1") / node.node_id).is_dir()
+
+
+def test_what_is_cancelled_is_not_done(page: Page, grid: Grid, node: NodeView) -> None:
+    page.goto(f"/ui/nodes/{node.node_id}")
+
+    dialog = open_action(page, "Stop")
+    dialog.get_by_role("link", name="Cancel").click()
+
+    expect(dialog).to_be_hidden()
+    assert grid.pids()[node.node_id] == node.pid
+    assert grid.grpc.show(node.node_id).desired == "running"
+
+
+def test_progress_is_told_while_a_node_takes_its_time_to_end(page: Page, grid: Grid) -> None:
+    node = grid.grpc.spawn("agent-1", engine="stubborn")
+    page.goto(f"/ui/nodes/{node.node_id}")
+
+    dialog = open_action(page, "Stop")
+    button = dialog.get_by_role("button", name=f"Stop {node.node_id}")
+    button.click()
+
+    expect(dialog.get_by_text("Stopping …")).to_be_visible()
+    expect(dialog).to_contain_text(f"{node.node_id} is stopping, process {node.pid}")
+    expect(button).to_be_disabled()
+    expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    grid.grpc.remove(node.node_id)

@@ -1,0 +1,74 @@
+"""A live grid in which much has happened: what the pages are looked at with.
+
+Three real agents with real nodes and a crowd of others; nodes that were killed, stopped and failed, a drained
+agent, some that are offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.crowd import crowd
+from support.fragile import fragile_engine, spoil
+from support.grid import Grid, GridSpec
+from support.processes import kill
+from support.waiting import eventually
+from sutra_grid.wire import grid_pb2 as pb
+
+CROWD = [f"rack{rack}-host{host:02}" for rack in range(1, 5) for host in range(1, 11)]
+SILENT = ["rack2-host07", "rack4-host03"]
+NODES_OF_CROWD = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where to look, and the names of what is worth a look."""
+
+    grid: Grid
+    agent_id: str
+    offline_agent_id: str
+    drained_agent_id: str
+    killed_node_id: str
+    failed_node_id: str
+    stopped_node_id: str
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.grid.admin_address}"
+
+
+@contextmanager
+def live_scene(root: Path) -> Iterator[Scene]:
+    """The grid, below ``root``; it ends with the context."""
+    spec = GridSpec(
+        agents=3,
+        heartbeat_seconds=0.5,
+        health_check_seconds=0.5,
+        extra={
+            "engines": {"fragile": fragile_engine(root)},
+            "restart": {"first_delay_secs": 0.1, "max_crashes": 3},
+        },
+    )
+    with Grid(root / "grid", spec) as grid, crowd(grid.stub, CROWD, silent=SILENT):
+        killed, stopped, *_ = [grid.grpc.spawn("agent-1").node_id for _ in range(4)]
+        failed = grid.grpc.spawn("agent-2", engine="fragile")
+        lost = [grid.grpc.spawn("agent-3").node_id for _ in range(2)]
+        busy = [name for name in CROWD if name not in SILENT]
+        for number in range(NODES_OF_CROWD):
+            grid.grpc.spawn(busy[number * number % len(busy)])
+        kill([grid.pids()[killed]])
+        spoil(failed.storage_path)
+        kill([failed.pid])
+        grid.grpc.stop(stopped)
+        grid.stub.DrainAgent(pb.AgentCommand(agent_id="agent-2"), timeout=10)
+        grid.agents["agent-3"].kill()
+        grid.wait_node(failed.node_id, "failed")
+        grid.wait_node(lost[0], "unknown")
+        eventually(lambda: grid.grpc.show(killed).restarts, message="the restart shown")
+        offline = {*SILENT, "agent-3"}
+        statuses = grid.agent_statuses
+        eventually(lambda: {name for name, at in statuses().items() if at == "offline"} == offline, message="offline")
+        yield Scene(grid, "agent-1", "agent-3", "agent-2", killed, failed.node_id, stopped)

@@ -1,0 +1,51 @@
+"""What a browser complains of while a test drives it: errors, warnings of its policy, and calls to other servers."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+
+OWN_SCHEMES = frozenset({"data", "blob", "about"})
+COMPLAINTS = frozenset({"error", "warning"})
+
+
+class Watch:
+    """Listens to all pages of a context from its making.
+
+    A violation of the content security policy is an error on the console, as an exception of a script
+    and an answer of 400 or more are.
+    """
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self._origin = origin
+        self._complaints: list[str] = []
+        self._expected: list[re.Pattern[str]] = []
+        self.requests: list[str] = []
+        """``METHOD URL`` of everything that was asked for."""
+        context.on("console", self._hear)
+        context.on("weberror", self._catch)
+        context.on("request", self._see)
+
+    def expect(self, pattern: str) -> None:
+        """From now on, and for what was said before, complaints that match the pattern are none."""
+        self._expected.append(re.compile(pattern))
+
+    @property
+    def complaints(self) -> list[str]:
+        return [said for said in self._complaints if not any(known.search(said) for known in self._expected)]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in COMPLAINTS:
+            where = message.location
+            self._complaints.append(f"console: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
+
+    def _catch(self, error: WebError) -> None:
+        self._complaints.append(f"exception: {error.error}")
+
+    def _see(self, request: Request) -> None:
+        self.requests.append(f"{request.method} {request.url}")
+        parts = urlsplit(request.url)
+        if parts.scheme not in OWN_SCHEMES and f"{parts.scheme}://{parts.netloc}" != self._origin:
+            self._complaints.append(f"another origin: {request.method} {request.url}")
