@@ -58,8 +58,8 @@ def pause_agent(scene: Scene) -> str:
 
 
 def stop_agent(scene: Scene) -> str:
-    """A purposeful stop: offline at once, with that reason."""
-    name, agent = scene.some_agent()
+    """A purposeful stop: offline at once, with that reason. Only an agent that was admitted has somebody to tell."""
+    name, agent = scene.some_heard_agent()
     agent.stop()
     scene.promise_agent(name, "offline", SLACK_SECONDS)
     agent.start()

@@ -57,6 +57,7 @@ class _Connection:
     fault: Fault
     passed: dict[Direction, float] = field(default_factory=dict)  # since the fault began
     frozen: bool = False
+    is_reset: bool = False  # by a peer
 
     def fault_of(self, direction: Direction) -> Fault:
         return self.fault if direction in self.fault.directions else HEALTHY
@@ -168,10 +169,20 @@ class FaultProxy:
         self, connection: _Connection, direction: Direction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(CHUNK_BYTES):
+            while data := await self._read(connection, reader):
                 await self._pass_on(connection, direction, data, writer)
             await self._may_pass(connection, direction)  # a stalled connection does not show its end either
+            if connection.is_reset:
+                _reset(connection)
             writer.write_eof()
+
+    async def _read(self, connection: _Connection, reader: asyncio.StreamReader) -> bytes:
+        """The next bytes; none at the end, be it that the peer said it or that the peer was killed."""
+        try:
+            return await reader.read(CHUNK_BYTES)
+        except OSError:
+            connection.is_reset = True
+            return b""
 
     async def _pass_on(
         self, connection: _Connection, direction: Direction, data: bytes, writer: asyncio.StreamWriter
