@@ -8,6 +8,9 @@ The steps, and what a failure at each leaves:
    the call's answer then by a heartbeat
 4. after a failure: desired absent is recorded, then  the agent is told at once if it can be, and by
    the agent told, then the row buried                the answer to its next heartbeat in any case
+
+A registry that takes nothing at step 4 is told as soon as it does. Until then only this process knows that the node
+was given up, and the answer says so instead of promising that nothing is left.
 """
 
 from __future__ import annotations
@@ -85,7 +88,8 @@ class Deployment:
     def spawn(self, agent_id: str, spec: NodeSpec, ticket: Ticket, deadline: Deadline) -> Node:
         """A new running node on ``agent_id``, or where most slots are free when that is empty.
 
-        Raises ``GridError`` with the reason when there is none; then nothing of it is left running.
+        Raises ``GridError`` with the reason when there is none; then nothing of it is left running, or the words say
+        that this could not be recorded yet.
         """
         if ticket.earlier is not None:
             node = self._taken_up(ticket.earlier.node_id)
@@ -101,8 +105,7 @@ class Deployment:
             raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
         words = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
         failure = FailedPrecondition(words, reason=outcome.reason, hint="nothing was left running")
-        self._give_up(node, failure, tell_agent=deadline)
-        raise failure
+        raise self._give_up(node, failure, tell_agent=deadline)
 
     # -- the steps --
 
@@ -160,8 +163,7 @@ class Deployment:
             if heard is not None:
                 return heard
             log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
-            self._give_up(node, error, tell_agent=None)
-            raise
+            raise self._give_up(node, error, tell_agent=None) from error
 
     def _heard_running(self, node: Node) -> NodeReport | None:
         """What the agent said by its heartbeats while the call got no answer, or a late one, if that is: it runs."""
@@ -172,22 +174,22 @@ class Deployment:
         log.info("spawn confirmed by a heartbeat", node=node.node_id, agent=node.agent_id)
         return report
 
-    def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> None:
+    def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> GridError:
         """Make sure that the node ends: in the registry first, then at the agent, if it answers at all.
 
-        A node that was commanded since is kept: the newer wish counts.
+        A node that was commanded since is kept: the newer wish counts. Returns what to answer.
         """
         known = self._grid.node(node.node_id)
         if known is not None and known.generation > FIRST_GENERATION:
             log.info("failed spawn is kept: it was commanded since", node=node.node_id, generation=known.generation)
-            return
+            return why
         event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
         except GridError as error:
             log.warning("failed spawn waits for the registry", node=node.node_id, why=error)
-            self._mender.give_up(node.node_id, event)
-            return
+            self._mender.give_up(node, event)
+            return _unrecorded(node, why, error)
         reached(Step.DESIRED_RECORDED, absent.desired)
         self._grid.put_node(absent)
         try:
@@ -199,6 +201,7 @@ class Deployment:
                 self._mender.bury(node.node_id)
         except GridError as error:
             log.warning("failed spawn ends at the agent's next heartbeat", node=node.node_id, why=error)
+        return why
 
     def _taken_up(self, node_id: str) -> Node:
         """The node that an earlier try of this request made, whose answer was lost with a master."""
@@ -222,6 +225,16 @@ def _check(spec: NodeSpec) -> None:
             reason=Reason.INVALID_ARGUMENT,
             hint=f"use 1 to {MAX_PORT}, or 0 for any free one",
         )
+
+
+def _unrecorded(node: Node, why: GridError, obstacle: GridError) -> GridError:
+    """The failure without the promise that nothing is left, which a master that dies now could not keep."""
+    return type(why)(
+        f"{why.message}; that node {node.node_id} is given up is not recorded yet: {obstacle.message}",
+        reason=why.reason,
+        hint=f"it is removed when the registry takes it. Look at {node.node_id} then: it is still there if the master "
+        "was restarted before",
+    )
 
 
 def _with_log(message: str, report: NodeReport) -> str:

@@ -41,7 +41,7 @@ class Mender:
         self._lock = threading.Lock()
         # guarded by _lock:
         self._waiting: dict[str, Change] = {}
-        self._given_up: dict[str, Event] = {}  # nodes that must not run though the registry says so
+        self._given_up: dict[str, tuple[Node, Event]] = {}  # nodes that must not run though the registry says so
 
     # -- from any thread --
 
@@ -54,10 +54,13 @@ class Mender:
             self._waiting.update(found)
         self._ticker.trigger()
 
-    def give_up(self, node_id: str, event: Event) -> None:
-        """A spawn failed and the registry could not be told: have it told as soon as it answers."""
+    def give_up(self, node: Node, event: Event) -> None:
+        """A spawn failed and the registry could not be told: have it told as soon as it answers.
+
+        Unless the node is commanded before that: the newer wish counts.
+        """
         with self._lock:
-            self._given_up[node_id] = event
+            self._given_up[node.node_id] = (node, event)
 
     def carry_out(self, change: Change) -> None:
         """Write one change and take it into memory, if it is still right. Raises ``GridError``."""
@@ -102,23 +105,25 @@ class Mender:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
             given_up = dict(self._given_up)
-        for node_id, event in given_up.items():
-            self._end_given_up(node_id, event)
+        for node, event in given_up.values():
+            self._end_given_up(node, event)
         for change in waiting.values():
             try:
                 self.carry_out(change)
             except GridError as error:
                 log.warning("change waits for the next heartbeat", node=change.node_id, action=change.action, why=error)
 
-    def _end_given_up(self, node_id: str, event: Event) -> None:
-        try:
-            self._grid.put_node(self._registry.change_desired(node_id, Desired.ABSENT, events=[event]))
-        except Unavailable:
-            return  # the next tick tries again
-        except NotFound:
-            pass
+    def _end_given_up(self, node: Node, event: Event) -> None:
+        known = self._grid.node(node.node_id)
+        if known is not None and known.generation == node.generation:
+            try:
+                self._grid.put_node(self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event]))
+            except Unavailable:
+                return  # the next tick tries again
+            except NotFound:
+                pass
         with self._lock:
-            self._given_up.pop(node_id, None)
+            self._given_up.pop(node.node_id, None)
 
     def _is_still_right(self, change: Change) -> bool:
         node = self._grid.node(change.node_id)

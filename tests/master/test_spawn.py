@@ -256,3 +256,21 @@ def test_a_failed_spawn_does_not_end_a_node_that_was_commanded_since(harness: Ma
     (node,) = harness.nodes()
     assert (node.desired, node.generation) == ("stopped", 2)
     assert list(agent.journal) == [node.node_id]
+
+
+def test_a_failure_that_could_not_be_recorded_does_not_promise_that_nothing_is_left(
+    harness: MasterHarness, agent: FakeAgent, lock_registry: Callable[[], Callable[[], None]]
+) -> None:
+    let_go = []
+
+    def crash_while_the_registry_is_locked(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        let_go.append(lock_registry())
+        return fake_agent.crash(self, assignment)
+
+    agent.script.append(crash_while_the_registry_is_locked)
+    answer = harness.spawn()
+    assert (answer.success, answer.error.reason) == (False, "start_failed")
+    assert "is not recorded yet: registry" in answer.error_message
+    assert "nothing was left" not in answer.error_message
+    let_go.pop()()
+    eventually(lambda: not agent.beat(harness.stub).assignments and not harness.nodes(), message="given up after all")

@@ -76,7 +76,7 @@ class Clients:
         for command in reversed(self._commands):
             if not command.flying and command.answer is None:
                 if command.kind == "Spawn":
-                    self._judge.spawn_retried(command.request.request_id)
+                    self._judge.spawn_is_open(command.request.request_id)
                 else:
                     command.version = self._judge.retried(command.node_id, command.version)
                 self._send(command)
@@ -112,7 +112,9 @@ class Clients:
         words = "done" if answer.success else answer.error_message
         self._sim.tell(f"operator: {command.request.request_id} answered: {words}")
         recorded = not answer.success and "recorded: " in answer.error_message
-        if command.kind == "Spawn":
+        if command.kind == "Spawn" and "not recorded yet" in answer.error_message:
+            self._judge.spawn_is_open(command.request.request_id)
+        elif command.kind == "Spawn":
             self._judge.spawn_answered(command.request.request_id, answer.success, answer.node_id, command.epoch)
         elif (answer.success or recorded) and not command.disputed:
             self._judge.answered(

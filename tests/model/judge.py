@@ -91,8 +91,8 @@ class Judge:
             if self._versions[one] == 0:
                 self._expected[one] = Desired.RUNNING if success else Desired.ABSENT
 
-    def spawn_retried(self, request_id: str) -> None:
-        """Its node, if it made one, is being commanded again."""
+    def spawn_is_open(self, request_id: str) -> None:
+        """Its node, if it made one, is being commanded again, or was answered without a promise."""
         for one, request in self.born.items():
             if request == request_id and self._versions[one] == 0:
                 self._expected[one] = None

@@ -1,0 +1,79 @@
+"""What waits to be written, by plain values: a spawn that was given up while the registry took nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.clock import FakeClock
+from support.grid_values import a_node, an_agent, an_event
+
+from sutra_grid.core.errors import Unavailable
+from sutra_grid.core.types import Desired, Event, Node
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.mender import Mender
+
+NODE = a_node("node-1", generation=1, desired=Desired.RUNNING)
+
+
+class Registry:
+    """Takes what is written, or not."""
+
+    def __init__(self) -> None:
+        self.is_locked = False
+        self.written: list[str] = []
+
+    def change_desired(self, node_id: str, desired: Desired, *, events: Sequence[Event]) -> Node:
+        if self.is_locked:
+            raise Unavailable("registry is locked")
+        self.written.append(node_id)
+        return replace(NODE, desired=desired, generation=2)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def grid() -> Grid:
+    grid = Grid(FakeClock())
+    grid.put_agent(an_agent("agent-1"))
+    grid.put_node(NODE)
+    return grid
+
+
+@pytest.fixture
+def mender(grid: Grid, registry: Any) -> Mender:
+    nothing: Any = None
+    mender = Mender(grid, registry, nothing, FakeClock())
+    mender.give_up(NODE, an_event("node.spawn_failed"))
+    return mender
+
+
+def test_it_is_written_once_as_soon_as_the_registry_takes_it(mender: Mender, grid: Grid, registry: Registry) -> None:
+    registry.is_locked = True
+    mender.work()
+    registry.is_locked = False
+    mender.work()
+    mender.work()
+
+    assert registry.written == ["node-1"]
+    known = grid.node("node-1")
+    assert known is not None and known.desired is Desired.ABSENT
+
+
+def test_a_command_that_came_before_is_the_newer_wish(mender: Mender, grid: Grid, registry: Registry) -> None:
+    grid.put_node(replace(NODE, desired=Desired.STOPPED, generation=2))
+    mender.work()
+
+    assert registry.written == []
+    known = grid.node("node-1")
+    assert known is not None and known.desired is Desired.STOPPED
+
+
+def test_one_that_is_gone_meanwhile_is_left_alone(mender: Mender, grid: Grid, registry: Registry) -> None:
+    grid.bury("node-1")
+    mender.work()
+
+    assert registry.written == []
