@@ -44,7 +44,7 @@ def test_a_reset_does_not_pass_while_nothing_else_does(target: socket.socket) ->
 
 
 def _with_something_unread(target: socket.socket, client: socket.socket) -> socket.socket:
-    """Closed like this the kernel sends RST, as it does for a process that ends by SIGKILL with a request in its socket."""
+    """Closed like this it sends RST, as the kernel does for a process that was killed with a request in its socket."""
     client.sendall(b"x")
     taken, _ = target.accept()
     taken.recv(1, socket.MSG_PEEK)

@@ -60,7 +60,8 @@ def test_it_is_written_once_as_soon_as_the_registry_takes_it(mender: Mender, gri
 
     assert registry.written == ["node-1"]
     known = grid.node("node-1")
-    assert known is not None and known.desired is Desired.ABSENT
+    assert known is not None
+    assert known.desired is Desired.ABSENT
 
 
 def test_a_command_that_came_before_is_the_newer_wish(mender: Mender, grid: Grid, registry: Registry) -> None:
@@ -69,7 +70,8 @@ def test_a_command_that_came_before_is_the_newer_wish(mender: Mender, grid: Grid
 
     assert registry.written == []
     known = grid.node("node-1")
-    assert known is not None and known.desired is Desired.STOPPED
+    assert known is not None
+    assert known.desired is Desired.STOPPED
 
 
 def test_one_that_is_gone_meanwhile_is_left_alone(mender: Mender, grid: Grid, registry: Registry) -> None:
