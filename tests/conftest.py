@@ -14,6 +14,8 @@ from support.agent_harness import AgentHarness
 from support.grid import LIVE, Grid, GridSpec
 from support.processes import kill_and_wait, processes_below
 
+from sutra_grid.runtime import request_id
+
 # A shell starts background jobs with SIGINT ignored, and programs inherit that: a test that interrupts one would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -25,6 +27,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         report.sections += [(f"log of {name}", text) for grid in LIVE for name, text in grid.logs().items()]
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_request() -> Iterator[None]:
+    """What a test calls in its own thread does not go on under the request id of the test before it."""
+    with request_id.bound(""):
+        yield
 
 
 @pytest.fixture

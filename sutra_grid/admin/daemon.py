@@ -56,7 +56,7 @@ def _port_taken(host: str, port: int) -> AlreadyExists:
 
 
 def _refuse_wrong_registry(url: str) -> None:
-    """A registry that does not answer yet is waited for; one that is newer, or none at all, is not."""
+    """A registry that does not answer yet is waited for, as one that has to be rebuilt is; one that is newer is not."""
     from sutra_grid.registry import Registry
 
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemons import Outcome, run_program, write_config
+from support.daemons import Outcome, run_program, serves_http, write_config
 from support.faces import Refused
 from support.grid import Grid, GridSpec
 from support.registry_files import DAMAGES, Damage, copy_registry, make_registry
@@ -113,6 +113,28 @@ def test_a_rebuild_sets_the_damaged_registry_aside_and_takes_over_what_is(grid: 
     # The admin had the damaged file open; it answers from the new one without a restart.
     eventually(lambda: {view.node_id for view in grid.rest.nodes()} == set(before), message="the admin follows")
     assert grid.grpc.start(stopped.node_id).status == "running"
+
+
+def test_an_admin_that_starts_on_a_damaged_registry_says_so_and_needs_no_restart(grid: Grid) -> None:
+    nodes = sorted(grid.processes())
+    grid.admin.stop()
+    grid.master.kill()
+    DAMAGES["no database"](grid.registry)
+    grid.admin.start()
+    eventually(lambda: serves_http(grid.admin_address, "/openapi.json"), message="the admin is up")
+
+    answer = grid.http.get("/nodes")
+    assert (answer.status, answer.json["reason"]) == (503, "registry_unavailable")
+    assert f"registry {grid.registry} is corrupt: " in answer.json["detail"]
+    assert "--rebuild" in answer.json["hint"]
+    assert "Traceback" not in grid.admin.log_text()
+
+    grid.master.start("--rebuild")
+    grid.master.wait_ready()
+    eventually(lambda: grid.http.get("/nodes").status == 200, message="the admin answers again")
+    eventually(
+        lambda: sorted(view.node_id for view in grid.rest.nodes()) == nodes, message="it has what the agents have"
+    )
 
 
 def test_a_rebuild_beside_a_running_master_is_refused_and_a_check_rebuilds_nothing(grid: Grid) -> None:

@@ -65,6 +65,8 @@ class ObedientAgent:
             pid=known.pid if keeps and known else next(self._pids) if runs else 0,
             endpoint=f"127.0.0.1:{spec.port}",
             spec=spec,
+            reason=Reason.COMMANDED,
+            message="started by command" if runs else "stopped by command",
             restart_generation=assignment.restart_generation,
             restarts=(known.restarts if known else 0) + bool(known and runs and not keeps),
             exits=known.exits if known else (),

@@ -108,7 +108,7 @@ DAMAGES: dict[str, Damage] = {
     "log damaged in the middle": _log_middle,
     "log without its head": _log_head,
     "a table is missing": _execute("DROP TABLE events"),
-    "a column is missing": _execute("ALTER TABLE agents DROP COLUMN drained"),
+    "a column is missing": _execute("ALTER TABLE agents DROP COLUMN hostname"),
     "no table of the version": _execute("DROP TABLE alembic_version"),
     "no version": _execute("DELETE FROM alembic_version"),
     "a row that is no JSON": _execute("UPDATE agents SET labels = '{' WHERE agent_id = 'agent-1'"),
