@@ -109,7 +109,7 @@ def fuzz(call: Call, method: MethodDescriptor, known: Known, examples: int) -> N
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=0, with_admin=False)) as grid:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=0, with_admin=False, agents_explain=False)) as grid:
         yield grid
 
 

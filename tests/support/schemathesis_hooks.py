@@ -29,4 +29,4 @@ def _is_text(value: object) -> bool:
 def _is_right(value: object, high: int) -> bool:
     """Whether it is a number of that range, or, as in a query, a text that writes one."""
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
-    return isinstance(number, int) and not isinstance(number, bool) and 0 < number <= high
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 < number <= high
