@@ -78,6 +78,10 @@ class Host:
         """Whether the agent's process lives."""
         return self.agent is not None and self.agent.life.alive
 
+    def remembered(self) -> list[NodeReport]:
+        """What the living agent would tell a master, journaled or, with a full disk, not."""
+        return self.agent.inventory.reports() if self.agent is not None and self.agent.life.alive else []
+
     def journal_directory(self) -> Path:
         return self.directory / "state" / "nodes"
 

@@ -141,10 +141,11 @@ class Judge:
         finally:
             registry.close()
         held = {entry.node_id: entry for host in self.hosts for entry in self.journal(host)}
+        remembered = {report.node_id for host in self.hosts for report in host.remembered()}
         for node_id, expected in self._expected.items():
             entry, row = held.get(node_id), rows.get(node_id)
             if expected is Desired.ABSENT:
-                known = entry is None and row is None
+                known = entry is None and row is None and node_id not in remembered
             else:
                 known = (
                     entry is not None
