@@ -17,7 +17,9 @@ def find_agent(rows: Registry, agent_id: str) -> Agent:
     agent = rows.agent(agent_id)
     if agent is None:
         raise NotFound(
-            f"agent {agent_id} is not registered", reason=Reason.UNKNOWN_AGENT, hint="GET /agents lists those that are"
+            f"agent {agent_id} is not registered",
+            reason=Reason.UNKNOWN_AGENT,
+            hint="the list of agents (GET /agents) has those that are",
         )
     return agent
 
@@ -27,7 +29,7 @@ def find_node(rows: Registry, node_id: str) -> Node:
     node = rows.node(node_id)
     if node is not None:
         return node
-    hint = "GET /nodes lists those that there are"
+    hint = "the list of nodes (GET /nodes) has those that there are"
     if rows.was_removed(node_id):
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     raise NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
