@@ -49,7 +49,11 @@ def test_a_grid_that_keeps_its_promises_passes_and_leaves_only_the_report(tmp_pa
 
 @pytest.mark.parametrize(
     ("sabotage", "violation"),
-    [("lost-write", "lost write"), ("doubled-process", "doubled process"), ("cut-link", "wrong status")],
+    [
+        ("lost-write", "lost write"),
+        pytest.param("doubled-process", "doubled process", marks=pytest.mark.soak),
+        pytest.param("cut-link", "wrong status", marks=pytest.mark.soak),
+    ],
 )
 def test_a_broken_promise_fails_the_soak_and_stands_in_its_report(
     tmp_path: Path, sabotage: str, violation: str

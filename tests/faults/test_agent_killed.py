@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from support.kill_points import KillPoint, kill_points, times_of
+from support.kill_points import KillPoint, at, kill_points, times_of
 from support.killed_grid import KilledGrid
 from support.processes import kill
 from support.waiting import eventually
@@ -52,13 +52,6 @@ IDLE = kill_points(Step.BEAT_ANSWERED)
 EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *LADDER, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
-def at(points: Sequence[KillPoint], *, files_are_slow: bool = False) -> pytest.MarkDecorator:
-    """``files_are_slow``: the steps within a write of the journal run with the slow tests; spawn and stop have them."""
-    slow = {Step.FILE_WRITTEN, Step.FILE_KEPT} if files_are_slow else set()
-    marked = [pytest.param(point, marks=[pytest.mark.soak] if point.step in slow else []) for point in points]
-    return pytest.mark.parametrize("point", marked, ids=str)
-
-
 @at(SPAWN)
 def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     starts = killable.starts()
@@ -80,7 +73,7 @@ def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoi
     killable.assert_nothing_leaked()
 
 
-@at(STOP)
+@at(STOP, nth=2)
 def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     starts = killable.starts()
@@ -94,7 +87,7 @@ def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillP
     assert killable.starts() == starts
 
 
-@at(RESTART, files_are_slow=True)
+@at(RESTART, nth=4)
 def test_a_restart_is_made_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -110,7 +103,7 @@ def test_a_restart_is_made_once(killable: KilledGrid, point: KillPoint) -> None:
     assert killable.grid.grpc.show(cell).restarts == 1
 
 
-@at(REMOVE)
+@at(REMOVE, nth=3)
 def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     starts = killable.starts()
@@ -125,7 +118,7 @@ def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: 
     killable.assert_nothing_leaked()
 
 
-@at(CRASH, files_are_slow=True)
+@at(CRASH, nth=4)
 def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -139,7 +132,7 @@ def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: Kill
     assert killable.grid.grpc.show(cell).restarts == 1
 
 
-@at(LADDER)
+@at(LADDER, nth=2)
 def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell("stubborn")
     killable.agent_orders.kill_at(point)
@@ -151,7 +144,7 @@ def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point:
     killable.wait_agreement(set(), stopped=frozenset({cell}))
 
 
-@at(CRASH_LOOP, files_are_slow=True)
+@at(CRASH_LOOP, nth=4)
 def test_a_node_that_can_not_start_is_given_up_and_can_be_started_when_it_can(
     killable: KilledGrid, point: KillPoint
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import grpc
 import pytest
-from support.kill_points import KillPoint, kill_points, times_of
+from support.kill_points import KillPoint, at, kill_points, times_of
 from support.killed_grid import AGENT, KilledGrid
 from support.waiting import eventually
 
@@ -49,10 +49,6 @@ IDLE = kill_points(Step.BEAT_RECEIVED, Step.OBSERVATIONS_WRITTEN)
 EVERY = (*SPAWN, *FAILED_SPAWN, *STOP, *RESTART, *REMOVE, *REGISTRATION, *TAKEOVER, *IDLE)
 
 
-def at(points: Sequence[KillPoint]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("point", points, ids=str)
-
-
 def new_request() -> str:
     return uuid.uuid4().hex
 
@@ -84,7 +80,7 @@ def test_a_spawn_is_taken_up_by_its_retry(killable: KilledGrid, point: KillPoint
     killable.assert_nothing_leaked()
 
 
-@at(FAILED_SPAWN)
+@at(FAILED_SPAWN, nth=2)
 def test_a_spawn_that_failed_leaves_nothing_after_its_retry(killable: KilledGrid, point: KillPoint) -> None:
     request = new_request()
     killable.master_orders.kill_at(point)
@@ -116,7 +112,7 @@ def test_a_stop_is_done_or_can_be_asked_for_again(killable: KilledGrid, point: K
     assert killable.starts() == starts
 
 
-@at(RESTART)
+@at(RESTART, nth=3)
 @pytest.mark.parametrize("at_once", [True, False], ids=["retried at once", "retried later"])
 def test_a_restart_is_made_once_whenever_it_is_retried(killable: KilledGrid, point: KillPoint, at_once: bool) -> None:
     cell, request = killable.make_cell(), new_request()
@@ -138,7 +134,7 @@ def test_a_restart_is_made_once_whenever_it_is_retried(killable: KilledGrid, poi
     assert killable.starts() == starts + 1
 
 
-@at(REMOVE)
+@at(REMOVE, nth=2)
 def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     cell, request = killable.make_cell(), new_request()
     pid, starts = killable.pid(cell), killable.starts()
@@ -156,7 +152,7 @@ def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: 
     killable.assert_nothing_leaked()
 
 
-@at(REGISTRATION)
+@at(REGISTRATION, nth=2)
 def test_a_registration_is_repeated(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -184,7 +180,7 @@ def test_heartbeats_lose_nothing(killable: KilledGrid, point: KillPoint) -> None
     assert killable.grid.agent_statuses() == {AGENT: "healthy"}
 
 
-@at(TAKEOVER)
+@at(TAKEOVER, nth=2)
 def test_a_takeover_of_running_nodes_goes_on_where_it_was(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()

@@ -7,9 +7,11 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from support.daemons import Daemon
 from support.killable import TRACE_SUFFIX
@@ -44,6 +46,15 @@ def kill_points(*steps: Step | tuple[Step, str]) -> tuple[KillPoint, ...]:
         seen[step, about] += 1
         points.append(KillPoint(step, about, seen[step, about]))
     return tuple(points)
+
+
+def at(points: Sequence[KillPoint], *, nth: int = 1) -> pytest.MarkDecorator:
+    """A test at each of the points. Every ``nth`` belongs to the suite, the others to the slow tests."""
+    marked = [
+        pytest.param(point, marks=[] if number % nth == 0 else [pytest.mark.soak])
+        for number, point in enumerate(points)
+    ]
+    return pytest.mark.parametrize("point", marked, ids=str)
 
 
 def times_of(points: Iterable[KillPoint]) -> Counter[tuple[str, str]]:
