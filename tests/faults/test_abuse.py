@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+import grpc
 import psutil
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
@@ -100,11 +101,16 @@ def reads_its_log(grid: Grid, node: NodeView) -> bool:
 
 
 def takes_a_write(grid: Grid, node: NodeView) -> bool:
-    with grid.kv(node) as kv:
-        kv.put("good", "value")
-        return kv.get("good") == "value"
+    """Over a connection of its own, which a busy host may be too slow to open."""
+    try:
+        with grid.kv(node) as kv:
+            kv.put("good", "value")
+            return kv.get("good") == "value"
+    except grpc.RpcError:
+        return False
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["master", "agent", "storage node", "admin"])
 def test_bad_requests_by_the_thousand_are_answered_and_forgotten(grid: Grid, node: NodeView, name: str) -> None:
     subject = subject_of(name, grid, node)
@@ -115,7 +121,7 @@ def test_bad_requests_by_the_thousand_are_answered_and_forgotten(grid: Grid, nod
 
     abuse(subject.target, REQUESTS, seed=2)
 
-    assert subject.answers()
+    eventually(subject.answers, message=f"the {name} answers")
     assert [process.pid for process in subject.processes()] == pids, "a process was replaced"
     held = held_after_a_while(subject, before)
     assert holds_no_more(held, before), f"held {before} before, and {held} afterwards"
@@ -126,7 +132,7 @@ def test_bad_requests_by_the_thousand_are_answered_and_forgotten(grid: Grid, nod
 def answers_many(subject: Subject) -> None:
     """Good requests at the same time, so that every worker process has had some and holds what it needs for them."""
     with ThreadPoolExecutor(max_workers=16) as pool:
-        assert all(pool.map(lambda _: subject.answers(), range(64)))
+        assert all(pool.map(lambda _: eventually(subject.answers), range(64)))
 
 
 def held_after_a_while(subject: Subject, before: Held) -> Held:

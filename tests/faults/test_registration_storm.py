@@ -81,6 +81,7 @@ def beat_all(grid: Grid, sessions: Sessions) -> float:
     return at_once(grid, beat)
 
 
+@pytest.mark.soak
 def test_all_are_admitted_within_one_grace_period_after_a_restart_and_nobody_goes_offline(tmp_path: Path) -> None:
     with ExitStack() as stack:
         grid = stack.enter_context(Grid(tmp_path, GridSpec(agents=0, with_admin=False)))

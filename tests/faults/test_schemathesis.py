@@ -26,7 +26,8 @@ SLOTS = 30
 RUN_SECONDS = 1_500
 
 EXAMPLES = pytest.mark.parametrize(
-    "examples", [pytest.param(3, id="short"), pytest.param(200, id="long", marks=pytest.mark.soak)]
+    "examples",
+    [pytest.param(3, id="short", marks=pytest.mark.soak), pytest.param(200, id="long", marks=pytest.mark.soak)],
 )
 
 

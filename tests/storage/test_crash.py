@@ -157,6 +157,7 @@ def check(channel: grpc.Channel, writers: list[Writer], revision_before: int) ->
     return int(answer.header.revision)
 
 
+@pytest.mark.soak
 def test_killed_30_times_under_load_it_loses_nothing_and_keeps_no_half(
     tmp_path: Path, threads: ThreadPoolExecutor
 ) -> None:
