@@ -15,7 +15,6 @@ from model.machine import play
 
 HISTORIES = 60  # of the run that every suite makes
 SOAK_HISTORIES = 5_000
-PARTS = 4  # of the long run, side by side
 
 
 @pytest.mark.timeout(300)
@@ -25,7 +24,5 @@ def test_whatever_happens_nothing_is_lost(model_seed: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_happens_nothing_is_lost_in_thousands_of_histories(model_seed: int, part: int) -> None:
-    histories = int(os.environ.get("SUTRA_GRID_TEST_HISTORIES", SOAK_HISTORIES))
-    play(histories // PARTS, model_seed + part)
+def test_whatever_happens_nothing_is_lost_in_thousands_of_histories(model_seed: int) -> None:
+    play(int(os.environ.get("SUTRA_GRID_TEST_HISTORIES", SOAK_HISTORIES)), model_seed)
