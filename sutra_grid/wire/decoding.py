@@ -16,11 +16,11 @@ from google.protobuf.message import DecodeError
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.errors import abort
+from sutra_grid.wire.wrapping import Behaviour, Handler, WrappingInterceptor
 
 Deserializer = Callable[[bytes], Any]
-Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
-_MAKERS: Final[dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]]] = {
+_MAKERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
     (False, False): grpc.unary_unary_rpc_method_handler,
     (False, True): grpc.unary_stream_rpc_method_handler,
     (True, False): grpc.stream_unary_rpc_method_handler,
@@ -28,43 +28,26 @@ _MAKERS: Final[dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, 
 }
 
 
-class DecodingInterceptor(grpc.ServerInterceptor):
-    """Wraps every method of a server, once each. Thread-safe."""
+class DecodingInterceptor(WrappingInterceptor):
+    """Has every request of a server read within its handler."""
 
-    def __init__(self) -> None:
-        # By path; as many as the server has methods. Two threads may make the same entry, and either is good.
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    def wrap(self, handler: Any, path: str) -> Handler:
+        """The same method, which takes bytes from gRPC and reads them itself."""
+        if handler.request_deserializer is None:
+            return handler  # type: ignore[no-any-return]
+        behaviour: Behaviour = (
+            handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        )
+        read = _reader(handler.request_deserializer, path)
 
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler of a call; None for a method that the server does not have."""
-        path: str = handler_call_details.method
-        known = self._wrapped.get(path)
-        if known is not None:
-            return known
-        handler = continuation(handler_call_details)
-        if handler is None or handler.request_deserializer is None:
-            return handler
-        wrapped = self._wrapped[path] = _wrap(handler, path)
-        return wrapped
+        def of_one(data: bytes, context: grpc.ServicerContext) -> Any:
+            return behaviour(read(data, context), context)
 
+        def of_many(parts: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+            return behaviour((read(data, context) for data in parts), context)
 
-def _wrap(handler: Any, path: str) -> grpc.RpcMethodHandler[Any, Any]:
-    """The same method, which takes bytes from gRPC and reads them itself."""
-    behaviour: Behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-    read = _reader(handler.request_deserializer, path)
-
-    def of_one(data: bytes, context: grpc.ServicerContext) -> Any:
-        return behaviour(read(data, context), context)
-
-    def of_many(parts: Iterator[bytes], context: grpc.ServicerContext) -> Any:
-        return behaviour((read(data, context) for data in parts), context)
-
-    make = _MAKERS[handler.request_streaming, handler.response_streaming]
-    return make(of_many if handler.request_streaming else of_one, response_serializer=handler.response_serializer)
+        make = _MAKERS[handler.request_streaming, handler.response_streaming]
+        return make(of_many if handler.request_streaming else of_one, response_serializer=handler.response_serializer)
 
 
 def _reader(deserialize: Deserializer, path: str) -> Callable[[bytes, grpc.ServicerContext], Any]:

@@ -15,6 +15,7 @@ import grpc
 
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.words import reason_or_none
+from sutra_grid.wire.wrapping import Behaviour, Handler, WrappingInterceptor, unary
 
 UNKNOWN_METHOD: Final = "unknown"
 
@@ -36,37 +37,25 @@ CallObserver = Callable[[AnsweredCall], object]
 """Is told of a call on the thread that ran it; must be quick and may not raise."""
 
 
-class ObservingInterceptor(grpc.ServerInterceptor):
-    """Wraps every unary method of a server, once each. Thread-safe."""
+class ObservingInterceptor(WrappingInterceptor):
+    """Tells of every unary call of a server."""
 
     def __init__(self, observe: CallObserver) -> None:
+        super().__init__()
         self._observe = observe
-        # By path; as many as the server has methods. Two threads may make the same entry, and either is good.
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler of a call; None for a method that the server does not have."""
-        path: str = handler_call_details.method
-        known = self._wrapped.get(path)
-        if known is not None:
-            return known
-        handler: Any = continuation(handler_call_details)
-        if handler is None:
-            self._observe(AnsweredCall(UNKNOWN_METHOD, grpc.StatusCode.UNIMPLEMENTED.name, 0.0))
-            return None
+    def on_unknown(self) -> None:
+        """Told as ``unknown``."""
+        self._observe(AnsweredCall(UNKNOWN_METHOD, grpc.StatusCode.UNIMPLEMENTED.name, 0.0))
+
+    def wrap(self, handler: Any, path: str) -> Handler:
+        """The same method, told of when it has answered."""
         if handler.unary_unary is None:
             return handler  # type: ignore[no-any-return]
-        wrapped = self._wrapped[path] = _wrap(handler, path.removeprefix("/"), self._observe)
-        return wrapped
+        return unary(handler, _observed(handler.unary_unary, path.removeprefix("/"), self._observe))
 
 
-def _wrap(handler: Any, method: str, observe: CallObserver) -> grpc.RpcMethodHandler[Any, Any]:
-    behaviour = handler.unary_unary
-
+def _observed(behaviour: Behaviour, method: str, observe: CallObserver) -> Behaviour:
     def observed(request: Any, context: grpc.ServicerContext) -> Any:
         started = time.perf_counter()
         try:
@@ -78,11 +67,7 @@ def _wrap(handler: Any, method: str, observe: CallObserver) -> grpc.RpcMethodHan
         observe(AnsweredCall(method, _code(context, grpc.StatusCode.OK), seconds, _refusal(response)))
         return response
 
-    return grpc.unary_unary_rpc_method_handler(
-        observed,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    return observed
 
 
 def _code(context: Any, otherwise: grpc.StatusCode) -> str:

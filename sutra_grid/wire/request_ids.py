@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import grpc
 
+from sutra_grid.wire.wrapping import Handler, WrappingInterceptor, unary
+
 METADATA_KEY: Final = "x-request-id"
 
 Metadata = tuple[tuple[str, str], ...]
@@ -24,42 +26,24 @@ def metadata_of(request_id: str) -> Metadata:
     return ((METADATA_KEY, request_id),) if request_id else ()
 
 
-class RequestIdInterceptor(grpc.ServerInterceptor):
-    """Binds the id of each unary call to its handler's thread. Thread-safe."""
+class RequestIdInterceptor(WrappingInterceptor):
+    """Binds the id of each unary call to its handler's thread."""
 
     def __init__(self, bind: Binder) -> None:
+        super().__init__()
         self._bind = bind
-        # By path; as many as the server has methods. Two threads may make the same entry, and either is good.
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler of a call; None for a method that the server does not have."""
-        path: str = handler_call_details.method
-        known = self._wrapped.get(path)
-        if known is not None:
-            return known
-        handler: Any = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+    def wrap(self, handler: Any, path: str) -> Handler:
+        """The same method, run with its id bound."""
+        if handler.unary_unary is None:
             return handler  # type: ignore[no-any-return]
-        wrapped = self._wrapped[path] = self._wrap(handler)
-        return wrapped
-
-    def _wrap(self, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
         behaviour, bind = handler.unary_unary, self._bind
 
         def bound_to_its_id(request: Any, context: grpc.ServicerContext) -> Any:
             with bind(_id_of(context)):
                 return behaviour(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(
-            bound_to_its_id,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        return unary(handler, bound_to_its_id)
 
 
 def _id_of(context: grpc.ServicerContext) -> str:
