@@ -185,7 +185,7 @@ def cpu_ms(pid: int) -> float:
 def measure_master(url: str) -> None:
     """What a master does with it: load it all at its start, and write reports behind."""
     registry = Registry.open(url, migrate=False)
-    load = timed(lambda: Grid(SystemClock()).load(registry.agents(), registry.nodes(), registry.tombstones()))
+    load = timed(lambda: Grid(SystemClock()).load(registry.contents()))
     print(f"\nmaster: agents and nodes loaded at the start in {load:.1f} s of CPU")
     reports = [node.report for node in registry.nodes()[:WRITTEN_REPORTS] if node.report is not None]
     batch = Observations(reports=reports)
