@@ -52,7 +52,6 @@ function tellFailure(form) {
 Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "open" && element.matches("details")) return false;
-  if (name === "data-away") return false;
   if (name === "checked" && element.matches("input[type=checkbox]")) return false;
   if (name === "data-away") return false;
   if (name === "hidden" && element.matches("[data-scripted]")) return false;
