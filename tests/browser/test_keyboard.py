@@ -12,6 +12,8 @@ from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import said
 
+pytestmark = pytest.mark.soak
+
 MAX_TABS = 60
 
 
