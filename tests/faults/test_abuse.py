@@ -101,13 +101,9 @@ def reads_its_log(grid: Grid, node: NodeView) -> bool:
 
 
 def takes_a_write(grid: Grid, node: NodeView) -> bool:
-    """Over a connection of its own, which a busy host may be too slow to open."""
-    try:
-        with grid.kv(node) as kv:
-            kv.put("good", "value")
-            return kv.get("good") == "value"
-    except grpc.RpcError:
-        return False
+    with grid.kv(node) as kv:
+        kv.put("good", "value")
+        return kv.get("good") == "value"
 
 
 @pytest.mark.soak
@@ -121,7 +117,7 @@ def test_bad_requests_by_the_thousand_are_answered_and_forgotten(grid: Grid, nod
 
     abuse(subject.target, REQUESTS, seed=2)
 
-    eventually(subject.answers, message=f"the {name} answers")
+    assert subject.answers()
     assert [process.pid for process in subject.processes()] == pids, "a process was replaced"
     held = held_after_a_while(subject, before)
     assert holds_no_more(held, before), f"held {before} before, and {held} afterwards"
@@ -130,9 +126,18 @@ def test_bad_requests_by_the_thousand_are_answered_and_forgotten(grid: Grid, nod
 
 
 def answers_many(subject: Subject) -> None:
-    """Good requests at the same time, so that every worker process has had some and holds what it needs for them."""
+    """Good requests at the same time, so that every worker process has had some and holds what it needs for them.
+
+    So many new connections at once may need a second try on a busy host.
+    """
+
+    def answered() -> bool:
+        with suppress(grpc.RpcError):
+            return subject.answers()
+        return False
+
     with ThreadPoolExecutor(max_workers=16) as pool:
-        assert all(pool.map(lambda _: eventually(subject.answers), range(64)))
+        assert all(pool.map(lambda _: eventually(answered), range(64)))
 
 
 def held_after_a_while(subject: Subject, before: Held) -> Held:

@@ -32,7 +32,7 @@ HOUR_MS = 3_600_000
 NUMBERS = itertools.count(1)
 
 EXAMPLES = pytest.mark.parametrize(
-    "examples", [pytest.param(30, id="short"), pytest.param(2_000, id="long", marks=pytest.mark.soak)]
+    "examples", [pytest.param(60, id="short"), pytest.param(2_000, id="long", marks=pytest.mark.soak)]
 )
 
 GRID_WORDS: Known = {

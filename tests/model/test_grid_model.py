@@ -13,7 +13,7 @@ import pytest
 
 from model.machine import play
 
-HISTORIES = 60  # of the run that every suite makes
+HISTORIES = 120  # of the run that every suite makes
 SOAK_HISTORIES = 5_000
 
 

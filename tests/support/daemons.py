@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.http import HttpClient
 from support.waiting import eventually
 
-START_SECONDS = 40.0
+START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 LOG_TAIL_LINES = 40
 READY_EVENT = b' "ready" '
