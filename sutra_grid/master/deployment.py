@@ -163,7 +163,7 @@ class Deployment:
             if heard is not None:
                 return heard
             log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
-            raise self._give_up(node, error, tell_agent=None) from error
+            raise self._give_up(node, error, tell_agent=None) from None
 
     def _heard_running(self, node: Node) -> NodeReport | None:
         """What the agent said by its heartbeats while the call got no answer, or a late one, if that is: it runs."""
@@ -182,7 +182,9 @@ class Deployment:
         known = self._grid.node(node.node_id)
         if known is not None and known.generation > FIRST_GENERATION:
             log.info("failed spawn is kept: it was commanded since", node=node.node_id, generation=known.generation)
-            return why
+            return type(why)(
+                why.message, reason=why.reason, hint=f"node {node.node_id} was commanded since and is kept: look at it"
+            )
         event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])

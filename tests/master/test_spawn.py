@@ -252,8 +252,10 @@ def test_a_failed_spawn_does_not_end_a_node_that_was_commanded_since(harness: Ma
         raise DeadlineExceeded("the answer was lost on its way")
 
     agent.script.append(stop_and_lose_the_answer)
-    assert not harness.spawn().success
+    answer = harness.spawn()
+    assert not answer.success
     (node,) = harness.nodes()
+    assert answer.error.hint == f"node {node.node_id} was commanded since and is kept: look at it"
     assert (node.desired, node.generation) == ("stopped", 2)
     assert list(agent.journal) == [node.node_id]
 

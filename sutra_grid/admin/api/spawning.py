@@ -43,9 +43,9 @@ LOCATION: Final = {"description": "Path of the node; not there with count", "sch
 def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Response:
     """Spawn a node, or with `count` several alike; answers once their processes run.
 
-    An error says that no process is left running; but one that came while `wait=running` waited names the
-    node, which stays. With `count` and a key each node has a key of its own, made of it: the same request again
-    starts only those that the first one did not.
+    An error says that no process is left running, or that this is not recorded yet; but one that came while
+    `wait=running` waited names the node, which stays. With `count` and a key each node has a key of its own, made
+    of it: the same request again starts only those that the first one did not.
     """
     key = _one_key(key, body.pop("request_id", ""))
     count: int | None = body.pop("count", None)
