@@ -22,10 +22,13 @@ STUBBORN_SECONDS = 2.0
 """From the stop of a stubborn node to its end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They take minutes: they run with the slow tests, in every run of CI."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(scope="package")

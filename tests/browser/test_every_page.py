@@ -15,8 +15,6 @@ from support.processes import kill
 from support.waiting import eventually
 from support.watched import Watch
 
-pytestmark = pytest.mark.soak
-
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS = (390, 1440)

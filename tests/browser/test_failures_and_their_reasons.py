@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Page, expect
 from support.fragile import spoil
 from support.grid import Grid
 from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.processes import kill
 from support.watched import Watch
-
-pytestmark = pytest.mark.soak
 
 PAGES = ("/ui/", "/ui/agents", "/ui/nodes", "/ui/events")
 

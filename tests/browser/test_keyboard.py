@@ -12,8 +12,6 @@ from support.faces import NodeView
 from support.grid import Grid
 from support.page_user import said
 
-pytestmark = pytest.mark.soak
-
 MAX_TABS = 60
 
 

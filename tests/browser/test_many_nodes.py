@@ -10,8 +10,6 @@ from support.grid import Grid
 from support.page_user import confirm, said
 from support.watched import Watch
 
-pytestmark = pytest.mark.soak
-
 
 @pytest.fixture(scope="module")
 def nodes(grid: Grid) -> list[NodeView]:

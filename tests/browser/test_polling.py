@@ -13,8 +13,6 @@ from support.grid import Grid
 from support.page_user import open_action
 from support.processes import kill
 
-pytestmark = pytest.mark.soak
-
 
 @pytest.fixture
 def node(grid: Grid) -> Iterator[NodeView]:

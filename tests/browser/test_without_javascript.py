@@ -14,8 +14,6 @@ from support.page_user import said
 from support.waiting import eventually
 from support.watched import Watch
 
-pytestmark = pytest.mark.soak
-
 
 @pytest.fixture
 def context_options() -> dict[str, Any]:
