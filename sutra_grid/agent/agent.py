@@ -33,6 +33,7 @@ from sutra_grid.agent.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.process import OsProcessTable
 from sutra_grid.agent.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
+from sutra_grid.agent.session_file import SessionFile
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervisor import Supervisor
 from sutra_grid.agent.tools import Tools
@@ -121,7 +122,14 @@ class GridAgent:
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = Report(self._describe(host_id), inventory, statistics.host)
-        heartbeat = Heartbeat(report, link, clock, take=supervisor.assign_all, on_superseded=self._on_superseded)
+        heartbeat = Heartbeat(
+            report,
+            link,
+            clock,
+            sessions=SessionFile(config.state_path),
+            take=supervisor.assign_all,
+            on_superseded=self._on_superseded,
+        )
         self._metrics.watch(Sources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import Master
+from sutra_grid.agent.session_file import SessionFile
 from sutra_grid.core.errors import GridError, ResourceExhausted
 from sutra_grid.core.types import Agent, Assignment, HostSample
 from sutra_grid.runtime.clock import Clock
@@ -60,12 +61,14 @@ class Heartbeat:
         master: Master,
         clock: Clock,
         *,
+        sessions: SessionFile,
         take: Callable[[Iterable[Assignment]], None],
         on_superseded: Callable[[str], None],
     ) -> None:
         self._report = report
         self._master = master
         self._clock = clock
+        self._sessions = sessions  # of the ticker's thread
         self._take = take
         self._on_superseded = on_superseded
         self._stopping = threading.Event()
@@ -128,7 +131,7 @@ class Heartbeat:
             self._stopping.wait(random.uniform(0.5, 1.0) * delay_seconds)
 
     def _register(self) -> bool:
-        agent = replace(self._report.agent, host=self._report.host())
+        agent = replace(self._report.agent, host=self._report.host(), session_id=self._sessions.last)
         try:
             answer = self._master.register(agent, self._report.inventory.reports())
         except GridError as error:
@@ -137,6 +140,7 @@ class Heartbeat:
             return False
         self._count(OK)
         self._session_id = answer.session_id
+        self._sessions.keep(answer.session_id)
         self._problem = ""
         log.info("registered", agent=agent.agent_id, session=answer.session_id, master_version=answer.master_version)
         self._take(answer.assignments)

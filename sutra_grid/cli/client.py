@@ -96,21 +96,30 @@ class Client:
     def change(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
         """One change with a fresh request id, repeated with that id while the answer is lost.
 
-        Gives up after the timeout; or, when the master never accepted a connection,
-        after ``CONNECT_SECONDS``. Raises ``GridError``.
+        So it is when the answer to a repetition says that the registry can't be asked: that tells nothing of the
+        tries before. Gives up after the timeout; or, when the master never accepted a connection, after
+        ``CONNECT_SECONDS``. Raises ``GridError``.
         """
         request_with_id: Any = request
         request_with_id.request_id = str(uuid.uuid4())
         deadline = time.monotonic() + (timeout_seconds or self.timeout_seconds)
         connect_deadline = min(deadline, time.monotonic() + CONNECT_SECONDS)
         pause_seconds = FIRST_RETRY_SECONDS
+        may_be_done = False  # by a try whose answer was lost
         while True:
+            last_try = deadline - pause_seconds
             try:
-                return self._call(method, request, answer, max(0.001, deadline - time.monotonic()))
+                message = self._call(method, request, answer, max(0.001, deadline - time.monotonic()))
+                if not may_be_done or not _registry_silent(message):
+                    return message
+                if time.monotonic() >= last_try:
+                    raise _untold(message)
             except grpc.RpcError as error:
-                end = deadline if self._reached else connect_deadline
-                if not _answer_lost(error) or time.monotonic() + pause_seconds >= end:
+                if not self._reached:
+                    last_try = connect_deadline - pause_seconds
+                if not _answer_lost(error) or time.monotonic() >= last_try:
                     raise self._explained(error) from error
+                may_be_done = may_be_done or not _never_connected(error)
             self._closed.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LAST_RETRY_SECONDS)
 
@@ -162,6 +171,21 @@ def _answer_lost(error: grpc.RpcError) -> bool:
         return rpc_status.from_call(error) is None
     except ValueError:  # details that do not match the status: not from a master of ours
         return True
+
+
+def _registry_silent(answer: Message) -> bool:
+    """Whether a change was refused because the master could not ask its registry."""
+    reason: str = getattr(getattr(answer, "error", None), "reason", "")
+    return reason == Reason.REGISTRY_UNAVAILABLE
+
+
+def _untold(answer: Any) -> Unavailable:
+    """What to say of a change that an earlier try may have made."""
+    return Unavailable(
+        f"whether this is done is not known: the connection was lost over it, and now {answer.error.message}",
+        reason=Reason.REGISTRY_UNAVAILABLE,
+        hint=f"{answer.error.hint}. Then look at 'sutra-grid-cli nodes list' before you ask for it again",
+    )
 
 
 def _never_connected(error: grpc.RpcError) -> bool:

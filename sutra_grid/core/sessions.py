@@ -1,9 +1,10 @@
 """Sessions of agents: which of two processes with one agent id is the newer one.
 
 A session id is ``<order>-<instance>``: 14 hex digits that rise with every registration (the
-wall clock's milliseconds, but always above the session before) and a short digest of the
-agent process's instance id. So a heartbeat can be judged without any memory of old
-sessions, also by a master that has just started or whose registry was restored:
+wall clock's milliseconds, but always above the session before, which the registry knows, and
+the agent too) and a short digest of the agent process's instance id. So a heartbeat can be
+judged without any memory of old sessions, also by a master that has just started or whose
+registry was lost or restored, and whatever the wall clock did meanwhile:
 
 * the record's own session is current;
 * an older one of another process was superseded: that process must end itself;
@@ -16,6 +17,8 @@ import hashlib
 from enum import StrEnum
 
 _ORDER_DIGITS = 14
+_LAST_TOLD = 16 ** (_ORDER_DIGITS - 1)
+"""What an agent tells is believed below this, some 140,000 years from now, so that there is room for the next ones."""
 
 
 class Standing(StrEnum):
@@ -26,9 +29,13 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
-def new_session(previous: str, instance_id: str, wall_ms: int) -> str:
-    """A session id above ``previous`` (may be empty) for the process ``instance_id``."""
-    order = max(wall_ms, _order(previous) + 1)
+def new_session(previous: str, instance_id: str, wall_ms: int, *, told: str = "") -> str:
+    """A session id for the process ``instance_id``, above ``previous`` of the record and ``told`` by the agent.
+
+    Either may be empty; nonsense counts as empty.
+    """
+    told_order = _order(told)
+    order = max(wall_ms, _order(previous) + 1, told_order + 1 if told_order < _LAST_TOLD else 0)
     return f"{order:0{_ORDER_DIGITS}x}-{_instance_tag(instance_id)}"
 
 

@@ -63,7 +63,7 @@ class Registrations:
         self._clock = clock
 
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
-        """Admit an agent with all of its nodes under a new session.
+        """Admit an agent with all of its nodes under a new session, above ``agent.session_id``, its last one.
 
         Nodes that the registry does not know are taken over as they are. Raises ``AlreadyExists``
         (``host_conflict``) when the id is held by another host, ``InvalidArgument`` for a nonsensical
@@ -118,7 +118,7 @@ class Registrations:
         now_ms = wall_ms(self._clock)
         return replace(
             agent,
-            session_id=new_session(known.session_id if known else "", agent.instance_id, now_ms),
+            session_id=new_session(known.session_id if known else "", agent.instance_id, now_ms, told=agent.session_id),
             heartbeat_interval_ms=min(max(agent.heartbeat_interval_ms, MIN_INTERVAL_MS), MAX_INTERVAL_MS),
             status=AgentStatus.HEALTHY,
             reason=Reason.REGISTERED,

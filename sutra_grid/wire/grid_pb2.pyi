@@ -11,7 +11,7 @@ class Empty(_message.Message):
     def __init__(self) -> None: ...
 
 class AgentInfo(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path")
+    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path", "session_id")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class AgentInfo(_message.Message):
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DATA_PATH_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -47,7 +48,8 @@ class AgentInfo(_message.Message):
     engines: _containers.RepeatedScalarFieldContainer[str]
     labels: _containers.ScalarMap[str, str]
     data_path: str
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ...) -> None: ...
+    session_id: str
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., session_id: _Optional[str] = ...) -> None: ...
 
 class RegistrationResponse(_message.Message):
     __slots__ = ("success", "master_version", "error_message", "session_id", "assignments", "error")

@@ -7,6 +7,7 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('AgentInfo', 'instance_id'): 'one per agent process',
     ('AgentInfo', 'nodes'): 'the full inventory',
     ('AgentInfo', 'engines'): 'names that a spawn may ask for',
+    ('AgentInfo', 'session_id'): 'the last that an agent of this state directory had; the new one is above it',
     ('RegistrationResponse', 'session_id'): 'carried by every heartbeat from now on',
     ('HeartbeatRequest', 'timestamp'): "seconds, the sender's wall clock; only shown",
     ('HeartbeatRequest', 'nodes'): 'the full inventory, always, when session_id is set',

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 from support.cli_records import Ran, agent, node
 from support.fake_master import FakeMaster
 from support.waiting import eventually
@@ -15,6 +16,9 @@ from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]
 Start = Callable[..., subprocess.Popen[str]]
+
+
+SILENT = ("unavailable", "registry_unavailable", "registry r.db is locked", "See who holds it")
 
 
 def refused(code: str, reason: str, message: str, hint: str = "") -> dict[str, Any]:
@@ -159,13 +163,19 @@ def test_an_unknown_agent_ends_with_3(master: FakeMaster, cli: Cli) -> None:
     assert cli("agents", "drain", "x").code == 3
 
 
-def test_a_lost_answer_is_asked_for_again_with_the_same_request_id(master: FakeMaster, start_cli: Start) -> None:
-    def lose_the_answer(_request: pb.SpawnRequest) -> pb.SpawnResponse:
+def lose_the_answer(master: FakeMaster) -> Callable[[object], Message]:
+    """The master ends over a call."""
+
+    def answer(_request: object) -> Message:
         master.stop()
         raise RuntimeError("the answer is lost")
 
+    return answer
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_request_id(master: FakeMaster, start_cli: Start) -> None:
     answered = pb.SpawnResponse(success=True, node=node())
-    master.answers["SpawnStorageNode"] = [lose_the_answer, answered, answered]
+    master.answers["SpawnStorageNode"] = [lose_the_answer(master), answered, answered]
     process = start_cli("nodes", "spawn", "-o", "name")
     eventually(lambda: master.server is None)
     master.start()
@@ -173,6 +183,39 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_request_id(master: FakeM
     assert (process.returncode, out) == (0, "node-00000001\n"), err
     first, second = master.calls["SpawnStorageNode"]
     assert first.request_id == second.request_id != ""
+
+
+def test_a_repetition_that_the_registry_kept_from_being_judged_is_repeated(
+    master: FakeMaster, start_cli: Start
+) -> None:
+    answered = pb.SpawnResponse(success=True, node=node())
+    master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*SILENT)), answered]
+    process = start_cli("nodes", "spawn", "-o", "name")
+    eventually(lambda: master.server is None)
+    master.start()
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "node-00000001\n"), err
+    assert len({call.request_id for call in master.calls["SpawnStorageNode"]}) == 1
+
+
+def test_what_is_not_known_to_be_done_or_refused_is_told_as_that(master: FakeMaster, start_cli: Start) -> None:
+    master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*SILENT))]
+    process = start_cli("nodes", "spawn", "--timeout", "4")
+    eventually(lambda: master.server is None)
+    master.start()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 4
+    assert "not known" in err
+    assert "registry r.db is locked" in err
+    assert "nodes list" in err
+
+
+def test_a_first_try_that_the_registry_refuses_is_told_at_once(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(**refused(*SILENT))
+    ran = cli("nodes", "stop", "node-1")
+    assert ran.code == 4
+    assert "not known" not in ran.err
+    assert len(master.calls["StopStorageNode"]) == 1
 
 
 def test_a_master_that_was_never_there_is_given_up_before_the_timeout(master: FakeMaster, cli: Cli) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support import processes
 from support.faces import NodeView
 from support.grid import Grid, GridSpec
+from support.registry_files import back_up_registry, delete_registry
 from support.second_agent import another_agent, copy_state
 from support.waiting import eventually, throughout
 from support.wall_clock import WallClock, wall_clock_or_skip
@@ -174,3 +177,39 @@ def test_a_master_that_starts_before_its_own_past_has_the_same_view(turnable: Tu
     assert grid.agent_statuses() == dict.fromkeys(grid.agents, "healthy")
     assert grid.wait_node(node.node_id, "running").pid == node.pid
     assert "superseded" not in grid.master.log_text()[cursor:]
+
+
+def test_a_registry_lost_after_a_jump_back_and_restored_from_before_it_ends_no_agent(
+    turnable: Turnable, node: NodeView, tmp_path: Path
+) -> None:
+    grid, agent = turnable.grid, turnable.grid.agents["agent-1"]
+
+    def start_master_with(registry: Path | None) -> None:
+        grid.master.kill()
+        delete_registry(grid.registry)
+        if registry is not None:
+            registry.replace(grid.registry)
+        grid.master.start()
+        grid.master.wait_ready()
+        grid.wait_agents("healthy")
+        wait_for_new_time(turnable)
+
+    def is_recorded_as_heard() -> bool:
+        with closing(sqlite3.connect(grid.registry)) as connection:
+            rows = connection.execute("SELECT last_heartbeat_ms > registered_at_ms FROM agents").fetchall()
+        return rows == [(True,)] * len(grid.agents)
+
+    eventually(is_recorded_as_heard, message="the older process is on record as one that was heard")
+    copy = back_up_registry(grid.registry, tmp_path / "copy.db")
+    cursor = len(agent.log_text())
+    agent.kill()
+    turnable.of_master.jump(-JUMP_SECONDS)
+    turnable.of_agents.jump(-JUMP_SECONDS)
+    agent.start()
+    agent.wait_ready()
+    start_master_with(None)
+    start_master_with(copy)
+
+    throughout(lambda: agent.is_running, MANY_HEARTBEATS_SECONDS, "the only process of the agent has ended")
+    assert "superseded" not in agent.log_text()[cursor:]
+    assert grid.wait_node(node.node_id, "running").pid == node.pid

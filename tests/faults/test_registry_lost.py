@@ -10,13 +10,12 @@ import pytest
 from support.faces import NodeView, Refused
 from support.grid import Grid, GridSpec
 from support.processes import kill_and_wait
+from support.registry_files import back_up_registry, delete_registry
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
 
 pytestmark = pytest.mark.e2e
-
-BESIDE = ("", "-wal", "-shm")
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +24,6 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         for agent_id in ("agent-1", "agent-2", "agent-1", "agent-2"):
             grid.grpc.spawn(agent_id)
         yield grid
-
-
-def delete(file: Path) -> None:
-    for suffix in BESIDE:
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
-
-
-def back_up(file: Path, copy: Path) -> Path:
-    """As the documentation says to do it."""
-    with sqlite3.connect(file) as connection:
-        connection.execute("VACUUM INTO ?", (str(copy),))
-    connection.close()
-    return copy
 
 
 def as_they_are(grid: Grid) -> dict[str, tuple[object, ...]]:
@@ -75,7 +61,7 @@ def test_deleted_while_the_master_is_down_it_is_filled_by_the_agents(grid: Grid)
     restart_node(grid)
     before, running = as_they_are(grid), grid.processes()
     grid.master.kill()
-    delete(grid.registry)
+    delete_registry(grid.registry)
     grid.master.start()
     grid.master.wait_ready()
     grid.wait_agents("healthy")
@@ -98,7 +84,7 @@ def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_
     stopped = grid.grpc.stop(next(view.node_id for view in grid.grpc.nodes() if view.agent_id == "agent-2"))
     before, running, master = as_they_are(grid), grid.processes(), grid.master.pid
     last_event_id = grid.events()[-1].event_id
-    delete(grid.registry)
+    delete_registry(grid.registry)
 
     with pytest.raises(Refused, match="was deleted under the running master") as refused:
         grid.grpc.start(stopped.node_id)
@@ -137,7 +123,7 @@ def test_what_was_made_anew_outlives_the_master(grid: Grid) -> None:
 @pytest.mark.parametrize("master_runs", [True, False], ids=["under the running master", "between stop and start"])
 def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Path, master_runs: bool) -> None:
     doomed = grid.grpc.spawn("agent-1").node_id
-    copy = back_up(grid.registry, tmp_path / "copy.db")
+    copy = back_up_registry(grid.registry, tmp_path / "copy.db")
     grid.grpc.remove(doomed)
     restart_node(grid)
     spawned = grid.grpc.spawn("agent-2").node_id
@@ -153,7 +139,7 @@ def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Pat
         assert grid.master.pid == master
     else:
         grid.master.kill()
-        delete(grid.registry)
+        delete_registry(grid.registry)
         copy.replace(grid.registry)
         grid.master.start()
         grid.master.wait_ready()
@@ -171,7 +157,7 @@ def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Pat
 
 def test_a_node_that_is_killed_while_the_registry_is_away_is_restarted_and_told(grid: Grid) -> None:
     victim = next(view for view in grid.grpc.nodes() if view.status == "running")
-    delete(grid.registry)
+    delete_registry(grid.registry)
     kill_and_wait([victim.pid])
     eventually(lambda: grid.pids().get(victim.node_id, victim.pid) != victim.pid, message="restarted by its agent")
     eventually(grid.registry.exists, message="a new file")

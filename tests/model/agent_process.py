@@ -32,6 +32,7 @@ from sutra_grid.agent.process import HeldProcess
 from sutra_grid.agent.proof import find_own_processes
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.service import GridAgentService
+from sutra_grid.agent.session_file import SessionFile
 from sutra_grid.agent.tools import Tools
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.node_machine import is_settled
@@ -198,7 +199,12 @@ class AgentProcess:
         report = Report(self._describe(config, host_id), self.inventory, lambda: None)
         self.link = MasterLink(MASTER_ADDRESS)
         self.heartbeat = Heartbeat(
-            report, self.link, self.sim.clock, take=self.assign_all, on_superseded=self._on_superseded
+            report,
+            self.link,
+            self.sim.clock,
+            sessions=SessionFile(config.state_path),
+            take=self.assign_all,
+            on_superseded=self._on_superseded,
         )
         self._beats = BeatThread(self.sim, self.life, self.heartbeat)
         self.sim.later(0.0, lambda: self.sim.spawn(self.life, self._beats.run), self.life)

@@ -14,7 +14,7 @@ from model.agent_process import MASTER_ADDRESS, Host
 from model.judge import Judge
 from model.network import CLIENT, Network, SimRpcError
 from model.simulation import Life, Simulation
-from sutra_grid.core.types import Agent, Desired
+from sutra_grid.core.types import Agent, Desired, Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_to_info, node_report_to_message
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
@@ -41,6 +41,7 @@ class Command:
     epoch: int
     flying: bool = False
     disputed: bool = False  # sent while the node's spawn was under way: either may win
+    tries: int = 0
     answer: Any = None
 
 
@@ -86,6 +87,7 @@ class Clients:
         if command not in self._commands:
             self._commands.append(command)
         command.flying = True
+        command.tries += 1
         made = {self._judge.born.get(command.node_id)}
         command.disputed |= any(one.flying and one.request.request_id in made for one in self._commands)
         if command.kind == "Remove":
@@ -112,7 +114,7 @@ class Clients:
         words = "done" if answer.success else answer.error_message
         self._sim.tell(f"operator: {command.request.request_id} answered: {words}")
         recorded = not answer.success and "recorded: " in answer.error_message
-        if command.kind == "Spawn" and "not recorded yet" in answer.error_message:
+        if command.kind == "Spawn" and ("not recorded yet" in answer.error_message or _tells_nothing(command)):
             self._judge.spawn_is_open(command.request.request_id)
         elif command.kind == "Spawn":
             self._judge.spawn_answered(command.request.request_id, answer.success, answer.node_id, command.epoch)
@@ -175,3 +177,8 @@ class Clients:
                 self._sim.tell(f"{what}: {error.details()}")
 
         self._sim.spawn(self.life, work)
+
+
+def _tells_nothing(command: Command) -> bool:
+    """A retry that the registry kept the master from looking up: the first try may have made a node."""
+    return command.tries > 1 and command.answer.error.reason == Reason.REGISTRY_UNAVAILABLE

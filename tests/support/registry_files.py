@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from support.grid_values import a_node, an_agent, an_event
@@ -44,6 +45,19 @@ def copy_registry(origin: Path, target: Path) -> Path:
         if (log := origin.with_name(origin.name + suffix)).exists():
             shutil.copy(log, target.with_name(target.name + suffix))
     return target
+
+
+def delete_registry(file: Path) -> None:
+    """Remove a database with what stands beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def back_up_registry(file: Path, copy: Path) -> Path:
+    """Copy a database that a master uses, as the documentation says to do it."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    return copy
 
 
 def _overwrite(file: Path, offset: int, data: bytes) -> None:

@@ -47,7 +47,7 @@ def host_sample_from_message(message: grid_pb2.HostSample) -> HostSample:
 
 
 def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.AgentInfo:
-    """What an agent registers with. Its status, session and times are the master's and do not travel."""
+    """What an agent registers with; its session is its last one. Status and times are the master's, and not sent."""
     return grid_pb2.AgentInfo(
         agent_id=agent.agent_id,
         hostname=agent.hostname,
@@ -63,11 +63,12 @@ def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.
         engines=agent.engines,
         labels=dict(agent.labels),
         data_path=agent.data_path,
+        session_id=agent.session_id,
     )
 
 
 def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
-    """The agent that registers; what the master decides (status, session, times) has its defaults.
+    """The agent that registers, with its last session; what the master decides (status, times) has its defaults.
 
     The reports stand in ``message.nodes``; convert them apart.
     """
@@ -85,6 +86,7 @@ def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
         labels=dict(message.labels),
         data_path=message.data_path,
         host=host_sample_from_message(message.host) if message.HasField("host") else None,
+        session_id=message.session_id,
     )
 
 
