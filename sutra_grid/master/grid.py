@@ -131,6 +131,12 @@ class Grid:
         with self._lock:
             return [self._lives[agent_id].now() for agent_id in sorted(self._lives)]
 
+    def was_heard(self, agent_id: str) -> bool:
+        """Whether the agent has registered or sent a heartbeat since this master started."""
+        with self._lock:
+            life = self._lives.get(agent_id)
+            return life is not None and life.heard_since_start
+
     def put_agent(self, agent: Agent) -> None:
         """A registration: the agent is replaced and counts as heard now. Its being drained is kept."""
         now = self._clock.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Final
 
 from sutra_grid.core.errors import Aborted, DeadlineExceeded, FailedPrecondition, GridError, Unavailable
 from sutra_grid.core.outcome import Outcome, Verdict, judge_report
@@ -25,6 +26,12 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
+
+UNHEARD_STEP: Final = 1_000
+"""By so much a generation rises while its agent was not heard yet: above all that a lost registry may have given.
+
+One that was restored from an older copy knows no better until then, and the command is the newer wish.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,14 @@ class NodeCommands:
         order = command.value
         node = self._find(node_id, agent_id)
         before = node.report
+        is_heard = self._grid.was_heard(node.agent_id)  # else what is known of the node may be older than the agent
         if ticket.earlier is not None:
             if node.desired is not order.desired:
                 raise _overtaken(node, f"it should be {node.desired} by now")
-        elif self._is_done(order, node):
+        elif is_heard and self._is_done(order, node):
             return node
-        elif not self._is_recorded(order, node):
-            node = self._record(order, node, ticket)
+        elif not (self._is_recorded(order, node) and is_heard):
+            node = self._record(order, node, ticket, step=1 if is_heard else UNHEARD_STEP)
         report = self._apply(order, node, deadline)
         outcome = judge_report(node, report, before)
         if outcome.verdict is Verdict.OVERTAKEN and self._catch_up(node, report):
@@ -105,7 +113,7 @@ class NodeCommands:
             )
         return order.desired is node.desired and order.desired is not Desired.RUNNING
 
-    def _record(self, order: _Order, node: Node, ticket: Ticket) -> Node:
+    def _record(self, order: _Order, node: Node, ticket: Ticket, step: int = 1) -> Node:
         event = Event(
             "node.commanded",
             wall_ms(self._clock),
@@ -116,7 +124,12 @@ class NodeCommands:
             f"{order.verb} asked for",
         )
         changed = self._registry.change_desired(
-            node.node_id, order.desired, restart=order.restart, request=ticket.mark(node.node_id), events=[event]
+            node.node_id,
+            order.desired,
+            restart=order.restart,
+            step=step,
+            request=ticket.mark(node.node_id),
+            events=[event],
         )
         reached(Step.DESIRED_RECORDED, changed.desired)
         log.info("command recorded", node=node.node_id, command=order.verb, generation=changed.generation)

@@ -86,12 +86,12 @@ def adopt(connection: Connection, node: Node) -> None:
     upsert(connection, NODES, columns(node))
 
 
-def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool) -> Node:
-    """Set what is desired, under a new generation; the row is locked from the read to the commit."""
+def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool, step: int) -> Node:
+    """Set what is desired, under a generation raised by ``step``; the row is locked from the read to the commit."""
     current = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
     if current is None:
         raise _missing(connection, node_id)
-    generation = current.generation + 1
+    generation = current.generation + step
     before = select_one(connection, node_id)
     assert before is not None  # its row is locked
     restart_generation = generation if restart else before.restart_generation

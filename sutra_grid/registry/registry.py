@@ -211,10 +211,11 @@ class Registry:
         desired: Desired,
         *,
         restart: bool = False,
+        step: int = 1,
         request: Request | None = None,
         events: Sequence[Event] = (),
     ) -> Node:
-        """Set what is desired and raise the generation by one, whoever else does the same now.
+        """Set what is desired and raise the generation by ``step``, whoever else does the same now.
 
         ``restart`` sets the restart generation to the new one. Returns the node as it is now.
         ``NotFound``: reason ``node_removed`` for a removed node, else ``unknown_node``;
@@ -222,7 +223,7 @@ class Registry:
         """
         with self._writing(events) as connection:
             request_rows.insert(connection, request)
-            return node_rows.change_desired(connection, node_id, desired, restart=restart)
+            return node_rows.change_desired(connection, node_id, desired, restart=restart, step=step)
 
     def resolve_spec(self, node_id: str, generation: int, spec: NodeSpec) -> bool:
         """Store what the agent made of the spec; False, and nothing, when the generation is another."""

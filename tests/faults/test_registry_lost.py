@@ -155,6 +155,30 @@ def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Pat
     grid.grpc.start(stopped)
 
 
+def test_a_command_on_an_older_copy_is_done_by_an_agent_that_was_away(grid: Grid, tmp_path: Path) -> None:
+    node_id = grid.grpc.spawn("agent-2").node_id
+    agent = grid.agents["agent-2"]
+    copy = back_up_registry(grid.registry, tmp_path / "copy.db")
+    for _ in range(3):
+        pid = grid.grpc.restart(node_id).pid
+    agent.kill()
+    grid.master.kill()
+    delete_registry(grid.registry)
+    copy.replace(grid.registry)
+    grid.master.start()
+    grid.master.wait_ready()
+    with pytest.raises(Refused, match="recorded: "):
+        grid.grpc.stop(node_id)
+    assert grid.pids()[node_id] == pid
+
+    agent.start()
+    agent.wait_ready()
+
+    eventually(lambda: node_id not in grid.processes(), message="stopped by the agent that came back")
+    grid.wait_node(node_id, "stopped")
+    grid.grpc.remove(node_id)
+
+
 def test_a_node_that_is_killed_while_the_registry_is_away_is_restarted_and_told(grid: Grid) -> None:
     victim = next(view for view in grid.grpc.nodes() if view.status == "running")
     delete_registry(grid.registry)

@@ -129,14 +129,11 @@ class Histories(RuleBasedStateMachine):
         if not nodes:
             return
         node = nodes[pick % len(nodes)]
-        held = self.agents[node.agent_id].journal.get(node.node_id)
-        # On a restored registry, before the agent was heard: a lost command gives way to the agent's newer generation.
-        gives_way = weather != "fine" and held is not None and held.generation > node.generation
         self.network.weather = weather
         with suppress(GridError):
             self.core.node_commands.run(command, node.node_id, self.ticket(), Deadline(self.clock, 5))
         self.network.weather = "fine"
-        if command is Command.REMOVE and not gives_way:
+        if command is Command.REMOVE:
             self.gone.add(node.node_id)
         if command is not Command.START:
             self.commanded.add(node.node_id)

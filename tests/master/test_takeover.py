@@ -5,32 +5,44 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from support import fake_agent
 from support.admission import admission
 from support.fake_agent import FakeAgent
 from support.master_harness import MasterHarness
+from support.registry_files import delete_registry
 from support.waiting import eventually
 
-from sutra_grid.core.errors import AlreadyExists
+from sutra_grid.core.errors import AlreadyExists, Unavailable
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2 as pb
+
+
+def back_up(harness: MasterHarness, agent: FakeAgent) -> Callable[[], None]:
+    """Copy the registry. The function that is returned puts the copy back, and the agent is not heard yet."""
+    copy = harness.registry_file.with_suffix(".copy")
+    harness.stop()
+    shutil.copy(harness.registry_file, copy)
+    harness.start()
+    agent.beat(harness.stub)
+
+    def restore() -> None:
+        harness.stop()
+        delete_registry(harness.registry_file)
+        shutil.copy(copy, harness.registry_file)
+        harness.start()
+
+    return restore
 
 
 def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
     harness: MasterHarness, agent: FakeAgent
 ) -> None:
     kept = harness.spawn().node
-    harness.stop()
-    copy = harness.registry_file.with_suffix(".copy")
-    shutil.copy(harness.registry_file, copy)
-    harness.start()
+    restore = back_up(harness, agent)
     harness.restart_node(kept.node_id)
     newer = harness.spawn().node
-    harness.stop()
-    shutil.copy(copy, harness.registry_file)
-    for leftover in ("-wal", "-shm"):
-        harness.registry_file.with_name(harness.registry_file.name + leftover).unlink(missing_ok=True)
-    harness.start()
+    restore()
     pids = {node_id: report.pid for node_id, report in agent.journal.items()}
     agent.beat(harness.stub)
     eventually(lambda: len(harness.nodes()) == 2, message="both nodes known again")
@@ -39,6 +51,49 @@ def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
     harness.pass_time(4, agent)
     assert {node_id: report.pid for node_id, report in agent.journal.items()} == pids
     assert sorted(harness.kinds(kind="node"))[:2] == ["node.adopted", "node.followed"]
+
+
+def test_a_command_on_an_older_copy_is_the_newer_wish_also_when_the_agent_is_away(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    node = harness.spawn().node
+    restore = back_up(harness, agent)
+    harness.restart_node(node.node_id)
+    harness.restart_node(node.node_id)
+    restore()
+
+    def away(self: FakeAgent, assignment: Assignment) -> NodeReport:
+        raise Unavailable("the agent is away", reason=Reason.AGENT_UNREACHABLE)
+
+    agent.script += [away] * 2
+    answer = harness.stop_node(node.node_id)
+    assert answer.error_message.startswith("recorded: ")
+    harness.restart()  # nothing of it hangs on the memory of one master
+    harness.pass_time(4, agent)
+    assert agent.journal[node.node_id].state is NodeState.STOPPED
+    assert harness.node(node.node_id).status == "stopped"
+
+
+@pytest.mark.parametrize(("first", "last"), [("stop", "running"), ("start", "stopped")])
+def test_what_an_older_copy_takes_for_done_is_done_before_it_is_answered(
+    harness: MasterHarness, agent: FakeAgent, first: str, last: str
+) -> None:
+    node_id = harness.spawn().node.node_id
+    command = {"stop": harness.stop_node, "start": harness.start_node}
+    other = {"stop": "start", "start": "stop"}[first]
+    assert command[first](node_id).success
+    harness.pass_time(2, agent)
+    restore = back_up(harness, agent)
+    assert command[other](node_id).success
+    assert agent.journal[node_id].state == last
+    restore()
+
+    answer = command[first](node_id)
+
+    assert answer.success, answer.error_message
+    assert agent.journal[node_id].state != last
+    harness.pass_time(4, agent)
+    assert agent.journal[node_id].state != last
 
 
 def test_a_failed_spawn_that_the_registry_could_not_be_told_of_is_ended_when_it_answers_again(

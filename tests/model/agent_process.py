@@ -64,7 +64,8 @@ class Host:
     kernel: Kernel
     directory: Path
     ports: range
-    on_journal: Callable[[str, int | None], None]  # one of the judge's eyes
+    on_journal: Callable[[str, int | None], None]  # the judge's eyes, this and the next
+    on_kept: Callable[[NodeRecord], None]
     agent: AgentProcess | None = None
     disk_full: bool = False
     runs: int = 0
@@ -137,6 +138,7 @@ class StepJournal:
         if self._host.disk_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._journal.write(record)
+        self._host.on_kept(record)
         sim.step(self._life, f"has journaled {node_id}")
 
     def delete(self, node_id: str) -> None:

@@ -17,6 +17,7 @@ from model.kernel import Kernel, SimProcess
 from model.master_process import MasterProcess, RegistryFile
 from model.simulation import Simulation
 from sutra_grid.agent.journal import Journal, JournalEntry
+from sutra_grid.core.node_runtime import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import AgentStatus, Desired, Node, NodeState, Reason
 from sutra_grid.registry import Registry
@@ -40,11 +41,12 @@ class Judge:
         self.hosts: list[Host] = []
         self.master: MasterProcess | None = None
         self.born: dict[str, str] = {}  # node id -> request id
-        self.crashes: Counter[str] = Counter()
+        self.crashes: Counter[str] = Counter()  # since the last wish that made the agent begin its count anew
         self.epoch = 0  # rises when the registry is lost
         self._expected: dict[str, Desired | None] = {}  # what clients were promised; None: nobody can know
         self._versions: Counter[str] = Counter()
         self._journaled: dict[str, int] = {}  # the newest generation that the node's agent ever had
+        self._kept: dict[str, int] = {}  # and had on its disk
         self._given_up: set[str] = set()  # their spawns were answered with a failure
         self._ever_journaled: set[str] = set()  # agents have had them
         self._confirmed: set[str] = set()  # and a client was told so
@@ -57,7 +59,6 @@ class Judge:
         """A command is on its way; until it is answered nothing is sure. Its number."""
         self._expected[node_id] = None
         self._versions[node_id] += 1
-        self.crashes[node_id] = 0
         return self._versions[node_id]
 
     def retried(self, node_id: str, version: int) -> int:
@@ -164,9 +165,19 @@ class Judge:
         """An agent journals a generation of a node, or has forgotten it."""
         if generation is None:
             self._journaled.pop(node_id, None)
+            self._kept.pop(node_id, None)
+            self.crashes.pop(node_id, None)
         else:
             self._ever_journaled.add(node_id)
             self._journaled[node_id] = max(generation, self._journaled.get(node_id, 0))
+
+    def on_kept(self, record: NodeRecord) -> None:
+        """An agent has a record on its disk. A newer wish ends the count of crashes, unless what runs fulfils it."""
+        node_id, generation = record.assignment.node_id, record.assignment.generation
+        if generation > self._kept.get(node_id, 0):
+            self._kept[node_id] = generation
+            if record.phase not in (Phase.STARTING, Phase.RUNNING):
+                self.crashes[node_id] = 0
 
     def on_launch(self, kernel: Kernel, process: SimProcess) -> None:
         """A node's process begins."""

@@ -56,7 +56,8 @@ class World:
         name = f"host-{number + 1}"
         kernel = Kernel(self.sim, name, self.judge.on_launch, self.judge.on_signal)
         ports = range(FIRST_PORT + 100 * number, FIRST_PORT + 100 * number + PORTS_EACH)
-        return Host(self.sim, name, f"agent-{number + 1}", kernel, directory / name, ports, self.judge.on_journal)
+        eyes = self.judge.on_journal, self.judge.on_kept
+        return Host(self.sim, name, f"agent-{number + 1}", kernel, directory / name, ports, *eyes)
 
     def _install(self) -> None:
         ProcFs(self._acting_kernel).install(self._patch)
