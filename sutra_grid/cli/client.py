@@ -110,15 +110,18 @@ class Client:
             last_try = deadline - pause_seconds
             try:
                 message = self._call(method, request, answer, max(0.001, deadline - time.monotonic()))
-                if not may_be_done or not _registry_silent(message):
+                refusal = _refusal(message)
+                if refusal is None or not (may_be_done and _says_nothing(refusal)):
                     return message
                 if time.monotonic() >= last_try:
-                    raise _untold(message)
+                    raise _untold(refusal)
             except grpc.RpcError as error:
                 if not self._reached:
                     last_try = connect_deadline - pause_seconds
-                if not _answer_lost(error) or time.monotonic() >= last_try:
-                    raise self._explained(error) from error
+                problem = self._explained(error)
+                says_nothing = may_be_done and _says_nothing(problem)
+                if not (_answer_lost(error) or says_nothing) or time.monotonic() >= last_try:
+                    raise (_untold(problem) if says_nothing else problem) from error
                 may_be_done = may_be_done or not _never_connected(error)
             self._closed.wait(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LAST_RETRY_SECONDS)
@@ -173,18 +176,24 @@ def _answer_lost(error: grpc.RpcError) -> bool:
         return True
 
 
-def _registry_silent(answer: Message) -> bool:
-    """Whether a change was refused because the master could not ask its registry."""
-    reason: str = getattr(getattr(answer, "error", None), "reason", "")
-    return reason == Reason.REGISTRY_UNAVAILABLE
+def _refusal(answer: Any) -> GridError | None:
+    """The refusal that stands in an answer; a method that has no place for one ends the call with it instead."""
+    if "error" not in answer.DESCRIPTOR.fields_by_name or not answer.HasField("error"):
+        return None
+    return wire_errors.from_detail(answer.error)
 
 
-def _untold(answer: Any) -> Unavailable:
+def _says_nothing(refusal: GridError) -> bool:
+    """Whether it tells nothing of an earlier try: the master could not look that up."""
+    return refusal.reason is Reason.REGISTRY_UNAVAILABLE
+
+
+def _untold(refusal: GridError) -> Unavailable:
     """What to say of a change that an earlier try may have made."""
     return Unavailable(
-        f"whether this is done is not known: the connection was lost over it, and now {answer.error.message}",
+        f"whether this is done is not known: the connection was lost over it, and now {refusal.message}",
         reason=Reason.REGISTRY_UNAVAILABLE,
-        hint=f"{answer.error.hint}. Then look at 'sutra-grid-cli nodes list' before you ask for it again",
+        hint=f"{refusal.hint}. Then look at 'sutra-grid-cli status' before you ask for it again",
     )
 
 

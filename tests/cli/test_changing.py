@@ -11,7 +11,8 @@ from support.cli_records import Ran, agent, node
 from support.fake_master import FakeMaster
 from support.waiting import eventually
 
-from sutra_grid.core.errors import NotFound
+from sutra_grid.core.errors import NotFound, Unavailable
+from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]
@@ -198,6 +199,18 @@ def test_a_repetition_that_the_registry_kept_from_being_judged_is_repeated(
     assert len({call.request_id for call in master.calls["SpawnStorageNode"]}) == 1
 
 
+def test_so_is_a_repetition_of_a_change_of_an_agent(master: FakeMaster, start_cli: Start) -> None:
+    silent = Unavailable(SILENT[2], reason=Reason.REGISTRY_UNAVAILABLE, hint=SILENT[3])
+    master.answers["RemoveAgent"] = [lose_the_answer(master), silent, pb.Empty()]
+    process = start_cli("agents", "remove", "agent-1", "--yes")
+    eventually(lambda: master.server is None)
+    master.start()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert len({call.request_id for call in master.calls["RemoveAgent"]}) == 1
+    assert len(master.calls["RemoveAgent"]) == 3
+
+
 def test_what_is_not_known_to_be_done_or_refused_is_told_as_that(master: FakeMaster, start_cli: Start) -> None:
     master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*SILENT))]
     process = start_cli("nodes", "spawn", "--timeout", "4")
@@ -207,7 +220,7 @@ def test_what_is_not_known_to_be_done_or_refused_is_told_as_that(master: FakeMas
     assert process.returncode == 4
     assert "not known" in err
     assert "registry r.db is locked" in err
-    assert "nodes list" in err
+    assert "sutra-grid-cli status" in err
 
 
 def test_a_first_try_that_the_registry_refuses_is_told_at_once(master: FakeMaster, cli: Cli) -> None:
