@@ -10,10 +10,11 @@ import errno
 import os
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from model.beat_thread import BeatThread
 from model.fibers import Killed
 from model.kernel import Kernel, SimHeld, SimProcessTable
 from model.network import Context, Network
@@ -208,7 +209,7 @@ class AgentProcess:
             take=self.assign_all,
             on_superseded=self._on_superseded,
         )
-        self._beats = BeatThread(self.sim, self.life, self.heartbeat)
+        self._beats = BeatThread(self.sim, self.life, self.heartbeat, HEARTBEAT_SECONDS)
         self.sim.later(0.0, lambda: self.sim.spawn(self.life, self._beats.run), self.life)
 
     def _describe(self, config: AgentConfig, host_id: str) -> Agent:
@@ -346,59 +347,3 @@ class AgentProcess:
     def _look(self) -> None:
         self._next_look = float("inf")
         self._do(lambda: None)
-
-
-class BeatThread:
-    """The ticker's thread of a heartbeat and the event that stops it, in simulated time."""
-
-    def __init__(self, sim: Simulation, life: Life, heartbeat: Heartbeat) -> None:
-        self._sim = sim
-        self._life = life
-        self._heartbeat = heartbeat
-        self._triggered = True
-        self._stopped = False
-        self._wake: Callable[[], None] | None = None
-        parts: Any = heartbeat  # its thread and its event give way to simulated ones
-        parts._ticker = self
-        parts._stopping = _SimEvent(sim, life)
-
-    def run(self) -> None:
-        while not self._stopped:
-            if not self._triggered:
-                self._sim.wait(self._life, HEARTBEAT_SECONDS, self._register)
-                self._wake = None
-            self._triggered = False
-            if not self._stopped:
-                self._heartbeat.tick()
-
-    def _register(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
-
-    def trigger(self) -> None:
-        self._triggered = True
-        if self._wake is not None:
-            self._wake()
-
-    def stop(self, _timeout_seconds: float = 0.0) -> None:
-        self._stopped = True
-        self.trigger()
-
-
-@dataclass
-class _SimEvent:
-    """The event that a heartbeat waits on between its tries."""
-
-    sim: Simulation
-    life: Life
-    _set: bool = field(default=False)
-
-    def is_set(self) -> bool:
-        return self._set
-
-    def set(self) -> None:
-        self._set = True
-
-    def wait(self, seconds: float) -> bool:
-        if not self._set:
-            self.sim.wait(self.life, seconds)
-        return self._set
