@@ -24,7 +24,7 @@ MakeAgent = Callable[..., AgentHarness]
 
 
 def test_a_node_that_does_not_become_ready_is_left_to_go_on_and_told(agent: AgentHarness) -> None:
-    agent.want("node-1", Desired.RUNNING, NodeSpec(engine="deaf"), timeout_seconds=1.0)
+    agent.want("node-1", Desired.RUNNING, NodeSpec(engine="deaf"), timeout_seconds=3.0)
     slow = agent.wait_for("node-1", lambda one: one.reason is Reason.START_TIMEOUT)
     assert (slow.state, slow.health) == (NodeState.STARTING, Health.UNHEALTHY)
     assert is_alive(slow.pid)
@@ -70,7 +70,7 @@ def test_a_late_spawn_does_not_bring_a_removed_node_back(agent: AgentHarness) ->
 
 
 def test_an_answer_comes_before_the_callers_deadline_even_if_the_node_has_not_settled(agent: AgentHarness) -> None:
-    answer = agent.want("node-1", Desired.RUNNING, NodeSpec(engine="deaf"), timeout_seconds=1.0)
+    answer = agent.want("node-1", Desired.RUNNING, NodeSpec(engine="deaf"), timeout_seconds=3.0)
     assert answer.state is NodeState.STARTING
     assert answer.pid
     assert answer.exits == ()

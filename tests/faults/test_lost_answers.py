@@ -8,6 +8,7 @@ import uuid
 import pytest
 from support.kill_points import KillPoint
 from support.killed_grid import KilledGrid
+from support.waiting import eventually
 
 from sutra_grid.runtime.steps import Step
 
@@ -41,7 +42,7 @@ def test_a_retry_of_a_spawn_whose_answer_was_lost_returns_the_same_node(killable
 def test_a_spawn_that_the_agent_does_not_answer_fails_and_leaves_nothing(
     killable: KilledGrid, step: Step, processes: int
 ) -> None:
-    starts = killable.starts()
+    starts, begun = killable.starts(), killable.agent_orders.mark()
     killable.agent_orders.pause_at(KillPoint(step))
     call = killable.spawn(timeout_seconds=IMPATIENT_SECONDS)
     killable.agent_orders.wait_until_paused(killable.agent)
@@ -55,6 +56,8 @@ def test_a_spawn_that_the_agent_does_not_answer_fails_and_leaves_nothing(
     assert answer.error.reason == "agent_unreachable"
     assert len(left_running) == processes
     killable.grid.wait_agents("healthy")
+    # It takes the assignment though nobody waits any more, and is told with a heartbeat that there is no such node.
+    eventually(lambda: (Step.JOURNAL_DELETED, "") in killable.agent_orders.reached(begun), message="removed again")
     killable.wait_agreement(set())
     assert killable.starts() <= starts + 1
     killable.assert_nothing_leaked()
