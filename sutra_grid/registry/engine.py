@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, Unavailable
@@ -30,7 +31,9 @@ POOL_CONNECTIONS = 8
 POOL_OVERFLOW = 24
 POOL_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5
+PING_SECONDS = 2.0
 STATEMENT_TIMEOUT_MS = 30_000
+SILENCE_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 5
 
 FileIdentity = tuple[int, int]  # device and inode
 
@@ -220,7 +223,6 @@ def _open_postgres(url: URL, wait_seconds: float) -> Database:
             pool_size=POOL_CONNECTIONS,
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            pool_pre_ping=True,  # a server that was restarted costs no failed call
             json_serializer=_to_json,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -235,7 +237,26 @@ def _open_postgres(url: URL, wait_seconds: float) -> Database:
             reason=Reason.REGISTRY_UNAVAILABLE,
             hint="Install it: pip install 'sutra-grid[postgres]'",
         ) from error
+    event.listen(engine, "do_connect", _connect_postgres)
+    event.listen(engine, "checkout", partial(_ping_postgres, engine.dialect))
     return Database(engine, url.render_as_string(), None, wait_seconds)
+
+
+def _connect_postgres(
+    _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
+) -> DBAPIConnection:
+    from sutra_grid.registry.postgres_connection import BoundedConnection  # its driver is an extra
+
+    connection = BoundedConnection.connect(*arguments, **options)
+    connection.silence_seconds = SILENCE_SECONDS
+    return cast(DBAPIConnection, connection)
+
+
+def _ping_postgres(
+    dialect: Dialect, connection: Any, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """A server that was restarted costs no failed call, and one that hangs no more than a short wait."""
+    connection.refuse_silence(dialect.do_ping, PING_SECONDS)
 
 
 def _to_json(document: object) -> str:

@@ -66,6 +66,14 @@ def all_is_well(grid: Grid, *, admin: bool) -> bool:
     return True
 
 
+def reads_at_once(grid: Grid) -> list[grpc.Future]:
+    """Calls that read the registry, made together; returns when all have ended, without an answer at their deadline."""
+    calls = [grid.stub.ListEvents.future(pb.ListEventsRequest(), timeout=20) for _ in range(6)]
+    for call in calls:
+        call.exception()
+    return calls
+
+
 def killed_and_restarted(grid: Grid, node: NodeView) -> int:
     """Kill a node; its new pid, when the master shows it."""
     kill_and_wait([node.pid])
@@ -153,6 +161,23 @@ def test_while_the_database_server_is_away_commands_fail_and_all_else_goes_on(tm
         assert (answer.status, b"can't be reached" in answer.body) == (503, True)
         assert all_is_well(grid, admin=False)
         server.start()
+        everything_recovers(grid, node, pid)
+        assert grid.pids()[other.node_id] == other.pid
+        assert "Traceback" not in grid.master.log_text() + grid.admin.log_text()
+
+
+@pytest.mark.postgres
+def test_while_the_database_server_hangs_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:
+    with own_server() as server, Grid(tmp_path / "grid", GridSpec(registry_url=server.url)) as grid:
+        node, other = grid.grpc.spawn(), grid.grpc.spawn()
+        assert {call.code() for call in reads_at_once(grid)} == {grpc.StatusCode.OK}  # each on a connection of its own
+        with server.frozen():
+            assert {call.code() for call in reads_at_once(grid)} == {grpc.StatusCode.UNAVAILABLE}
+            pid = killed_and_restarted(grid, node)
+            assert "can't be reached" in str(refusal_of_restart(grid, other))
+            answer = grid.http.get("/nodes")
+            assert (answer.status, b"can't be reached" in answer.body) == (503, True)
+            assert all_is_well(grid, admin=False)
         everything_recovers(grid, node, pid)
         assert grid.pids()[other.node_id] == other.pid
         assert "Traceback" not in grid.master.log_text() + grid.admin.log_text()

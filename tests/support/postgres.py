@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -116,6 +117,20 @@ class OwnServer:
     def stop(self) -> None:
         """At once, with every connection."""
         self._control("-m", "immediate", "stop")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Every process stands still, as on a host that hangs: the kernel accepts connections, and nobody answers."""
+        first = psutil.Process(int((self._root / "data" / "postmaster.pid").read_text().split()[0]))
+        first.suspend()  # it starts no other from here on
+        halted = [first, *first.children()]
+        try:
+            for process in halted[1:]:
+                process.suspend()
+            yield
+        finally:
+            for process in halted:
+                process.resume()
 
     def _control(self, *words: Any) -> None:
         _run(self._user, self._folder / "pg_ctl", "-D", self._root / "data", "-w", *words)
