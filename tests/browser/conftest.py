@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.chatty import chatty_engine
 from support.chromium import PACKAGE, has_chromium, launched_chromium
 from support.fragile import fragile_engine
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.needs import skip_for
 from support.stubborn import stubborn_engine
 from support.watched import Watch
@@ -52,7 +52,11 @@ def whole_grid(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     }
     restart = {"stable_secs": 0.0, "first_delay_secs": 0.1, "max_crashes": 3}
     spec = GridSpec(
-        agents=2, heartbeat_seconds=0.2, health_check_seconds=0.2, extra={"restart": restart, "engines": engines}
+        agents=2,
+        heartbeat_seconds=0.2,
+        master_extra=PATIENT,
+        health_check_seconds=0.2,
+        extra={"restart": restart, "engines": engines},
     )
     with Grid(root / "grid", spec) as made:
         yield made

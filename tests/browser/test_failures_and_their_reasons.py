@@ -85,6 +85,7 @@ def test_without_its_master_pages_are_read_with_a_banner_and_commands_say_why_th
     page.goto(f"/ui/nodes/{node.node_id}")
     banner = page.locator("#master-banner")
     expect(banner).to_have_count(0)
+    expect(page.locator("#node-status")).to_contain_text("running")  # the master has written it, half a second later
     remember(page)
 
     with master_down(grid):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from signal import SIGHUP
 
 import pytest
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.http import Answer
 from support.node_program import write_node_program
 from support.waiting import eventually
@@ -25,7 +25,9 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         "health_probe": "tcp",
         "stop_grace_secs": GRACE_SECONDS,
     }
-    with Grid(root / "grid", GridSpec(heartbeat_seconds=0.2, extra={"engines": {"stubborn": stubborn}})) as grid:
+    with Grid(
+        root / "grid", GridSpec(heartbeat_seconds=0.2, master_extra=PATIENT, extra={"engines": {"stubborn": stubborn}})
+    ) as grid:
         yield grid
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.documented import Example, difference, documents, examples, learned
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 LEFT_IN_TIME = 28
@@ -37,7 +37,9 @@ def test_every_example_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     found = list(examples(PAGE.read_text()))
     assert len(found) > 20
     names: dict[str, str] = {}
-    with Grid(tmp_path, GridSpec(agents=2, heartbeat_seconds=0.2, health_check_seconds=0.2)) as grid:
+    with Grid(
+        tmp_path, GridSpec(agents=2, heartbeat_seconds=0.2, master_extra=PATIENT, health_check_seconds=0.2)
+    ) as grid:
         for example in found:
             done = run(example, names, grid.admin_address)
             where = f"docs/api.md:{example.line}: {example.command}"

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from support.daemons import Daemon, write_config
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.monitoring import JOBS, alert_expressions, dashboard_expressions
 from support.processes import kill
 from support.promql import Selector, grouped_by, selectors
@@ -27,7 +27,9 @@ METHOD = "grid.GridMaster/"
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    spec = GridSpec(heartbeat_seconds=0.2, with_metrics=True, extra={"restart": {"stable_secs": 0.0}})
+    spec = GridSpec(
+        heartbeat_seconds=0.2, master_extra=PATIENT, with_metrics=True, extra={"restart": {"stable_secs": 0.0}}
+    )
     with Grid(tmp_path_factory.mktemp("grid"), spec) as grid:
         yield grid
 

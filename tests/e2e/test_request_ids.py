@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(heartbeat_seconds=0.2)) as grid:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(heartbeat_seconds=0.2, master_extra=PATIENT)) as grid:
         yield grid
 
 

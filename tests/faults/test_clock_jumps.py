@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support import processes
 from support.faces import NodeView
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.registry_files import back_up_registry, delete_registry
 from support.second_agent import another_agent, copy_state
 from support.waiting import eventually, throughout
@@ -51,7 +51,7 @@ def turnable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnable]:
             with_admin=False,
             heartbeat_seconds=HEARTBEAT_SECONDS,
             # Far more silence than a busy machine makes, and far less than any jump.
-            master_extra={"liveness": {"degraded_after_missed": 10, "offline_after_missed": 20}},
+            master_extra=PATIENT,
             extra={"restart": {"stable_secs": 600.0, "first_delay_secs": FIRST_DELAY_SECONDS}},
             run_in={"master": of_master.run_in, "agent-1": of_agents.run_in, "agent-2": of_agents.run_in},
         )

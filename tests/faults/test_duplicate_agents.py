@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.daemons import Daemon, run_program
 from support.faces import NodeView
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.other_boot import other_boot_or_skip
 from support.processes import NodeProcess
 from support.second_agent import another_agent, copy_state
@@ -31,7 +31,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         with_admin=False,
         heartbeat_seconds=HEARTBEAT_SECONDS,
         # A busy machine may be late by more than three of these heartbeats; that is not what is tested here.
-        master_extra={"liveness": {"degraded_after_missed": 10, "offline_after_missed": 20}},
+        master_extra=PATIENT,
     )
     with Grid(tmp_path_factory.mktemp("grid"), spec) as grid:
         yield grid

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from support.agent_harness import AgentHarness, refusal_of
 from support.faces import NodeView
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.waiting import eventually
 
 from sutra_grid.core.types import Reason
@@ -26,7 +26,9 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     root = tmp_path_factory.mktemp("grid")
     (root / "plain").touch()
     engines = {"missing": {"binary_path": str(root / "nothing")}, "plain": {"binary_path": str(root / "plain")}}
-    spec = GridSpec(heartbeat_seconds=0.2, with_admin=False, max_storage_nodes=3, extra={"engines": engines})
+    spec = GridSpec(
+        heartbeat_seconds=0.2, master_extra=PATIENT, with_admin=False, max_storage_nodes=3, extra={"engines": engines}
+    )
     with Grid(root, spec) as grid:
         data = grid.data_path(AGENT)
         (data / "file").touch()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.daemons import Outcome, run_program, serves_http, write_config
 from support.faces import Refused
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.registry_files import DAMAGES, Damage, copy_registry, make_registry
 from support.waiting import eventually
 
@@ -76,7 +76,7 @@ def test_a_registry_on_a_database_server_is_not_rebuilt_in_place(tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2, heartbeat_seconds=0.2)) as grid:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2, heartbeat_seconds=0.2, master_extra=PATIENT)) as grid:
         for _ in range(3):
             grid.grpc.spawn()
         yield grid

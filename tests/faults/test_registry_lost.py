@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from support.faces import NodeView, Refused
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.processes import kill_and_wait
 from support.registry_files import back_up_registry, delete_registry
 from support.waiting import eventually
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2, heartbeat_seconds=0.2)) as grid:
+    with Grid(tmp_path_factory.mktemp("grid"), GridSpec(agents=2, heartbeat_seconds=0.2, master_extra=PATIENT)) as grid:
         for agent_id in ("agent-1", "agent-2", "agent-1", "agent-2"):
             grid.grpc.spawn(agent_id)
         yield grid

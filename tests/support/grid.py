@@ -38,6 +38,10 @@ MASTER_METRICS_PORT = 2
 FIRST_AGENT_METRICS_PORT = 3
 
 
+#: For ``master_extra`` of a grid whose heartbeats come fast: far more silence than a busy machine makes.
+PATIENT: Mapping[str, Mapping[str, Any]] = {"liveness": {"degraded_after_missed": 10, "offline_after_missed": 20}}
+
+
 @dataclass(frozen=True, slots=True)
 class GridSpec:
     """What a grid is made of.

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from support.grid import Grid, GridSpec
+from support.grid import PATIENT, Grid, GridSpec
 from support.kill_points import Orders
 from support.node_program import ran_twice, starts, write_node_program
 from support.waiting import eventually
@@ -242,6 +242,7 @@ def killed_grid(root: Path) -> Iterator[KilledGrid]:
     spec = GridSpec(
         max_storage_nodes=2,
         heartbeat_seconds=HEARTBEAT_SECONDS,
+        master_extra=PATIENT,
         with_admin=False,
         extra={
             "storage": {"binary_path": program, "health_probe": "tcp"},
