@@ -35,7 +35,7 @@ class RegistryKeeper:
         self._grid = grid
         self._clock = clock
         self._ticker = Ticker("registry-keeper", LOOK_INTERVAL_SECONDS, self.look)
-        # of the keeper's thread:
+        # of the keeper's thread, once it runs:
         self._lost_at: float | None = None  # monotonic seconds
         self._last_event_id = 0
         self._told = ""
@@ -77,6 +77,7 @@ class RegistryKeeper:
             log.debug("registry does not answer", why=error)
 
     def __enter__(self) -> Self:
+        self._remember_events()  # it may be lost before the first look
         self._ticker.start()
         return self
 

@@ -1,0 +1,42 @@
+"""A registry that is lost under the running master is made anew, whenever that happens."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from support.clock import FakeClock
+from support.grid_values import an_event
+from support.registry_files import delete_registry
+from support.waiting import eventually
+
+from sutra_grid.core.types import Event
+from sutra_grid.master.grid import Grid
+from sutra_grid.master.registry_keeper import SETTLE_SECONDS, UNSEEN_EVENTS, RegistryKeeper
+from sutra_grid.registry import Registry
+
+MANY_EVENTS = 5 * UNSEEN_EVENTS
+
+
+def registry_with_many_events(file: Path) -> Registry:
+    registry = Registry.open(f"sqlite:///{file}", migrate=True, hold=True)
+    registry.append_events([an_event()])
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (MANY_EVENTS,))
+    registry.append_events([an_event()])
+    return registry
+
+
+def test_event_ids_go_on_above_the_old_ones_though_the_registry_is_lost_before_the_first_look(tmp_path: Path) -> None:
+    clock = FakeClock()
+    file = tmp_path / "registry.db"
+    with closing(registry_with_many_events(file)) as registry, RegistryKeeper(registry, Grid(clock), clock):
+        delete_registry(file)
+
+        def made_anew() -> list[Event]:
+            clock.advance(SETTLE_SECONDS)
+            return [] if registry.loss() else registry.events(after_event_id=MANY_EVENTS + 1)
+
+        (told,) = eventually(made_anew, message="the registry made anew, and told with an id that was not used before")
+    assert told.kind == "registry.refilled"
