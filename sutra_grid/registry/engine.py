@@ -253,10 +253,12 @@ def _connect_postgres(
 
 
 def _ping_postgres(
-    dialect: Dialect, connection: Any, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    dialect: Dialect, connection: Any, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
     """A server that was restarted costs no failed call, and one that hangs no more than a short wait."""
-    connection.refuse_silence(dialect.do_ping, PING_SECONDS)
+    if entry.info.get("used"):  # a new one has just heard its server
+        connection.refuse_silence(dialect.do_ping, PING_SECONDS)
+    entry.info["used"] = True
 
 
 def _to_json(document: object) -> str:

@@ -6,6 +6,7 @@ ends the wait, and the limits that the server keeps for a statement stand still 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from sqlalchemy import exc
 class BoundedConnection(psycopg.Connection[TupleRow]):
     """Raises ``psycopg.OperationalError``, and is closed, when the server sends nothing for so long."""
 
-    silence_seconds = 35.0
+    silence_seconds = math.inf
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
         """Every wait of psycopg for the server comes through here, but that for a new connection."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import exc, make_url, text
 from support.postgres import OwnServer, own_server
 
 from sutra_grid.core.errors import Unavailable
@@ -59,12 +59,12 @@ def test_a_statement_that_takes_long_is_waited_for(connection: BoundedConnection
 
 
 def test_rows_that_come_for_longer_than_the_limit_are_all_taken(connection: BoundedConnection) -> None:
-    # About 8 kB a row, which the server sends as soon as it has it.
-    connection.silence_seconds = 0.4
+    # Rows that fill the server's buffer, so that each is sent when it is there; psycopg is woken between them.
+    connection.silence_seconds = 1.0
     began = time.monotonic()
-    rows = connection.execute("SELECT repeat('x', 9000), pg_sleep(0.05) FROM generate_series(1, 20)").fetchall()
+    rows = connection.execute("SELECT repeat('x', 9000), pg_sleep(0.3) FROM generate_series(1, 6)").fetchall()
     assert time.monotonic() - began > connection.silence_seconds
-    assert len(rows) == 20
+    assert len(rows) == 6
 
 
 def test_a_call_over_a_pooled_connection_to_a_server_that_hangs_fails_in_time(
@@ -75,6 +75,16 @@ def test_a_call_over_a_pooled_connection_to_a_server_that_hangs_fails_in_time(
         select_one(database)
     assert refused.value.reason is Reason.REGISTRY_UNAVAILABLE
     assert select_one(database) == 1
+
+
+def test_a_server_that_is_too_slow_for_every_ping_is_used_over_new_connections(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def always_late(self: BoundedConnection, *_: object) -> None:
+        raise exc.InvalidatePoolError("late")
+
+    monkeypatch.setattr(BoundedConnection, "refuse_silence", always_late)
+    assert [select_one(database) for _ in range(3)] == [1, 1, 1]
 
 
 def test_connections_of_a_server_that_was_restarted_cost_no_failed_call(server: OwnServer, database: Database) -> None:
