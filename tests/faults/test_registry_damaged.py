@@ -179,6 +179,8 @@ def test_damage_under_the_running_master_fails_commands_with_the_reason_while_he
     assert refused.reason == "registry_unavailable"
     assert "is corrupt" in str(refused)
     assert "Move the file away" in refused.hint
+    heard = grid.agent().last_heartbeat
+    eventually(lambda: grid.agent().last_heartbeat > heard, message="heartbeats go on")
     assert set(grid.agent_statuses().values()) == {"healthy"}
     answer = eventually(lambda: (a := grid.http.get("/nodes")).status == 503 and a, message="the admin answers 503")
     assert b"is corrupt" in answer.body

@@ -123,6 +123,7 @@ def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_
         assert connection.execute("SELECT count(*) FROM tombstones WHERE node_id = ?", (removed,)).fetchone() == (1,)
     connection.close()
     assert set(grid.agent_statuses().values()) == {"healthy"}
+    assert not grid.events(kind="agent.degraded", after_event_id=last_event_id)
     commands_work_again(grid)
     grid.stub.UndrainAgent(pb.AgentId(agent_id="agent-2"), timeout=10)
     assert grid.grpc.start(stopped.node_id).status == "running"
