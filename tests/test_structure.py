@@ -115,7 +115,7 @@ def test_nothing_waits_by_sleeping(path: Path) -> None:
 
 
 #: The one place where the agent signals by a pid: where the kernel has no pidfd, after the proof.
-SIGNALS_BY_PID = {("agent/process.py", "os.kill")}
+SIGNALS_BY_PID = {("agent/processes/process.py", "os.kill")}
 
 
 def test_the_agent_signals_no_pid_that_was_not_proved() -> None:

@@ -21,17 +21,17 @@ from sutra_grid.agent.admission import Admission, refusal
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.host_id import load_host_id
-from sutra_grid.agent.identity import boot_id
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal import Journal
-from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.memory import MemoryGuard
 from sutra_grid.agent.metrics import AgentMetrics, Sources
 from sutra_grid.agent.node_groups import NodeGroups, make_node_groups
-from sutra_grid.agent.process import OsProcessTable
-from sutra_grid.agent.proof import find_own_processes
+from sutra_grid.agent.processes.identity import boot_id
+from sutra_grid.agent.processes.launcher import Launcher
+from sutra_grid.agent.processes.process import OsProcessTable
+from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.session_file import SessionFile
 from sutra_grid.agent.statistics import Statistics

@@ -20,8 +20,8 @@ from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.journal_writer import JournalWriter
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
-from sutra_grid.agent.process import HeldProcess
-from sutra_grid.agent.proof import FoundProcess
+from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.timers import TimerQueue
 from sutra_grid.agent.tools import Surroundings, Tools

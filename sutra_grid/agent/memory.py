@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from sutra_grid.agent.identity import start_ticks
+from sutra_grid.agent.processes.identity import start_ticks
 from sutra_grid.agent.report import NodeView
 from sutra_grid.core.node_runtime import ProcessIdentity
 

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from sutra_grid.agent import cgroups
 from sutra_grid.agent.cgroups import NoCgroups, Place
 from sutra_grid.agent.config import MemoryLimits
-from sutra_grid.agent.identity import children, start_ticks
+from sutra_grid.agent.processes.identity import children, start_ticks
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord, OomKill, ProcessIdentity
 from sutra_grid.core.types import Reason

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from sutra_grid.agent.identity import start_ticks
+from sutra_grid.agent.processes.identity import start_ticks
 from sutra_grid.agent.report import NodeView
 from sutra_grid.core.node_runtime import ProcessIdentity
 from sutra_grid.core.types import HostSample, NodeSample

@@ -20,12 +20,12 @@ from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
-from sutra_grid.agent.probes import Prober
-from sutra_grid.agent.process import HeldProcess
-from sutra_grid.agent.proof import FoundProcess
+from sutra_grid.agent.processes.probes import Prober
+from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.tools import Tools
-from sutra_grid.agent.watchdog import Watchdog
 from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason

@@ -12,7 +12,7 @@ from support.node_program import write_node_program
 from support.ports import free_port
 
 from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
-from sutra_grid.agent.proof import find_own_processes
+from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.runtime.config import load
 
 MakeConfig = Callable[..., AgentConfig]

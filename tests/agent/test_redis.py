@@ -10,7 +10,7 @@ import pytest
 from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process
 from support.waiting import eventually
 
-from sutra_grid.agent.identity import environment
+from sutra_grid.agent.processes.identity import environment
 from sutra_grid.core.types import Desired, Health, NodeState, Reason
 
 REDIS = shutil.which("redis-server")

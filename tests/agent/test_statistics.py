@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.clock import FakeClock
 
-from sutra_grid.agent.identity import identify
+from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.statistics import HISTORY, Statistics
 from sutra_grid.core.node_runtime import NodeRecord, NodeRuntime

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from sutra_grid.agent.process import LaunchPlan
-from sutra_grid.agent.proof import FoundProcess, LaunchTag, Mark
+from sutra_grid.agent.processes.process import LaunchPlan
+from sutra_grid.agent.processes.proof import FoundProcess, LaunchTag, Mark
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 

@@ -15,9 +15,9 @@ from support.node_program import ran_twice, starts
 from support.pid_namespaces import give_next, reap
 from support.strangers import Stranger
 
-from sutra_grid.agent.identity import environment
-from sutra_grid.agent.process import OsProcessTable
-from sutra_grid.agent.proof import LaunchTag, Mark
+from sutra_grid.agent.processes.identity import environment
+from sutra_grid.agent.processes.process import OsProcessTable
+from sutra_grid.agent.processes.proof import LaunchTag, Mark
 from sutra_grid.core.types import Desired, NodeState, Reason
 
 

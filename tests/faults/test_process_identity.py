@@ -14,8 +14,8 @@ from support.node_program import ran_twice, starts
 from support.other_boot import other_boot_or_skip
 from support.strangers import Stranger
 
-from sutra_grid.agent.identity import environment
-from sutra_grid.agent.proof import TAG_LAUNCH
+from sutra_grid.agent.processes.identity import environment
+from sutra_grid.agent.processes.proof import TAG_LAUNCH
 from sutra_grid.core.node_runtime import ProcessIdentity
 from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
 

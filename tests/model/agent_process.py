@@ -27,10 +27,10 @@ from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.host_id import load_host_id
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal import Journal
-from sutra_grid.agent.launcher import Launcher
 from sutra_grid.agent.master_link import MasterLink
-from sutra_grid.agent.process import HeldProcess
-from sutra_grid.agent.proof import find_own_processes
+from sutra_grid.agent.processes.launcher import Launcher
+from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.session_file import SessionFile

@@ -1,6 +1,6 @@
 """The hosts' kernels in memory: processes with pids that are reused, boots, signals, and what ``/proc`` tells.
 
-The agent's proof of a process (``agent.proof``) runs as it is; only the facts it asks the kernel for come
+The agent's proof of a process (``agent.processes.proof``) runs as it is; only the facts it asks the kernel for come
 from here.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from model.simulation import Life, Simulation
-from sutra_grid.agent import proof
-from sutra_grid.agent.process import LaunchPlan
-from sutra_grid.agent.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, Mark
+from sutra_grid.agent.processes import proof
+from sutra_grid.agent.processes.process import LaunchPlan
+from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, Mark
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
 
 FIRST_PID = 1000
@@ -202,7 +202,7 @@ class SimProcessTable:
 
 
 class ProcFs:
-    """What ``agent.proof`` asks the operating system, answered by the kernel of the host that acts now."""
+    """What ``agent.processes.proof`` asks the operating system, answered by the kernel of the host that acts now."""
 
     def __init__(self, current: Callable[[], Kernel]) -> None:
         self._current = current

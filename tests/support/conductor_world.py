@@ -16,8 +16,8 @@ from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal import Journal
-from sutra_grid.agent.launcher import Launcher
-from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.processes.launcher import Launcher
+from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.tools import Tools
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support.waiting import eventually
-from sutra_grid.agent.identity import identify
+from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.node_runtime import ProcessIdentity
 
 _SOURCE = """

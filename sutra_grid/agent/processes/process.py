@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sutra_grid.agent.identity import identify
-from sutra_grid.agent.proof import Mark, is_proved
+from sutra_grid.agent.processes.identity import identify
+from sutra_grid.agent.processes.proof import Mark, is_proved
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.identity import environment, identify, start_ticks
-from sutra_grid.agent.process import HeldProcess, LaunchPlan, OsProcessTable
-from sutra_grid.agent.proof import TAG_LAUNCH, LaunchTag, Mark
+from sutra_grid.agent.processes.identity import environment, identify, start_ticks
+from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
+from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchTag, Mark
 from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
 
 Start = Callable[..., HeldProcess]

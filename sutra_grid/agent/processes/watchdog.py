@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.agent.process import HeldProcess
+from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.runtime.logging import get_logger
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent.identity import boot_id, environment, identify, start_ticks
+from sutra_grid.agent.processes.identity import boot_id, environment, identify, start_ticks
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from sutra_grid.agent.identity import boot_id, environment, identify, leads_session, output_file, start_ticks
+from sutra_grid.agent.processes.identity import boot_id, environment, identify, leads_session, output_file, start_ticks
 from sutra_grid.core.node_runtime import ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.identity import environment, identify
-from sutra_grid.agent.proof import LaunchTag, Mark, find_own_processes, is_proved
+from sutra_grid.agent.processes.identity import environment, identify
+from sutra_grid.agent.processes.proof import LaunchTag, Mark, find_own_processes, is_proved
 from sutra_grid.core.node_runtime import ProcessIdentity
 
 TAG = LaunchTag("f" * 32, "node-1", 3)

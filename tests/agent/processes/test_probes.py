@@ -10,7 +10,7 @@ import pytest
 from support.ports import free_port
 
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.probes import Prober, ask_once
+from sutra_grid.agent.processes.probes import Prober, ask_once
 from sutra_grid.wire.server import serve
 
 

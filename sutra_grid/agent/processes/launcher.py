@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sutra_grid.agent.engines import Engine
-from sutra_grid.agent.process import LaunchPlan
-from sutra_grid.agent.proof import (
+from sutra_grid.agent.processes.process import LaunchPlan
+from sutra_grid.agent.processes.proof import (
     LOG_SUFFIX,
     TAG_AGENT_ID,
     TAG_ENGINE,

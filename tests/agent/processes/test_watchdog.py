@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.process import HeldProcess, LaunchPlan, OsProcessTable
-from sutra_grid.agent.proof import LaunchTag, Mark
-from sutra_grid.agent.watchdog import Watchdog
+from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
+from sutra_grid.agent.processes.proof import LaunchTag, Mark
+from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.core.node_runtime import ExitStatus
 
 Ends = "queue.SimpleQueue[tuple[str, HeldProcess, ExitStatus]]"
