@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from sutra_grid import __version__
-from sutra_grid.agent.admission import Admission, refusal
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.host_id import load_host_id
@@ -35,8 +34,9 @@ from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.session_file import SessionFile
 from sutra_grid.agent.statistics import Statistics
-from sutra_grid.agent.supervisor import Supervisor
-from sutra_grid.agent.tools import Tools
+from sutra_grid.agent.supervision.admission import Admission, refusal
+from sutra_grid.agent.supervision.collaborators import Tools
+from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.types import Agent, Reason
 from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock

@@ -6,7 +6,7 @@ import re
 import uuid
 from pathlib import Path
 
-from sutra_grid.agent.admission import refusal
+from sutra_grid.agent.supervision.admission import refusal
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import write_atomically

@@ -19,8 +19,6 @@ from model.fibers import Killed
 from model.kernel import Kernel, SimHeld, SimProcessTable
 from model.network import Context, Network
 from model.simulation import Life, Simulation
-from sutra_grid.agent.admission import Admission
-from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
 from sutra_grid.agent.heartbeat import Heartbeat, Report
@@ -34,7 +32,9 @@ from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.session_file import SessionFile
-from sutra_grid.agent.tools import Tools
+from sutra_grid.agent.supervision.admission import Admission
+from sutra_grid.agent.supervision.collaborators import Tools
+from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.node_machine import is_settled
 from sutra_grid.core.node_runtime import NodeRecord

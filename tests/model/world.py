@@ -17,7 +17,8 @@ from model.kernel import Kernel, ProcFs
 from model.master_process import MasterProcess, RegistryFile
 from model.network import CALM, Network, Weather
 from model.simulation import Simulation
-from sutra_grid.agent import admission, master_link
+from sutra_grid.agent import master_link
+from sutra_grid.agent.supervision import admission
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.core.types import Agent

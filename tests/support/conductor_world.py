@@ -10,15 +10,15 @@ from typing import Any
 from fakes.processes import BOOT, FakeProcess, FakeProcesses
 
 from support.clock import FakeClock
-from sutra_grid.agent.admission import Admission
-from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import HeldProcess
-from sutra_grid.agent.tools import Tools
+from sutra_grid.agent.supervision.admission import Admission
+from sutra_grid.agent.supervision.collaborators import Tools
+from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport
 

@@ -12,9 +12,6 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sutra_grid.agent.admission import refusal
-from sutra_grid.agent.adoption import Recovery, plan_recoveries
-from sutra_grid.agent.change_log import log_change
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
@@ -23,8 +20,11 @@ from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
-from sutra_grid.agent.timers import TimerQueue
-from sutra_grid.agent.tools import Surroundings, Tools
+from sutra_grid.agent.supervision.admission import refusal
+from sutra_grid.agent.supervision.adoption import Recovery, plan_recoveries
+from sutra_grid.agent.supervision.change_log import log_change
+from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
+from sutra_grid.agent.supervision.timers import TimerQueue
 from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
 from sutra_grid.core.node_machine import merge_spec, step
 from sutra_grid.core.node_runtime import (

@@ -16,7 +16,6 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.agent.conductor import Conductor
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.journal import JournalEntry
@@ -25,7 +24,8 @@ from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.agent.report import gone_report
-from sutra_grid.agent.tools import Tools
+from sutra_grid.agent.supervision.collaborators import Tools
+from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node_runtime import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason

@@ -1,4 +1,4 @@
-from sutra_grid.agent.timers import TimerQueue
+from sutra_grid.agent.supervision.timers import TimerQueue
 
 
 def test_timers_run_out_in_the_order_they_are_due() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent.admission import Admission
 from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import NodeSpec, Reason
 

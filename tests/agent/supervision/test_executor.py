@@ -251,7 +251,7 @@ def test_a_fault_with_one_node_at_the_start_leaves_it_alone_and_the_others_are_t
             raise IllegalTransition("node: launching can't follow launching")
         return step(node, *rest)
 
-    monkeypatch.setattr("sutra_grid.agent.conductor.step", faulty)
+    monkeypatch.setattr("sutra_grid.agent.supervision.executor.step", faulty)
     world.begin()
     left, taken = world.report("node-1"), world.report("node-2")
     assert (left.reason, left.pid) == (Reason.INTERNAL, one.identity.pid)
