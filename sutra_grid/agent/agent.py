@@ -19,9 +19,7 @@ from typing import Final, Self
 from sutra_grid import __version__
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
-from sutra_grid.agent.host_id import load_host_id
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.memory import MemoryGuard
@@ -32,7 +30,9 @@ from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import OsProcessTable
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
-from sutra_grid.agent.session_file import SessionFile
+from sutra_grid.agent.state.host_id import load_host_id
+from sutra_grid.agent.state.journal import Journal
+from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervision.admission import Admission, refusal
 from sutra_grid.agent.supervision.collaborators import Tools

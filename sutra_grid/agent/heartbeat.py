@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import Master
-from sutra_grid.agent.session_file import SessionFile
+from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.core.errors import GridError, ResourceExhausted
 from sutra_grid.core.types import Agent, Assignment, HostSample
 from sutra_grid.runtime.clock import Clock

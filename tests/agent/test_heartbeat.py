@@ -15,7 +15,7 @@ from sutra_grid.agent.heartbeat import Heartbeat, Report, retry_delays
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import HeartbeatAnswer, Registration
 from sutra_grid.agent.report import refused_report
-from sutra_grid.agent.session_file import SessionFile
+from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeReport, Reason
 

@@ -22,16 +22,16 @@ from model.simulation import Life, Simulation
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
 from sutra_grid.agent.heartbeat import Heartbeat, Report
-from sutra_grid.agent.host_id import load_host_id
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.report import gone_report
 from sutra_grid.agent.service import GridAgentService
-from sutra_grid.agent.session_file import SessionFile
+from sutra_grid.agent.state.host_id import load_host_id
+from sutra_grid.agent.state.journal import Journal
+from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor

@@ -16,7 +16,7 @@ from model.agent_process import HEARTBEAT_SECONDS, MAX_CRASHES, Host
 from model.kernel import Kernel, SimProcess
 from model.master_process import MasterProcess, RegistryFile
 from model.simulation import Simulation
-from sutra_grid.agent.journal import Journal, JournalEntry
+from sutra_grid.agent.state.journal import Journal, JournalEntry
 from sutra_grid.core.node_runtime import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import AgentStatus, Desired, Node, NodeState, Reason

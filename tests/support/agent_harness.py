@@ -15,8 +15,8 @@ from support.daemons import Daemon, serves_grpc, write_config
 from support.node_program import write_node_program
 from support.ports import free_port
 from support.waiting import eventually
-from sutra_grid.agent.journal_format import decode, encode
 from sutra_grid.agent.processes.identity import boot_id, start_ticks
+from sutra_grid.agent.state.journal_format import decode, encode
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node_runtime import NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSpec, NodeState

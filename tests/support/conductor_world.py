@@ -13,9 +13,9 @@ from support.clock import FakeClock
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.journal import Journal
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor

@@ -18,8 +18,8 @@ from support.grid import PATIENT, Grid, GridSpec
 from support.kill_points import Orders
 from support.node_program import ran_twice, starts, write_node_program
 from support.waiting import eventually
-from sutra_grid.agent.journal_format import decode
 from sutra_grid.agent.processes.identity import boot_id
+from sutra_grid.agent.state.journal_format import decode
 from sutra_grid.core.node_runtime import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Node, NodeState

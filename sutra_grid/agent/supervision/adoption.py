@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason

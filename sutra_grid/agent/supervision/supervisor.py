@@ -18,12 +18,12 @@ from typing import Self
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.journal import JournalEntry
 from sutra_grid.agent.processes.probes import Prober
 from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.agent.report import gone_report
+from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.errors import GridError, Internal, Unavailable

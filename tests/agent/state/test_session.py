@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent.session_file import SessionFile
+from sutra_grid.agent.state.session import SessionFile
 
 SESSION = "0018bcfe568000-1a2b3c4d"
 

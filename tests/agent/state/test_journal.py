@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sutra_grid.agent.journal import Journal
-from sutra_grid.agent.journal_format import FORMAT, JournalDamaged, JournalNewer, decode, encode
+from sutra_grid.agent.state.journal import Journal
+from sutra_grid.agent.state.journal_format import FORMAT, JournalDamaged, JournalNewer, decode, encode
 from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
