@@ -20,11 +20,11 @@ from sutra_grid import __version__
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.limits.memory import MemoryGuard
+from sutra_grid.agent.limits.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
-from sutra_grid.agent.memory import MemoryGuard
 from sutra_grid.agent.metrics import AgentMetrics, Sources
-from sutra_grid.agent.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import OsProcessTable

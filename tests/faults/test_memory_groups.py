@@ -13,7 +13,7 @@ from support.memory_groups import group_of, groups_of, place_or_skip
 from support.processes import kill_and_wait, processes_below
 from support.waiting import eventually
 
-from sutra_grid.agent import cgroups
+from sutra_grid.agent.limits import cgroups
 from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
 
 pytestmark = pytest.mark.e2e

@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 from typing import Final, Protocol
 
-from sutra_grid.agent import cgroups
-from sutra_grid.agent.cgroups import NoCgroups, Place
 from sutra_grid.agent.config import MemoryLimits
+from sutra_grid.agent.limits import cgroups
+from sutra_grid.agent.limits.cgroups import NoCgroups, Place
 from sutra_grid.agent.processes.identity import children, start_ticks
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord, OomKill, ProcessIdentity

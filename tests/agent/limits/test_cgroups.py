@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent import cgroups
-from sutra_grid.agent.cgroups import NoCgroups, OomKills, Place, find_place
 from sutra_grid.agent.config import MemoryLimits
-from sutra_grid.agent.node_groups import CgroupNodes, NoGroups, make_node_groups
+from sutra_grid.agent.limits import cgroups
+from sutra_grid.agent.limits.cgroups import NoCgroups, OomKills, Place, find_place
+from sutra_grid.agent.limits.node_groups import CgroupNodes, NoGroups, make_node_groups
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node_runtime import ExitStatus, NodeRecord, OomKill, ProcessIdentity
