@@ -8,7 +8,7 @@ import pytest
 from soak.faults import FAULTS
 
 from sutra_grid.admin.config import SCHEMA as ADMIN
-from sutra_grid.admin.problems import STATUSES
+from sutra_grid.admin.http.problems import STATUSES
 from sutra_grid.agent.config import SCHEMA as AGENT
 from sutra_grid.cli.exit_codes import EXIT_CODES
 from sutra_grid.core.errors import by_code

@@ -6,13 +6,14 @@ from typing import Final
 
 from flask import Flask, Response
 
-from sutra_grid.admin import origins, pages, problems, request_ids
+from sutra_grid.admin import pages
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
-from sutra_grid.admin.links import Links, install_links
-from sutra_grid.admin.long_requests import LongRequests
+from sutra_grid.admin.http import origins, problems, request_ids
+from sutra_grid.admin.http.links import Links, install_links
+from sutra_grid.admin.http.long_requests import LongRequests
+from sutra_grid.admin.http.openapi import make_api
 from sutra_grid.admin.master_link import MasterLink
-from sutra_grid.admin.openapi import make_api
 from sutra_grid.admin.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.net import format_host_port, parse_host_port

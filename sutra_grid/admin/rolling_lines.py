@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sutra_grid.admin.problems import problem_document
+from sutra_grid.admin.http.problems import problem_document
 from sutra_grid.client.caller import Caller
 from sutra_grid.client.rolling import Progress, Roll, RollSpec
 from sutra_grid.client.rolling_plan import newest_start_ms

@@ -1,7 +1,7 @@
 """The one error tree: each error has a code, an enumerated reason, a message and a hint.
 
 The message names the thing and what was found; the hint says what to do next. Tables
-elsewhere map the code: ``wire.errors`` to a gRPC status, ``admin.problems`` to an HTTP
+elsewhere map the code: ``wire.errors`` to a gRPC status, ``admin.http.problems`` to an HTTP
 status, ``cli.exit_codes`` to an exit code.
 """
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.fake_master import FakeMaster
 
 from sutra_grid.admin.app import MAX_BODY_BYTES
-from sutra_grid.admin.problems import STATUSES, TITLES
+from sutra_grid.admin.http.problems import STATUSES, TITLES
 from sutra_grid.core.errors import GridError
 from sutra_grid.registry import Registry
 

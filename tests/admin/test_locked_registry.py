@@ -10,7 +10,7 @@ from support.postgres import PostgresServer, why_no_postgres
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.links import links_of
+from sutra_grid.admin.http.links import links_of
 from sutra_grid.registry import Registry
 
 pytestmark = pytest.mark.postgres

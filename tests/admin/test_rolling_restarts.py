@@ -12,7 +12,7 @@ from support.fake_master import FakeMaster
 from support.restarting import RestartingGrid
 from support.waiting import eventually
 
-from sutra_grid.admin.links import links_of
+from sutra_grid.admin.http.links import links_of
 from sutra_grid.wire import grid_pb2 as pb
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.commands import AgentVerb, command_agent, forget_agent
 from sutra_grid.admin.finding import find_agent
-from sutra_grid.admin.links import long_requests, master, registry
+from sutra_grid.admin.http.links import long_requests, master, registry
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
+from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.master_caller import MasterCaller
-from sutra_grid.admin.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.schemas.answers import AgentListSchema, AgentRecord
 from sutra_grid.admin.schemas.lists import AgentFilter
 from sutra_grid.admin.schemas.requests import DrainQuery

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer_json
-from sutra_grid.admin.links import master, registry
-from sutra_grid.admin.operations import Answer, Operations
+from sutra_grid.admin.http.links import master, registry
+from sutra_grid.admin.http.operations import Answer, Operations
+from sutra_grid.admin.http.responses import answer_json
 from sutra_grid.admin.schemas.answers import AliveSchema, ReadySchema
 from sutra_grid.core.errors import GridError
 

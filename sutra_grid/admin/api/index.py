@@ -8,8 +8,8 @@ from typing import Any
 from flask import redirect, request
 
 from sutra_grid import __version__
-from sutra_grid.admin.answering import answer_json
-from sutra_grid.admin.operations import Answer, Operations
+from sutra_grid.admin.http.operations import Answer, Operations
+from sutra_grid.admin.http.responses import answer_json
 from sutra_grid.admin.schemas.answers import IndexSchema
 
 blueprint = Operations("index", __name__, description="Where to go")

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Response, request
 
-from sutra_grid.admin.answering import NDJSON, stream
-from sutra_grid.admin.links import long_requests, master
-from sutra_grid.admin.long_requests import is_client_gone
+from sutra_grid.admin.http.links import long_requests, master
+from sutra_grid.admin.http.long_requests import is_client_gone
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.http.responses import NDJSON, stream
 from sutra_grid.admin.master_caller import MasterCaller
-from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.rolling_lines import RollRequest, prepare
 from sutra_grid.admin.schemas.requests import RollingRestart
 

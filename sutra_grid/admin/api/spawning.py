@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from flask import Response, request, url_for
 
-from sutra_grid.admin.answering import answer, answer_json
 from sutra_grid.admin.awaiting import slot_for
 from sutra_grid.admin.commands import spawn_many, spawn_one
-from sutra_grid.admin.links import master
-from sutra_grid.admin.operations import COMMAND_PROBLEMS, Answer, Operations
-from sutra_grid.admin.parsing import refused
-from sutra_grid.admin.problems import problem_document
+from sutra_grid.admin.http.links import master
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.http.parsing import refused
+from sutra_grid.admin.http.problems import problem_document
+from sutra_grid.admin.http.responses import answer, answer_json
 from sutra_grid.admin.schemas.answers import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.schemas.requests import KEY_HEADER, RunQuery, Spawn
 from sutra_grid.core.errors import GridError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.answering import answer_unless_known
-from sutra_grid.admin.links import registry
-from sutra_grid.admin.operations import NOT_MODIFIED, Answer, Operations
+from sutra_grid.admin.http.links import registry
+from sutra_grid.admin.http.operations import NOT_MODIFIED, Answer, Operations
+from sutra_grid.admin.http.responses import answer_unless_known
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.finding import find_agent
-from sutra_grid.admin.links import registry
+from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_facts import gauges, why_not_well
 from sutra_grid.admin.pages.models.badges import badge

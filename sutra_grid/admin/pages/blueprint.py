@@ -9,9 +9,9 @@ from flask import Blueprint, Response, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from sutra_grid.admin.origins import SAFE_METHODS
+from sutra_grid.admin.http.origins import SAFE_METHODS
+from sutra_grid.admin.http.problems import RETRY_AFTER_SECONDS, http_status
 from sutra_grid.admin.pages.showing import show
-from sutra_grid.admin.problems import RETRY_AFTER_SECONDS, http_status
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.logging import get_logger
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Response
 
-from sutra_grid.admin.links import registry
+from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.choices import chosen_texts
 from sutra_grid.admin.pages.models.events import KINDS, event_rows

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.finding import find_node
-from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.http.links import master, registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.badges import node_badge
 from sutra_grid.admin.pages.models.events import event_rows

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Response
 
-from sutra_grid.admin.links import registry
+from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.choices import chosen_texts, flag_or_none, member_or_none
 from sutra_grid.admin.pages.models.lists import headings, link

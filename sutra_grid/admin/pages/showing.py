@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, make_response, render_template, request
 
 from sutra_grid import __version__
-from sutra_grid.admin.links import master
+from sutra_grid.admin.http.links import master
 from sutra_grid.admin.pages.models.moments import Moment, moment
 from sutra_grid.admin.remembering import Remembered
 from sutra_grid.core.errors import GridError

@@ -11,11 +11,11 @@ from flask import Response, request
 from marshmallow import ValidationError
 
 from sutra_grid.admin.commands import spawn_many, spawn_one
-from sutra_grid.admin.links import master, registry
+from sutra_grid.admin.http.links import master, registry
+from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
 from sutra_grid.admin.pages.showing import show
-from sutra_grid.admin.problems import http_status
 from sutra_grid.admin.schemas.fields import Written
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.core.errors import GridError

@@ -11,8 +11,8 @@ from support.fake_master import FakeMaster
 from support.grid_values import an_event
 from support.waiting import eventually
 
-from sutra_grid.admin.links import links_of
-from sutra_grid.admin.long_requests import LongRequests, is_client_gone
+from sutra_grid.admin.http.links import links_of
+from sutra_grid.admin.http.long_requests import LongRequests, is_client_gone
 from sutra_grid.core.errors import NotFound, ResourceExhausted, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Observations, Registry

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request
 from google.protobuf.message import Message
 
-from sutra_grid.admin.long_requests import Slot
+from sutra_grid.admin.http.long_requests import Slot
 from sutra_grid.wire.convert import to_json
 
 #: The header of a page that is not the only one.

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from sutra_grid import __version__
-from sutra_grid.admin.problems import CONTENT_TYPE
+from sutra_grid.admin.http.problems import CONTENT_TYPE
 from sutra_grid.admin.schemas.answers import ProblemSchema
 
 OPENAPI_VERSION: Final = "3.1.0"
@@ -30,7 +30,7 @@ class ShapePlugin(BasePlugin):
 
 
 class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
-    """flask-smorest's, with our problems for its errors: ``admin.problems`` handles them all."""
+    """flask-smorest's, with our problems for its errors: ``admin.http.problems`` handles them all."""
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sutra_grid.admin.openapi import OPENAPI_VERSION
+from sutra_grid.admin.http.openapi import OPENAPI_VERSION
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
