@@ -7,8 +7,8 @@ import os
 import secrets
 
 from sutra_grid.admin.config import AdminConfig, load_from_environment
-from sutra_grid.admin.secret_key import KEY_VARIABLE
-from sutra_grid.admin.server import gunicorn_settings
+from sutra_grid.admin.server.gunicorn import gunicorn_settings
+from sutra_grid.admin.server.secret_key import KEY_VARIABLE
 from sutra_grid.runtime.logging import setup_logging
 
 _config = load_from_environment()

@@ -13,8 +13,8 @@ from sutra_grid.admin.http import origins, problems, request_ids
 from sutra_grid.admin.http.links import Links, install_links
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
-from sutra_grid.admin.master_link import MasterLink
-from sutra_grid.admin.registry_link import RegistryLink
+from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 

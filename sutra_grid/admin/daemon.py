@@ -26,7 +26,7 @@ def run(config: Config) -> int:
     settings = AdminConfig.of(config)
     _refuse_taken_port(settings.listen)
     _refuse_wrong_registry(settings.registry_url)
-    from sutra_grid.admin.server import AdminServer
+    from sutra_grid.admin.server.gunicorn import AdminServer
 
     AdminServer(settings).run()
     return 0

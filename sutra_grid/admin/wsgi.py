@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig, load_from_environment
-from sutra_grid.admin.secret_key import secret_key_of
+from sutra_grid.admin.server.secret_key import secret_key_of
 
 _settings = AdminConfig.of(load_from_environment())
 

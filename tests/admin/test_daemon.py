@@ -19,7 +19,7 @@ from support.waiting import eventually
 
 from sutra_grid.admin.config import FILE_VARIABLE, SCHEMA, AdminConfig
 from sutra_grid.admin.daemon import main
-from sutra_grid.admin.server import AdminServer, gunicorn_settings
+from sutra_grid.admin.server.gunicorn import AdminServer, gunicorn_settings
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.config import load
 

@@ -14,7 +14,7 @@ from support.pages import open_page, send_form
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.secret_key import KEY_VARIABLE, secret_key_of
+from sutra_grid.admin.server.secret_key import KEY_VARIABLE, secret_key_of
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import NodeState, Reason
 from sutra_grid.registry import Observations, Registry

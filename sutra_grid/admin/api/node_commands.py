@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.awaiting import run_and_wait, slot_for
-from sutra_grid.admin.commands import Verb, command_node
+from sutra_grid.admin.commands.send import Verb, command_node
+from sutra_grid.admin.commands.wait import run_and_wait, slot_for
 from sutra_grid.admin.http.links import master
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import answer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.finding import find_node
 from sutra_grid.admin.http.links import master, registry
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
+from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.schemas.answers import NodeListSchema, NodeSampleList, NodeStatus
 from sutra_grid.admin.schemas.lists import NodeFilter
 from sutra_grid.core.status import shown_status

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Response, request
 
+from sutra_grid.admin.commands.rolling_stream import RollRequest, prepare
 from sutra_grid.admin.http.links import long_requests, master
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import NDJSON, stream
-from sutra_grid.admin.master_caller import MasterCaller
-from sutra_grid.admin.rolling_lines import RollRequest, prepare
 from sutra_grid.admin.schemas.requests import RollingRestart
+from sutra_grid.admin.upstream.master_caller import MasterCaller
 
 blueprint = Operations("rolling restarts", __name__, description="Many nodes, a few at a time")
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from flask import Response, request, url_for
 
-from sutra_grid.admin.awaiting import slot_for
-from sutra_grid.admin.commands import spawn_many, spawn_one
+from sutra_grid.admin.commands.send import spawn_many, spawn_one
+from sutra_grid.admin.commands.wait import slot_for
 from sutra_grid.admin.http.links import master
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.parsing import refused

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from sutra_grid.admin.http.long_requests import LongRequests
-from sutra_grid.admin.master_link import MasterLink
-from sutra_grid.admin.registry_link import RegistryLink
+from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock
 

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from sutra_grid.admin.http.links import long_requests
-from sutra_grid.admin.master_caller import MasterCaller
-from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.upstream.master_caller import MasterCaller
+from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.client.rolling_plan import is_up
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus

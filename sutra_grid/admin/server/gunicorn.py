@@ -15,7 +15,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
-from sutra_grid.admin.secret_key import secret_key_of
+from sutra_grid.admin.server.secret_key import secret_key_of
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 

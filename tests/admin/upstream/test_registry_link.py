@@ -6,7 +6,7 @@ import pytest
 from support.clock import FakeClock
 from support.grid_values import an_agent
 
-from sutra_grid.admin.registry_link import RegistryLink
+from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.registry import Registry
 

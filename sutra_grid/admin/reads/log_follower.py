@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
-from sutra_grid.admin.master_link import MasterLink
+from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.client.caller import Advice
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
