@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sutra_grid.agent.report import NodeView, node_report
-from sutra_grid.core.node_machine import is_settled
+from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.report_changes import is_material
 from sutra_grid.core.types import NodeReport, NodeSample
 from sutra_grid.runtime.clock import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sutra_grid.core.node_runtime import NodeRuntime
+from sutra_grid.core.node.record import NodeRuntime
 from sutra_grid.core.states import SHOWN, Phase
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, NodeState, Reason
 

@@ -16,7 +16,7 @@ import psutil
 
 from sutra_grid.agent.processes.identity import start_ticks
 from sutra_grid.agent.report import NodeView
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.core.types import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sutra_grid.core.age import age, duration
-from sutra_grid.core.node_runtime import signal_name
+from sutra_grid.core.node.record import signal_name
 from sutra_grid.wire import grid_pb2 as pb
 
 

@@ -4,7 +4,7 @@ from support.clock import FakeClock
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.report import NodeView, refused_report
-from sutra_grid.core.node_runtime import NodeRecord, NodeRuntime
+from sutra_grid.core.node.record import NodeRecord, NodeRuntime
 from sutra_grid.core.types import Assignment, Desired, Reason
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.conductor_world import AgentKilled, World
 
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, Desired, NodeState
 
 MAX_EFFECTS = 40

@@ -8,7 +8,7 @@ from support.clock import FakeClock
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.statistics import HISTORY, Statistics
-from sutra_grid.core.node_runtime import NodeRecord, NodeRuntime
+from sutra_grid.core.node.record import NodeRecord, NodeRuntime
 from sutra_grid.core.types import Assignment, Desired
 
 

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sutra_grid.core.node_machine import is_settled, step
-from sutra_grid.core.node_runtime import (
+from sutra_grid.core.node.machine import is_settled, step
+from sutra_grid.core.node.record import (
     ArmTimer,
     Assigned,
     CancelTimers,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sutra_grid.agent.processes.process import LaunchPlan
 from sutra_grid.agent.processes.proof import FoundProcess, LaunchTag, Mark
-from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 
 BOOT = "boot-1"

@@ -16,7 +16,7 @@ from support.strangers import Stranger
 
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.agent.processes.proof import TAG_LAUNCH
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
 
 pytestmark = pytest.mark.e2e

@@ -36,8 +36,8 @@ from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.errors import GridError, Unavailable
-from sutra_grid.core.node_machine import is_settled
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.machine import is_settled
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Platform, Reason
 from sutra_grid.runtime.files import PREVIOUS_SUFFIX

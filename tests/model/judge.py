@@ -17,7 +17,7 @@ from model.kernel import Kernel, SimProcess
 from model.master_process import MasterProcess, RegistryFile
 from model.simulation import Simulation
 from sutra_grid.agent.state.journal import Journal, JournalEntry
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import AgentStatus, Desired, Node, NodeState, Reason
 from sutra_grid.registry import Registry

@@ -14,7 +14,7 @@ from model.simulation import Life, Simulation
 from sutra_grid.agent.processes import proof
 from sutra_grid.agent.processes.process import LaunchPlan
 from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, Mark
-from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
 FIRST_PID = 1000
 READY_SECONDS = 0.15

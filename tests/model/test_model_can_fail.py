@@ -11,7 +11,7 @@ from model.machine import play
 from sutra_grid.agent.processes import proof
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.executor import Conductor
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment
 

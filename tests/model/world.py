@@ -20,7 +20,7 @@ from model.simulation import Simulation
 from sutra_grid.agent import master_link
 from sutra_grid.agent.supervision import admission
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Agent
 from sutra_grid.master import agent_calls
 

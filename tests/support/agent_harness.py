@@ -18,7 +18,7 @@ from support.waiting import eventually
 from sutra_grid.agent.processes.identity import boot_id, start_ticks
 from sutra_grid.agent.state.journal_format import decode, encode
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSpec, NodeState
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message

@@ -19,7 +19,7 @@ from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor
-from sutra_grid.core.node_runtime import ExitStatus, NodeRecord
+from sutra_grid.core.node.record import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport
 
 HOST = "c" * 32

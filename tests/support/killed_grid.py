@@ -20,7 +20,7 @@ from support.node_program import ran_twice, starts, write_node_program
 from support.waiting import eventually
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.state.journal_format import decode
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Node, NodeState
 from sutra_grid.registry import Registry

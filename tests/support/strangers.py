@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.waiting import eventually
 from sutra_grid.agent.processes.identity import identify
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 
 _SOURCE = """
 import os, signal, sys

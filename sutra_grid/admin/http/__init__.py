@@ -1,1 +1,1 @@
-"""How requests are read and answered: schemas, errors, origins, correlation ids, long requests. Knows Flask, not the grid."""
+"""How requests are read and answered: schemas, errors, origins, correlation ids. Knows Flask, not the grid."""

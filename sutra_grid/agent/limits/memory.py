@@ -20,7 +20,7 @@ from typing import Final
 
 from sutra_grid.agent.processes.identity import start_ticks
 from sutra_grid.agent.report import NodeView
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 
 Exceeded = Callable[[str, int, str], object]
 GroupBytes = Callable[[str, int], int]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 
 _PROC = Path("/proc")
 _START_TICKS_FIELD = 22

@@ -21,7 +21,7 @@ from sutra_grid.agent.processes.proof import (
     LaunchTag,
     Mark,
 )
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 
 _OWN_PREFIX = "SUTRA_GRID_"
 

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.processes.proof import Mark, is_proved
-from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity, signal_name
+from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 

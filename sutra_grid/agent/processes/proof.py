@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from sutra_grid.agent.processes.identity import boot_id, environment, identify, leads_session, output_file, start_ticks
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 
 TAG_LAUNCH = "SUTRA_GRID_LAUNCH"  # HOST_ID/NODE_ID/NUMBER

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from sutra_grid.agent.processes.process import HeldProcess
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sutra_grid.agent.state.journal_format import JournalDamaged, JournalNewer, decode, encode
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.runtime.files import PREVIOUS_SUFFIX, sync_directory, write_atomically
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached

@@ -13,7 +13,7 @@ import hashlib
 import json
 from typing import Any
 
-from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
 

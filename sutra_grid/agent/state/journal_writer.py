@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sutra_grid.core.node_runtime import NodeRecord
+from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)

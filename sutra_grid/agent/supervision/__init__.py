@@ -1,1 +1,1 @@
-"""What decides and acts for all nodes of an agent: the supervisor's thread, the executor of instructions, admission and adoption."""
+"""The supervision of all nodes of an agent: who may start, what is adopted, one thread that decides and acts."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.state.journal import JournalEntry
-from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason
 

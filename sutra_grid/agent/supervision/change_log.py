@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sutra_grid.core.node_runtime import NodeRuntime
+from sutra_grid.core.node.record import NodeRuntime
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)

@@ -26,8 +26,8 @@ from sutra_grid.agent.supervision.change_log import log_change
 from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
 from sutra_grid.agent.supervision.timers import TimerQueue
 from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
-from sutra_grid.core.node_machine import merge_spec, step
-from sutra_grid.core.node_runtime import (
+from sutra_grid.core.node.machine import merge_spec, step
+from sutra_grid.core.node.record import (
     ArmTimer,
     Assigned,
     CancelTimers,

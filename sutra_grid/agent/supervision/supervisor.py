@@ -27,7 +27,7 @@ from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.executor import Conductor
 from sutra_grid.core.errors import GridError, Internal, Unavailable
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached

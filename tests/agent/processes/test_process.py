@@ -13,7 +13,7 @@ from support.waiting import eventually
 from sutra_grid.agent.processes.identity import environment, identify, start_ticks
 from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
 from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchTag, Mark
-from sutra_grid.core.node_runtime import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
 Start = Callable[..., HeldProcess]
 

@@ -11,7 +11,7 @@ from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment, identify
 from sutra_grid.agent.processes.proof import LaunchTag, Mark, find_own_processes, is_proved
-from sutra_grid.core.node_runtime import ProcessIdentity
+from sutra_grid.core.node.record import ProcessIdentity
 
 TAG = LaunchTag("f" * 32, "node-1", 3)
 

@@ -11,7 +11,7 @@ from support.waiting import eventually
 from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
 from sutra_grid.agent.processes.proof import LaunchTag, Mark
 from sutra_grid.agent.processes.watchdog import Watchdog
-from sutra_grid.core.node_runtime import ExitStatus
+from sutra_grid.core.node.record import ExitStatus
 
 Ends = "queue.SimpleQueue[tuple[str, HeldProcess, ExitStatus]]"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.journal_format import FORMAT, JournalDamaged, JournalNewer, decode, encode
-from sutra_grid.core.node_runtime import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
 from sutra_grid.runtime import steps

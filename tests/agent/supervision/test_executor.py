@@ -10,8 +10,8 @@ from support.conductor_world import HOST, World
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted
-from sutra_grid.core.node_machine import step
-from sutra_grid.core.node_runtime import ExitStatus, NodeRuntime
+from sutra_grid.core.node.machine import step
+from sutra_grid.core.node.record import ExitStatus, NodeRuntime
 from sutra_grid.core.states import IllegalTransition
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, NodeState, Reason
 

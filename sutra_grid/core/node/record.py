@@ -1,6 +1,6 @@
 """What the agent knows of one node, what can happen to it, and what can be done for it.
 
-Values only; ``core.node_machine`` has the decisions. ``NodeRecord`` is the durable
+Values only; ``core.node.machine`` has the decisions. ``NodeRecord`` is the durable
 part: the journal holds exactly this. Times named ``*_at`` are seconds of the
 system-wide monotonic clock (the same in every process of one boot, which is why a
 record may hold them across an agent's restart); ``*_at_ms`` is wall time for people.

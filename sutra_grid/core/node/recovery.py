@@ -1,9 +1,9 @@
-"""What becomes of a node at the agent's start: a part of its machine (``core.node_machine``), and as pure."""
+"""What becomes of a node at the agent's start: a part of its machine (``core.node.machine``), and as pure."""
 
 from __future__ import annotations
 
-from sutra_grid.core.node_runtime import ArmTimer, ExitStatus, NodeRecord, ProcessIdentity, Recovered, TimerName
-from sutra_grid.core.node_step import ANSWERS_PROBES, NodeStep, end_for_memory, last_end
+from sutra_grid.core.node.record import ArmTimer, ExitStatus, NodeRecord, ProcessIdentity, Recovered, TimerName
+from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, end_for_memory, last_end
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sutra_grid.core.node_machine import is_settled, merge_spec, step
-from sutra_grid.core.node_runtime import (
+from sutra_grid.core.node.machine import is_settled, merge_spec, step
+from sutra_grid.core.node.record import (
     ArmTimer,
     Assigned,
     CancelTimers,

@@ -1,6 +1,6 @@
 """The moves that a node's machine can make, as its handlers combine them.
 
-Part of ``core.node_machine``: the handlers there decide, a ``NodeStep`` gathers what
+Part of ``core.node.machine``: the handlers there decide, a ``NodeStep`` gathers what
 they decided: the node so far and the instructions so far.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sutra_grid.core.node_runtime import (
+from sutra_grid.core.node.record import (
     MAX_EXITS,
     MAX_HISTORY,
     ArmTimer,

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sutra_grid.core.node_recovery import on_recovered
-from sutra_grid.core.node_runtime import (
+from sutra_grid.core.node.record import (
     ArmTimer,
     Assigned,
     DeleteJournal,
@@ -37,7 +36,8 @@ from sutra_grid.core.node_runtime import (
     TimerName,
     WriteJournal,
 )
-from sutra_grid.core.node_step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
+from sutra_grid.core.node.recovery import on_recovered
+from sutra_grid.core.node.step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, NodeSpec, Reason
 

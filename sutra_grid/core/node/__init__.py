@@ -1,0 +1,1 @@
+"""The state machine of one node's process: events in, instructions out. Pure."""
