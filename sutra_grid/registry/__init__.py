@@ -2,8 +2,8 @@
 
 from sutra_grid.registry.engine import sqlite_file
 from sutra_grid.registry.faults import RegistryDamaged
-from sutra_grid.registry.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
-from sutra_grid.registry.queries import (
+from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
+from sutra_grid.registry.lists.queries import (
     AgentCell,
     AgentQuery,
     AgentSort,

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_
 
 from sutra_grid.core.types import Actor, Event
 from sutra_grid.registry.codec import clean, decoding, reason_of
-from sutra_grid.registry.queries import EventQuery
+from sutra_grid.registry.lists.queries import EventQuery
 from sutra_grid.registry.statements import EVENTS, chunks
 
 PRUNE_ROWS = 10_000

@@ -20,7 +20,7 @@ from sutra_grid.registry.codec import (
     spec_to_document,
     storable,
 )
-from sutra_grid.registry.facts import number_of
+from sutra_grid.registry.lists.facts import number_of
 from sutra_grid.registry.statements import NODES, TOMBSTONES, insert_new, upsert
 
 # An agent that was away for longer may bring a removed node back, to be removed again.

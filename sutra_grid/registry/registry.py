@@ -16,19 +16,22 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
-from sutra_grid.registry import agent_lists, cluster, node_lists, schema
 from sutra_grid.registry import agents as agent_rows
-from sutra_grid.registry import counts as row_counts
 from sutra_grid.registry import events as event_rows
 from sutra_grid.registry import nodes as node_rows
 from sutra_grid.registry import observations as observation_rows
 from sutra_grid.registry import requests as request_rows
+from sutra_grid.registry import schema
 from sutra_grid.registry.codec import decoding
 from sutra_grid.registry.engine import Database, open_database
 from sutra_grid.registry.faults import RegistryDamaged
 from sutra_grid.registry.integrity import damaged
-from sutra_grid.registry.paging import DEFAULT_LIMIT, Page
-from sutra_grid.registry.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
+from sutra_grid.registry.lists import agents as agent_lists
+from sutra_grid.registry.lists import cluster
+from sutra_grid.registry.lists import counts as row_counts
+from sutra_grid.registry.lists import nodes as node_lists
+from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, Page
+from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.refilling import refill
 from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
 

@@ -11,7 +11,7 @@ from support.grid_values import a_node, an_agent
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Agent, AgentStatus, Desired
 from sutra_grid.registry import AgentCell, AgentQuery, AgentSort, ListedAgent, Registry
-from sutra_grid.registry.agent_lists import STATUS_ORDER
+from sutra_grid.registry.lists.agents import STATUS_ORDER
 
 STATUSES = list(AgentStatus)
 

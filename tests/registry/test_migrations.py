@@ -15,7 +15,7 @@ from sutra_grid.core.types import Agent, Node
 from sutra_grid.registry import Registry
 from sutra_grid.registry.agents import columns as agent_columns
 from sutra_grid.registry.engine import open_database
-from sutra_grid.registry.facts import FACTS
+from sutra_grid.registry.lists.facts import FACTS
 from sutra_grid.registry.nodes import columns as node_columns
 from sutra_grid.registry.schema import REVISIONS
 from sutra_grid.registry.statements import NODES

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, o
 
 from sutra_grid.core.status import needs_attention, shown_status, status_of
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
-from sutra_grid.registry.facts import judged, numbers_in_use, rank
+from sutra_grid.registry.lists.facts import judged, numbers_in_use, rank
+from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
+from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
 from sutra_grid.registry.nodes import from_row
-from sutra_grid.registry.paging import Order, Page, fingerprint_of, limit_of, write_cursor
-from sutra_grid.registry.queries import ListedNode, NodeQuery, NodeSort
 from sutra_grid.registry.statements import AGENTS, NODES
 
 #: Worst first.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sutra_grid.core.status import ShownStatus
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Health, Node, NodeStatus, Reason
-from sutra_grid.registry.paging import DEFAULT_LIMIT
+from sutra_grid.registry.lists.paging import DEFAULT_LIMIT
 
 
 class NodeSort(StrEnum):

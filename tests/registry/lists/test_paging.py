@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sutra_grid.core.errors import InvalidArgument
-from sutra_grid.registry.paging import MAX_LIMIT, fingerprint_of, limit_of, read_cursor, write_cursor
+from sutra_grid.registry.lists.paging import MAX_LIMIT, fingerprint_of, limit_of, read_cursor, write_cursor
 
 FINGERPRINT = fingerprint_of("nodes", "restarts")
 

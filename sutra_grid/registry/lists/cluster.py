@@ -19,7 +19,7 @@ from sutra_grid.core.status import (
 )
 from sutra_grid.core.types import AgentStatus, ClusterSummary
 from sutra_grid.registry import agents, nodes
-from sutra_grid.registry.facts import FACTS, judged, number_of
+from sutra_grid.registry.lists.facts import FACTS, judged, number_of
 from sutra_grid.registry.statements import AGENTS, NODES
 
 _OF_AGENT = AGENTS.c.agent_id == NODES.c.agent_id
