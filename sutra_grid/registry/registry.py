@@ -16,13 +16,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
-from sutra_grid.registry import agents as agent_rows
-from sutra_grid.registry import events as event_rows
-from sutra_grid.registry import nodes as node_rows
-from sutra_grid.registry import observations as observation_rows
-from sutra_grid.registry import requests as request_rows
 from sutra_grid.registry import schema
-from sutra_grid.registry.codec import decoding
 from sutra_grid.registry.engine import Database, open_database
 from sutra_grid.registry.faults import RegistryDamaged
 from sutra_grid.registry.integrity import damaged
@@ -33,6 +27,12 @@ from sutra_grid.registry.lists import nodes as node_lists
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.refilling import refill
+from sutra_grid.registry.rows import agents as agent_rows
+from sutra_grid.registry.rows import events as event_rows
+from sutra_grid.registry.rows import nodes as node_rows
+from sutra_grid.registry.rows import observations as observation_rows
+from sutra_grid.registry.rows import requests as request_rows
+from sutra_grid.registry.rows.codec import decoding
 from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
 
 LOCK_WAIT_SECONDS = 5.0

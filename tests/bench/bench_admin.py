@@ -31,9 +31,9 @@ from support.ports import free_port
 from sutra_grid.core.types import Agent, AgentStatus, Health, Node, NodeState
 from sutra_grid.master.grid import Grid
 from sutra_grid.registry import Observations, Registry
-from sutra_grid.registry.agents import columns as agent_columns
-from sutra_grid.registry.nodes import columns as node_columns
-from sutra_grid.registry.statements import AGENTS, NODES, chunks
+from sutra_grid.registry.rows.agents import columns as agent_columns
+from sutra_grid.registry.rows.nodes import columns as node_columns
+from sutra_grid.registry.rows.statements import AGENTS, NODES, chunks
 from sutra_grid.runtime.clock import SystemClock
 
 EVENTS = 50_000

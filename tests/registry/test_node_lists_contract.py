@@ -15,7 +15,7 @@ from sutra_grid.core.types import Desired, Health, Node, NodeReport, NodeState, 
 from sutra_grid.registry import ListedNode, NodeQuery, NodeSort, Observations, Registry
 from sutra_grid.registry.lists.facts import FACTS
 from sutra_grid.registry.lists.nodes import STATUS_ORDER
-from sutra_grid.registry.statements import NODES
+from sutra_grid.registry.rows.statements import NODES
 
 STATUSES = {agent.agent_id: agent.status for agent in AGENTS}
 

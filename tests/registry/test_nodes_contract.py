@@ -8,7 +8,7 @@ from support.grid_values import a_node, a_report, an_agent, an_event
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.registry import Observations, Registry, Request
-from sutra_grid.registry.nodes import TOMBSTONE_MAX_AGE_MS
+from sutra_grid.registry.rows.nodes import TOMBSTONE_MAX_AGE_MS
 
 DAY_MS = 24 * 3600 * 1000
 

@@ -18,9 +18,9 @@ from sutra_grid.core.status import (
     summarize,
 )
 from sutra_grid.core.types import AgentStatus, ClusterSummary
-from sutra_grid.registry import agents, nodes
 from sutra_grid.registry.lists.facts import FACTS, judged, number_of
-from sutra_grid.registry.statements import AGENTS, NODES
+from sutra_grid.registry.rows import agents, nodes
+from sutra_grid.registry.rows.statements import AGENTS, NODES
 
 _OF_AGENT = AGENTS.c.agent_id == NODES.c.agent_id
 _AGENTS = select(AGENTS.c.status, func.count()).group_by(AGENTS.c.status)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from sutra_grid.core.types import AgentStatus
 from sutra_grid.registry.lists.facts import FACTS
-from sutra_grid.registry.statements import AGENTS, EVENTS, NODES
+from sutra_grid.registry.rows.statements import AGENTS, EVENTS, NODES
 from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
 
 _AGENTS = select(AGENTS.c.status, AGENTS.c.drained, AGENTS.c.max_storage_nodes, AGENTS.c.last_heartbeat_ms)

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, false, func, 
 
 from sutra_grid.core.status import ALL_FACTS, Facts, status_of
 from sutra_grid.core.types import AgentStatus, Desired, Health, NodeReport, NodeState, NodeStatus
-from sutra_grid.registry.codec import storable
-from sutra_grid.registry.statements import AGENTS, NODES
+from sutra_grid.registry.rows.codec import storable
+from sutra_grid.registry.rows.statements import AGENTS, NODES
 
 Judge = Callable[[Facts, AgentStatus | None], bool]
 

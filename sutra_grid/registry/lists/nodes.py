@@ -13,8 +13,8 @@ from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry.lists.facts import judged, numbers_in_use, rank
 from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
-from sutra_grid.registry.nodes import from_row
-from sutra_grid.registry.statements import AGENTS, NODES
+from sutra_grid.registry.rows.nodes import from_row
+from sutra_grid.registry.rows.statements import AGENTS, NODES
 
 #: Worst first.
 STATUS_ORDER = (

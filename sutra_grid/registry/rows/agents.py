@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Agent, AgentStatus, Reason
-from sutra_grid.registry.codec import clean, decoding, host_from_document, host_to_document, reason_of
-from sutra_grid.registry.statements import AGENTS, upsert
+from sutra_grid.registry.rows.codec import clean, decoding, host_from_document, host_to_document, reason_of
+from sutra_grid.registry.rows.statements import AGENTS, upsert
 
 _ALL = select(AGENTS).order_by(AGENTS.c.agent_id)
 _ONE = select(AGENTS).where(AGENTS.c.agent_id == bindparam("key"))

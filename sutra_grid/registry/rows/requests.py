@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.statements import REQUESTS, insert_new
+from sutra_grid.registry.rows.statements import REQUESTS, insert_new
 from sutra_grid.registry.values import Request
 
 MAX_AGE_MS = 24 * 3600 * 1000

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
 
 from sutra_grid.core.types import Actor, Event
-from sutra_grid.registry.codec import clean, decoding, reason_of
 from sutra_grid.registry.lists.queries import EventQuery
-from sutra_grid.registry.statements import EVENTS, chunks
+from sutra_grid.registry.rows.codec import clean, decoding, reason_of
+from sutra_grid.registry.rows.statements import EVENTS, chunks
 
 PRUNE_ROWS = 10_000
 
