@@ -1,7 +1,7 @@
 """The shared registry on SQLAlchemy; sessions never leave this package. Imports core only."""
 
-from sutra_grid.registry.engine import sqlite_file
-from sutra_grid.registry.faults import RegistryDamaged
+from sutra_grid.registry.database.engine import sqlite_file
+from sutra_grid.registry.database.faults import RegistryDamaged
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
 from sutra_grid.registry.lists.queries import (
     AgentCell,
@@ -13,8 +13,8 @@ from sutra_grid.registry.lists.queries import (
     NodeQuery,
     NodeSort,
 )
-from sutra_grid.registry.rebuilding import SetAside, set_damaged_aside
 from sutra_grid.registry.registry import Registry
+from sutra_grid.registry.repair.rebuild import SetAside, set_damaged_aside
 from sutra_grid.registry.values import AgentPulse, Contents, GridCounts, NodeCount, Observations, Request
 
 __all__ = [

@@ -22,7 +22,7 @@ from sutra_grid.core.types import (
     NodeState,
     Reason,
 )
-from sutra_grid.registry.faults import UnreadableRow
+from sutra_grid.registry.database.faults import UnreadableRow
 
 Document = dict[str, Any]
 

@@ -16,7 +16,7 @@ from support.waiting import eventually
 from sutra_grid.core.errors import Aborted, GridError, Internal, Unavailable
 from sutra_grid.core.types import Desired, Reason
 from sutra_grid.registry import Registry
-from sutra_grid.registry.faults import to_grid_error
+from sutra_grid.registry.database.faults import to_grid_error
 
 WRITE_FOR_EVER = """
 import itertools, sys

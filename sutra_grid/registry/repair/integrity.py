@@ -7,11 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection, exc, inspect
 
-from sutra_grid.registry.engine import Database
-from sutra_grid.registry.faults import RegistryDamaged, way_out
-from sutra_grid.registry.files import beside
+from sutra_grid.registry.database.engine import Database
+from sutra_grid.registry.database.faults import RegistryDamaged, way_out
+from sutra_grid.registry.database.files import beside
+from sutra_grid.registry.repair.write_ahead_log import damage_of_log
 from sutra_grid.registry.tables import Base
-from sutra_grid.registry.write_ahead_log import damage_of_log
 
 #: A check that takes longer is left off, so that a start never hangs on it: a gigabyte takes a few seconds.
 CHECK_SECONDS: Final = 20.0

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.engine import sqlite_file
-from sutra_grid.registry.faults import RegistryDamaged, file_fault, unavailable
-from sutra_grid.registry.files import BESIDE, beside, sync_directory
+from sutra_grid.registry.database.engine import sqlite_file
+from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, unavailable
+from sutra_grid.registry.database.files import BESIDE, beside, sync_directory
 from sutra_grid.registry.registry import Registry
 
 _SUFFIXES = ("", *BESIDE)

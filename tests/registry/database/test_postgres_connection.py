@@ -12,8 +12,8 @@ from support.postgres import OwnServer, own_server
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.engine import POOL_CONNECTIONS, Database, open_database
-from sutra_grid.registry.postgres_connection import BoundedConnection
+from sutra_grid.registry.database.engine import POOL_CONNECTIONS, Database, open_database
+from sutra_grid.registry.database.postgres_connection import BoundedConnection
 
 pytestmark = pytest.mark.postgres
 

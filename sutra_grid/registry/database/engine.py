@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePoo
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.faults import lost_fault, translated, unavailable
+from sutra_grid.registry.database.faults import lost_fault, translated, unavailable
 
 POOL_CONNECTIONS = 8
 POOL_OVERFLOW = 24
@@ -245,7 +245,7 @@ def _open_postgres(url: URL, wait_seconds: float) -> Database:
 def _connect_postgres(
     _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
 ) -> DBAPIConnection:
-    from sutra_grid.registry.postgres_connection import BoundedConnection  # its driver is an extra
+    from sutra_grid.registry.database.postgres_connection import BoundedConnection  # its driver is an extra
 
     connection = BoundedConnection.connect(*arguments, **options)
     connection.silence_seconds = SILENCE_SECONDS

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, inspect, text
 
 from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.engine import Database
-from sutra_grid.registry.faults import RegistryDamaged, file_fault, lock_fault, unavailable
-from sutra_grid.registry.files import beside, sync_directory
-from sutra_grid.registry.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
+from sutra_grid.registry.database.engine import Database
+from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, lock_fault, unavailable
+from sutra_grid.registry.database.files import beside, sync_directory
+from sutra_grid.registry.repair.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
 from sutra_grid.registry.tables import Base
 
 # All revisions, oldest first; one file each in migrations/versions.
