@@ -14,12 +14,12 @@ from sutra_grid.core.errors import Aborted, DeadlineExceeded, FailedPrecondition
 from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
-from sutra_grid.master.applying import Applier, Deadline
+from sutra_grid.master.commands.applier import Applier, Deadline
+from sutra_grid.master.commands.idempotency import Ticket
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node
 from sutra_grid.master.mender import Mender
 from sutra_grid.master.reconciler import Change
-from sutra_grid.master.requests import Ticket
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node
-from sutra_grid.master.agents_admin import AgentsAdmin
-from sutra_grid.master.applying import Deadline
-from sutra_grid.master.deployment import Deployment
+from sutra_grid.master.commands.agents import AgentsAdmin
+from sutra_grid.master.commands.applier import Deadline
+from sutra_grid.master.commands.idempotency import CallId, Requests, Ticket
+from sutra_grid.master.commands.nodes import Command, NodeCommands
+from sutra_grid.master.commands.spawn import Deployment
 from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.limits import Limit
-from sutra_grid.master.node_commands import Command, NodeCommands
-from sutra_grid.master.requests import CallId, Requests, Ticket
-from sutra_grid.master.views import Views
+from sutra_grid.master.reads.views import Views
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2 as pb
