@@ -13,12 +13,12 @@ from sutra_grid.core.errors import GridError, InvalidArgument, ResourceExhausted
 from sutra_grid.core.types import NodeReport
 from sutra_grid.master.commands.calls import CommandCalls
 from sutra_grid.master.commands.nodes import Command
-from sutra_grid.master.heartbeats import Beat, Heartbeats
 from sutra_grid.master.limits import Limit
+from sutra_grid.master.membership.heartbeats import Beat, Heartbeats
+from sutra_grid.master.membership.registration import Registrations
 from sutra_grid.master.reads.events import EventReads
 from sutra_grid.master.reads.nodes import NodeReads
 from sutra_grid.master.reads.views import Views
-from sutra_grid.master.registration import Registrations
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.wire import grid_pb2 as pb

@@ -22,8 +22,8 @@ from sutra_grid.master.commands.applier import Deadline
 from sutra_grid.master.commands.idempotency import CallId, Ticket
 from sutra_grid.master.commands.nodes import Command
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.heartbeats import Beat
 from sutra_grid.master.master import MasterCore
+from sutra_grid.master.membership.heartbeats import Beat
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -6,7 +6,7 @@ from support.fake_agent import FakeAgent
 from support.master_harness import MasterHarness
 from support.waiting import eventually
 
-from sutra_grid.master.health_monitor import PAUSE_TOLERANCE_SECONDS
+from sutra_grid.master.membership.health_monitor import PAUSE_TOLERANCE_SECONDS
 from sutra_grid.wire import grid_pb2 as pb
 
 MakeAgent = Callable[..., FakeAgent]

@@ -12,8 +12,8 @@ from support.waiting import eventually
 
 from sutra_grid.core.errors import ResourceExhausted, Unavailable
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.heartbeats import Beat
 from sutra_grid.master.limits import Limit
+from sutra_grid.master.membership.heartbeats import Beat
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from sutra_grid.master.commands.applier import Deadline
 from sutra_grid.master.commands.idempotency import CallId, Requests, Ticket
 from sutra_grid.master.commands.nodes import Command, NodeCommands
 from sutra_grid.master.commands.spawn import Deployment
-from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.limits import Limit
 from sutra_grid.master.reads.views import Views
+from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2 as pb

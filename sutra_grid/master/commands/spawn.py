@@ -34,7 +34,7 @@ from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotency import Ticket
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.mender import Mender
+from sutra_grid.master.reconciliation.repairer import Mender
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

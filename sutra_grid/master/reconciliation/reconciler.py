@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
 from sutra_grid.core.report_changes import events_between, is_material
 from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
-from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid, Source
+from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 

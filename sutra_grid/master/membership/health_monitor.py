@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sutra_grid.core.liveness import LivenessPolicy, change_by_silence, pause_to_forgive
-from sutra_grid.master.agent_statuses import AgentStatuses
 from sutra_grid.master.grid import Grid
+from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 

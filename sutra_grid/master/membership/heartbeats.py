@@ -11,11 +11,11 @@ from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import change_by_heartbeat
 from sutra_grid.core.sessions import Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
-from sutra_grid.master.agent_statuses import AgentStatuses
-from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid, Source
-from sutra_grid.master.mender import Mender
-from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.master.membership.agent_statuses import AgentStatuses
+from sutra_grid.master.reconciliation.reconciler import Reconciler
+from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached

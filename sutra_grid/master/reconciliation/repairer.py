@@ -17,7 +17,7 @@ from sutra_grid.core.errors import GridError, NotFound, Unavailable
 from sutra_grid.core.reconcile import Action, moved_node, node_as_reported, resolved_spec
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, Reason
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.reconciler import Change, Reconciler
+from sutra_grid.master.reconciliation.reconciler import Change, Reconciler
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

@@ -14,12 +14,12 @@ from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
-from sutra_grid.master.agent_statuses import AgentStatuses
-from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import known_agent
-from sutra_grid.master.mender import Mender
-from sutra_grid.master.reconciler import Reconciler
+from sutra_grid.master.membership.agent_statuses import AgentStatuses
+from sutra_grid.master.reconciliation.reconciler import Reconciler
+from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

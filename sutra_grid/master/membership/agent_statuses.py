@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
-from sutra_grid.master.flusher import Flusher
 from sutra_grid.master.grid import Grid
+from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)

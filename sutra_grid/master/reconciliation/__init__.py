@@ -1,0 +1,1 @@
+"""Compares what agents report with what is desired, and carries out what follows."""

@@ -1,0 +1,1 @@
+"""Writes behind what was observed, and keeps the registry's file whole."""
