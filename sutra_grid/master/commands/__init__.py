@@ -1,1 +1,1 @@
-"""Commands of clients: each records what is desired, has the agent carry it out, and answers once per idempotency key."""
+"""Commands of clients: record what is desired, have the agent carry it out, answer once per idempotency key."""
