@@ -1,15 +1,11 @@
-"""Puts the shared helpers of ``tests/support`` on the path, and holds what more than one directory of tests uses."""
+"""Fixtures and hooks that more than one directory of tests uses."""
 
 import signal
-import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from support.agent_harness import AgentHarness
 from support.grid import LIVE, Grid, GridSpec
 from support.processes import kill_and_wait, processes_below

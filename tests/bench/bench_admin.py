@@ -1,4 +1,4 @@
-"""What reads of a large grid cost: ``python tests/bench/bench_admin.py [--agents 10000 --nodes 30000 --rounds 15]``.
+"""What reads of a large grid cost: ``tox -e bench -- admin [--agents 10000 --nodes 30000 --rounds 15]``.
 
 Fills a registry, starts the real admin on it, and measures over HTTP the first page of each list and
 ``/status``: the median and slowest time, and the median of the CPU time that the admin took for it, which others on
@@ -21,8 +21,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psutil
 from support.grid_values import a_node, a_report, an_agent, an_event

@@ -1,4 +1,4 @@
-"""What one log sync for many writes is worth: ``python tests/bench/bench_storage.py [--seconds 3]``.
+"""What one log sync for many writes is worth: ``tox -e bench -- storage [--seconds 3]``.
 
 Everything in one run and on one store, because a machine's speed says nothing and ratios do:
 a lone writer (one sync a write), many writers through the committer, both with and without
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import grpc
 from storage.server import StorageServer

@@ -1,4 +1,4 @@
-"""Pictures of every page on a live grid: ``python tests/browser/screenshots.py DIRECTORY`` (``tox -e screenshots``).
+"""Pictures of every page on a live grid: ``tox -e screenshots -- DIRECTORY``.
 
 Each page in light and dark, 390 and 1440 pixels wide, as ``PAGE-WIDTH-SCHEME.png``. The grid has
 what a page has to tell: agents that are offline, a node that failed, one that was killed, many hosts.
@@ -7,14 +7,11 @@ what a page has to tell: agents that are offline, a node that failed, one that w
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from playwright.sync_api import Browser, Page
 from support.chromium import CHROMIUM, PACKAGE, has_chromium, launched_chromium

@@ -11,16 +11,16 @@ import pytest
 from support import processes
 from support.daemons import clean_environ
 
-SOAK = Path(__file__).parent.parent / "soak"
+TESTS = Path(__file__).parent.parent
 
 
 def command(report: Path, minutes: float = 0.02) -> list[str]:
     small = ["--agents", "1", "--nodes-per-agent", "1", "--seed", "1"]
-    return [sys.executable, str(SOAK), "--minutes", str(minutes), *small, "--report", str(report)]
+    return [sys.executable, "-m", "soak", "--minutes", str(minutes), *small, "--report", str(report)]
 
 
 def environ(report: Path) -> dict[str, str]:
-    return {**clean_environ(), "TMPDIR": str(report)}
+    return {**clean_environ(), "TMPDIR": str(report), "PYTHONPATH": str(TESTS)}
 
 
 def run_soak(report: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""``python tests/soak --minutes 10``: a grid under load and random kills; exit code 1 on any violation."""
+"""``tox -e soak -- --minutes 10``: a grid under load and random kills; exit code 1 on any violation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from soak.run import SABOTAGES, Soak, SoakSpec
 

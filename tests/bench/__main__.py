@@ -1,0 +1,12 @@
+"""``tox -e bench -- storage`` or ``tox -e bench -- admin``: one measurement, with its own options behind its name."""
+
+import sys
+
+from bench import bench_admin, bench_storage
+
+BENCHES = {"admin": bench_admin.main, "storage": bench_storage.main}
+
+name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+if name not in BENCHES:
+    sys.exit(f"unknown benchmark {name!r}: choose one of {', '.join(BENCHES)}")
+BENCHES[name]()
