@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.agent_harness import AgentHarness
-from support.grid import LIVE, Grid, GridSpec
-from support.processes import kill_and_wait, processes_below
+from support.harness.agent_harness import AgentHarness
+from support.harness.grid import LIVE, Grid, GridSpec
+from support.harness.processes import kill_and_wait, processes_below
 
 from sutra_grid.runtime import request_id
 
@@ -68,6 +68,6 @@ def shared_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 def no_memory_group_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A node that a test ends after its agent leaves an empty control group behind."""
     yield
-    from support.memory_groups import remove_groups_below
+    from support.harness.memory_groups import remove_groups_below
 
     remove_groups_below(tmp_path_factory.getbasetemp())

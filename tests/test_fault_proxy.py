@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from support.fault_proxy import STALL, FaultProxy
+from support.faults.fault_proxy import STALL, FaultProxy
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.cli_records import agent as agent_record
-from support.fake_master import FakeMaster, fake_master
-from support.grid_values import a_node, a_report, an_agent, an_event
+from support.fakes.fake_master import FakeMaster, fake_master
+from support.values.cli_records import agent as agent_record
+from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig

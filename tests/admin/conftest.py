@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.clock import FakeClock
-from support.fake_master import FakeMaster, fake_master
-from support.grid_values import a_node, a_report, an_agent, an_event
+from support.fakes.clock import FakeClock
+from support.fakes.fake_master import FakeMaster, fake_master
+from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig

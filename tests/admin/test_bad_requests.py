@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
 
 from sutra_grid.admin.app import MAX_BODY_BYTES
 from sutra_grid.admin.http.problems import STATUSES, TITLES

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.daemons import Daemon, serves_http, write_config
-from support.grid_values import an_agent
-from support.http import HttpClient
-from support.ports import free_port
+from support.harness.daemons import Daemon, serves_http, write_config
+from support.harness.http import HttpClient
+from support.harness.ports import free_port
+from support.values.grid_values import an_agent
 from support.waiting import eventually
 
 from sutra_grid.admin.config import FILE_VARIABLE, SCHEMA, AdminConfig

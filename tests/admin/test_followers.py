@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.daemons import Daemon, serves_http, write_config
-from support.fake_master import FakeMaster
-from support.http import HttpClient
-from support.ports import free_port
+from support.fakes.fake_master import FakeMaster
+from support.harness.daemons import Daemon, serves_http, write_config
+from support.harness.http import HttpClient
+from support.harness.ports import free_port
 from support.waiting import eventually
 
 from sutra_grid.registry import Registry

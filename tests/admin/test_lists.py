@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.grid_values import a_node, a_report, an_event
+from support.values.grid_values import a_node, a_report, an_event
 
 from sutra_grid.registry import Observations, Registry
 

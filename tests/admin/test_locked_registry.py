@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from flask import Flask
-from support.grid_values import an_agent
-from support.postgres import PostgresServer, why_no_postgres
+from support.harness.postgres import PostgresServer, why_no_postgres
+from support.values.grid_values import an_agent
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig

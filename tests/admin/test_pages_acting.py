@@ -2,10 +2,10 @@
 
 import pytest
 from flask.testing import FlaskClient
-from support.fake_master import FakeMaster
-from support.grid_values import an_agent
-from support.html import Page
-from support.pages import open_page, send_form
+from support.browser.html import Page
+from support.browser.pages import open_page, send_form
+from support.fakes.fake_master import FakeMaster
+from support.values.grid_values import an_agent
 
 from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
 from sutra_grid.core.types import Reason

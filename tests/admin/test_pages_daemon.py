@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemons import Daemon, serves_http, write_config
-from support.grid_values import a_node, an_agent
-from support.html import Page
-from support.ports import free_port
+from support.browser.html import Page
+from support.harness.daemons import Daemon, serves_http, write_config
+from support.harness.ports import free_port
+from support.values.grid_values import a_node, an_agent
 from support.waiting import eventually
 
 from sutra_grid.registry import Registry

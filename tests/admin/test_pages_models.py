@@ -1,8 +1,8 @@
 """What pages show, made of plain values."""
 
 import pytest
-from support.clock import FakeClock
-from support.grid_values import HOST, a_node, a_report, an_event
+from support.fakes.clock import FakeClock
+from support.values.grid_values import HOST, a_node, a_report, an_event
 
 from sutra_grid.admin.commands.send import Verb
 from sutra_grid.admin.pages.models.agent_facts import gauges

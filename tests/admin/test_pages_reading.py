@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
-from support.clock import FakeClock
-from support.fake_master import FakeMaster
-from support.grid_values import HOST, a_node, a_report, an_agent, an_event
-from support.pages import open_page
+from support.browser.pages import open_page
+from support.fakes.clock import FakeClock
+from support.fakes.fake_master import FakeMaster
+from support.values.grid_values import HOST, a_node, a_report, an_agent, an_event
 from support.waiting import eventually
 
 from sutra_grid.core.types import AgentStatus, Health, NodeState, Reason

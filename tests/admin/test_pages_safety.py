@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.fake_master import FakeMaster
-from support.grid_values import a_report, an_agent, an_event
-from support.html import Page
-from support.pages import open_page, send_form
+from support.browser.html import Page
+from support.browser.pages import open_page, send_form
+from support.fakes.fake_master import FakeMaster
+from support.values.grid_values import a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.fake_master import FakeMaster
-from support.grid_values import an_event
+from support.fakes.fake_master import FakeMaster
+from support.values.grid_values import an_event
 
 from sutra_grid import __version__
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.cli_records import agent, node
-from support.fake_master import FakeMaster
-from support.restarting import RestartingGrid
+from support.fakes.fake_master import FakeMaster
+from support.fakes.restarting_nodes import RestartingGrid
+from support.values.cli_records import agent, node
 from support.waiting import eventually
 
 from sutra_grid.admin.http.links import links_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, ResourceExhausted
 from sutra_grid.core.types import Reason

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.node_program import write_node_program
-from support.ports import free_port
+from support.harness.ports import free_port
+from support.programs.node_program import write_node_program
 
 from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
 from sutra_grid.agent.processes.proof import find_own_processes

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
-from support.daemons import run_program
-from support.node_program import ran_twice, starts
+from support.harness.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
+from support.harness.daemons import run_program
+from support.programs.node_program import ran_twice, starts
 from support.waiting import eventually
 
 from sutra_grid.core.states import Phase

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
 from support.waiting import eventually
 
 from sutra_grid.agent.heartbeat import Heartbeat, Report, retry_delays

@@ -1,6 +1,6 @@
 """The numbers by which the master tells an older report from a newer one."""
 
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.report import NodeView, refused_report

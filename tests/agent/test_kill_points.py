@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.conductor_world import AgentKilled, World
+from support.fakes.executor_world import AgentKilled, World
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.core.node.record import ExitStatus

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from support.fault_proxy import FaultProxy
-from support.ports import free_port
+from support.faults.fault_proxy import FaultProxy
+from support.harness.ports import free_port
 
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, Unavailable

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, generate_latest
-from support.grid_values import HOST, a_node, a_report, an_agent
-from support.http import Answer
-from support.scrape import Scrape, parse
+from support.documents.scrape import Scrape, parse
+from support.harness.http import Answer
+from support.values.grid_values import HOST, a_node, a_report, an_agent
 
 from sutra_grid.agent.metrics import Sources, _AgentCollector
 from sutra_grid.core.types import Desired, Health, HostSample, NodeReport, NodeState

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process
+from support.harness.agent_harness import AgentHarness, is_alive, kill_now, kill_process
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment

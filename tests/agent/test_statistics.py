@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
 
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.report import NodeView

@@ -23,8 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-from support.grid_values import a_node, a_report, an_agent, an_event
-from support.ports import free_port
+from support.harness.ports import free_port
+from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.core.types import Agent, AgentStatus, Health, Node, NodeState
 from sutra_grid.master.grid import Grid

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from support.chatty import chatty_engine
-from support.chromium import PACKAGE, has_chromium, launched_chromium
-from support.fragile import fragile_engine
-from support.grid import PATIENT, Grid, GridSpec
+from support.browser.chromium import PACKAGE, has_chromium, launched_chromium
+from support.browser.complaints import Watch
+from support.harness.grid import PATIENT, Grid, GridSpec
 from support.needs import skip_for
-from support.stubborn import stubborn_engine
-from support.watched import Watch
+from support.programs.chatty import chatty_engine
+from support.programs.fragile import fragile_engine
+from support.programs.stubborn import stubborn_engine
 
 HERE = Path(__file__).parent
 PATIENCE_MS = 15_000

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page
-from support.chromium import CHROMIUM, PACKAGE, has_chromium, launched_chromium
-from support.scene import Scene, live_scene
+from support.browser.chromium import CHROMIUM, PACKAGE, has_chromium, launched_chromium
+from support.harness.scene import Scene, live_scene
 
 Scheme = Literal["light", "dark"]
 

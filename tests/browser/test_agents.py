@@ -6,9 +6,9 @@ import re
 import signal
 
 from playwright.sync_api import Page, expect
-from support.grid import Grid
-from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
-from support.watched import Watch
+from support.browser.complaints import Watch
+from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
+from support.harness.grid import Grid
 
 
 def test_an_agent_that_is_lost_goes_offline_with_the_reason_and_comes_back(page: Page, grid: Grid) -> None:

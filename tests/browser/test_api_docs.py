@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playwright.sync_api import Page, expect
-from support.watched import Watch
+from support.browser.complaints import Watch
 
 
 def test_the_api_can_be_browsed_from_files_of_the_package(page: Page, watch: Watch) -> None:

@@ -8,12 +8,12 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.axe import grave_violations
-from support.fragile import spoil
-from support.grid import Grid
-from support.processes import kill
+from support.browser.axe import grave_violations
+from support.browser.complaints import Watch
+from support.harness.grid import Grid
+from support.harness.processes import kill
+from support.programs.fragile import spoil
 from support.waiting import eventually
-from support.watched import Watch
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")

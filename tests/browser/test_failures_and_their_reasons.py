@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect
-from support.fragile import spoil
-from support.grid import Grid
-from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
-from support.processes import kill
-from support.watched import Watch
+from support.browser.complaints import Watch
+from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
+from support.harness.grid import Grid
+from support.harness.processes import kill
+from support.programs.fragile import spoil
 
 PAGES = ("/ui/", "/ui/agents", "/ui/nodes", "/ui/events")
 

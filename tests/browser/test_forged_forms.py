@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.faces import NodeView
-from support.grid import Grid
-from support.page_server import served
-from support.watched import Watch
+from support.browser.complaints import Watch
+from support.browser.page_server import served
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
 
 FORGED = """<form id="forged" method="post" action="http://{admin}/ui/act/stop">
 <input name="node_id" value="{node_id}"><input name="key" value="x"><button>Win a prize</button></form>"""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.chatty import LINES
-from support.faces import NodeView
-from support.grid import Grid
-from support.page_user import said
+from support.browser.page_user import said
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
+from support.programs.chatty import LINES
 
 MAX_TABS = 60
 

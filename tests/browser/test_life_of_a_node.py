@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.faces import NodeView
-from support.grid import Grid
-from support.page_user import confirm, open_action, remember, said, was_not_loaded_again
-from support.processes import kill
+from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
+from support.harness.processes import kill
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.faces import NodeView
-from support.fragile import mend, spoil
-from support.grid import Grid
-from support.page_user import confirm, said
-from support.watched import Watch
+from support.browser.complaints import Watch
+from support.browser.page_user import confirm, said
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
+from support.programs.fragile import mend, spoil
 
 
 @pytest.fixture(scope="module")

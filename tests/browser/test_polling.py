@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.chatty import LINES
-from support.faces import NodeView
-from support.fragile import spoil
-from support.grid import Grid
-from support.page_user import open_action
-from support.processes import kill
+from support.browser.page_user import open_action
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
+from support.harness.processes import kill
+from support.programs.chatty import LINES
+from support.programs.fragile import spoil
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.axe import grave_violations
-from support.page_server import served
-from support.watched import Watch
+from support.browser.axe import grave_violations
+from support.browser.complaints import Watch
+from support.browser.page_server import served
 
 STRICT = "default-src 'none'; script-src 'self'; img-src 'self' http://127.0.0.2"
 

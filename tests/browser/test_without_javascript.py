@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.faces import NodeView
-from support.grid import Grid
-from support.page_user import said
+from support.browser.complaints import Watch
+from support.browser.page_user import said
+from support.harness.grid import Grid
+from support.harness.interfaces import NodeView
 from support.waiting import eventually
-from support.watched import Watch
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.cli_records import Ran
-from support.fake_master import FakeMaster, fake_master
+from support.fakes.fake_master import FakeMaster, fake_master
+from support.values.cli_records import Ran
 
 from sutra_grid.cli.main import run
 

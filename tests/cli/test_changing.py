@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from support.cli_records import Ran, agent, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import Ran, agent, node
 from support.waiting import eventually
 
 from sutra_grid.core.errors import NotFound, Unavailable

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.cli_records import Ran
+from support.values.cli_records import Ran
 
 Cli = Callable[..., Ran]
 

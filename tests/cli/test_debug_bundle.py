@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli_records import Ran, agent, cluster, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import Ran, agent, cluster, node
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.wire import grid_pb2 as pb

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import processes
-from support.ports import PortBlock
+from support.harness import processes
+from support.harness.ports import PortBlock
 from support.waiting import eventually
 
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from support.cli_records import agent, cluster, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import agent, cluster, node
 
 from sutra_grid.cli.client import Client
 from sutra_grid.cli.context import Options

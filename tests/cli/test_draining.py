@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from support.cli_records import Ran, agent, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import Ran, agent, node
 
 from sutra_grid.client.draining import is_at_rest
 from sutra_grid.wire import grid_pb2 as pb

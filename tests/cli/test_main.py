@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from support.cli_records import node
-from support.fake_master import fake_master
+from support.fakes.fake_master import fake_master
+from support.values.cli_records import node
 
 from sutra_grid import __version__
 from sutra_grid.cli.main import COMMANDS, cli, run

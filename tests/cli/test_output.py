@@ -6,7 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cli_records import agent, node
+from support.values.cli_records import agent, node
 
 from sutra_grid.cli.commands.columns import agent_columns, event_columns, node_columns
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.cli_records import Ran, agent, cluster, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import Ran, agent, cluster, node
 from support.waiting import eventually
 
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from support.cli_records import Ran, node
-from support.fake_master import FakeMaster
-from support.restarting import RestartingGrid
+from support.fakes.fake_master import FakeMaster
+from support.fakes.restarting_nodes import RestartingGrid
+from support.values.cli_records import Ran, node
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

@@ -12,8 +12,8 @@ import termios
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.cli_records import agent, cluster, node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import agent, cluster, node
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

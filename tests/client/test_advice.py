@@ -1,7 +1,7 @@
 """What the grid does next, and what a person should do."""
 
 import pytest
-from support.cli_records import agent, node
+from support.values.cli_records import agent, node
 
 from sutra_grid.client.advice import NEXT_STEPS, grid_does_next, next_step
 from sutra_grid.core.types import Reason

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.cli_records import node
+from support.values.cli_records import node
 
 from sutra_grid.client.rolling_plan import Choice, broken, choose, is_down, is_older, is_up, newest_start_ms
 from sutra_grid.wire import grid_pb2 as pb

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from signal import SIGHUP
 
 import pytest
-from support.grid import PATIENT, Grid, GridSpec
-from support.http import Answer
-from support.node_program import write_node_program
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.http import Answer
+from support.programs.node_program import write_node_program
 from support.waiting import eventually
 
 GRACE_SECONDS = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from support.grid import Grid
+from support.harness.grid import Grid
 from support.waiting import eventually
 
 

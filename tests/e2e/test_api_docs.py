@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.documented import Example, difference, documents, examples, learned
-from support.grid import PATIENT, Grid, GridSpec
+from support.documents.documented import Example, difference, documents, examples, learned
+from support.harness.grid import PATIENT, Grid, GridSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 LEFT_IN_TIME = 28

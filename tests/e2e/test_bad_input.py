@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import toml
-from support.daemons import Outcome, run_program, script
-from support.ports import free_port
+from support.harness.daemons import Outcome, run_program, script
+from support.harness.ports import free_port
 
 MASTER = "sutra-grid-master"
 AGENT = "sutra-grid-agent"

@@ -6,8 +6,8 @@ import json
 import tarfile
 from pathlib import Path
 
-from support.daemons import run_program
-from support.grid import Grid
+from support.harness.daemons import run_program
+from support.harness.grid import Grid
 
 
 def test_a_bundle_of_a_grid_has_journals_logs_and_the_registry(shared_grid: Grid, tmp_path: Path) -> None:

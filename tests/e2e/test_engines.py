@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.faces import NodeView, Refused
-from support.fragile import fragile_engine, mend, spoil
-from support.grid import Grid, GridSpec
-from support.processes import kill
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView, Refused
+from support.harness.processes import kill
+from support.programs.fragile import fragile_engine, mend, spoil
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

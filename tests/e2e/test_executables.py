@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from support.daemons import clean_environ, script, serves_grpc
-from support.grid import Grid, GridSpec
+from support.harness.daemons import clean_environ, script, serves_grpc
+from support.harness.grid import Grid, GridSpec
 
 import sutra_grid
 

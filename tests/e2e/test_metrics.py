@@ -9,12 +9,12 @@ from typing import Any
 
 import grpc
 import pytest
-from support.daemons import Daemon, write_config
-from support.grid import PATIENT, Grid, GridSpec
-from support.monitoring import JOBS, alert_expressions, dashboard_expressions
-from support.processes import kill
-from support.promql import Selector, grouped_by, selectors
-from support.scrape import Scrape, scrape
+from support.documents.monitoring import JOBS, alert_expressions, dashboard_expressions
+from support.documents.promql import Selector, grouped_by, selectors
+from support.documents.scrape import Scrape, scrape
+from support.harness.daemons import Daemon, write_config
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.processes import kill
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

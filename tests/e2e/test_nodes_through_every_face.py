@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.faces import Face, Refused
-from support.grid import Grid
-from support.processes import is_alive
+from support.harness.grid import Grid
+from support.harness.interfaces import Face, Refused
+from support.harness.processes import is_alive
 from support.waiting import eventually
 
 NOBODY = "node-00000000"

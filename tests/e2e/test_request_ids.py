@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.grid import PATIENT, Grid, GridSpec
+from support.harness.grid import PATIENT, Grid, GridSpec
 from support.waiting import eventually
 
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.daemons import clean_environ, script
-from support.grid import Grid, GridSpec
+from support.harness.daemons import clean_environ, script
+from support.harness.grid import Grid, GridSpec
 from support.waiting import eventually
 
 NODES = 3

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import processes
-from support.daemons import clean_environ
+from support.harness import processes
+from support.harness.daemons import clean_environ
 
 TESTS = Path(__file__).parent.parent
 

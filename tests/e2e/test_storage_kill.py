@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from soak.ledger import Ledger
 from soak.load import Load
-from support.grid import Grid
-from support.processes import kill
+from support.harness.grid import Grid
+from support.harness.processes import kill
 from support.waiting import eventually
 
 KILLS = 4

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from support.faces import Face, NodeView, Refused, what_runs
-from support.grid import Grid, GridSpec
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import Face, NodeView, Refused, what_runs
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.ports import free_port
+from support.harness.ports import free_port
 
 from sutra_grid.wire.grid_pb2 import Assignment, Empty, NodeSpec
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.monitoring import ALERTS, DASHBOARD, JOBS, ROOT, SCRAPING, alert_rules, dashboard_expressions
+from support.documents.monitoring import ALERTS, DASHBOARD, JOBS, ROOT, SCRAPING, alert_rules, dashboard_expressions
 
 FIRING = Path(__file__).with_name("alerts_that_fire.yml")
 ALERT_NAMES = {rule["alert"] for rule in alert_rules()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.killed_grid import KilledGrid, killed_grid
+from support.harness.killed_grid import KilledGrid, killed_grid
 
 
 @pytest.fixture(scope="module")

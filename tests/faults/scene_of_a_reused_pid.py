@@ -10,10 +10,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from support.agent_harness import AgentHarness, kill_now
-from support.node_program import ran_twice, starts
-from support.pid_namespaces import give_next, reap
-from support.strangers import Stranger
+from support.faults.foreign_process import Stranger
+from support.faults.pid_namespaces import give_next, reap
+from support.harness.agent_harness import AgentHarness, kill_now
+from support.programs.node_program import ran_twice, starts
 
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.agent.processes.process import OsProcessTable

@@ -11,10 +11,10 @@ import grpc
 import psutil
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from support.abuse import GRPC_PAYLOADS, HTTP_PAYLOADS, Target, abuse, held_open
-from support.faces import NodeView
-from support.grid import Grid, GridSpec
-from support.messages import path_of
+from support.faults.abuse import GRPC_PAYLOADS, HTTP_PAYLOADS, Target, abuse, held_open
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView
+from support.values.messages import path_of
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2, node_pb2, storage_pb2

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.grid import Grid
-from support.processes import is_alive, kill, kill_and_wait
+from support.harness.grid import Grid
+from support.harness.processes import is_alive, kill, kill_and_wait
 from support.waiting import eventually
 
 pytestmark = pytest.mark.e2e

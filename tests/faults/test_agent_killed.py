@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from support.kill_points import KillPoint, at, kill_points, times_of
-from support.killed_grid import KilledGrid
-from support.processes import kill
+from support.faults.kill_points import KillPoint, at, kill_points, times_of
+from support.harness.killed_grid import KilledGrid
+from support.harness.processes import kill
 from support.waiting import eventually
 
 from sutra_grid.core.states import Phase

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import processes
-from support.faces import NodeView
-from support.grid import PATIENT, Grid, GridSpec
-from support.registry_files import back_up_registry, delete_registry
-from support.second_agent import another_agent, copy_state
+from support.faults.registry_files import back_up_registry, delete_registry
+from support.faults.second_agent import another_agent, copy_state
+from support.faults.wall_clock import WallClock, wall_clock_or_skip
+from support.harness import processes
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.interfaces import NodeView
 from support.waiting import eventually, throughout
-from support.wall_clock import WallClock, wall_clock_or_skip
 
 pytestmark = pytest.mark.e2e
 

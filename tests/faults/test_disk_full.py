@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
-from support.grid import Grid, GridSpec
-from support.processes import kill_and_wait, processes_below
-from support.tmpfs import fill, small_disk
+from support.faults.tmpfs import fill, small_disk
+from support.harness.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
+from support.harness.grid import Grid, GridSpec
+from support.harness.processes import kill_and_wait, processes_below
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, NodeState, Reason

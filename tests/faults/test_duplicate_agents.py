@@ -7,12 +7,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from support.daemons import Daemon, run_program
-from support.faces import NodeView
-from support.grid import PATIENT, Grid, GridSpec
-from support.other_boot import other_boot_or_skip
-from support.processes import NodeProcess
-from support.second_agent import another_agent, copy_state
+from support.faults.other_boot import other_boot_or_skip
+from support.faults.second_agent import another_agent, copy_state
+from support.harness.daemons import Daemon, run_program
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.interfaces import NodeView
+from support.harness.processes import NodeProcess
 from support.waiting import eventually, throughout
 
 from sutra_grid.agent.daemon import EXIT_SUPERSEDED

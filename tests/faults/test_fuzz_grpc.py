@@ -14,11 +14,11 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from storage.server import StorageServer
-from support.agent_harness import AgentHarness
-from support.fake_agent import FakeAgent
-from support.grid import Grid, GridSpec
-from support.messages import Known, messages, path_of, services
-from support.processes import kill_and_wait, node_processes, processes_below
+from support.fakes.fake_agent import FakeAgent
+from support.harness.agent_harness import AgentHarness
+from support.harness.grid import Grid, GridSpec
+from support.harness.processes import kill_and_wait, node_processes, processes_below
+from support.values.messages import Known, messages, path_of, services
 
 from sutra_grid.wire import grid_pb2, node_pb2, storage_pb2
 

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.fake_agent import FakeAgent
-from support.grid import Grid, GridSpec
+from support.fakes.fake_agent import FakeAgent
+from support.harness.grid import Grid, GridSpec
 
 pytestmark = pytest.mark.e2e
 

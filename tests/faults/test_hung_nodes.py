@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support.faces import NodeView
-from support.grid import Grid, GridSpec
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

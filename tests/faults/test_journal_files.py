@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_process
-from support.node_program import starts
+from support.harness.agent_harness import AgentHarness, is_alive, kill_process
+from support.programs.node_program import starts
 
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Assignment, Desired, NodeState, Reason

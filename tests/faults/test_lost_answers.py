@@ -6,8 +6,8 @@ import signal
 import uuid
 
 import pytest
-from support.kill_points import KillPoint
-from support.killed_grid import KilledGrid
+from support.faults.kill_points import KillPoint
+from support.harness.killed_grid import KilledGrid
 from support.waiting import eventually
 
 from sutra_grid.runtime.steps import Step

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.grid import Grid, GridSpec
+from support.harness.grid import Grid, GridSpec
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

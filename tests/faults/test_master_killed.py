@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import grpc
 import pytest
-from support.kill_points import KillPoint, at, kill_points, times_of
-from support.killed_grid import AGENT, KilledGrid
+from support.faults.kill_points import KillPoint, at, kill_points, times_of
+from support.harness.killed_grid import AGENT, KilledGrid
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired

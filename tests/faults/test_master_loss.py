@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.daemons import run_program
-from support.faces import Refused, what_runs
-from support.grid import Grid, GridSpec
-from support.processes import kill_and_wait
+from support.harness.daemons import run_program
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import Refused, what_runs
+from support.harness.processes import kill_and_wait
 from support.waiting import eventually
 
 pytestmark = pytest.mark.e2e

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_process
-from support.memory_groups import group_of, groups_of, place_or_skip
-from support.processes import kill_and_wait, processes_below
+from support.harness.agent_harness import AgentHarness, is_alive, kill_process
+from support.harness.memory_groups import group_of, groups_of, place_or_skip
+from support.harness.processes import kill_and_wait, processes_below
 from support.waiting import eventually
 
 from sutra_grid.agent.limits import cgroups

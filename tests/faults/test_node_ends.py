@@ -10,10 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from support.agent_harness import AgentHarness, is_alive, kill_now, kill_process
-from support.grid import Grid
-from support.node_program import ran_twice, starts
-from support.processes import kill
+from support.harness.agent_harness import AgentHarness, is_alive, kill_now, kill_process
+from support.harness.grid import Grid
+from support.harness.processes import kill
+from support.programs.node_program import ran_twice, starts
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, Health, NodeState, Reason

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from support.faces import NodeView, Refused
-from support.fault_proxy import FaultProxy
-from support.grid import Grid, GridSpec
-from support.namespaces import Cable, cable_or_skip
+from support.faults.fault_proxy import FaultProxy
+from support.faults.namespaces import Cable, cable_or_skip
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView, Refused
 from support.waiting import eventually
 
 pytestmark = pytest.mark.e2e

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support import processes
-from support.agent_harness import AgentHarness, kill_process
-from support.node_program import ran_twice, starts
-from support.other_boot import other_boot_or_skip
-from support.strangers import Stranger
+from support.faults.foreign_process import Stranger
+from support.faults.other_boot import other_boot_or_skip
+from support.harness import processes
+from support.harness.agent_harness import AgentHarness, kill_process
+from support.programs.node_program import ran_twice, starts
 
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.agent.processes.proof import TAG_LAUNCH

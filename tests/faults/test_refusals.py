@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from support.agent_harness import AgentHarness, refusal_of
-from support.faces import NodeView
-from support.grid import PATIENT, Grid, GridSpec
+from support.harness.agent_harness import AgentHarness, refusal_of
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.interfaces import NodeView
 from support.waiting import eventually
 
 from sutra_grid.core.types import Reason

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.admission import admission
-from support.grid import Grid, GridSpec
-from support.kv import CHANNEL_OPTIONS
+from support.harness.admission import admission
+from support.harness.grid import Grid, GridSpec
+from support.harness.kv import CHANNEL_OPTIONS
 
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemons import Outcome, run_program, serves_http, write_config
-from support.faces import Refused
-from support.grid import PATIENT, Grid, GridSpec
-from support.registry_files import DAMAGES, Damage, copy_registry, make_registry
+from support.faults.registry_files import DAMAGES, Damage, copy_registry, make_registry
+from support.harness.daemons import Outcome, run_program, serves_http, write_config
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.interfaces import Refused
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.faces import NodeView, Refused
-from support.grid import PATIENT, Grid, GridSpec
-from support.processes import kill_and_wait
-from support.registry_files import back_up_registry, delete_registry
+from support.faults.registry_files import back_up_registry, delete_registry
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.harness.interfaces import NodeView, Refused
+from support.harness.processes import kill_and_wait
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

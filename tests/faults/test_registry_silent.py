@@ -11,11 +11,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.faces import NodeView, Refused
-from support.grid import Grid, GridSpec
-from support.postgres import own_server
-from support.processes import kill_and_wait
-from support.tmpfs import fill, small_disk
+from support.faults.tmpfs import fill, small_disk
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView, Refused
+from support.harness.postgres import own_server
+from support.harness.processes import kill_and_wait
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

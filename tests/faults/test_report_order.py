@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support.grid import Grid, GridSpec
-from support.processes import kill
+from support.harness.grid import Grid, GridSpec
+from support.harness.processes import kill
 from support.waiting import eventually
 
 pytestmark = pytest.mark.e2e

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.pid_namespaces import run_scene_or_skip
+from support.faults.pid_namespaces import run_scene_or_skip
 
 from faults import scene_of_a_reused_pid as scene
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.daemons import clean_environ, script
-from support.fake_agent import FakeAgent
-from support.grid import Grid, GridSpec
+from support.fakes.fake_agent import FakeAgent
+from support.harness.daemons import clean_environ, script
+from support.harness.grid import Grid, GridSpec
 
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
@@ -65,7 +65,11 @@ def test_the_live_api_is_what_its_document_says(grid: Grid, tmp_path: Path, exam
         "--request-timeout=15",
         "--no-color",
     ]
-    environ = {**clean_environ(), "SCHEMATHESIS_HOOKS": "support.schemathesis_hooks", "PYTHONPATH": str(HERE.parent)}
+    environ = {
+        **clean_environ(),
+        "SCHEMATHESIS_HOOKS": "support.documents.schemathesis_hooks",
+        "PYTHONPATH": str(HERE.parent),
+    }
     done = subprocess.run(
         command,
         cwd=tmp_path,

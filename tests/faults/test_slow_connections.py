@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import grpc
 import psutil
 import pytest
-from support.faces import NodeView, Refused
-from support.fault_proxy import RESET, STALL, Fault, FaultProxy, Then
-from support.grid import Grid, GridSpec
+from support.faults.fault_proxy import RESET, STALL, Fault, FaultProxy, Then
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import NodeView, Refused
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from support.fake_agent import FakeAgent
-from support.fault_proxy import RESET, Fault, FaultProxy
+from support.fakes.fake_agent import FakeAgent
+from support.faults.fault_proxy import RESET, Fault, FaultProxy
 from support.waiting import eventually
 
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable

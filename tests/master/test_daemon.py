@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.daemons import Daemon, run_program, serves_grpc, write_config
-from support.ports import free_port
+from support.harness.daemons import Daemon, run_program, serves_grpc, write_config
+from support.harness.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.clock import FakeClock
-from support.obedient import ObedientAgent
+from support.fakes.clock import FakeClock
+from support.fakes.obedient_journal import ObedientAgent
 
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, Node, NodeReport, NodeSpec, Reason

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 from support.waiting import eventually
 
 from sutra_grid.master.membership.health_monitor import PAUSE_TOLERANCE_SECONDS

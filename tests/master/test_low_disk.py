@@ -1,7 +1,7 @@
 """An agent whose disk runs low and recovers, told by its heartbeats and its registration."""
 
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Callable
 
 import pytest
-from support.grid_values import an_agent
-from support.master_harness import MasterHarness
-from support.ports import free_port
-from support.scrape import Scrape, scrape
+from support.documents.scrape import Scrape, scrape
+from support.harness.master_harness import MasterHarness
+from support.harness.ports import free_port
+from support.values.grid_values import an_agent
 from support.waiting import eventually
 
 from sutra_grid.core.errors import ResourceExhausted, Unavailable

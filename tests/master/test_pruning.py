@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 
 YEAR_SECONDS = 365 * 86_400
 

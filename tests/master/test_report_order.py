@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 
 from sutra_grid.core.types import Assignment, NodeExit, NodeReport, NodeState, Reason
 

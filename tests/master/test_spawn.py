@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from support import fake_agent
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes import fake_agent
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded

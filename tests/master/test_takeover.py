@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import fake_agent
-from support.admission import admission
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
-from support.registry_files import delete_registry
+from support.fakes import fake_agent
+from support.fakes.fake_agent import FakeAgent
+from support.faults.registry_files import delete_registry
+from support.harness.admission import admission
+from support.harness.master_harness import MasterHarness
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, Unavailable

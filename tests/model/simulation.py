@@ -11,7 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
 
 from model.fibers import Fiber, Killed
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.postgres import PostgresServer, why_no_postgres
+from support.harness.postgres import PostgresServer, why_no_postgres
 
 from sutra_grid.registry import Registry
 

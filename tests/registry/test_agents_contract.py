@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.grid_values import HOST, a_node, an_agent, an_event
+from support.values.grid_values import HOST, a_node, an_agent, an_event
 
 from sutra_grid.core.errors import InvalidArgument, NotFound
 from sutra_grid.core.types import Agent, AgentStatus, Reason

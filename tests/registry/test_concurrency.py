@@ -4,7 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from support.grid_values import a_node, an_agent, an_event
+from support.values.grid_values import a_node, an_agent, an_event
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Desired

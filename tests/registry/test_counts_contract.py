@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from support.grid_values import a_node, a_report, an_agent, an_event
+from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.core.status import facts_of
 from sutra_grid.core.types import AgentStatus, Desired, Health, Node, NodeReport, NodeState

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.grid_values import an_agent, an_event
+from support.values.grid_values import an_agent, an_event
 
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.registry import EventQuery, Observations, Registry

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.grid_values import a_node, a_report, an_agent, an_event
+from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason

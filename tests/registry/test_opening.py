@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
-from support.grid_values import an_agent
-from support.ports import free_port
+from support.harness.ports import free_port
+from support.values.grid_values import an_agent
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason

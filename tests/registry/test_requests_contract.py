@@ -1,7 +1,7 @@
 """What the registry promises about clients' requests, on every backend."""
 
 import pytest
-from support.grid_values import a_node, an_agent
+from support.values.grid_values import a_node, an_agent
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Desired, Reason

@@ -1,6 +1,6 @@
 import time
 
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
 
 from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
 

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from support.http import HttpClient
-from support.scrape import parse
+from support.documents.scrape import parse
+from support.harness.http import HttpClient
 
 from sutra_grid import __version__
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
-from support.tmpfs import fill
+from support.faults.tmpfs import fill
 
 from soak.ledger import Violation
 from soak.scene import SLACK_SECONDS, Scene

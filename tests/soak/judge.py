@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from support.faces import NodeView
-from support.processes import NodeProcess
+from support.harness.interfaces import NodeView
+from support.harness.processes import NodeProcess
 
 from soak.ledger import Violation
 

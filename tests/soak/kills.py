@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from support.daemons import serves_http
+from support.harness.daemons import serves_http
 
 from soak.scene import SLACK_SECONDS, Scene
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from types import TracebackType
 
 import grpc
-from support.kv import KvClient
+from support.harness.kv import KvClient
 
 from soak.ledger import PREFIX, Ledger, Violation
 

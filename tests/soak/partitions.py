@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from support.link import Link
+from support.faults.link import Link
 
 from soak.scene import SLACK_SECONDS, Scene
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support import processes
-from support.faces import Face
-from support.grid import Grid, GridSpec
-from support.link import LOOPBACK
+from support.faults.link import LOOPBACK
+from support.harness import processes
+from support.harness.grid import Grid, GridSpec
+from support.harness.interfaces import Face
 
 import sutra_grid
 from soak.faults import FAULTS, Deck

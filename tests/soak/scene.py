@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-from support import processes
-from support.daemons import Daemon
-from support.faces import Face, NodeView, Refused
-from support.grid import Grid
-from support.wall_clock import WallClock
+from support.faults.wall_clock import WallClock
+from support.harness import processes
+from support.harness.daemons import Daemon
+from support.harness.grid import Grid
+from support.harness.interfaces import Face, NodeView, Refused
 
 from soak.judge import wrong_statuses
 from soak.ledger import Violation

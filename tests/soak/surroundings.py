@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from support.tmpfs import small_disk
-from support.wall_clock import WallClock, wall_clock_or_skip
+from support.faults.tmpfs import small_disk
+from support.faults.wall_clock import WallClock, wall_clock_or_skip
 
 from soak.faults import CLOCKS, DISKS
 from soak.scene import Surroundings

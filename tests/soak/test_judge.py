@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.faces import NodeView
-from support.processes import NodeProcess
+from support.harness.interfaces import NodeView
+from support.harness.processes import NodeProcess
 
 from soak.judge import ProcessJudge, wrong_statuses
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from support.processes import NodeProcess
+from support.harness.processes import NodeProcess
 
 from soak.judge import ProcessJudge
 from soak.ledger import Violation

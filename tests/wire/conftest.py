@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from support.scripted_agent import ScriptedAgent, start
+from support.fakes.scripted_agent import ScriptedAgent, start
 
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub

@@ -1,7 +1,7 @@
 import grpc
 import pytest
-from support.ports import free_port
-from support.scripted_agent import ScriptedAgent, start
+from support.fakes.scripted_agent import ScriptedAgent, start
+from support.harness.ports import free_port
 
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport

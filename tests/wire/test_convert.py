@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import strategies
+from support.values import strategies
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.status import ShownStatus

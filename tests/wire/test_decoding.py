@@ -2,7 +2,7 @@ import logging
 
 import grpc
 import pytest
-from support.scripted_agent import SERVICE
+from support.fakes.scripted_agent import SERVICE
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason

@@ -3,8 +3,8 @@ import threading
 
 import grpc
 import pytest
-from support.ports import free_port
-from support.scripted_agent import SERVICE, ScriptedAgent
+from support.fakes.scripted_agent import SERVICE, ScriptedAgent
+from support.harness.ports import free_port
 
 from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
-from support.scripted_agent import ScriptedAgent, start
+from support.fakes.scripted_agent import ScriptedAgent, start
 from support.waiting import eventually
 
 from sutra_grid.core.errors import NotFound, ResourceExhausted

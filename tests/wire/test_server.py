@@ -6,7 +6,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from support.scripted_agent import SERVICE, ScriptedAgent, start
+from support.fakes.scripted_agent import SERVICE, ScriptedAgent, start
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument

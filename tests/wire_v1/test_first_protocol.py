@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from support.daemons import Daemon, clean_environ, serves_grpc, write_config
-from support.ports import free_port
+from support.harness.daemons import Daemon, clean_environ, serves_grpc, write_config
+from support.harness.ports import free_port
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support.fake_master import FakeMaster
-from support.grid_values import an_event
+from support.fakes.fake_master import FakeMaster
+from support.values.grid_values import an_event
 from support.waiting import eventually
 
 from sutra_grid.admin.http.links import links_of

@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 from flask.testing import FlaskClient
-from support.clock import FakeClock
-from support.grid_values import an_event
-from support.http import Answer
-from support.scrape import Scrape, parse
+from support.documents.scrape import Scrape, parse
+from support.fakes.clock import FakeClock
+from support.harness.http import Answer
+from support.values.grid_values import an_event
 
 from sutra_grid.registry import Observations, Registry
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support.clock import FakeClock
-from support.grid_values import an_agent
+from support.fakes.clock import FakeClock
+from support.values.grid_values import an_agent
 
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.core.errors import Unavailable

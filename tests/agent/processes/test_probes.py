@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import pytest
-from support.ports import free_port
+from support.harness.ports import free_port
 
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.processes.probes import Prober, ask_once

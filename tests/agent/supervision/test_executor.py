@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.conductor_world import HOST, World
+from support.fakes.executor_world import HOST, World
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted

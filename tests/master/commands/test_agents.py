@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import grpc
 import pytest
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import grpc
 import pytest
-from support import fake_agent
-from support.fake_agent import FakeAgent
-from support.master_harness import MasterHarness
+from support.fakes import fake_agent
+from support.fakes.fake_agent import FakeAgent
+from support.harness.master_harness import MasterHarness
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.clock import FakeClock
-from support.grid_values import a_node, an_agent, an_event
+from support.fakes.clock import FakeClock
+from support.values.grid_values import a_node, an_agent, an_event
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Desired, Event, Node

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from support.clock import FakeClock
-from support.grid_values import an_event
-from support.registry_files import delete_registry
+from support.fakes.clock import FakeClock
+from support.faults.registry_files import delete_registry
+from support.values.grid_values import an_event
 from support.waiting import eventually
 
 from sutra_grid.core.types import Event

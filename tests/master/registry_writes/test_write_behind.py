@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.clock import FakeClock
-from support.grid_values import a_node, a_report, an_agent
+from support.fakes.clock import FakeClock
+from support.values.grid_values import a_node, a_report, an_agent
 
 from sutra_grid.core.types import AgentStatus, NodeState
 from sutra_grid.master.agent_calls import AgentCalls

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, exc, text
-from support.grid_values import a_node, an_agent
+from support.values.grid_values import a_node, an_agent
 from support.waiting import eventually
 
 from sutra_grid.core.errors import Aborted, GridError, Internal, Unavailable

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from sqlalchemy import exc, make_url, text
-from support.postgres import OwnServer, own_server
+from support.harness.postgres import OwnServer, own_server
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason

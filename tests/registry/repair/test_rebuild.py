@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.registry_files import DAMAGES, make_registry
+from support.faults.registry_files import DAMAGES, make_registry
 
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.registry import Registry, set_damaged_aside

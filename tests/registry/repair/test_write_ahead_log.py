@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.registry_files import FRAME_BYTES, LOG_HEAD_BYTES, make_registry
+from support.faults.registry_files import FRAME_BYTES, LOG_HEAD_BYTES, make_registry
 
 from sutra_grid.registry import Registry
 from sutra_grid.registry.repair.write_ahead_log import damage_of_log

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakes.processes import BOOT, FakeProcess, FakeProcesses
-
-from support.clock import FakeClock
+from support.fakes.clock import FakeClock
+from support.fakes.processes import BOOT, FakeProcess, FakeProcesses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory

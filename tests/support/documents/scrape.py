@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from support.http import Answer, HttpClient
+from support.harness.http import Answer, HttpClient
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
-from support.grid_values import a_node, a_report, an_agent
+from support.values.grid_values import a_node, a_report, an_agent
 from sutra_grid.core.types import Agent, AgentStatus, Desired, Health, Node, NodeSample, NodeState
 from sutra_grid.registry import Observations, Registry
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from support.daemons import Daemon
-from support.killable import TRACE_SUFFIX
-from support.processes import is_stopped
+from support.faults.killable import TRACE_SUFFIX
+from support.harness.daemons import Daemon
+from support.harness.processes import is_stopped
 from support.waiting import eventually
 from sutra_grid.runtime.steps import Step
 

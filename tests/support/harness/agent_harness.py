@@ -11,9 +11,9 @@ from typing import Any
 
 import grpc
 
-from support.daemons import Daemon, serves_grpc, write_config
-from support.node_program import write_node_program
-from support.ports import free_port
+from support.harness.daemons import Daemon, serves_grpc, write_config
+from support.harness.ports import free_port
+from support.programs.node_program import write_node_program
 from support.waiting import eventually
 from sutra_grid.agent.processes.identity import boot_id, start_ticks
 from sutra_grid.agent.state.journal_format import decode, encode
@@ -27,7 +27,7 @@ from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 
 
 class AgentHarness:
-    """One agent of the directory ``home``; its nodes run ``support.node_program`` in several moods."""
+    """One agent of the directory ``home``; its nodes run ``support.programs.node_program`` in several moods."""
 
     def __init__(self, home: Path, **overrides: Mapping[str, Any]) -> None:
         home.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from support.grid_values import a_node, an_agent, an_event
+from support.values.grid_values import a_node, an_agent, an_event
 from sutra_grid.core.types import Desired
 from sutra_grid.registry import Registry
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.crowd import crowd
-from support.fragile import fragile_engine, spoil
-from support.grid import Grid, GridSpec
-from support.processes import kill
+from support.fakes.crowd import crowd
+from support.harness.grid import Grid, GridSpec
+from support.harness.processes import kill
+from support.programs.fragile import fragile_engine, spoil
 from support.waiting import eventually
 from sutra_grid.wire import grid_pb2 as pb
 

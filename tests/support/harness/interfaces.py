@@ -14,8 +14,8 @@ import grpc
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
-from support.daemons import Outcome, run_program
-from support.http import Answer, HttpClient
+from support.harness.daemons import Outcome, run_program
+from support.harness.http import Answer, HttpClient
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc
 

@@ -4,7 +4,7 @@
 
 SCRIPT is an installed console script and runs as it is. Every step that it reaches is noted in ORDERS.trace; while a
 file ORDERS is there, the process sends itself the signal that it names at the step that it names.
-See ``support.kill_points``.
+See ``support.faults.kill_points``.
 """
 
 from __future__ import annotations

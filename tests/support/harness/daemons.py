@@ -15,7 +15,7 @@ import grpc
 import toml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from support.http import HttpClient
+from support.harness.http import HttpClient
 from support.waiting import eventually
 
 START_SECONDS = 20.0

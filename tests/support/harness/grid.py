@@ -16,14 +16,14 @@ from typing import Any
 
 import grpc
 
-from support import processes
-from support.daemons import Daemon, script, serves_grpc, serves_http, write_config
-from support.faces import CliFace, GrpcFace, NodeView, RestFace
-from support.http import HttpClient
-from support.kv import CHANNEL_OPTIONS, KvClient
-from support.link import LINK_HOST, Link
-from support.ports import PortBlock
-from support.processes import NodeProcess
+from support.faults.link import LINK_HOST, Link
+from support.harness import processes
+from support.harness.daemons import Daemon, script, serves_grpc, serves_http, write_config
+from support.harness.http import HttpClient
+from support.harness.interfaces import CliFace, GrpcFace, NodeView, RestFace
+from support.harness.kv import CHANNEL_OPTIONS, KvClient
+from support.harness.ports import PortBlock
+from support.harness.processes import NodeProcess
 from support.waiting import eventually
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import toml
 
-from support.daemons import Daemon, serves_grpc, write_config
-from support.grid import Grid
-from support.ports import free_port
+from support.harness.daemons import Daemon, serves_grpc, write_config
+from support.harness.grid import Grid
+from support.harness.ports import free_port
 
 
 def copy_state(grid: Grid, agent_id: str, name: str) -> Path:

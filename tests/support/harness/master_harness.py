@@ -8,8 +8,8 @@ from pathlib import Path
 
 import grpc
 
-from support.clock import FakeClock
-from support.fake_agent import FakeAgent
+from support.fakes.clock import FakeClock
+from support.fakes.fake_agent import FakeAgent
 from support.waiting import eventually
 from sutra_grid.core.types import Node
 from sutra_grid.master.config import MasterConfig

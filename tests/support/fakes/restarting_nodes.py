@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from support.cli_records import node
-from support.fake_master import FakeMaster
+from support.fakes.fake_master import FakeMaster
+from support.values.cli_records import node
 from sutra_grid.wire import grid_pb2 as pb
 
 STARTED_MS = 1_700_000_000_000

@@ -14,9 +14,9 @@ from typing import Any
 
 import grpc
 
-from support.grid import PATIENT, Grid, GridSpec
-from support.kill_points import Orders
-from support.node_program import ran_twice, starts, write_node_program
+from support.faults.kill_points import Orders
+from support.harness.grid import PATIENT, Grid, GridSpec
+from support.programs.node_program import ran_twice, starts, write_node_program
 from support.waiting import eventually
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.state.journal_format import decode

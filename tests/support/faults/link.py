@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from support.fault_proxy import Direction, Fault, FaultProxy
+from support.faults.fault_proxy import Direction, Fault, FaultProxy
 
 LOOPBACK = "127.0.0.1"
 LINK_HOST = "127.0.0.2"

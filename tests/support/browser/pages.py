@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from support.html import Page
+from support.browser.html import Page
 
 
 def open_page(client: FlaskClient, path: str, status: int = 200) -> Page:

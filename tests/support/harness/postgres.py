@@ -17,7 +17,7 @@ import psutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from support.ports import free_port
+from support.harness.ports import free_port
 
 URL_VARIABLE = "SUTRA_GRID_TEST_POSTGRES_URL"
 # The server refuses to run as root; as root, we start it as this user.

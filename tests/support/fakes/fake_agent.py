@@ -15,7 +15,7 @@ from typing import Self
 
 import grpc
 
-from support.obedient import ObedientAgent
+from support.fakes.obedient_journal import ObedientAgent
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import (
     Agent,

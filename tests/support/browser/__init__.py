@@ -1,0 +1,1 @@
+"""Pages as a person uses them: Chromium, forms, accessibility, what a browser complains of."""

@@ -1,0 +1,1 @@
+"""Documents as tests read them: examples of pages, scrapes, PromQL, OpenAPI."""

@@ -1,0 +1,1 @@
+"""What harms a grid: proxies, namespaces, full disks, turned clocks, kill points, foreign processes."""

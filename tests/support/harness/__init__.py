@@ -1,0 +1,1 @@
+"""Real daemons and grids that a test starts, waits for and looks into."""

@@ -1,0 +1,1 @@
+"""Programs that run as storage nodes, well or badly."""
