@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-SCRIPT = Path(__file__).parents[1] / "browser" / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+SCRIPT = Path(__file__).parents[2] / "browser" / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 
 # The rules of WCAG 2.2 A and AA, and the good practices beside them.
 RUN = "async () => await axe.run(document, {resultTypes: ['violations']})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "etc/prometheus/alerts.yml"
 SCRAPING = ROOT / "etc/prometheus/prometheus.yml"
 DASHBOARD = ROOT / "etc/grafana/sutra-grid.json"

@@ -13,7 +13,7 @@ LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 """The pid that was given last in the reader's namespace; the next process gets the one after it (proc(5))."""
 
 _UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-_TESTS = Path(__file__).parent.parent
+_TESTS = Path(__file__).parents[2]
 SCENE_SECONDS = 60.0
 
 
