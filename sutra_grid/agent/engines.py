@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sutra_grid.core.errors import FailedPrecondition, NotFound
-from sutra_grid.core.node.record import NodeRules
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import NodeSpec, Reason
 

@@ -17,7 +17,8 @@ from sutra_grid.agent.limits import cgroups
 from sutra_grid.agent.limits.cgroups import NoCgroups, Place
 from sutra_grid.agent.processes.identity import children, start_ticks
 from sutra_grid.core.errors import FailedPrecondition
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, OomKill, ProcessIdentity
+from sutra_grid.core.node.events import OomKill
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.logging import get_logger
 

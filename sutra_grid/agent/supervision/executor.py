@@ -26,34 +26,33 @@ from sutra_grid.agent.supervision.change_log import log_change
 from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
 from sutra_grid.agent.supervision.timers import TimerQueue
 from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
-from sutra_grid.core.node.machine import merge_spec, step
-from sutra_grid.core.node.record import (
-    ArmTimer,
+from sutra_grid.core.node.events import (
     Assigned,
-    CancelTimers,
-    DeleteJournal,
     Exited,
-    ExitStatus,
-    Instruction,
-    Launch,
     Launched,
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRules,
-    NodeRuntime,
     Now,
     ProbeFailed,
     ProbePassed,
     Recovered,
+    TimerDue,
+)
+from sutra_grid.core.node.instructions import (
+    ArmTimer,
+    CancelTimers,
+    DeleteJournal,
+    Instruction,
+    Launch,
     RunProbe,
     SendSignal,
-    TimerDue,
     TimerName,
     WriteJournal,
-    fresh_record,
-    signal_name,
 )
+from sutra_grid.core.node.machine import merge_spec, step
+from sutra_grid.core.node.record import ExitStatus, NodeRuntime, fresh_record, signal_name
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, NodeState, Reason
 from sutra_grid.runtime.clock import wall_ms

@@ -13,30 +13,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sutra_grid.core.node.record import (
-    ArmTimer,
+from sutra_grid.core.node.events import (
     Assigned,
-    DeleteJournal,
     Exited,
-    ExitStatus,
-    Instruction,
     Launched,
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRules,
-    NodeRuntime,
     Now,
     ProbeFailed,
     ProbePassed,
     Recovered,
+    TimerDue,
+)
+from sutra_grid.core.node.instructions import (
+    ArmTimer,
+    DeleteJournal,
+    Instruction,
     RunProbe,
     SendSignal,
-    TimerDue,
     TimerName,
     WriteJournal,
 )
+from sutra_grid.core.node.record import ExitStatus, NodeRuntime
 from sutra_grid.core.node.recovery import on_recovered
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.node.step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, NodeSpec, Reason

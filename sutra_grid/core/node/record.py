@@ -1,7 +1,6 @@
-"""What the agent knows of one node, what can happen to it, and what can be done for it.
+"""What the agent knows of one node. ``NodeRecord`` is the durable part: the journal holds exactly this.
 
-Values only; ``core.node.machine`` has the decisions. ``NodeRecord`` is the durable
-part: the journal holds exactly this. Times named ``*_at`` are seconds of the
+Values only; ``core.node.machine`` has the decisions. Times named ``*_at`` are seconds of the
 system-wide monotonic clock (the same in every process of one boot, which is why a
 record may hold them across an agent's restart); ``*_at_ms`` is wall time for people.
 """
@@ -9,10 +8,8 @@ record may hold them across an agent's restart); ``*_at_ms`` is wall time for pe
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
-from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeExit, NodeSpec, Reason
 
@@ -55,40 +52,12 @@ class ExitStatus:
         return f"exited with code {self.code}"
 
 
-@dataclass(frozen=True, slots=True)
-class OomKill:
-    """A process was killed by the kernel for want of memory.
-
-    ``over_limit``: of the node, as far as can be told; else the host's. ``words`` follow "the process".
-    """
-
-    over_limit: bool
-    words: str
-
-
 def signal_name(number: int) -> str:
     """``SIGTERM`` for 15; the number itself for one without a name."""
     try:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRules:
-    """What the agent's configuration says of nodes of one engine. All times in seconds."""
-
-    restart: RestartPolicy = field(default_factory=RestartPolicy)
-    stop_signal: int = signal.SIGTERM
-    stop_grace_seconds: float = 10.0
-    reap_seconds: float = 10.0  # after SIGKILL, until the node is reported as not killable
-    probed: bool = True  # False: ready when alive for settle_seconds
-    settle_seconds: float = 1.0
-    start_probe_seconds: float = 0.1
-    start_timeout_seconds: float = 60.0
-    probe_interval_seconds: float = 10.0
-    unhealthy_after_failures: int = 3
-    restart_unhealthy_after_seconds: float = 0.0  # 0: a hung node is left to a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,154 +110,3 @@ class NodeRuntime:
     def node_id(self) -> str:
         """The node's name."""
         return self.record.assignment.node_id
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The moment of an event: monotonic seconds, wall milliseconds, and a chance in [0, 1)."""
-
-    monotonic: float
-    wall_ms: int
-    chance: float = 0.5
-
-
-class TimerName(StrEnum):
-    """Timers of a node; each runs at most once at a time, and all end with the phase."""
-
-    BACK_OFF = "back_off"
-    SETTLE = "settle"
-    PROBE = "probe"
-    UNHEALTHY = "unhealthy"
-    START_TIMEOUT = "start_timeout"
-    GRACE = "grace"
-    REAP = "reap"
-
-
-# -- events: what happened -----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """The master's newest wish, by call or heartbeat. An old generation changes nothing."""
-
-    assignment: Assignment
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """The process was started."""
-
-    process: ProcessIdentity
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchFailed:
-    """No process came of a launch."""
-
-    reason: Reason
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """The process of launch number ``launch`` ended and is reaped. ``oom``: the kernel killed it for want of memory."""
-
-    launch: int
-    status: ExitStatus
-    oom: OomKill | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProbePassed:
-    """The process of launch number ``launch`` answered."""
-
-    launch: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeFailed:
-    """The process of launch number ``launch`` did not answer; ``message`` says how."""
-
-    launch: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryExceeded:
-    """The process of launch number ``launch`` uses more memory than it may; ``message`` says how much."""
-
-    launch: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class TimerDue:
-    """A timer that was armed ran out."""
-
-    timer: TimerName
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """After the agent's start: ``process`` is the node's own if one was found, None otherwise.
-
-    ``was`` is the phase that the journal told; ``rebooted``: the host started anew since then;
-    ``oom``: the journaled process was killed meanwhile.
-    """
-
-    was: Phase
-    process: ProcessIdentity | None
-    rebooted: bool = False
-    oom: OomKill | None = None
-
-
-NodeEvent = (
-    Assigned | Launched | LaunchFailed | Exited | ProbePassed | ProbeFailed | MemoryExceeded | TimerDue | Recovered
-)
-
-
-# -- instructions: what is to be done, in this order ---------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class WriteJournal:
-    """Make the record durable. When this fails, a ``Launch`` behind it must not be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteJournal:
-    """The node is gone; forget it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Start the process; answered by ``Launched`` or ``LaunchFailed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendSignal:
-    """Signal the node's process; ``whole_group`` with all that it started."""
-
-    signal: int
-    whole_group: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RunProbe:
-    """Ask the process once; answered by ``ProbePassed`` or ``ProbeFailed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArmTimer:
-    """Answered by ``TimerDue`` after ``seconds``, unless the timers are cancelled before."""
-
-    timer: TimerName
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class CancelTimers:
-    """None of the node's armed timers runs out any more."""
-
-
-Instruction = WriteJournal | DeleteJournal | Launch | SendSignal | RunProbe | ArmTimer | CancelTimers

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sutra_grid.core.node.record import ArmTimer, ExitStatus, NodeRecord, ProcessIdentity, Recovered, TimerName
+from sutra_grid.core.node.events import Recovered
+from sutra_grid.core.node.instructions import ArmTimer, TimerName
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
 from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, end_for_memory, last_end
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason

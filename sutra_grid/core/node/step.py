@@ -9,21 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sutra_grid.core.node.record import (
-    MAX_EXITS,
-    MAX_HISTORY,
-    ArmTimer,
-    CancelTimers,
-    ExitStatus,
-    Instruction,
-    Launch,
-    NodeRecord,
-    NodeRules,
-    NodeRuntime,
-    Now,
-    SendSignal,
-    TimerName,
-)
+from sutra_grid.core.node.events import Now
+from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, SendSignal, TimerName
+from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.outcome import STARTS_AGAIN
 from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase

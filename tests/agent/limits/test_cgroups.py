@@ -16,7 +16,8 @@ from sutra_grid.agent.limits.cgroups import NoCgroups, OomKills, Place, find_pla
 from sutra_grid.agent.limits.node_groups import CgroupNodes, NoGroups, make_node_groups
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, OomKill, ProcessIdentity
+from sutra_grid.core.node.events import OomKill
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
 from sutra_grid.core.types import Assignment, Desired, NodeSpec
 
 MIB = 1 << 20

@@ -4,35 +4,34 @@ from dataclasses import replace
 
 import pytest
 
-from sutra_grid.core.node.machine import is_settled, merge_spec, step
-from sutra_grid.core.node.record import (
-    ArmTimer,
+from sutra_grid.core.node.events import (
     Assigned,
-    CancelTimers,
-    DeleteJournal,
     Exited,
-    ExitStatus,
-    Instruction,
-    Launch,
     Launched,
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRecord,
-    NodeRules,
-    NodeRuntime,
     Now,
     OomKill,
     ProbeFailed,
     ProbePassed,
-    ProcessIdentity,
     Recovered,
+    TimerDue,
+)
+from sutra_grid.core.node.instructions import (
+    ArmTimer,
+    CancelTimers,
+    DeleteJournal,
+    Instruction,
+    Launch,
     RunProbe,
     SendSignal,
-    TimerDue,
     TimerName,
     WriteJournal,
 )
+from sutra_grid.core.node.machine import is_settled, merge_spec, step
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import IllegalTransition, Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, Reason

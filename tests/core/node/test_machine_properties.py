@@ -6,33 +6,32 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sutra_grid.core.node.machine import is_settled, step
-from sutra_grid.core.node.record import (
-    ArmTimer,
+from sutra_grid.core.node.events import (
     Assigned,
-    CancelTimers,
-    DeleteJournal,
     Exited,
-    ExitStatus,
-    Launch,
     Launched,
     LaunchFailed,
     MemoryExceeded,
     NodeEvent,
-    NodeRecord,
-    NodeRules,
-    NodeRuntime,
     Now,
     ProbeFailed,
     ProbePassed,
-    ProcessIdentity,
     Recovered,
+    TimerDue,
+)
+from sutra_grid.core.node.instructions import (
+    ArmTimer,
+    CancelTimers,
+    DeleteJournal,
+    Launch,
     RunProbe,
     SendSignal,
-    TimerDue,
     TimerName,
     WriteJournal,
 )
+from sutra_grid.core.node.machine import is_settled, step
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity
+from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason

@@ -1,0 +1,62 @@
+"""What is to be done for a node, in this order: the outputs of its machine (``core.node.machine``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TimerName(StrEnum):
+    """Timers of a node; each runs at most once at a time, and all end with the phase."""
+
+    BACK_OFF = "back_off"
+    SETTLE = "settle"
+    PROBE = "probe"
+    UNHEALTHY = "unhealthy"
+    START_TIMEOUT = "start_timeout"
+    GRACE = "grace"
+    REAP = "reap"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteJournal:
+    """Make the record durable. When this fails, a ``Launch`` behind it must not be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJournal:
+    """The node is gone; forget it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start the process; answered by ``Launched`` or ``LaunchFailed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendSignal:
+    """Signal the node's process; ``whole_group`` with all that it started."""
+
+    signal: int
+    whole_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunProbe:
+    """Ask the process once; answered by ``ProbePassed`` or ``ProbeFailed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTimer:
+    """Answered by ``TimerDue`` after ``seconds``, unless the timers are cancelled before."""
+
+    timer: TimerName
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimers:
+    """None of the node's armed timers runs out any more."""
+
+
+Instruction = WriteJournal | DeleteJournal | Launch | SendSignal | RunProbe | ArmTimer | CancelTimers
