@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import mentions, numbers_in
 
 from sutra_grid.core.liveness import (
     AGENT_TRANSITIONS,
@@ -50,7 +51,7 @@ def test_the_message_names_the_silence_and_what_is_due() -> None:
     )
     assert change is not None
     assert change.reason is Reason.MISSED_HEARTBEATS
-    assert change.message == "no heartbeat for 16 s: 3 missed, one is due every 5 s"
+    assert numbers_in(change.message) == {"16", "3", "5"}, "seconds, missed heartbeats, the interval"
 
 
 def test_a_known_agent_has_a_full_grace_period_after_the_masters_start() -> None:
@@ -60,7 +61,8 @@ def test_a_known_agent_has_a_full_grace_period_after_the_masters_start() -> None
     )
     assert change is not None
     assert change.status is AgentStatus.OFFLINE
-    assert "since the master started 30 s ago" in change.message
+    assert change.reason is Reason.MISSED_HEARTBEATS
+    assert mentions(change.message, "master", 30)
 
 
 def test_a_heartbeat_heals_and_a_healthy_agent_does_not_change() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from support.texts import mentions, numbers_in
 
 from sutra_grid.core.status import (
     ALL_FACTS,
@@ -46,7 +47,7 @@ def test_a_confirmed_node_is_shown_as_reported(state: NodeState) -> None:
 def test_a_node_of_an_offline_agent_is_unknown_never_failed(state: NodeState) -> None:
     shown = shown_status(with_report(state, pid=7), OFFLINE)
     assert (shown.status, shown.reason) == (NodeStatus.UNKNOWN, Reason.AGENT_OFFLINE)
-    assert shown.message == f"its agent agent-1 is offline; last reported {state} as process 7"
+    assert mentions(shown.message, "agent-1", "offline", state, 7), "and what was reported last"
 
 
 def test_a_node_without_an_agent_is_unknown() -> None:
@@ -141,7 +142,8 @@ def test_a_node_that_should_run_and_does_not_degrades_the_grid() -> None:
     summary = cluster_summary(agents(HEALTHY), [with_report(NodeState.FAILED, message="crash loop")])
     assert summary.status is ClusterHealth.DEGRADED
     assert summary.failed_storage_nodes == 1
-    assert summary.reasons == ("node node-1 on agent-1 should run and is failed: crash loop",)
+    (reason,) = summary.reasons
+    assert mentions(reason, "node-1", "agent-1", "failed", "crash loop")
 
 
 def test_stopped_nodes_leave_the_grid_healthy_and_removed_ones_do_not_count() -> None:
@@ -158,19 +160,20 @@ def test_nodes_of_an_offline_agent_are_told_together() -> None:
     assert summary.status is ClusterHealth.DEGRADED
     assert summary.unknown_storage_nodes == 3
     assert summary.running_storage_nodes == 0
-    assert summary.reasons == (
-        "agent agent-1 is offline: no reason is known; 3 nodes that should run there are unknown",
-    )
+    (reason,) = summary.reasons
+    assert mentions(reason, "agent-1", "offline")
+    assert numbers_in(reason) == {"3"}, "how many nodes are unknown with it"
 
 
 def test_reasons_are_bounded() -> None:
     summary = cluster_summary(agents(*[OFFLINE] * 30), [])
     assert len(summary.reasons) == 11
-    assert summary.reasons[-1] == "and 20 more"
+    assert numbers_in(summary.reasons[-1]) == {"20"}
 
 
 def test_reasons_tell_agents_before_nodes_and_count_the_rest() -> None:
     failed = [replace(with_report(NodeState.FAILED), node_id=f"node-{n}", agent_id="agent-9") for n in range(15)]
     summary = cluster_summary([*agents(*[DEGRADED] * 8), Agent("agent-9", "host", "desktop", 10)], failed)
-    assert [reason.split()[0] for reason in summary.reasons] == [*["agent"] * 8, *["node"] * 2, "and"]
-    assert summary.reasons[-1] == "and 13 more"
+    *told, rest = summary.reasons
+    assert [reason.split()[0] for reason in told] == [*["agent"] * 8, *["node"] * 2]
+    assert numbers_in(rest) == {"13"}

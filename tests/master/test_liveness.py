@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from support.fakes.fake_agent import FakeAgent
 from support.harness.master_harness import MasterHarness
+from support.texts import mentions, numbers_in
 from support.waiting import eventually
 
 from sutra_grid.master.membership.health_monitor import PAUSE_TOLERANCE_SECONDS
@@ -23,12 +24,12 @@ def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_one_heartbeat
     assert harness.agent().status == "degraded"
     harness.pass_time(0.5)
     assert harness.agent().status == "offline"
-    assert harness.agent().message == "no heartbeat for 30 s: 6 missed, one is due every 5 s"
+    assert numbers_in(harness.agent().message) == {"30", "6", "5"}, "how long, how many missed, how often one is due"
     assert agent.beat(harness.stub).acknowledged
     assert (harness.agent().status, harness.agent().reason) == ("healthy", "recovered")
     events = harness.events(kind="agent")
     assert [event.kind for event in events][1:] == ["agent.degraded", "agent.offline", "agent.recovered"]
-    assert events[-1].message == "heartbeat after 30 s of silence"
+    assert numbers_in(events[-1].message) == {"30"}, "after how many seconds"
 
 
 def test_an_agent_that_beats_stays_healthy(harness: MasterHarness, agent: FakeAgent) -> None:
@@ -76,7 +77,7 @@ def test_every_known_agent_has_a_full_grace_period_after_the_masters_start(
     assert harness.agent().status == "healthy"
     harness.pass_time(1)
     assert harness.agent().status == "offline"
-    assert "since the master started" in harness.agent().message
+    assert mentions(harness.agent().message, "master", "30 s"), "it is counted from the master's start"
 
 
 def test_a_status_reaches_the_registry(harness: MasterHarness, agent: FakeAgent) -> None:
@@ -113,6 +114,6 @@ def test_the_grid_is_degraded_until_more_than_half_of_the_agents_are_offline(
     harness.pass_time(30, *agents[:2])
     cluster = harness.stub.GetClusterStatus(pb.Empty())
     assert (cluster.status, cluster.healthy_agents, cluster.offline_agents) == ("degraded", 2, 2)
-    assert cluster.reasons[0].startswith("agent agent-3 is offline: no heartbeat")
+    assert mentions(cluster.reasons[0], "agent-3", "offline")
     harness.pass_time(30, agents[0])
     assert harness.stub.GetClusterStatus(pb.Empty()).status == "critical"

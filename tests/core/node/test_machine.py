@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from support.texts import mentions
 
 from sutra_grid.core.node.events import (
     Assigned,
@@ -136,7 +137,7 @@ def test_after_a_stable_run_a_crash_is_mended_at_once() -> None:
     assert driver.done == (WriteJournal(), CancelTimers(), Launch())
     ended = driver.record.exits[0]
     assert (ended.code, ended.signal, ended.uptime_ms, ended.reason) == (None, 9, 31_000, Reason.CRASHED)
-    assert "signal 9 (SIGKILL)" in driver.record.message
+    assert mentions(driver.record.message, "signal 9", "SIGKILL")
     assert driver.launched().record.restarts == 1
 
 
@@ -146,7 +147,7 @@ def test_an_early_crash_waits_with_a_back_off() -> None:
     assert ArmTimer(TimerName.BACK_OFF, 1.0) in driver.done
     assert driver.record.resume_at == driver.now + 1.0
     assert driver.record.reason is Reason.BACK_OFF
-    assert "exited with code 3" in driver.record.message
+    assert mentions(driver.record.message, "code 3")
     assert is_settled(driver.node)
     driver.on(TimerDue(TimerName.BACK_OFF))
     assert Launch() in driver.done
@@ -158,7 +159,7 @@ def test_a_crash_loop_ends_as_failed_and_a_command_starts_it_again() -> None:
         driver.on(TimerDue(TimerName.BACK_OFF)).launched().exited(3)
     assert driver.phase is Phase.FAILED
     assert driver.record.reason is Reason.CRASH_LOOP
-    assert "exited with code 3" in driver.record.message
+    assert mentions(driver.record.message, "code 3")
     assert driver.record.restarts == 2
     driver.assign(Desired.RUNNING)
     assert driver.phase is Phase.LAUNCHING
@@ -171,8 +172,10 @@ def test_the_stop_ladder_goes_from_signal_to_kill_to_reap() -> None:
     driver.on(TimerDue(TimerName.GRACE))
     assert driver.phase is Phase.KILLING
     assert SendSignal(9, whole_group=True) in driver.done
+    before = driver.record.message
     driver.on(TimerDue(TimerName.REAP))
-    assert "SIGKILL has not ended" in driver.record.message
+    assert driver.record.message != before, "it says that the process is still there"
+    assert mentions(driver.record.message, "SIGKILL")
     driver.exited(None, 9)
     assert (driver.phase, driver.record.reason) == (Phase.STOPPED, Reason.STOP_TIMEOUT)
     assert is_settled(driver.node)
@@ -469,7 +472,7 @@ def test_after_a_boot_of_the_host_the_restart_is_told_with_that_reason() -> None
     driver = recovering(Driver().running().record).on(Recovered(Phase.RUNNING, None, rebooted=True))
     assert (driver.phase, driver.record.reason) == (Phase.LAUNCHING, Reason.REBOOTED)
     assert driver.record.exits[0].reason is Reason.REBOOTED
-    assert "boot before this one" in driver.record.message
+    assert mentions(driver.record.message, "boot")
     assert driver.launched().record.restarts == 1
 
 

@@ -6,8 +6,12 @@ import grpc
 import pytest
 from support.fakes.fake_agent import FakeAgent
 from support.harness.master_harness import MasterHarness
+from support.texts import mentions, numbers_in
 
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.errors import from_rpc_error
 
 AGENT_1 = pb.AgentCommand(agent_id="agent-1")
 
@@ -44,9 +48,12 @@ def test_an_agent_stays_drained_over_its_own_and_the_masters_restart(harness: Ma
 
 
 def test_an_agent_that_is_there_is_not_removed(harness: MasterHarness, agent: FakeAgent) -> None:
-    assert refusal_to_remove(harness) == (grpc.StatusCode.FAILED_PRECONDITION, "agent agent-1 is healthy with 0 nodes")
-    harness.spawn()
-    assert refusal_to_remove(harness)[1] == "agent agent-1 is healthy with 1 nodes"
+    for count, reason in enumerate((Reason.AGENT_NOT_OFFLINE, Reason.AGENT_NOT_EMPTY)):
+        refused = refusal_to_remove(harness)
+        assert (refused.code, refused.reason) == ("failed_precondition", reason)
+        assert mentions(refused.message, "agent-1", "healthy")
+        assert numbers_in(refused.message) == {str(count)}, "it says how many nodes the agent has"
+        harness.spawn()
 
 
 def test_an_offline_agent_is_removed_with_its_nodes_and_its_id_is_free(
@@ -59,7 +66,7 @@ def test_an_offline_agent_is_removed_with_its_nodes_and_its_id_is_free(
     assert harness.nodes() == []
     assert harness.registry.tombstones() == {node.node_id: 1}
     (event,) = harness.events(kind="agent.removed")
-    assert event.message == f"removed with 1 nodes: {node.node_id}"
+    assert mentions(event.message, node.node_id)
     successor = make_agent("agent-1", host_id="another-host")
     assert successor.register(harness.stub).success
 
@@ -77,13 +84,14 @@ def test_a_removed_agent_that_returns_stops_what_was_removed_with_it(harness: Ma
 
 def test_unknown_agents_are_named(harness: MasterHarness) -> None:
     for call in (harness.stub.DrainAgent, harness.stub.UndrainAgent, harness.stub.RemoveAgent):
-        with pytest.raises(grpc.RpcError) as unknown:
+        with pytest.raises(grpc.RpcError) as refused:
             call(pb.AgentCommand(agent_id="agent-9"))
-        assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
-        assert "agent-9" in (unknown.value.details() or "")
+        unknown = from_rpc_error(refused.value)
+        assert (unknown.code, unknown.reason) == ("not_found", Reason.UNKNOWN_AGENT)
+        assert mentions(unknown.message, "agent-9")
 
 
-def refusal_to_remove(harness: MasterHarness) -> tuple[grpc.StatusCode, str]:
+def refusal_to_remove(harness: MasterHarness) -> GridError:
     with pytest.raises(grpc.RpcError) as refused:
         harness.stub.RemoveAgent(AGENT_1)
-    return refused.value.code(), refused.value.details() or ""
+    return from_rpc_error(refused.value)

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from support.fakes.fake_agent import FakeAgent
 from support.harness.master_harness import MasterHarness
+from support.texts import mentions
 from support.waiting import eventually
 
 from sutra_grid.core.types import Assignment, Desired, NodeSpec
@@ -56,8 +57,7 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(
     answer = intruder.register(harness.stub)
     assert not answer.success
     assert answer.error.reason == "host_conflict"
-    assert "host-of-agent-1.example" in answer.error_message
-    assert "sutra-grid-cli agents remove agent-1" in answer.error_message
+    assert mentions(answer.error_message, "host-of-agent-1.example", "sutra-grid-cli agents remove agent-1")
     assert agent.beat(harness.stub).acknowledged
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.refused"]
 
@@ -81,7 +81,7 @@ def test_a_newer_process_supersedes_the_older_which_is_told_to_end_itself(
         newer.beat(harness.stub)
         told = agent.beat(harness.stub)
         assert (told.acknowledged, told.instruction) == (False, "superseded")
-        assert "newer process" in told.message
+        assert mentions(told.message, "host-of-agent-1.example"), "it says where the newer process is"
         assert newer.beat(harness.stub).acknowledged
         assert agent.beat(harness.stub).instruction == "superseded"
         assert newer.beat(harness.stub).acknowledged
@@ -130,7 +130,7 @@ def test_an_agent_that_stops_on_purpose_is_offline_at_once(harness: MasterHarnes
     harness.stub.UnregisterAgent(pb.AgentId(agent_id="agent-1", session_id=agent.session_id, reason="SIGTERM"))
     record = harness.agent()
     assert (record.status, record.reason) == ("offline", "unregistered")
-    assert record.message == "the agent stopped on purpose: SIGTERM"
+    assert mentions(record.message, "SIGTERM")
     assert harness.kinds(kind="agent.offline") == ["agent.offline"]
     late = agent.beat(harness.stub)
     assert (late.acknowledged, late.instruction) == (False, "register")

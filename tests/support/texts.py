@@ -1,0 +1,28 @@
+"""What a test compares of a text that people read: the names, numbers and commands in it, not the phrasing around them.
+
+Compare the reason, the error code or the kind of the event first. Use this where the text is the subject: a
+message that must name the holder of a port, or give the command that helps.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?")
+
+
+def mentions(text: str, *values: object) -> bool:
+    """Whether each of ``values`` stands in ``text`` as a whole: ``agent-1`` is not in ``agent-12``, 3 is not in 30."""
+    return all(re.search(_whole(str(value)), text) for value in values)
+
+
+def numbers_in(text: str) -> set[str]:
+    """The numbers of ``text`` as they are written, without those inside names: ``exit code 1 after 0.2 s of node-7``
+    has 1 and 0.2."""
+    return set(_NUMBER.findall(text))
+
+
+def _whole(value: str) -> str:
+    if _NUMBER.fullmatch(value):
+        return rf"(?<![\w.-]){re.escape(value)}(?!\.?\d)"
+    return rf"(?<![\w-]){re.escape(value)}(?![\w-])"
