@@ -1,4 +1,4 @@
-"""The import rules of the house, held by reading the imports."""
+"""The rules for imports, sizes and signals, held by reading the modules."""
 
 import ast
 import sys
@@ -11,9 +11,25 @@ PACKAGE = Path(__file__).resolve().parent.parent / "sutra_grid"
 GENERATED = ("_pb2.py", "_pb2_grpc.py", "_pb2_comments.py")
 MAX_LINES = 400
 
-SHARED = {"core", "runtime", "wire", "registry", "client"}
+#: What each package may import of the others: core <- runtime <- wire, registry <- client <- the roles.
+MAY_IMPORT = {
+    "core": set[str](),
+    "runtime": {"core"},
+    "wire": {"core", "runtime"},
+    "registry": {"core", "runtime"},
+    "client": {"core", "runtime", "wire"},
+    "master": {"core", "runtime", "wire", "registry", "client"},
+    "admin": {"core", "runtime", "wire", "registry", "client"},
+    "agent": {"core", "runtime", "wire", "client"},
+    "storage": {"core", "runtime", "wire", "client"},
+    "cli": {"core", "runtime", "wire", "client"},
+}
+#: Folders that never import these others of their own package.
+NEVER_IMPORTS = {
+    # Processes are started, proved and signalled without knowing why; supervision decides that.
+    "agent/processes": {"agent/supervision"},
+}
 ROLES = {"master", "agent", "storage", "admin", "cli"}
-NO_REGISTRY = {"agent", "storage", "cli"}
 DATABASE_LIBRARIES = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.endswith(GENERATED))
@@ -43,7 +59,13 @@ def own_packages(path: Path) -> set[str]:
     """The packages of the grid that a module imports, its own left out."""
     names = (name.split(".") for name in imports(path))
     found = {name[1] for name in names if name[0] == "sutra_grid" and len(name) > 1}
-    return (found & (SHARED | ROLES)) - {package_of(path)}
+    return (found & MAY_IMPORT.keys()) - {package_of(path)}
+
+
+def folders(path: Path) -> set[str]:
+    """``agent/supervision`` and its like: two levels of whatever a module imports of the grid."""
+    names = (name.split(".") for name in imports(path))
+    return {"/".join(name[1:3]) for name in names if name[0] == "sutra_grid" and len(name) > 2}
 
 
 def libraries(path: Path) -> set[str]:
@@ -69,26 +91,32 @@ def test_core_reads_no_clock_starts_no_thread_and_does_no_io(path: Path) -> None
     assert libraries(path) & forbidden == set()
 
 
-@pytest.mark.parametrize("package", sorted(SHARED - {"core"}))
-def test_shared_packages_import_core_only_and_the_client_the_wire_too(package: str) -> None:
-    allowed = {"core", "wire"} if package == "client" else {"core"}
-    for path in MODULES:
-        if package_of(path) == package:
-            assert own_packages(path) <= allowed, name_of(path)
+@every_module
+def test_packages_import_only_what_stands_below_them(path: Path) -> None:
+    if package := package_of(path):
+        assert own_packages(path) <= MAY_IMPORT[package]
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
-def test_roles_never_import_each_other(role: str) -> None:
-    for path in MODULES:
-        if package_of(path) == role:
-            assert own_packages(path) <= SHARED, name_of(path)
+def test_every_package_has_its_rule_and_no_role_imports_another() -> None:
+    assert {package_of(path) for path in MODULES} - {""} == MAY_IMPORT.keys()
+    assert all(not allowed & ROLES for allowed in MAY_IMPORT.values())
 
 
-@pytest.mark.parametrize("role", sorted(NO_REGISTRY))
-def test_agent_storage_and_command_line_never_import_the_registry(role: str) -> None:
-    for path in MODULES:
-        if package_of(path) == role:
-            assert "registry" not in own_packages(path), name_of(path)
+def test_core_node_imports_nothing_outside_core() -> None:
+    nodes = [path for path in MODULES if name_of(path).startswith("core/node/")]
+    assert nodes
+    for path in nodes:
+        assert {name.split(".")[1] for name in imports(path) if name.startswith("sutra_grid.")} <= {"core"}, name_of(
+            path
+        )
+
+
+@pytest.mark.parametrize("folder", sorted(NEVER_IMPORTS))
+def test_folders_never_import_what_is_built_on_them(folder: str) -> None:
+    modules = [path for path in MODULES if name_of(path).startswith(f"{folder}/")]
+    assert modules
+    for path in modules:
+        assert not folders(path) & NEVER_IMPORTS[folder], name_of(path)
 
 
 @every_module
