@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sutra_grid.core.listening import DescribeHolder, bind_fault, no_such_host, port_taken
+from sutra_grid.runtime.listening import DescribeHolder, bind_fault, no_such_host, port_taken
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from sutra_grid.core.listening import bind_fault, no_such_host
+from sutra_grid.runtime.listening import bind_fault, no_such_host
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.section import Listen
 from sutra_grid.runtime.net import format_host_port, port_holder
