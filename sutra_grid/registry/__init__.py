@@ -1,4 +1,4 @@
-"""The shared registry on SQLAlchemy; sessions never leave this package. Imports core only."""
+"""The shared registry on SQLAlchemy; sessions never leave this package. Imports core and runtime."""
 
 from sutra_grid.registry.database.engine import sqlite_file
 from sutra_grid.registry.database.faults import RegistryDamaged

@@ -9,8 +9,7 @@ are renewed by themselves. The queries stand in one file a subject.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -34,20 +33,17 @@ from sutra_grid.registry.rows import observations as observation_rows
 from sutra_grid.registry.rows import requests as request_rows
 from sutra_grid.registry.rows.codec import decoding
 from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
+from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 
 LOCK_WAIT_SECONDS = 5.0
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Registry:
     """Agents, nodes, events and requests of one grid. Made by ``Registry.open``."""
 
-    def __init__(self, database: Database, wall_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._wall_ms = wall_ms
+        self._clock = clock
 
     @classmethod
     def open(
@@ -58,14 +54,14 @@ class Registry:
         create: bool = True,
         hold: bool = False,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
-        wall_ms: Callable[[], int] = _wall_ms,
+        clock: Clock | None = None,
     ) -> Registry:
         """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
 
         ``migrate``: bring the schema up to this program's, under a lock that processes
         share; ``create``: with it, make an SQLite file that does not exist; ``hold``: refuse
         an SQLite file that takes this one's place, until ``refill``. A call waits at most
-        ``lock_wait_seconds`` for another writer. Removals are stamped by ``wall_ms``.
+        ``lock_wait_seconds`` for another writer. ``clock`` dates removals.
 
         Raises ``FailedPrecondition`` for a schema that is newer than the program or a file
         that is no registry, ``InvalidArgument`` for a URL that is none, ``Unavailable``
@@ -82,7 +78,7 @@ class Registry:
         except BaseException:
             database.dispose()
             raise
-        return cls(database, wall_ms)
+        return cls(database, clock or SystemClock())
 
     @property
     def name(self) -> str:
@@ -120,7 +116,7 @@ class Registry:
         The ids of ``events`` and of all later ones are above ``last_event_id``. Raises ``Unavailable`` or
         ``RegistryDamaged``; then nothing was changed, and it may be called again. One thread at a time.
         """
-        return refill(self._database, contents, events, last_event_id, self._wall_ms())
+        return refill(self._database, contents, events, last_event_id, wall_ms(self._clock))
 
     # -- agents --
 
@@ -163,7 +159,7 @@ class Registry:
         """Forget the agent; its nodes become tombstones. ``NotFound`` if there is none."""
         with self._writing(events) as connection:
             agent_rows.lock(connection, agent_id)
-            node_rows.bury_of_agent(connection, agent_id, self._wall_ms())
+            node_rows.bury_of_agent(connection, agent_id, wall_ms(self._clock))
             agent_rows.remove(connection, agent_id)
 
     # -- nodes --
@@ -236,7 +232,7 @@ class Registry:
     def bury_node(self, node_id: str, events: Sequence[Event] = ()) -> None:
         """Turn the node into a tombstone with its generation; without such a node nothing happens, events neither."""
         with self._database.writing() as connection:
-            if node_rows.bury(connection, node_id, self._wall_ms()):
+            if node_rows.bury(connection, node_id, wall_ms(self._clock)):
                 event_rows.append(connection, events)
 
     def raise_tombstone(self, node_id: str, generation: int) -> None:

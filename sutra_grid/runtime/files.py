@@ -43,7 +43,16 @@ def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) ->
 
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable: a rename or unlink alone survives no power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(directory, os.O_DIRECTORY)
+
+
+def sync_file(file: Path) -> None:
+    """Make the content of a file durable that another library has written."""
+    _sync(file, 0)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(descriptor)
     finally:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, NotFound
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime.files import lock_file
+from sutra_grid.runtime.files import lock_file, sync_directory, sync_file
 from sutra_grid.storage.keyspace import load
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MemoryBudget
 from sutra_grid.storage.rocks import RocksEngine
@@ -81,10 +80,10 @@ def restore(source: Path, storage_path: Path) -> Manifest:
         manifest = _copy_checkpoint(source, unpacked) if source.is_dir() else _unpack(source, unpacked)
         found = _verify(unpacked / "db", manifest)
         for path in (unpacked / "db").iterdir():
-            _sync(path)
-        _sync(unpacked / "db")
+            sync_file(path)
+        sync_directory(unpacked / "db")
         (unpacked / "db").rename(target)
-        _sync(storage_path)
+        sync_directory(storage_path)
         shutil.rmtree(unpacked)
         return found
 
@@ -182,11 +181,3 @@ def _verify(path: Path, manifest: Manifest | None) -> Manifest:
             hint="Take another snapshot",
         )
     return manifest
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.fakes.clock import FakeClock
 from support.harness.postgres import PostgresServer, why_no_postgres
 
 from sutra_grid.registry import Registry
@@ -36,6 +37,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def registry(url: str) -> Iterator[Registry]:
-    opened = Registry.open(url, migrate=True, wall_ms=lambda: 5_000)
+    opened = Registry.open(url, migrate=True, clock=FakeClock(wall=5.0))
     yield opened
     opened.close()

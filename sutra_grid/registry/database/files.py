@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 #: What stands beside the main file while it is in use: the write-ahead log and its index.
@@ -12,12 +11,3 @@ BESIDE = ("-wal", "-shm")
 def beside(file: Path, suffix: str) -> Path:
     """The file of the same name with ``suffix`` behind it."""
     return file.with_name(file.name + suffix)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

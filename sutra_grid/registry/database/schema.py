@@ -20,9 +20,10 @@ from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.engine import Database
 from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, lock_fault, unavailable
-from sutra_grid.registry.database.files import beside, sync_directory
+from sutra_grid.registry.database.files import beside
 from sutra_grid.registry.repair.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
 from sutra_grid.registry.tables import Base
+from sutra_grid.runtime.files import sync_directory
 
 # All revisions, oldest first; one file each in migrations/versions.
 REVISIONS = ("0001", "0002")

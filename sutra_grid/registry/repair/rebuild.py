@@ -16,8 +16,9 @@ from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.engine import sqlite_file
 from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, unavailable
-from sutra_grid.registry.database.files import BESIDE, beside, sync_directory
+from sutra_grid.registry.database.files import BESIDE, beside
 from sutra_grid.registry.registry import Registry
+from sutra_grid.runtime.files import sync_directory
 
 _SUFFIXES = ("", *BESIDE)
 

@@ -18,12 +18,13 @@ from sutra_grid.core.types import Event
 from sutra_grid.registry.database import schema
 from sutra_grid.registry.database.engine import Database, file_identity, open_file
 from sutra_grid.registry.database.faults import file_fault, unavailable, unfinished_fault
-from sutra_grid.registry.database.files import BESIDE, beside, sync_directory
+from sutra_grid.registry.database.files import BESIDE, beside
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
 from sutra_grid.registry.rows import nodes as node_rows
 from sutra_grid.registry.rows.statements import AGENTS, NODES
 from sutra_grid.registry.values import Contents
+from sutra_grid.runtime.files import sync_directory
 
 FILLING_SUFFIX = ".filling"
 
