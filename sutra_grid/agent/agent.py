@@ -38,15 +38,14 @@ from sutra_grid.agent.supervision.admission import Admission, refusal
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.types import Agent, Reason
-from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
-from sutra_grid.runtime.net import format_host_port, port_holder
+from sutra_grid.runtime.net import format_host_port
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import Hooks, RunningServer, serve
+from sutra_grid.wire.server import RunningServer, serve
 
 log = get_logger(__name__)
 
@@ -172,11 +171,7 @@ class GridAgent:
             workers=self._config.workers,
             max_concurrent=self._config.max_concurrent_calls,
             name="agent-service",
-            hooks=Hooks(
-                describe_holder=port_holder,
-                bind_request_id=request_id.bound,
-                observe_call=self._metrics.calls.observe if self._config.metrics else None,
-            ),
+            observe_call=self._metrics.calls.observe if self._config.metrics else None,
         )
 
     def _describe(self, host_id: str) -> Agent:

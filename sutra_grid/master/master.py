@@ -32,14 +32,12 @@ from sutra_grid.master.registry_writes.registry_keeper import RegistryKeeper
 from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.registry import Registry
-from sutra_grid.runtime import request_id
 from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
-from sutra_grid.runtime.net import port_holder
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridMasterServicer_to_server
-from sutra_grid.wire.server import Hooks, RunningServer, serve
+from sutra_grid.wire.server import RunningServer, serve
 
 log = get_logger(__name__)
 
@@ -157,11 +155,7 @@ class Master:
                 workers=config.workers + config.max_concurrent_commands + MAX_CONCURRENT_READS,
                 max_concurrent=config.max_concurrent_calls,
                 name="master",
-                hooks=Hooks(
-                    describe_holder=port_holder,
-                    bind_request_id=request_id.bound,
-                    observe_call=self._metrics.calls.observe if config.metrics else None,
-                ),
+                observe_call=self._metrics.calls.observe if config.metrics else None,
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
             self._metrics.watch(core, self.server)

@@ -1,33 +1,48 @@
-"""Why an address can't be listened on, as errors: the same words for every server of the grid.
-
-Pure: who holds a taken port is looked up by a callable (as ``runtime.net.port_holder``).
-"""
+"""Why an address can't be listened on, as errors: the same texts for every server of the grid."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+import socket
+from typing import Any
 
 from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.net import format_host_port, port_holder
 
-DescribeHolder = Callable[[int], str | None]
-"""Who listens on a port, in words; None when that is not known."""
-
-
-def no_such_host(error: OSError, address: str) -> InvalidArgument:
-    """The host's name has no address."""
-    return InvalidArgument(
-        f"can't listen on {address}: {error.strerror}",
-        reason=Reason.INVALID_ARGUMENT,
-        hint="Use an address of this host",
-    )
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""As ``socket.getaddrinfo`` has it."""
 
 
-def bind_fault(error: OSError, address: str, port: int, describe_holder: DescribeHolder | None) -> GridError:
-    """What ``error`` of a bind or listen at ``address`` means."""
+def resolve_listen_address(host: str, port: int) -> AddressInfo:
+    """The first address of ``host`` that a TCP server may bind. Raises ``InvalidArgument`` for an unknown name."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as error:
+        raise InvalidArgument(
+            f"can't listen on {format_host_port(host, port)}: {error.strerror}",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Use an address of this host",
+        ) from error
+
+
+def check_can_listen(host: str, port: int) -> None:
+    """Bind the address and release it. Raises the ``GridError`` that says why this fails."""
+    family, kind, protocol, _, address = resolve_listen_address(host, port)
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            raise bind_fault(error, host, port) from error
+
+
+def bind_fault(error: OSError, host: str, port: int) -> GridError:
+    """What ``error`` of a bind or listen at ``host:port`` means."""
+    address = format_host_port(host, port)
     if error.errno == errno.EADDRINUSE:
-        return port_taken(address, port, describe_holder)
+        return port_taken(host, port)
     if error.errno == errno.EACCES:
         hint = "Ports below 1024 need a privilege; use a higher one"
         return PermissionDenied(f"can't listen on {address}: {error.strerror}", reason=Reason.FORBIDDEN, hint=hint)
@@ -44,11 +59,11 @@ def bind_fault(error: OSError, address: str, port: int, describe_holder: Describ
     )
 
 
-def port_taken(address: str, port: int, describe_holder: DescribeHolder | None) -> AlreadyExists:
-    """Somebody else listens there."""
-    holder = describe_holder(port) if describe_holder else None
+def port_taken(host: str, port: int) -> AlreadyExists:
+    """Another process listens there; the message names it if it can be found."""
+    holder = port_holder(port) or "another process"
     return AlreadyExists(
-        f"can't listen on {address}: the port is taken by {holder or 'another process'}",
+        f"can't listen on {format_host_port(host, port)}: the port is taken by {holder}",
         reason=Reason.PORT_TAKEN,
         hint="Stop what listens there, or choose another port",
     )

@@ -1,12 +1,11 @@
 """Log lines that are an event and ``key=value`` fields, thin over the standard library's logging.
 
-    2026-01-02T03:04:05.678Z INFO master.registration "agent registered" agent=agent-1 session=ab12
+    2026-01-02T03:04:05.678Z INFO master.membership.registration "agent registered" agent=agent-1 session=ab12
 
 A record is one line, whatever its values hold: quotes, newlines and control characters are
 escaped. Only a traceback adds lines, and those are indented, so that a line that starts
 with a timestamp is always a record. Lines that
-belong to a client's request end with its ``request_id``. Code that may not import this module (``wire``) logs
-through ``logging.getLogger(__name__)`` with ``extra={"fields": {...}}`` and comes out alike.
+belong to a client's request end with its ``request_id``.
 """
 
 from __future__ import annotations

@@ -41,11 +41,10 @@ def _restore(source: Path, storage_path: Path) -> int:
 
 
 def _serve(settings: StorageConfig) -> int:
-    from sutra_grid.runtime.net import port_holder
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
-    from sutra_grid.wire.server import Hooks, serve
+    from sutra_grid.wire.server import serve
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
     with (
@@ -58,7 +57,6 @@ def _serve(settings: StorageConfig) -> int:
             workers=settings.workers,
             max_concurrent=settings.max_concurrent_calls,
             name="storage",
-            hooks=Hooks(describe_holder=port_holder),
         ) as server,
     ):
         gc.collect()

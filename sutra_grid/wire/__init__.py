@@ -1,1 +1,1 @@
-"""The gRPC wire: generated code, conversions, errors, channels. Imports core only."""
+"""The gRPC wire: generated code, conversions, errors, channels. Imports core and runtime."""

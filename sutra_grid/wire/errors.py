@@ -8,7 +8,6 @@ status code and the message.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar, cast
 
@@ -20,10 +19,11 @@ from grpc_status import rpc_status
 from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.logging import get_logger
 from sutra_grid.wire.grid_pb2 import ErrorDetail
 from sutra_grid.wire.words import reason_or_none, utf8
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 1_200
 """Status and details travel in trailers, which peers cut off at 8 KiB, escaped and in base64."""
@@ -135,7 +135,7 @@ def handle_errors(
         except Exception:
             if cast(Any, context).code() is not None:  # the stubs lack it
                 raise  # the bare exception by which context.abort leaves the method
-            log.exception("call failed", extra={"fields": {"method": method.__qualname__}})
+            log.exception("call failed", method=method.__qualname__)
             abort(context, errors.Internal(f"{method.__name__} failed", hint="The server's log says why"))
 
     return guarded

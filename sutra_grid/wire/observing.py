@@ -1,7 +1,6 @@
 """Tells somebody of each call that a server has answered: which method, with what outcome, how long it took.
 
-Who is told is passed in by the daemon: this package imports core only. Unary calls alone are told;
-a stream lasts as long as its reader likes.
+Unary calls alone are told; a stream lasts as long as its reader likes.
 """
 
 from __future__ import annotations

@@ -1,14 +1,8 @@
-"""A gRPC server of the house: bounded, watched over, with health and reflection.
-
-Imports core only; who holds a taken port is looked up by a callable that the daemon passes in.
-"""
+"""A gRPC server of the grid: bounded, watched over, with health and reflection."""
 
 from __future__ import annotations
 
-import logging
-import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -16,16 +10,18 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sutra_grid.runtime.listening import DescribeHolder, bind_fault, no_such_host, port_taken
+from sutra_grid.runtime.listening import check_can_listen, port_taken
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
 from sutra_grid.wire.observing import CallObserver, ObservingInterceptor
-from sutra_grid.wire.request_ids import Binder, RequestIdInterceptor
+from sutra_grid.wire.request_ids import RequestIdInterceptor
 from sutra_grid.wire.workers import WorkerPool, WorkerUse
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Adder = Callable[[grpc.Server], None]
 """Adds a servicer: ``lambda server: add_XServicer_to_server(servicer, server)``."""
@@ -49,22 +45,6 @@ OPTIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What a daemon lends its server, which may not import it.
-
-    ``describe_holder`` (``runtime.net.port_holder``) knows who has a port; ``bind_request_id`` gets the id that
-    a call came with, for as long as its handler runs; ``observe_call`` is told each call that was answered.
-    """
-
-    describe_holder: DescribeHolder | None = None
-    bind_request_id: Binder | None = None
-    observe_call: CallObserver | None = None
-
-
-NO_HOOKS: Final = Hooks()
-
-
 class RunningServer:
     """A server that answers. Whoever made it stops it, by hand or as a context manager."""
 
@@ -85,7 +65,7 @@ class RunningServer:
     @property
     def address(self) -> str:
         """``host:port`` as it is bound."""
-        return _address(self.host, self.port)
+        return format_host_port(self.host, self.port)
 
     @property
     def worker_use(self) -> WorkerUse:
@@ -123,21 +103,21 @@ def serve(
     workers: int,
     max_concurrent: int,
     name: str,
-    hooks: Hooks = NO_HOOKS,
+    observe_call: CallObserver | None = None,
 ) -> RunningServer:
     """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it answering.
 
     Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
-    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. Raises
-    ``AlreadyExists`` when the port is taken, naming the holder if it is known;
-    ``PermissionDenied`` or ``InvalidArgument`` when the address can't be bound.
+    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. ``observe_call``
+    is told of each call that was answered. Raises ``AlreadyExists`` when the port is taken, naming
+    the holder if it is known; ``PermissionDenied`` or ``InvalidArgument`` when the address can't be bound.
     """
-    _check_address(host, port, hooks.describe_holder)
+    check_can_listen(host, port)
     pool = WorkerPool(workers, name)
     server = grpc.server(
         pool,
         options=OPTIONS,
-        interceptors=_interceptors(hooks),
+        interceptors=_interceptors(observe_call),
         maximum_concurrent_rpcs=max_concurrent,
     )
     for add in services.values():
@@ -145,42 +125,17 @@ def serve(
     health = HealthServicer(services)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
-    address = _address(host, port)
     try:
-        bound = server.add_insecure_port(address)
+        bound = server.add_insecure_port(format_host_port(host, port))
     except RuntimeError as error:  # taken between the check and here
         pool.shutdown(wait=False)
-        raise port_taken(address, port, hooks.describe_holder) from error
+        raise port_taken(host, port) from error
     server.start()
-    log.debug(
-        "server started", extra={"fields": {"server": name, "address": _address(host, bound), "workers": workers}}
-    )
+    log.debug("server started", server=name, address=format_host_port(host, bound), workers=workers)
     return RunningServer(server, pool, health, host, bound)
 
 
-def _interceptors(hooks: Hooks) -> list[grpc.ServerInterceptor]:
+def _interceptors(observe_call: CallObserver | None) -> list[grpc.ServerInterceptor]:
     """The outermost first: who observes sees what the others refuse."""
-    observing = [ObservingInterceptor(hooks.observe_call)] if hooks.observe_call else []
-    binding = [RequestIdInterceptor(hooks.bind_request_id)] if hooks.bind_request_id else []
-    return [*observing, *binding, DecodingInterceptor()]
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _check_address(host: str, port: int, describe_holder: DescribeHolder | None) -> None:
-    """Bind and let go: the operating system says what is wrong, while gRPC only says that something is."""
-    address = _address(host, port)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise no_such_host(error, address) from error
-    family, kind, protocol, _, sockaddr = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(sockaddr)
-            probe.listen(1)
-        except OSError as error:
-            raise bind_fault(error, address, port, describe_holder) from error
+    observing = [ObservingInterceptor(observe_call)] if observe_call else []
+    return [*observing, RequestIdInterceptor(), DecodingInterceptor()]

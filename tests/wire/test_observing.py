@@ -14,7 +14,7 @@ from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, ErrorDetail, NodeReport, SpawnResponse
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 from sutra_grid.wire.observing import AnsweredCall
-from sutra_grid.wire.server import Hooks, RunningServer
+from sutra_grid.wire.server import RunningServer
 
 APPLY = "grid.GridAgent/Apply"
 TIMEOUT_SECONDS = 10.0
@@ -27,7 +27,7 @@ def told() -> list[AnsweredCall]:
 
 @pytest.fixture
 def server(agent: ScriptedAgent, told: list[AnsweredCall]) -> Iterator[RunningServer]:
-    with start(agent, hooks=Hooks(observe_call=told.append)) as running:
+    with start(agent, observe_call=told.append) as running:
         yield running
 
 

@@ -1,8 +1,10 @@
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -11,11 +13,12 @@ from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime import listening
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 from sutra_grid.wire.health import HealthServicer
-from sutra_grid.wire.server import Hooks, RunningServer
+from sutra_grid.wire.server import RunningServer
 
 TIMEOUT_SECONDS = 10.0
 
@@ -90,16 +93,16 @@ def test_the_reflection_service_lists_every_service(channel: grpc.Channel) -> No
 
 def test_a_taken_port_is_refused_naming_its_holder(agent: ScriptedAgent, server: RunningServer) -> None:
     with pytest.raises(AlreadyExists) as raised:
-        start(agent, port=server.port, hooks=Hooks(describe_holder=lambda port: f"pid 1 (holder of {port})"))
+        start(agent, port=server.port)
     assert raised.value.reason is Reason.PORT_TAKEN
-    assert raised.value.message == (
-        f"can't listen on 127.0.0.1:{server.port}: the port is taken by pid 1 (holder of {server.port})"
-    )
+    me = f"pid {os.getpid()} ({psutil.Process().name()})"
+    assert raised.value.message == f"can't listen on 127.0.0.1:{server.port}: the port is taken by {me}"
 
 
-def test_without_somebody_who_knows_the_holder_a_taken_port_is_refused_as_well(
-    agent: ScriptedAgent, server: RunningServer
+def test_a_taken_port_whose_holder_is_not_found_is_refused_as_well(
+    agent: ScriptedAgent, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listening, "port_holder", lambda _port: None)
     with pytest.raises(AlreadyExists, match="taken by another process"):
         start(agent, port=server.port)
 

@@ -13,10 +13,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from sutra_grid.runtime.listening import bind_fault, no_such_host
+from sutra_grid.runtime.listening import bind_fault, resolve_listen_address
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.section import Listen
-from sutra_grid.runtime.net import format_host_port, port_holder
+from sutra_grid.runtime.net import format_host_port
 
 log = get_logger(__name__)
 
@@ -120,15 +120,11 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 def _open(host: str, port: int) -> _Server:
-    address = format_host_port(host, port)
+    family, _, _, _, address = resolve_listen_address(host, port)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return _Server(host, family, address)
     except OSError as error:
-        raise no_such_host(error, address) from error
-    try:
-        return _Server(host, found[0][0], found[0][4])
-    except OSError as error:
-        raise bind_fault(error, address, port, port_holder) from error
+        raise bind_fault(error, host, port) from error
 
 
 def _only_metrics(metrics: WSGIApplication) -> WSGIApplication:
