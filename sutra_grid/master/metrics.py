@@ -12,8 +12,8 @@ from prometheus_client import Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sutra_grid.runtime.metrics.calls import CallMetrics
 from sutra_grid.runtime.metrics.process import new_registry
+from sutra_grid.wire.call_metrics import CallMetrics
 from sutra_grid.wire.server import RunningServer
 
 if TYPE_CHECKING:

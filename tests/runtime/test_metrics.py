@@ -15,10 +15,10 @@ from sutra_grid import __version__
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.config import ConfigError, Schema, load
-from sutra_grid.runtime.metrics.calls import CallMetrics
 from sutra_grid.runtime.metrics.endpoint import MAX_SCRAPES, MetricsEndpoint
 from sutra_grid.runtime.metrics.process import new_registry
 from sutra_grid.runtime.metrics.section import metrics_listen, metrics_section
+from sutra_grid.wire.call_metrics import CallMetrics
 from sutra_grid.wire.observing import AnsweredCall
 from sutra_grid.wire.workers import WorkerUse
 
