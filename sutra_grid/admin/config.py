@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sutra_grid.core.errors import GridError
-from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, load
+from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, host_port, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
-from sutra_grid.runtime.net import parse_host_port
 
 SECTION: Final = "admin"
 FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
@@ -19,14 +17,6 @@ FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
 DEFAULT_PORT: Final = 7080
 DEFAULT_MASTER_PORT: Final = 7000
 REGISTRY_SCHEMES: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
-
-
-def _address(value: str) -> str | None:
-    try:
-        parse_host_port(value, DEFAULT_PORT)
-    except GridError as error:
-        return error.hint
-    return None
 
 
 def _registry_url(value: str) -> str | None:
@@ -40,7 +30,13 @@ SCHEMA: Final = Schema(
         Section(
             SECTION,
             [
-                Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the HTTP server", check=_address),
+                Key(
+                    "listen",
+                    "str",
+                    f"127.0.0.1:{DEFAULT_PORT}",
+                    help="Address of the HTTP server",
+                    check=host_port(DEFAULT_PORT),
+                ),
                 Key(
                     "registry_url",
                     "str",
@@ -53,7 +49,7 @@ SCHEMA: Final = Schema(
                     "str",
                     f"127.0.0.1:{DEFAULT_MASTER_PORT}",
                     help="Address of the master, which carries out commands",
-                    check=_address,
+                    check=host_port(DEFAULT_MASTER_PORT),
                 ),
                 Key("workers", "int", 2, help="Processes that serve requests", check=between(1, 64)),
                 Key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,13 +12,12 @@ from typing import Any, Final
 
 from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeSpec, unknown_placeholders
 from sutra_grid.agent.state.names import NAME_ALLOWED, is_name
-from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
-from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host_port, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
-from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.net import MAX_PORT, parse_host_port
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
@@ -47,17 +46,6 @@ def _check_range(value: str) -> str | None:
     return None if _parse_range(value) else 'two ports with "-" between, the lower first, from 1 to 65535'
 
 
-def _check_address(default_port: int) -> Callable[[str], str | None]:
-    def check(value: str) -> str | None:
-        try:
-            parse_host_port(value, default_port)
-        except InvalidArgument as error:
-            return str(error)
-        return None
-
-    return check
-
-
 def _check_args(value: list[str]) -> str | None:
     unknown = unknown_placeholders(value)
     return (
@@ -70,7 +58,7 @@ def _parse_range(value: str) -> range | None:
     if not found:
         return None
     first, last = int(found[1]), int(found[2])
-    return range(first, last + 1) if 1 <= first <= last <= 65535 else None
+    return range(first, last + 1) if 1 <= first <= last <= MAX_PORT else None
 
 
 def _health_probe(default: str) -> Key:
@@ -91,11 +79,11 @@ SCHEMA: Final = Schema(
         Section("agent", [
             Key("agent_id", "str", REQUIRED, help="The agent's name in the grid", check=_check_name),
             Key("master_host", "str", REQUIRED, help="host:port of the master",
-                check=_check_address(DEFAULT_MASTER_PORT)),
+                check=host_port(DEFAULT_MASTER_PORT)),
             Key("platform", "str", "desktop", help="Where the host lives", choices=tuple(Platform)),
             Key("max_storage_nodes", "int", 10, help="Nodes that this host takes", check=at_least(0)),
             Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the agent's gRPC service",
-                check=_check_address(DEFAULT_PORT)),
+                check=host_port(DEFAULT_PORT)),
             Key("advertise", "str", "", help="Host by which others reach agent and nodes; empty: that of listen"),
             Key("state_path", "path", None, help="Journal, lock, host id and node logs; unset: data_path/.agent"),
             Key("labels", "dict[str,str]", {}, help="Shown with the agent"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
+from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
 
 SECTION = "storage_node"
@@ -22,7 +23,7 @@ SCHEMA = Schema(
             [
                 Key("node_id", "str", "standalone", help="Name of the node; the grid gives it one", check=not_empty),
                 Key("listen", "str", "127.0.0.1", help="Address to listen on", check=not_empty),
-                Key("port", "int", 50051, help="Port to listen on, 0 for any free one", check=between(0, 65535)),
+                Key("port", "int", 50051, help="Port to listen on, 0 for any free one", check=between(0, MAX_PORT)),
                 Key("storage_path", "path", REQUIRED, help="Directory of log, data, checkpoints; made if need be"),
                 Key(
                     "memory_limit_mb",

@@ -1,50 +1,17 @@
-"""The calls that a daemon's gRPC server answers, and its threads."""
+"""Metrics of the calls that a daemon's gRPC server answers, and of its threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sutra_grid.wire.observing import AnsweredCall
+from sutra_grid.wire.workers import WorkerUse
+
 DURATION_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds: from a heartbeat to the longest command."""
-
-
-class AnsweredCall(Protocol):
-    """What is told of a call; ``wire.observing`` has it."""
-
-    @property
-    def method(self) -> str:
-        """One of the server's methods, or one word for all that it does not have."""
-
-    @property
-    def code(self) -> str:
-        """The name of the status."""
-
-    @property
-    def seconds(self) -> float:
-        """The handler's time."""
-
-    @property
-    def refused(self) -> str | None:
-        """The reason of an answer ``success=false``, else None."""
-
-
-class WorkerUse(Protocol):
-    """What a server's threads do now; ``wire.workers`` has it."""
-
-    @property
-    def threads(self) -> int:
-        """Threads that there may be."""
-
-    @property
-    def busy(self) -> int:
-        """Threads that run a call."""
-
-    @property
-    def waiting(self) -> int:
-        """Calls that wait for a thread."""
 
 
 class CallMetrics:

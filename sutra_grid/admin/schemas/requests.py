@@ -8,8 +8,8 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, vali
 
 from sutra_grid.admin.schemas.fields import Flag, Text, TextList, Whole
 from sutra_grid.core.types import Actor, Desired, Reason
+from sutra_grid.runtime.net import MAX_PORT
 
-MAX_PORT: Final = 65_535
 MAX_MEMORY_LIMIT_MB: Final = 2**40
 MAX_LOG_LINES: Final = 100_000
 MAX_LOG_BYTES: Final = 1 << 20

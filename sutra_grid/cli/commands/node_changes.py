@@ -23,6 +23,7 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.client.caller import outcome
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus
+from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.wire import grid_pb2 as pb
 
 Change = Callable[[Client, str], pb.NodeStatus]
@@ -36,7 +37,9 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
 @click.option("--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents,
               help="Where. [default: the healthy agent with the most free slots]")  # fmt: skip
 @click.option("--engine", default="", metavar="NAME", help="What. [default: the agent's storage server]")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Its port. [default: a free one of the agent]")
+@click.option(
+    "--port", type=click.IntRange(0, MAX_PORT), default=0, help="Its port. [default: a free one of the agent]"
+)
 @click.option("--storage-path", default="", metavar="DIR", help="Below the agent's data path. [default: the node's id]")
 @click.option("--memory-limit-mb", type=click.IntRange(min=0), default=0, help="In mebibytes. [default: the agent's]")
 @click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many, alike.")

@@ -9,12 +9,12 @@ from typing import Final
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan
 from sutra_grid.core.errors import InvalidArgument, ResourceExhausted
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.net import MAX_PORT
 
 MASTER_PORT: Final = 7000
 FIRST_AGENT_PORT: Final = 7001
 ADMIN_PORT: Final = 7080
 FIRST_NODE_PORT: Final = 50051
-LAST_PORT: Final = 65535
 LEAST_SLOTS: Final = 10
 
 IsFree = Callable[[int], bool]
@@ -61,7 +61,7 @@ class _Chooser:
         """The former port when it is still free, else the first free one from the default upwards."""
         if former and self._is_free(former):
             return former
-        for port in range(default, LAST_PORT + 1):
+        for port in range(default, MAX_PORT + 1):
             if port not in self._taken and self._is_free(port):
                 self._taken.add(port)
                 return port
@@ -71,7 +71,7 @@ class _Chooser:
         """The start of ``width`` ports in a row that are free and no other agent's."""
         owned = {port for agent in others for port in range(agent.first_node_port, agent.last_node_port + 1)}
         start = FIRST_NODE_PORT
-        while start + width - 1 <= LAST_PORT:
+        while start + width - 1 <= MAX_PORT:
             blocked = [p for p in range(start, start + width) if p in owned or p in self._taken or not self._is_free(p)]
             if not blocked:
                 return start

@@ -38,11 +38,11 @@ from sutra_grid.master.reconciliation.repairer import Mender
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
-MAX_PORT = 65_535
 FIRST_GENERATION = 1
 PLACEMENT_ATTEMPTS = 5
 #: Of the time for a spawn, what the agent gets to start the node; the rest is for ending one that did not come up.
