@@ -14,7 +14,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.http.links import links_of
+from sutra_grid.admin.services import links_of
 from sutra_grid.cli.main import run
 from sutra_grid.client.advice import NEED_NOTHING, NEXT_STEPS, next_step
 from sutra_grid.core import errors

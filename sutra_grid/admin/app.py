@@ -9,10 +9,10 @@ from flask import Flask, Response
 from sutra_grid.admin import pages
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
-from sutra_grid.admin.http import origins, problems, request_ids
-from sutra_grid.admin.http.links import Links, install_links
+from sutra_grid.admin.http import correlation_ids, origins, problems
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
+from sutra_grid.admin.services import Links, install_links
 from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
@@ -40,9 +40,9 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     )
     install_links(app, links)
     problems.install(app)
-    app.before_request(request_ids.take_up)
+    app.before_request(correlation_ids.take_up)
     app.before_request(origins.refuse_other_sites)
-    app.after_request(request_ids.tell)
+    app.after_request(correlation_ids.tell)
     app.after_request(_add_headers)
     api = make_api(app)
     for blueprint in BLUEPRINTS:

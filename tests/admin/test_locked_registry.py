@@ -10,7 +10,7 @@ from support.values.grid_values import an_agent
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.http.links import links_of
+from sutra_grid.admin.services import links_of
 from sutra_grid.registry import Registry
 
 pytestmark = pytest.mark.postgres

@@ -12,7 +12,7 @@ from support.fakes.restarting_nodes import RestartingGrid
 from support.values.cli_records import agent, node
 from support.waiting import eventually
 
-from sutra_grid.admin.http.links import links_of
+from sutra_grid.admin.services import links_of
 from sutra_grid.wire import grid_pb2 as pb
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Response
 
 from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agent
-from sutra_grid.admin.http.links import long_requests, master, registry
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.reads.lookup import find_agent
@@ -16,6 +15,7 @@ from sutra_grid.admin.reads.views import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.answers import AgentListSchema, AgentRecord
 from sutra_grid.admin.schemas.lists import AgentFilter
 from sutra_grid.admin.schemas.requests import DrainQuery
+from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.client.draining import stop_nodes
 from sutra_grid.registry import AgentQuery

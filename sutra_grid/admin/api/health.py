@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.http.links import master, registry
 from sutra_grid.admin.http.operations import Answer, Operations
 from sutra_grid.admin.http.responses import answer_json
 from sutra_grid.admin.schemas.answers import AliveSchema, ReadySchema
+from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
 
 blueprint = Operations("health", __name__, description="Whether the admin works")

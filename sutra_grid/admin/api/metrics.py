@@ -6,9 +6,9 @@ from flask import Response, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from sutra_grid.admin.http.links import clock, registry
 from sutra_grid.admin.http.operations import Answer, Operations
 from sutra_grid.admin.reads.metrics import EVENTS_WINDOW_MS, GridCollector
+from sutra_grid.admin.services import clock, registry
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.registry import GridCounts
 from sutra_grid.runtime.clock import wall_ms

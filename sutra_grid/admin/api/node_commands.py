@@ -8,11 +8,11 @@ from flask import Response
 
 from sutra_grid.admin.commands.send import Verb, command_node
 from sutra_grid.admin.commands.wait import run_and_wait, slot_for
-from sutra_grid.admin.http.links import master
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import answer
 from sutra_grid.admin.schemas.answers import NodeStatus
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
+from sutra_grid.admin.services import master
 from sutra_grid.wire import grid_pb2 as pb
 
 blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="What is done to a node")

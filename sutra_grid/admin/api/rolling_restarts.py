@@ -7,11 +7,11 @@ from typing import Any
 from flask import Response, request
 
 from sutra_grid.admin.commands.rolling_stream import RollRequest, prepare
-from sutra_grid.admin.http.links import long_requests, master
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import NDJSON, stream
 from sutra_grid.admin.schemas.requests import RollingRestart
+from sutra_grid.admin.services import long_requests, master
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 
 blueprint = Operations("rolling restarts", __name__, description="Many nodes, a few at a time")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.http.operations import NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import answer_unless_known
 from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
+from sutra_grid.admin.services import registry
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 
 blueprint = Operations("status", __name__, description="The grid in numbers and one word")

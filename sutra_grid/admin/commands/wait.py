@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-from sutra_grid.admin.http.links import long_requests
+from sutra_grid.admin.services import long_requests
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.client.rolling_plan import is_up

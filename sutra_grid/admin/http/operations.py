@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from flask_smorest import Blueprint
 from marshmallow import Schema
 
-from sutra_grid.admin.http.parsing import StrictParser
+from sutra_grid.admin.http.request_parser import StrictParser
 from sutra_grid.admin.schemas.requests import CommandHeaders, Nothing
 
 View = TypeVar("View", bound=Callable[..., Any])

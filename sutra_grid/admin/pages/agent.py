@@ -6,7 +6,6 @@ from typing import Final
 
 from flask import Response
 
-from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_facts import gauges, why_not_well
 from sutra_grid.admin.pages.models.badges import badge
@@ -15,6 +14,7 @@ from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.showing import now_ms, show
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.views import agent_with_nodes
+from sutra_grid.admin.services import registry
 from sutra_grid.registry import EventQuery
 
 SHOWN_EVENTS: Final = 20

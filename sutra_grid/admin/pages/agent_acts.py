@@ -9,13 +9,13 @@ from urllib.parse import quote
 from flask import Response, request
 
 from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agent
-from sutra_grid.admin.http.links import long_requests, master, registry
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
 from sutra_grid.admin.pages.models.consequences import DONE, of_drain, of_removal, of_undrain
 from sutra_grid.admin.pages.showing import show
 from sutra_grid.admin.reads.lookup import find_agent
+from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.client.draining import stop_nodes
 from sutra_grid.core.errors import GridError

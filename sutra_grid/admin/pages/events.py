@@ -6,12 +6,12 @@ from typing import Final
 
 from flask import Response
 
-from sutra_grid.admin.http.links import registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.choices import chosen_texts
 from sutra_grid.admin.pages.models.events import KINDS, event_rows
 from sutra_grid.admin.pages.models.lists import link
 from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, show
+from sutra_grid.admin.services import registry
 from sutra_grid.registry import EventQuery
 
 PATH: Final = "/ui/events"

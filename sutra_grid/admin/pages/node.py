@@ -6,7 +6,6 @@ from typing import Final
 
 from flask import Response
 
-from sutra_grid.admin.http.links import master, registry
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.badges import node_badge
 from sutra_grid.admin.pages.models.events import event_rows
@@ -17,6 +16,7 @@ from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
 from sutra_grid.admin.pages.showing import is_from_htmx, master_fault, now_ms, show
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.views import agent_with_nodes
+from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
 from sutra_grid.core.status import shown_status

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from flask import Response, request
 
 from sutra_grid.admin.commands.send import Verb, command_node, together
-from sutra_grid.admin.http.links import master, registry
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
 from sutra_grid.admin.pages.models.consequences import DOING, DONE, of_node, progress
 from sutra_grid.admin.pages.showing import show
 from sutra_grid.admin.reads.lookup import find_node, with_status
+from sutra_grid.admin.services import master, registry
 from sutra_grid.admin.upstream.master_caller import derived_key
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound
 from sutra_grid.core.types import Reason

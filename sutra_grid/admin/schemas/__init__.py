@@ -1,5 +1,5 @@
-"""What requests may hold and what answers hold, as marshmallow schemas: the OpenAPI document is made of them.
+"""What requests and responses hold, as marshmallow schemas: the OpenAPI document is made from them.
 
-Requests are read by theirs (``admin.http.parsing``). Answers are written by ``wire.convert.to_json``; the schemas
-of those that are messages of the wire are made of the messages' descriptors, so that no field stands twice.
+Requests are read by their schemas (``admin.http.request_parser``). Responses are written by ``wire.convert.to_json``:
+the schemas of wire messages are made from the messages' descriptors, so that each field is defined once.
 """

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from marshmallow import post_load
 
-from sutra_grid.admin.schemas.fields import Flag, Text, Whole
+from sutra_grid.admin.http.fields import Flag, Text, Whole
 from sutra_grid.admin.schemas.requests import MAX_CURSOR_CHARACTERS, MAX_NAME_CHARACTERS, RequestSchema
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry import DEFAULT_LIMIT, MAX_LIMIT, AgentQuery, AgentSort, NodeQuery, NodeSort

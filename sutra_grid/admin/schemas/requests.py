@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
 
-from sutra_grid.admin.schemas.fields import Flag, Text, TextList, Whole
+from sutra_grid.admin.http.fields import Flag, Text, TextList, Whole
 from sutra_grid.core.types import Actor, Desired, Reason
 from sutra_grid.runtime.net import MAX_PORT
 

@@ -95,7 +95,7 @@ class AdminLogger(Logger):
 
 def _when_worker_ready(worker: Worker) -> None:
     """Requests that go on and on end when their worker is told to, as at a reload."""
-    from sutra_grid.admin.http.links import links_of
+    from sutra_grid.admin.services import links_of
 
     application: Any = worker.wsgi
     links_of(application).long_requests.is_worker_ending = lambda: not worker.alive

@@ -11,8 +11,8 @@ from support.fakes.fake_master import FakeMaster
 from support.values.grid_values import an_event
 from support.waiting import eventually
 
-from sutra_grid.admin.http.links import links_of
 from sutra_grid.admin.http.long_requests import LongRequests, is_client_gone
+from sutra_grid.admin.services import links_of
 from sutra_grid.core.errors import NotFound, ResourceExhausted, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Observations, Registry

@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from sutra_grid.admin.schemas.fields import Written, shown
+from sutra_grid.admin.http.fields import Written, shown
 from sutra_grid.admin.schemas.requests import WHOLE
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
