@@ -8,7 +8,7 @@ from support.fakes.fake_master import FakeMaster
 from support.values.grid_values import an_event
 
 from sutra_grid import __version__
-from sutra_grid.admin.schemas.answers import OF_THE_MASTER
+from sutra_grid.admin.schemas.responses import OF_THE_MASTER
 from sutra_grid.core.types import Desired
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb

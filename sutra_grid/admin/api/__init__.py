@@ -10,7 +10,7 @@ from sutra_grid.admin.api import (
     node_commands,
     nodes,
     rolling_restarts,
-    spawning,
+    spawn,
     status,
 )
 
@@ -21,7 +21,7 @@ BLUEPRINTS = (
     metrics.blueprint,
     agents.blueprint,
     nodes.blueprint,
-    spawning.blueprint,
+    spawn.blueprint,
     node_commands.blueprint,
     logs.blueprint,
     rolling_restarts.blueprint,

@@ -11,10 +11,10 @@ from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agen
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.reads.lookup import find_agent
-from sutra_grid.admin.reads.views import agent_with_nodes, listed_agent
-from sutra_grid.admin.schemas.answers import AgentListSchema, AgentRecord
-from sutra_grid.admin.schemas.lists import AgentFilter
+from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
+from sutra_grid.admin.schemas.list_queries import AgentFilter
 from sutra_grid.admin.schemas.requests import DrainQuery
+from sutra_grid.admin.schemas.responses import AgentListSchema, AgentRecord
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.client.draining import stop_nodes

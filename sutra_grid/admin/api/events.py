@@ -12,9 +12,9 @@ from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import NOT_MODIFIED, READ_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_unless_known, link_to
 from sutra_grid.admin.reads.event_wait import await_events
-from sutra_grid.admin.reads.views import event_list
-from sutra_grid.admin.schemas.answers import EventList
+from sutra_grid.admin.reads.records import event_list
 from sutra_grid.admin.schemas.requests import EventFilter
+from sutra_grid.admin.schemas.responses import EventList
 from sutra_grid.admin.services import long_requests, registry
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.registry import EventQuery

@@ -10,7 +10,7 @@ from flask import Response
 
 from sutra_grid.admin.http.operations import Answer, Operations
 from sutra_grid.admin.http.responses import answer_json
-from sutra_grid.admin.schemas.answers import AliveSchema, ReadySchema
+from sutra_grid.admin.schemas.responses import AliveSchema, ReadySchema
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
 

@@ -10,7 +10,7 @@ from flask import redirect, request
 from sutra_grid import __version__
 from sutra_grid.admin.http.operations import Answer, Operations
 from sutra_grid.admin.http.responses import answer_json
-from sutra_grid.admin.schemas.answers import IndexSchema
+from sutra_grid.admin.schemas.responses import IndexSchema
 
 blueprint = Operations("index", __name__, description="Where to go")
 

@@ -12,9 +12,9 @@ from flask import Response, request
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import NDJSON, answer_json, stream
-from sutra_grid.admin.reads.log_follower import follow_log
-from sutra_grid.admin.schemas.answers import LogChunk
+from sutra_grid.admin.reads.log_stream import follow_log
 from sutra_grid.admin.schemas.requests import LogQuery
+from sutra_grid.admin.schemas.responses import LogChunk
 from sutra_grid.admin.services import long_requests, master
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json

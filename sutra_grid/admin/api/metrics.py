@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from sutra_grid.admin.http.operations import Answer, Operations
-from sutra_grid.admin.reads.metrics import EVENTS_WINDOW_MS, GridCollector
+from sutra_grid.admin.reads.metrics_collector import EVENTS_WINDOW_MS, GridCollector
 from sutra_grid.admin.services import clock, registry
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.registry import GridCounts

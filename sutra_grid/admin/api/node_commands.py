@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response
 
+from sutra_grid.admin.commands.readiness import run_and_wait, slot_for
 from sutra_grid.admin.commands.send import Verb, command_node
-from sutra_grid.admin.commands.wait import run_and_wait, slot_for
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import answer
-from sutra_grid.admin.schemas.answers import NodeStatus
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
+from sutra_grid.admin.schemas.responses import NodeStatus
 from sutra_grid.admin.services import master
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -7,8 +7,8 @@ from flask import Response
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.reads.lookup import find_node
-from sutra_grid.admin.schemas.answers import NodeListSchema, NodeSampleList, NodeStatus
-from sutra_grid.admin.schemas.lists import NodeFilter
+from sutra_grid.admin.schemas.list_queries import NodeFilter
+from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.status import shown_status
 from sutra_grid.registry import NodeQuery

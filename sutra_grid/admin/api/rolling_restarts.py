@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from sutra_grid.admin.commands.rolling_stream import RollRequest, prepare
+from sutra_grid.admin.commands.rolling_restart import RollRequest, prepare
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import NDJSON, stream

@@ -6,7 +6,7 @@ from flask import Response
 
 from sutra_grid.admin.http.operations import NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import answer_unless_known
-from sutra_grid.admin.schemas.answers import OF_THE_MASTER, ClusterStatus
+from sutra_grid.admin.schemas.responses import OF_THE_MASTER, ClusterStatus
 from sutra_grid.admin.services import registry
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from sutra_grid.admin.commands.wait import run_and_wait
+from sutra_grid.admin.commands.readiness import run_and_wait
 from sutra_grid.admin.upstream.master_caller import derived_key
 from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.client.caller import outcome

@@ -13,7 +13,7 @@ from sutra_grid.admin.pages.models.events import event_rows
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.showing import now_ms, show
 from sutra_grid.admin.reads.lookup import find_agent
-from sutra_grid.admin.reads.views import agent_with_nodes
+from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import registry
 from sutra_grid.registry import EventQuery
 

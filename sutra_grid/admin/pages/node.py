@@ -15,7 +15,7 @@ from sutra_grid.admin.pages.models.log import LogText, log_text
 from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
 from sutra_grid.admin.pages.showing import is_from_htmx, master_fault, now_ms, show
 from sutra_grid.admin.reads.lookup import find_node
-from sutra_grid.admin.reads.views import agent_with_nodes
+from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size

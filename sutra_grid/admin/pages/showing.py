@@ -8,8 +8,8 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, make_response, render_template, request
 
 from sutra_grid import __version__
+from sutra_grid.admin.pages.cached_value import Remembered
 from sutra_grid.admin.pages.models.moments import Moment, moment
-from sutra_grid.admin.reads.cache import Remembered
 from sutra_grid.admin.services import master
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Agent

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sutra_grid.admin.http.openapi import OPENAPI_VERSION
-from sutra_grid.admin.schemas.answers import OF_THE_MASTER
+from sutra_grid.admin.schemas.responses import OF_THE_MASTER
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 

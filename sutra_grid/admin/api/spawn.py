@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from flask import Response, request, url_for
 
+from sutra_grid.admin.commands.readiness import slot_for
 from sutra_grid.admin.commands.send import spawn_many, spawn_one
-from sutra_grid.admin.commands.wait import slot_for
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.problems import problem_document
 from sutra_grid.admin.http.request_parser import refused
 from sutra_grid.admin.http.responses import answer, answer_json
-from sutra_grid.admin.schemas.answers import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.schemas.requests import KEY_HEADER, RunQuery, Spawn
+from sutra_grid.admin.schemas.responses import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.services import master
 from sutra_grid.core.errors import GridError
 from sutra_grid.wire import grid_pb2 as pb

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sutra_grid.admin.schemas.answers import NOT_IN_LISTS
+from sutra_grid.admin.schemas.responses import NOT_IN_LISTS
 from sutra_grid.core.status import shown_status
 from sutra_grid.core.types import Agent, Event, Node
 from sutra_grid.registry import ListedAgent
