@@ -6,16 +6,16 @@ from support.values.grid_values import HOST, a_node, a_report, an_event
 
 from sutra_grid.admin.commands.send import Verb
 from sutra_grid.admin.pages.cached_value import Remembered
-from sutra_grid.admin.pages.models.agent_facts import gauges
+from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
+from sutra_grid.admin.pages.models.agent_rows import gauges
 from sutra_grid.admin.pages.models.badges import badge, node_badge
-from sutra_grid.admin.pages.models.cells import FILLS, cell_groups
-from sutra_grid.admin.pages.models.consequences import progress
-from sutra_grid.admin.pages.models.explained import explain
+from sutra_grid.admin.pages.models.command_effects import progress
+from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import LEAST_WIDTH, WIDTH, history
-from sutra_grid.admin.pages.models.lists import headings, link
-from sutra_grid.admin.pages.models.log import log_text
-from sutra_grid.admin.pages.models.moments import moment
+from sutra_grid.admin.pages.models.list_links import headings, link
+from sutra_grid.admin.pages.models.log_text import log_text
 from sutra_grid.admin.pages.models.sparkline import HEIGHT, sparkline
+from sutra_grid.admin.pages.models.timestamps import moment
 from sutra_grid.core.status import shown_status
 from sutra_grid.core.types import AgentStatus, Desired, NodeState, NodeStatus
 from sutra_grid.registry import AgentCell

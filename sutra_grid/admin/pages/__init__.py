@@ -6,12 +6,12 @@ import secrets
 
 from flask import Flask
 
-from sutra_grid.admin.pages import agent, agent_acts, agents, events, node, node_acts, nodes, overview, spawn
+from sutra_grid.admin.pages import agent, agent_commands, agents, events, node, node_commands, nodes, overview, spawn
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
-from sutra_grid.admin.pages.showing import Seeing, install_seeing
+from sutra_grid.admin.pages.renderer import Seeing, install_seeing
 from sutra_grid.runtime.clock import Clock
 
-PAGES = (overview, agents, agent, agent_acts, nodes, node, node_acts, spawn, events)
+PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events)
 """Modules whose views the blueprint has."""
 
 

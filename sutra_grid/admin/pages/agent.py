@@ -7,11 +7,11 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.models.agent_facts import gauges, why_not_well
+from sutra_grid.admin.pages.models.agent_rows import gauges, why_not_well
 from sutra_grid.admin.pages.models.badges import badge
-from sutra_grid.admin.pages.models.events import event_rows
+from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.showing import now_ms, show
+from sutra_grid.admin.pages.renderer import now_ms, show
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import registry

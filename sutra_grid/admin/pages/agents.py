@@ -7,10 +7,10 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.choices import chosen_texts, flag_or_none, member_or_none
-from sutra_grid.admin.pages.models.agent_facts import agent_rows
-from sutra_grid.admin.pages.models.lists import headings, link
-from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.pages.models.agent_rows import agent_rows
+from sutra_grid.admin.pages.models.list_links import headings, link
+from sutra_grid.admin.pages.renderer import show
+from sutra_grid.admin.pages.url_parameters import chosen_texts, flag_or_none, member_or_none
 from sutra_grid.admin.services import registry
 from sutra_grid.core.types import AgentStatus, Platform
 from sutra_grid.registry import AgentQuery, AgentSort

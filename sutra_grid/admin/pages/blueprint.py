@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from sutra_grid.admin.http.origins import SAFE_METHODS
 from sutra_grid.admin.http.problems import RETRY_AFTER_SECONDS, http_status
-from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.pages.renderer import show
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.logging import get_logger
 

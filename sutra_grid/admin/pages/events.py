@@ -7,10 +7,10 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.choices import chosen_texts
-from sutra_grid.admin.pages.models.events import KINDS, event_rows
-from sutra_grid.admin.pages.models.lists import link
-from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, show
+from sutra_grid.admin.pages.models.event_rows import KINDS, event_rows
+from sutra_grid.admin.pages.models.list_links import link
+from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, show
+from sutra_grid.admin.pages.url_parameters import chosen_texts
 from sutra_grid.admin.services import registry
 from sutra_grid.registry import EventQuery
 

@@ -8,12 +8,12 @@ from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.badges import node_badge
-from sutra_grid.admin.pages.models.events import event_rows
-from sutra_grid.admin.pages.models.explained import explain
+from sutra_grid.admin.pages.models.event_rows import event_rows
+from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import history
-from sutra_grid.admin.pages.models.log import LogText, log_text
+from sutra_grid.admin.pages.models.log_text import LogText, log_text
 from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
-from sutra_grid.admin.pages.showing import is_from_htmx, master_fault, now_ms, show
+from sutra_grid.admin.pages.renderer import is_from_htmx, master_fault, now_ms, show
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import master, registry

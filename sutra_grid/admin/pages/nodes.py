@@ -7,10 +7,10 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.choices import chosen_texts, flag_or_none, member_or_none
-from sutra_grid.admin.pages.models.lists import headings, link
+from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.showing import now_ms, show
+from sutra_grid.admin.pages.renderer import now_ms, show
+from sutra_grid.admin.pages.url_parameters import chosen_texts, flag_or_none, member_or_none
 from sutra_grid.admin.services import registry
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.registry import NodeQuery, NodeSort

@@ -7,11 +7,11 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
+from sutra_grid.admin.pages.models.agent_cells import NAMED_CELLS, cell_groups
 from sutra_grid.admin.pages.models.attention import Trouble, agent_troubles, disk_troubles, node_troubles
 from sutra_grid.admin.pages.models.badges import badge
-from sutra_grid.admin.pages.models.cells import NAMED_CELLS, cell_groups
-from sutra_grid.admin.pages.models.events import event_rows
-from sutra_grid.admin.pages.showing import POLL_SECONDS, now_ms, seeing, show
+from sutra_grid.admin.pages.models.event_rows import event_rows
+from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, seeing, show
 from sutra_grid.admin.services import registry
 from sutra_grid.core.host_changes import is_disk_low
 from sutra_grid.core.types import AgentStatus

@@ -14,8 +14,8 @@ from sutra_grid.admin.commands.send import spawn_many, spawn_one
 from sutra_grid.admin.http.fields import Written
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
-from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key
+from sutra_grid.admin.pages.renderer import show
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError

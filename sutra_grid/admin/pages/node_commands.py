@@ -12,9 +12,9 @@ from flask import Response, request
 from sutra_grid.admin.commands.send import Verb, command_node, together
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
-from sutra_grid.admin.pages.models.consequences import DOING, DONE, of_node, progress
-from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key
+from sutra_grid.admin.pages.models.command_effects import DOING, DONE, of_node, progress
+from sutra_grid.admin.pages.renderer import show
 from sutra_grid.admin.reads.lookup import find_node, with_status
 from sutra_grid.admin.services import master, registry
 from sutra_grid.admin.upstream.master_caller import derived_key
@@ -63,7 +63,7 @@ def _ask(
 ) -> Response:
     what = nodes[0].node_id if len(nodes) == 1 else f"{len(nodes)} nodes"
     return show(
-        "node_acts.html",
+        "node_command.html",
         status,
         section="nodes",
         poll_seconds=0,

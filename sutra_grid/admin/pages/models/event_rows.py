@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sutra_grid.admin.pages.models.moments import Moment, moment
+from sutra_grid.admin.pages.models.timestamps import Moment, moment
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Event
 

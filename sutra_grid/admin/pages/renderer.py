@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 
 from sutra_grid import __version__
 from sutra_grid.admin.pages.cached_value import Remembered
-from sutra_grid.admin.pages.models.moments import Moment, moment
+from sutra_grid.admin.pages.models.timestamps import Moment, moment
 from sutra_grid.admin.services import master
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Agent

@@ -11,9 +11,9 @@ from flask import Response, request
 from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agent
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirming import go_on, key_after, key_of_form, new_key
-from sutra_grid.admin.pages.models.consequences import DONE, of_drain, of_removal, of_undrain
-from sutra_grid.admin.pages.showing import show
+from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key
+from sutra_grid.admin.pages.models.command_effects import DONE, of_drain, of_removal, of_undrain
+from sutra_grid.admin.pages.renderer import show
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.admin.upstream.master_caller import MasterCaller
@@ -85,7 +85,7 @@ def _ask(agent_id: str, verb: str, key: str, failure: GridError | None = None) -
         "remove": lambda: of_removal(agent, nodes),
     }
     return show(
-        "agent_acts.html",
+        "agent_command.html",
         http_status(failure) if failure else HTTPStatus.OK,
         section="agents",
         poll_seconds=0,

@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Response, flash, make_response, redirect, request
 
-from sutra_grid.admin.pages.showing import is_from_htmx
+from sutra_grid.admin.pages.renderer import is_from_htmx
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 
 MAX_FLASH_CHARACTERS: Final = 1500  # what is flashed travels in a cookie
