@@ -1,6 +1,6 @@
 """Several commands of one request."""
 
-from sutra_grid.admin.commands.send import TOGETHER, together
+from sutra_grid.admin.commands.batch import TOGETHER, together
 from sutra_grid.core.errors import FailedPrecondition, GridError
 from sutra_grid.runtime import request_id
 

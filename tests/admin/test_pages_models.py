@@ -4,7 +4,7 @@ import pytest
 from support.fakes.clock import FakeClock
 from support.values.grid_values import HOST, a_node, a_report, an_event
 
-from sutra_grid.admin.commands.send import Verb
+from sutra_grid.admin.commands.nodes import Verb
 from sutra_grid.admin.pages.cached_value import Remembered
 from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
 from sutra_grid.admin.pages.models.agent_rows import gauges

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agent
+from sutra_grid.admin.commands.agents import AgentVerb, command_agent, forget_agent
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
 from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
 from sutra_grid.admin.reads.lookup import find_agent

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Response
 
+from sutra_grid.admin.commands.nodes import Verb, command_node
 from sutra_grid.admin.commands.readiness import run_and_wait, slot_for
-from sutra_grid.admin.commands.send import Verb, command_node
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.responses import answer
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Response, request, url_for
 
 from sutra_grid.admin.commands.readiness import slot_for
-from sutra_grid.admin.commands.send import spawn_many, spawn_one
+from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
 from sutra_grid.admin.http.problems import problem_document
 from sutra_grid.admin.http.request_parser import refused

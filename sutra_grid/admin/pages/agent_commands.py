@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from sutra_grid.admin.commands.send import AgentVerb, command_agent, forget_agent
+from sutra_grid.admin.commands.agents import AgentVerb, command_agent, forget_agent
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from sutra_grid.admin.commands.send import Verb, command_node, together
+from sutra_grid.admin.commands.batch import together
+from sutra_grid.admin.commands.nodes import Verb, command_node
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Response, request
 from marshmallow import ValidationError
 
-from sutra_grid.admin.commands.send import spawn_many, spawn_one
+from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
 from sutra_grid.admin.http.fields import Written
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint

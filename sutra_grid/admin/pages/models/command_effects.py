@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sutra_grid.admin.commands.send import AgentVerb, Verb
+from sutra_grid.admin.commands.agents import AgentVerb
+from sutra_grid.admin.commands.nodes import Verb
 from sutra_grid.core.types import Agent, AgentStatus, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 

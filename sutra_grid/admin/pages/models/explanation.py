@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sutra_grid.admin.commands.send import Verb
+from sutra_grid.admin.commands.nodes import Verb
 from sutra_grid.client.advice import Step, grid_does_next, next_step
 from sutra_grid.client.words import exit_text, generation_text
 from sutra_grid.core.age import duration

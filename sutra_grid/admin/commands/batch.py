@@ -1,0 +1,29 @@
+"""Several commands of one request, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Final, TypeVar
+
+from sutra_grid.core.errors import GridError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+TOGETHER: Final = 8
+
+
+def together(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError]:
+    """Carry out several, some at a time: what came of each, in order. What is logged of them belongs to the request."""
+
+    def result(one: T) -> R | GridError:
+        try:
+            return command(one)
+        except GridError as error:
+            return error
+
+    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="command") as pool:
+        under_way = [pool.submit(copy_context().run, result, one) for one in each]
+        return [future.result() for future in under_way]

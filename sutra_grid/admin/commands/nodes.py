@@ -1,0 +1,37 @@
+"""Commands for a node: start, stop, restart, remove. All raise ``GridError``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.client.caller import outcome
+from sutra_grid.wire import grid_pb2 as pb
+
+
+class Verb(StrEnum):
+    """What is done to a node."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    REMOVE = "remove"
+
+
+_METHODS: Final = {
+    Verb.START: "StartStorageNode",
+    Verb.RESTART: "RestartStorageNode",
+    Verb.REMOVE: "RemoveStorageNode",
+}
+
+
+def command_node(
+    link: MasterLink, verb: Verb, node_id: str, key: str, timeout_seconds: float | None = None
+) -> pb.NodeStatus:
+    """Do it to a node; the node as it is then."""
+    if verb is Verb.STOP:
+        stop = pb.StopRequest(node_id=node_id, request_id=key)
+        return outcome(link.command("StopStorageNode", stop, pb.StopResponse, timeout_seconds))
+    request = pb.NodeCommand(node_id=node_id, request_id=key)
+    return outcome(link.command(_METHODS[verb], request, pb.NodeResult, timeout_seconds))

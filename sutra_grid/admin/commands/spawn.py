@@ -1,0 +1,45 @@
+"""Spawns one node, or several alike. All raise ``GridError``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sutra_grid.admin.commands.batch import together
+from sutra_grid.admin.commands.readiness import run_and_wait
+from sutra_grid.admin.upstream.master_caller import derived_key
+from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.client.caller import outcome
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Reason
+from sutra_grid.wire import grid_pb2 as pb
+
+
+def spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: Mapping[str, Any]) -> pb.NodeStatus:
+    """One new node. ``query`` is that of ``run_and_wait``."""
+
+    def command(timeout_seconds: float | None) -> pb.NodeStatus:
+        return outcome(link.command("SpawnStorageNode", spawn, pb.SpawnResponse, timeout_seconds))
+
+    return run_and_wait(link, command, query)
+
+
+def spawn_many(
+    link: MasterLink, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
+) -> list[pb.NodeStatus | GridError]:
+    """``count`` new nodes alike, and what came of each, in order; after the first some are under way together."""
+
+    def spawn(request: pb.SpawnRequest) -> pb.NodeStatus:
+        return spawn_one(link, request, query)
+
+    spawns = _alike(body, key, count)
+    [first] = together(spawn, spawns[:1])
+    if isinstance(first, GridError) and first.reason == Reason.REQUEST_ID_REUSED:
+        raise first  # the key came with another request before: none of this one's is spawned
+    return [first, *together(spawn, spawns[1:])]
+
+
+def _alike(body: Mapping[str, Any], key: str, count: int) -> list[pb.SpawnRequest]:
+    """The requests of several; the first has the client's key itself, so that it counts as used."""
+    keys = ["" if not key else key if number == 1 else derived_key(key, str(number)) for number in range(1, count + 1)]
+    return [pb.SpawnRequest(request_id=each, of_count=count, **body) for each in keys]
