@@ -11,24 +11,24 @@ from sutra_grid.core.errors import GridError
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.commands.agents import AgentsAdmin
 from sutra_grid.master.commands.applier import Applier
-from sutra_grid.master.commands.calls import CommandCalls, Operations
-from sutra_grid.master.commands.idempotency import Requests
+from sutra_grid.master.commands.handler import CommandCalls, Operations
+from sutra_grid.master.commands.idempotent_calls import Requests
 from sutra_grid.master.commands.nodes import NodeCommands
 from sutra_grid.master.commands.spawn import Deployment, new_node_id
+from sutra_grid.master.concurrency_limit import Limit
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.limits import Limit
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
-from sutra_grid.master.membership.heartbeats import Heartbeats
-from sutra_grid.master.membership.registration import Registrations
+from sutra_grid.master.membership.heartbeat_handler import Heartbeats
+from sutra_grid.master.membership.registrar import Registrations
 from sutra_grid.master.metrics import MasterMetrics
 from sutra_grid.master.reads.events import EventReads
-from sutra_grid.master.reads.nodes import NodeReads
+from sutra_grid.master.reads.forwarded import NodeReads
 from sutra_grid.master.reads.views import Views
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.repairer import Mender
-from sutra_grid.master.registry_writes.registry_keeper import RegistryKeeper
+from sutra_grid.master.reconciliation.writer import Mender
+from sutra_grid.master.registry_writes.registry_recovery import RegistryKeeper
 from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.registry import Registry

@@ -11,13 +11,13 @@ import grpc
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError, InvalidArgument, ResourceExhausted, Unavailable
 from sutra_grid.core.types import NodeReport
-from sutra_grid.master.commands.calls import CommandCalls
+from sutra_grid.master.commands.handler import CommandCalls
 from sutra_grid.master.commands.nodes import Command
-from sutra_grid.master.limits import Limit
-from sutra_grid.master.membership.heartbeats import Beat, Heartbeats
-from sutra_grid.master.membership.registration import Registrations
+from sutra_grid.master.concurrency_limit import Limit
+from sutra_grid.master.membership.heartbeat_handler import Beat, Heartbeats
+from sutra_grid.master.membership.registrar import Registrations
 from sutra_grid.master.reads.events import EventReads
-from sutra_grid.master.reads.nodes import NodeReads
+from sutra_grid.master.reads.forwarded import NodeReads
 from sutra_grid.master.reads.views import Views
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger

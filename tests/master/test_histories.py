@@ -19,11 +19,11 @@ from support.fakes.obedient_journal import ObedientAgent
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, Node, NodeReport, NodeSpec, Reason
 from sutra_grid.master.commands.applier import Deadline
-from sutra_grid.master.commands.idempotency import CallId, Ticket
+from sutra_grid.master.commands.idempotent_calls import CallId, Ticket
 from sutra_grid.master.commands.nodes import Command
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.master import MasterCore
-from sutra_grid.master.membership.heartbeats import Beat
+from sutra_grid.master.membership.heartbeat_handler import Beat
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 

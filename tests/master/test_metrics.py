@@ -11,9 +11,9 @@ from support.values.grid_values import an_agent
 from support.waiting import eventually
 
 from sutra_grid.core.errors import ResourceExhausted, Unavailable
+from sutra_grid.master.concurrency_limit import Limit
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.limits import Limit
-from sutra_grid.master.membership.heartbeats import Beat
+from sutra_grid.master.membership.heartbeat_handler import Beat
 
 
 @pytest.fixture

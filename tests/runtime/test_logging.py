@@ -11,7 +11,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime import request_id
 from sutra_grid.runtime.logging import get_logger, setup_logging
 
-log = get_logger("sutra_grid.master.membership.registration")
+log = get_logger("sutra_grid.master.membership.registrar")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from sutra_grid.master.agent_calls import AgentCaller
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import reachable_agent
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.reconciliation.writer import Mender
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached

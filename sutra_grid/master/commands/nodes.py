@@ -15,11 +15,11 @@ from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
-from sutra_grid.master.commands.idempotency import Ticket
+from sutra_grid.master.commands.idempotent_calls import Ticket
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node
 from sutra_grid.master.reconciliation.reconciler import Change
-from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.reconciliation.writer import Mender
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

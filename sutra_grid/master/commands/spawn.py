@@ -32,9 +32,9 @@ from sutra_grid.core.outcome import Verdict, judge_report
 from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
-from sutra_grid.master.commands.idempotency import Ticket
+from sutra_grid.master.commands.idempotent_calls import Ticket
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.reconciliation.writer import Mender
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Event, Reason
-from sutra_grid.master.limits import Limit
+from sutra_grid.master.concurrency_limit import Limit
 from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb

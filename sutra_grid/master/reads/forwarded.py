@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sutra_grid.core.types import Agent
 from sutra_grid.master.agent_calls import AgentCaller
+from sutra_grid.master.concurrency_limit import Limit
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.limits import Limit
 from sutra_grid.master.lookups import known_node, reachable_agent
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -11,7 +11,7 @@ from support.values.grid_values import a_node, an_agent, an_event
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Desired, Event, Node
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.reconciliation.writer import Mender
 
 NODE = a_node("node-1", generation=1, desired=Desired.RUNNING)
 

@@ -18,7 +18,7 @@ from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.repairer import Mender
+from sutra_grid.master.reconciliation.writer import Mender
 from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms

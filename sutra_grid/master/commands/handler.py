@@ -11,10 +11,10 @@ from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node
 from sutra_grid.master.commands.agents import AgentsAdmin
 from sutra_grid.master.commands.applier import Deadline
-from sutra_grid.master.commands.idempotency import CallId, Requests, Ticket
+from sutra_grid.master.commands.idempotent_calls import CallId, Requests, Ticket
 from sutra_grid.master.commands.nodes import Command, NodeCommands
 from sutra_grid.master.commands.spawn import Deployment
-from sutra_grid.master.limits import Limit
+from sutra_grid.master.concurrency_limit import Limit
 from sutra_grid.master.reads.views import Views
 from sutra_grid.master.registry_writes.write_behind import Flusher
 from sutra_grid.runtime.clock import Clock

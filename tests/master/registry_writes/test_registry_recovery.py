@@ -13,7 +13,7 @@ from support.waiting import eventually
 
 from sutra_grid.core.types import Event
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.registry_writes.registry_keeper import SETTLE_SECONDS, UNSEEN_EVENTS, RegistryKeeper
+from sutra_grid.master.registry_writes.registry_recovery import SETTLE_SECONDS, UNSEEN_EVENTS, RegistryKeeper
 from sutra_grid.registry import Registry
 
 MANY_EVENTS = 5 * UNSEEN_EVENTS
