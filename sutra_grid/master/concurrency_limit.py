@@ -10,7 +10,7 @@ from sutra_grid.core.errors import ResourceExhausted
 from sutra_grid.core.types import Reason
 
 
-class Limit:
+class ConcurrencyLimit:
     """At most ``count`` calls at a time; one more is refused at once, for waiting would hold its thread too."""
 
     def __init__(self, what: str, count: int) -> None:

@@ -9,27 +9,27 @@ from typing import Self
 
 from sutra_grid.core.errors import GridError
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
-from sutra_grid.master.commands.agents import AgentsAdmin
+from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Applier
-from sutra_grid.master.commands.handler import CommandCalls, Operations
-from sutra_grid.master.commands.idempotent_calls import Requests
+from sutra_grid.master.commands.handler import CommandHandler, Operations
+from sutra_grid.master.commands.idempotent_calls import IdempotentCalls
 from sutra_grid.master.commands.nodes import NodeCommands
-from sutra_grid.master.commands.spawn import Deployment, new_node_id
-from sutra_grid.master.concurrency_limit import Limit
+from sutra_grid.master.commands.spawn import Spawner, new_node_id
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
-from sutra_grid.master.membership.heartbeat_handler import Heartbeats
-from sutra_grid.master.membership.registrar import Registrations
+from sutra_grid.master.membership.heartbeat_handler import HeartbeatHandler
+from sutra_grid.master.membership.registrar import Registrar
 from sutra_grid.master.metrics import MasterMetrics
 from sutra_grid.master.reads.events import EventReads
-from sutra_grid.master.reads.forwarded import NodeReads
+from sutra_grid.master.reads.forwarded import ForwardedReads
 from sutra_grid.master.reads.views import Views
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.writer import Mender
-from sutra_grid.master.registry_writes.registry_recovery import RegistryKeeper
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.registry_writes.registry_recovery import RegistryRecovery
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
@@ -70,22 +70,24 @@ class MasterCore:
         self._ages = UnhurriedWall(clock)  # of the pruner's thread
         self.grid = Grid(clock)
         self.grid.load(registry.contents())
-        self.flusher = Flusher(registry, self.grid, on_write=on_flush)
-        self.commands_limit = Limit("commands", config.max_concurrent_commands)
-        self.reads_limit = Limit("reads", MAX_CONCURRENT_READS)
-        self.reconciler = Reconciler(self.grid, self.flusher, clock)
-        self.mender = Mender(self.grid, registry, self.reconciler, clock)
-        self.keeper = RegistryKeeper(registry, self.grid, clock)
-        self.statuses = AgentStatuses(self.grid, self.flusher)
+        self.registry_writer = RegistryWriter(registry, self.grid, on_write=on_flush)
+        self.commands_limit = ConcurrencyLimit("commands", config.max_concurrent_commands)
+        self.reads_limit = ConcurrencyLimit("reads", MAX_CONCURRENT_READS)
+        self.reconciler = Reconciler(self.grid, self.registry_writer, clock)
+        self.reconciliation_writer = ReconciliationWriter(self.grid, registry, self.reconciler, clock)
+        self.registry_recovery = RegistryRecovery(registry, self.grid, clock)
+        self.statuses = AgentStatuses(self.grid, self.registry_writer)
         self.monitor = HealthMonitor(self.grid, self.statuses, config.liveness, clock, CHECK_SECONDS)
-        self.registrations = Registrations(
-            registry, self.grid, self.reconciler, self.mender, self.statuses, self.flusher, clock
+        self.registrar = Registrar(
+            registry, self.grid, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
         )
-        self.heartbeats = Heartbeats(self.grid, self.reconciler, self.mender, self.statuses, self.flusher, clock)
-        applier = Applier(self.grid, calls, self.reconciler, self.mender)
-        self.deployment = Deployment(registry, self.grid, applier, self.mender, clock, new_id)
-        self.node_commands = NodeCommands(registry, self.grid, applier, self.mender, clock)
-        self.agents_admin = AgentsAdmin(registry, self.grid, calls.forget, clock)
+        self.heartbeats = HeartbeatHandler(
+            self.grid, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
+        )
+        applier = Applier(self.grid, calls, self.reconciler, self.reconciliation_writer)
+        self.spawner = Spawner(registry, self.grid, applier, self.reconciliation_writer, clock, new_id)
+        self.node_commands = NodeCommands(registry, self.grid, applier, self.reconciliation_writer, clock)
+        self.agent_commands = AgentCommands(registry, self.grid, calls.forget, clock)
         self.service = self._service(calls)
 
     def prune(self) -> None:
@@ -98,23 +100,23 @@ class MasterCore:
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
         views = Views(self.grid, wall_ms(self.clock))
-        commands = CommandCalls(
-            Operations(self.deployment, self.node_commands, self.agents_admin),
-            Requests(self.registry, self.clock),
+        commands = CommandHandler(
+            Operations(self.spawner, self.node_commands, self.agent_commands),
+            IdempotentCalls(self.registry, self.clock),
             views,
-            self.flusher,
+            self.registry_writer,
             self.commands_limit,
             self.clock,
             config.command_timeout_seconds,
         )
         parts = Parts(
-            registrations=self.registrations,
-            admissions=Limit("registrations", max(1, config.workers // 2)),
+            registrar=self.registrar,
+            admissions=ConcurrencyLimit("registrations", max(1, config.workers // 2)),
             heartbeats=self.heartbeats,
             commands=commands,
             views=views,
-            node_reads=NodeReads(self.grid, calls, self.reads_limit),
-            event_reads=EventReads(self.registry, self.flusher, self.reads_limit),
+            forwarded_reads=ForwardedReads(self.grid, calls, self.reads_limit),
+            event_reads=EventReads(self.registry, self.registry_writer, self.reads_limit),
         )
         return MasterService(parts, self.clock, int(config.default_interval_seconds * 1000))
 
@@ -144,9 +146,9 @@ class Master:
         with ExitStack() as stack:
             stack.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
             stack.callback(self._calls.close)
-            stack.enter_context(core.flusher)
-            stack.enter_context(core.mender)
-            stack.enter_context(core.keeper)
+            stack.enter_context(core.registry_writer)
+            stack.enter_context(core.reconciliation_writer)
+            stack.enter_context(core.registry_recovery)
             stack.enter_context(Ticker("pruner", PRUNE_SECONDS, core.prune))
             self.server = serve(
                 {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},

@@ -82,21 +82,21 @@ class _MasterCollector(Collector):
         yield most
 
     def _registry(self) -> Iterator[Metric]:
-        flusher = self._core.flusher
+        writer = self._core.registry_writer
         yield GaugeMetricFamily(
             "sutra_grid_master_pending_observations",
             "Rows that wait to be written to the registry",
-            value=flusher.pending,
+            value=writer.pending,
         )
         yield CounterMetricFamily(
             "sutra_grid_master_flush_failures",
             "Writes of observations that failed; they are tried again",
-            value=flusher.failures,
+            value=writer.failures,
         )
         yield CounterMetricFamily(
             "sutra_grid_master_dropped_events",
             "Events that were given up because the registry took none for too long",
-            value=flusher.dropped_events,
+            value=writer.dropped_events,
         )
         yield CounterMetricFamily(
             "sutra_grid_master_registry_failures",

@@ -11,13 +11,13 @@ import grpc
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError, InvalidArgument, ResourceExhausted, Unavailable
 from sutra_grid.core.types import NodeReport
-from sutra_grid.master.commands.handler import CommandCalls
+from sutra_grid.master.commands.handler import CommandHandler
 from sutra_grid.master.commands.nodes import Command
-from sutra_grid.master.concurrency_limit import Limit
-from sutra_grid.master.membership.heartbeat_handler import Beat, Heartbeats
-from sutra_grid.master.membership.registrar import Registrations
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
+from sutra_grid.master.membership.heartbeat_handler import Heartbeat, HeartbeatHandler
+from sutra_grid.master.membership.registrar import Registrar
 from sutra_grid.master.reads.events import EventReads
-from sutra_grid.master.reads.forwarded import NodeReads
+from sutra_grid.master.reads.forwarded import ForwardedReads
 from sutra_grid.master.reads.views import Views
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
@@ -38,12 +38,12 @@ log = get_logger(__name__)
 class Parts:
     """Who answers what."""
 
-    registrations: Registrations
-    admissions: Limit
-    heartbeats: Heartbeats
-    commands: CommandCalls
+    registrar: Registrar
+    admissions: ConcurrencyLimit
+    heartbeats: HeartbeatHandler
+    commands: CommandHandler
     views: Views
-    node_reads: NodeReads
+    forwarded_reads: ForwardedReads
     event_reads: EventReads
 
 
@@ -66,7 +66,7 @@ class MasterService(GridMasterServicer):
                 agent = replace(agent, heartbeat_interval_ms=self._default_interval_ms)
             reports = [node_report_from_message(node) for node in request.nodes]
             with self._parts.admissions.taken():  # each waits for the registry: heartbeats must find a thread
-                registered = self._parts.registrations.register(agent, reports)
+                registered = self._parts.registrar.register(agent, reports)
         except (Unavailable, ResourceExhausted):
             raise
         except GridError as error:
@@ -84,7 +84,7 @@ class MasterService(GridMasterServicer):
     def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:
         """The agent is alive, and this is what it has."""
         answer = self._parts.heartbeats.receive(
-            Beat(
+            Heartbeat(
                 agent_id=request.agent_id,
                 session_id=request.session_id,
                 nodes=_readable_inventory(request),
@@ -103,7 +103,7 @@ class MasterService(GridMasterServicer):
     @handle_errors
     def UnregisterAgent(self, request: pb.AgentId, context: grpc.ServicerContext) -> pb.Empty:
         """The agent stops on purpose."""
-        self._parts.registrations.unregister(request.agent_id, request.session_id, request.reason)
+        self._parts.registrar.unregister(request.agent_id, request.session_id, request.reason)
         return pb.Empty()
 
     # -- nodes --
@@ -146,12 +146,12 @@ class MasterService(GridMasterServicer):
     @handle_errors
     def ReadNodeLog(self, request: pb.LogRequest, context: grpc.ServicerContext) -> pb.LogChunk:
         """A piece of a node's log, from its agent."""
-        return self._parts.node_reads.log(request)
+        return self._parts.forwarded_reads.log(request)
 
     @handle_errors
     def ListNodeSamples(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeSampleList:
         """A node's measurements, from its agent."""
-        return self._parts.node_reads.samples(request.node_id)
+        return self._parts.forwarded_reads.samples(request.node_id)
 
     # -- agents --
 

@@ -19,11 +19,11 @@ from support.fakes.obedient_journal import ObedientAgent
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, Node, NodeReport, NodeSpec, Reason
 from sutra_grid.master.commands.applier import Deadline
-from sutra_grid.master.commands.idempotent_calls import CallId, Ticket
+from sutra_grid.master.commands.idempotent_calls import Attempt, CallId
 from sutra_grid.master.commands.nodes import Command
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.master import MasterCore
-from sutra_grid.master.membership.heartbeat_handler import Beat
+from sutra_grid.master.membership.heartbeat_handler import Heartbeat
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -69,7 +69,7 @@ class Histories(RuleBasedStateMachine):
         self.sessions: dict[str, str] = {}
         self.network = Network(self.agents)
         self.ids = itertools.count()
-        self.late: list[Beat] = []
+        self.late: list[Heartbeat] = []
         self.gone: set[str] = set()  # nodes that must not run: removed, or their spawn failed
         self.commanded: set[str] = set()  # nodes that somebody stopped, restarted or removed, or whose spawn failed
         self.copy: tuple[bytes, set[str]] = (b"", set())  # of the registry, and what was gone at that time
@@ -104,7 +104,7 @@ class Histories(RuleBasedStateMachine):
         info = Agent(
             name, "host", "desktop", 50, endpoint="nowhere:1", host_id=name, instance_id="i", engines=("storage",)
         )
-        registered = self.core.registrations.register(info, list(agent.journal.values()))
+        registered = self.core.registrar.register(info, list(agent.journal.values()))
         self.sessions[name] = registered.session_id
         for assignment in registered.assignments:
             agent.obey(assignment)
@@ -116,7 +116,7 @@ class Histories(RuleBasedStateMachine):
         self.network.weather = weather
         known = {node.node_id for node in self.registry.nodes()} | set(self.registry.tombstones())
         try:
-            self.core.deployment.spawn("", NodeSpec(), self.ticket(), Deadline(self.clock, 5))
+            self.core.spawner.spawn("", NodeSpec(), self.attempt(), Deadline(self.clock, 5))
         except GridError:
             made = {node.node_id for node in self.registry.nodes()} | set(self.registry.tombstones())
             self.gone |= made - known
@@ -131,22 +131,22 @@ class Histories(RuleBasedStateMachine):
         node = nodes[pick % len(nodes)]
         self.network.weather = weather
         with suppress(GridError):
-            self.core.node_commands.run(command, node.node_id, self.ticket(), Deadline(self.clock, 5))
+            self.core.node_commands.run(command, node.node_id, self.attempt(), Deadline(self.clock, 5))
         self.network.weather = "fine"
         if command is Command.REMOVE:
             self.gone.add(node.node_id)
         if command is not Command.START:
             self.commanded.add(node.node_id)
 
-    def ticket(self) -> Ticket:
-        return Ticket(CallId.of("", "history", b""), self.clock)
+    def attempt(self) -> Attempt:
+        return Attempt(CallId.of("", "history", b""), self.clock)
 
     # -- what happens --
 
     @rule(name=st.sampled_from(AGENTS), fate=st.sampled_from(["fine", "answer lost", "delayed", "twice"]))
     def heartbeat(self, name: str, fate: str) -> None:
         agent = self.agents[name]
-        beat = Beat(name, self.sessions[name], tuple(agent.journal.values()))
+        beat = Heartbeat(name, self.sessions[name], tuple(agent.journal.values()))
         if fate in {"delayed", "twice"}:
             self.late.append(beat)
         if fate != "delayed":
@@ -157,13 +157,13 @@ class Histories(RuleBasedStateMachine):
     def late_heartbeat(self, pick: int) -> None:
         self.deliver(self.late.pop(pick % len(self.late)), answered=False)
 
-    def deliver(self, beat: Beat, answered: bool) -> None:
+    def deliver(self, beat: Heartbeat, answered: bool) -> None:
         answer = self.core.heartbeats.receive(beat)
         if answered and answer.instruction == "register":
             self.register(beat.agent_id)
         for assignment in answer.assignments if answered else ():
             self.agents[beat.agent_id].obey(assignment)
-        self.core.mender.work()
+        self.core.reconciliation_writer.write_queued()
 
     @rule(name=st.sampled_from(AGENTS), pick=PICK)
     def crash_of_a_node(self, name: str, pick: int) -> None:
@@ -181,7 +181,7 @@ class Histories(RuleBasedStateMachine):
     @rule(registry=st.sampled_from(["kept", "unflushed", "kept and copied", "restored", "restored", "lost"]))
     def master_restarts(self, registry: str) -> None:
         if registry != "unflushed":
-            self.core.flusher.flush()
+            self.core.registry_writer.flush()
         self.registry.close()
         if registry == "kept and copied":
             self.copy = (self.registry_file.read_bytes(), set(self.gone))
@@ -206,8 +206,10 @@ class Histories(RuleBasedStateMachine):
         for _ in range(4):
             self.time_passes(1.5)
             for name in AGENTS:
-                self.deliver(Beat(name, self.sessions[name], tuple(self.agents[name].journal.values())), answered=True)
-        self.core.flusher.flush()
+                self.deliver(
+                    Heartbeat(name, self.sessions[name], tuple(self.agents[name].journal.values())), answered=True
+                )
+        self.core.registry_writer.flush()
         rows = {node.node_id: node for node in self.registry.nodes()}
         held = {node_id: report for agent in self.agents.values() for node_id, report in agent.journal.items()}
         assert {node_id: agreed(node) for node_id, node in rows.items()} == {

@@ -11,9 +11,9 @@ from support.values.grid_values import an_agent
 from support.waiting import eventually
 
 from sutra_grid.core.errors import ResourceExhausted, Unavailable
-from sutra_grid.master.concurrency_limit import Limit
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.membership.heartbeat_handler import Beat
+from sutra_grid.master.membership.heartbeat_handler import Heartbeat
 
 
 @pytest.fixture
@@ -28,10 +28,14 @@ def told(harness: MasterHarness) -> Scrape:
 
 def test_heartbeats_are_counted_by_what_was_answered(harness: MasterHarness) -> None:
     core = harness.master.core
-    core.registrations.register(an_agent(session_id=""), [])
+    core.registrar.register(an_agent(session_id=""), [])
     agent = core.grid.agent("agent-1")
     assert agent is not None
-    for beat in (Beat("agent-1", agent.session_id), Beat("agent-1", agent.session_id), Beat("nobody", "s")):
+    for beat in (
+        Heartbeat("agent-1", agent.session_id),
+        Heartbeat("agent-1", agent.session_id),
+        Heartbeat("nobody", "s"),
+    ):
         core.heartbeats.receive(beat)
     found = told(harness)
     counts = {
@@ -51,7 +55,7 @@ def test_places_of_commands_and_reads_that_are_taken_are_told(harness: MasterHar
 
 
 def test_a_limit_gives_a_place_back_also_after_an_error() -> None:
-    limit = Limit("reads", 1)
+    limit = ConcurrencyLimit("reads", 1)
     with pytest.raises(KeyError), limit.taken():
         raise KeyError
     with limit.taken(), pytest.raises(ResourceExhausted), limit.taken():
@@ -61,13 +65,13 @@ def test_a_limit_gives_a_place_back_also_after_an_error() -> None:
 
 def test_a_locked_registry_is_told_by_failures_and_by_what_waits(harness: MasterHarness) -> None:
     core = harness.master.core
-    core.registrations.register(an_agent(session_id=""), [])
+    core.registrar.register(an_agent(session_id=""), [])
     eventually(lambda: told(harness).value("sutra_grid_master_pending_observations") == 0, message="all written")
     before = told(harness)
     locked = sqlite3.connect(harness.registry_file, isolation_level=None)
     try:
         locked.execute("BEGIN IMMEDIATE")
-        core.flusher.heartbeat("agent-1", 5)
+        core.registry_writer.queue_heartbeat("agent-1", 5)
         with pytest.raises(Unavailable):
             core.registry.set_drained("agent-1", True)
         eventually(lambda: told(harness).value("sutra_grid_master_flush_failures_total") >= 1, message="a failed write")

@@ -124,11 +124,11 @@ class MasterProcess:
         config = MasterConfig(command_timeout_seconds=COMMAND_SECONDS)
         core: Any = MasterCore(config, registry, calls, sim.clock)
         self.core = core
-        core.mender._ticker = _Tick(sim, life, core.mender.work)
-        core.flusher._ticker = _Tick(sim, life, core.flusher.flush)
+        core.reconciliation_writer._ticker = _Tick(sim, life, core.reconciliation_writer.write_queued)
+        core.registry_writer._ticker = _Tick(sim, life, core.registry_writer.flush)
         for seconds, work in (
-            (FLUSH_SECONDS, core.flusher.flush),
-            (MEND_SECONDS, core.mender.work),
+            (FLUSH_SECONDS, core.registry_writer.flush),
+            (MEND_SECONDS, core.reconciliation_writer.write_queued),
             (CHECK_SECONDS, core.monitor.check),
         ):
             self._repeat(seconds, work)
@@ -148,7 +148,7 @@ class MasterProcess:
         assert self.core is not None
         request = REQUESTS[method].FromString(data)
         if method in self.blocking:
-            self.core.flusher.flush()  # so that a command does not wait for the flusher's thread
+            self.core.registry_writer.flush()  # so that a command does not wait for the registry writer's thread
         answer: bytes = getattr(self.core.service, method)(request, context).SerializeToString()
         return answer
 

@@ -107,8 +107,8 @@ class World:
         if self.master.registry is None:
             self.sim.within(self.master.life, self._open_master)
             if self.master.core is not None:
-                deployment: Any = self.master.core.deployment
-                deployment._new_id = lambda: f"node-{next(self._node_ids)}"
+                spawner: Any = self.master.core.spawner
+                spawner._new_id = lambda: f"node-{next(self._node_ids)}"
             self.judge.master = self.master
 
     def _open_master(self) -> None:

@@ -17,7 +17,7 @@ log = get_logger(__name__)
 SHOWN_NODES = 5
 
 
-class AgentsAdmin:
+class AgentCommands:
     """Thread-safe; blocks on the registry."""
 
     def __init__(self, registry: Registry, grid: Grid, forget_calls: Callable[[str], None], clock: Clock) -> None:

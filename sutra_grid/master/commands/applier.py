@@ -8,7 +8,7 @@ from sutra_grid.master.agent_calls import AgentCaller
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import reachable_agent
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.writer import Mender
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -31,11 +31,11 @@ class Deadline:
 class Applier:
     """The fast way to an agent; the certain one is its heartbeat. Thread-safe; blocks on the agent."""
 
-    def __init__(self, grid: Grid, calls: AgentCaller, reconciler: Reconciler, mender: Mender) -> None:
+    def __init__(self, grid: Grid, calls: AgentCaller, reconciler: Reconciler, writer: ReconciliationWriter) -> None:
         self._grid = grid
         self._calls = calls
         self._reconciler = reconciler
-        self._mender = mender
+        self._reconciliation_writer = writer
 
     def apply(self, node: Node, timeout_seconds: float) -> NodeReport:
         """Call the node's agent with its assignment; the report. Raises ``GridError``."""
@@ -53,6 +53,6 @@ class Applier:
     def _keep_resolved(self, report: NodeReport) -> None:
         """The next heartbeat does it too, so that a registry that does not answer now is no failure."""
         try:
-            self._mender.resolve(report)
+            self._reconciliation_writer.store_resolved_spec(report)
         except GridError as error:
             log.warning("resolved specification waits for the next heartbeat", node=report.node_id, why=error)

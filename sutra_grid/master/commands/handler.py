@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node
-from sutra_grid.master.commands.agents import AgentsAdmin
+from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Deadline
-from sutra_grid.master.commands.idempotent_calls import CallId, Requests, Ticket
+from sutra_grid.master.commands.idempotent_calls import Attempt, CallId, IdempotentCalls
 from sutra_grid.master.commands.nodes import Command, NodeCommands
-from sutra_grid.master.commands.spawn import Deployment
-from sutra_grid.master.concurrency_limit import Limit
+from sutra_grid.master.commands.spawn import Spawner
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.reads.views import Views
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2 as pb
@@ -35,12 +35,12 @@ EVENTS_WAIT_SECONDS = 0.2
 class Operations:
     """What the calls are carried out by."""
 
-    deployment: Deployment
+    spawner: Spawner
     node_commands: NodeCommands
-    agents_admin: AgentsAdmin
+    agent_commands: AgentCommands
 
 
-class CommandCalls:
+class CommandHandler:
     """Thread-safe; blocks on the registry and on agents.
 
     ``client_seconds`` is what is left of the caller's own deadline, None without one.
@@ -49,17 +49,17 @@ class CommandCalls:
     def __init__(
         self,
         operations: Operations,
-        requests: Requests,
+        idempotent_calls: IdempotentCalls,
         views: Views,
-        flusher: Flusher,
-        limit: Limit,
+        registry_writer: RegistryWriter,
+        limit: ConcurrencyLimit,
         clock: Clock,
         timeout_seconds: float,
     ) -> None:
         self._operations = operations
-        self._requests = requests
+        self._idempotent_calls = idempotent_calls
         self._views = views
-        self._flusher = flusher
+        self._registry_writer = registry_writer
         self._limit = limit
         self._clock = clock
         self._timeout_seconds = timeout_seconds
@@ -75,8 +75,8 @@ class CommandCalls:
             )
         )
 
-        def run(ticket: Ticket, deadline: Deadline) -> pb.SpawnResponse:
-            node = self._views.node(self._operations.deployment.spawn(request.agent_id, spec, ticket, deadline))
+        def run(attempt: Attempt, deadline: Deadline) -> pb.SpawnResponse:
+            node = self._views.node(self._operations.spawner.spawn(request.agent_id, spec, attempt, deadline))
             return pb.SpawnResponse(success=True, node_id=node.node_id, endpoint=node.endpoint, node=node)
 
         return self._answer("spawn", request, client_seconds, run, pb.SpawnResponse)
@@ -84,8 +84,8 @@ class CommandCalls:
     def stop(self, request: pb.StopRequest, client_seconds: float | None) -> pb.StopResponse:
         """Stop a node."""
 
-        def run(ticket: Ticket, deadline: Deadline) -> pb.StopResponse:
-            node = self._command(Command.STOP, request.node_id, ticket, deadline, request.agent_id)
+        def run(attempt: Attempt, deadline: Deadline) -> pb.StopResponse:
+            node = self._command(Command.STOP, request.node_id, attempt, deadline, request.agent_id)
             return pb.StopResponse(success=True, node=self._views.node(node))
 
         return self._answer("stop", request, client_seconds, run, pb.StopResponse)
@@ -93,56 +93,58 @@ class CommandCalls:
     def command(self, command: Command, request: pb.NodeCommand, client_seconds: float | None) -> pb.NodeResult:
         """Start, restart or remove a node."""
 
-        def run(ticket: Ticket, deadline: Deadline) -> pb.NodeResult:
-            node = self._command(command, request.node_id, ticket, deadline)
+        def run(attempt: Attempt, deadline: Deadline) -> pb.NodeResult:
+            node = self._command(command, request.node_id, attempt, deadline)
             return pb.NodeResult(success=True, node=self._views.node(node))
 
         return self._answer(command.value.verb, request, client_seconds, run, pb.NodeResult)
 
     def set_drained(self, request: pb.AgentCommand, drained: bool) -> pb.AgentRecord:
         """Drain or undrain an agent. Raises ``GridError``. Setting what is set already is no change."""
-        self._operations.agents_admin.set_drained(request.agent_id, drained)
+        self._operations.agent_commands.set_drained(request.agent_id, drained)
         return self._views.agent(request.agent_id)
 
     def remove_agent(self, request: pb.AgentCommand) -> pb.Empty:
         """Forget an agent that is offline. Raises ``GridError``."""
         call = _call_id("remove agent", request)
 
-        def run(ticket: Ticket) -> bytes:
-            self._operations.agents_admin.remove(request.agent_id)
+        def run(attempt: Attempt) -> bytes:
+            self._operations.agent_commands.remove(request.agent_id)
             answer = pb.Empty().SerializeToString()
-            self._requests.remember(call, answer)
+            self._idempotent_calls.remember(call, answer)
             return answer
 
-        return pb.Empty.FromString(self._requests.answer(call, run, self._timeout_seconds))
+        return pb.Empty.FromString(self._idempotent_calls.answer(call, run, self._timeout_seconds))
 
-    def _command(self, command: Command, node_id: str, ticket: Ticket, deadline: Deadline, agent_id: str = "") -> Node:
-        return self._operations.node_commands.run(command, node_id, ticket, deadline, agent_id)
+    def _command(
+        self, command: Command, node_id: str, attempt: Attempt, deadline: Deadline, agent_id: str = ""
+    ) -> Node:
+        return self._operations.node_commands.run(command, node_id, attempt, deadline, agent_id)
 
     def _answer(
         self,
         method: str,
         request: Mutating,
         client_seconds: float | None,
-        run: Callable[[Ticket, Deadline], Response],
+        run: Callable[[Attempt, Deadline], Response],
         response: type[Response],
     ) -> Response:
         """The response of the first try of this request; whatever goes wrong is in it."""
         reached(Step.COMMAND_RECEIVED)
         deadline = Deadline(self._clock, self._seconds(client_seconds))
 
-        def attempt(ticket: Ticket) -> bytes:
+        def run_once(attempt: Attempt) -> bytes:
             try:
-                return run(ticket, deadline).SerializeToString()
+                return run(attempt, deadline).SerializeToString()
             except GridError as error:
-                if not ticket.recorded:
+                if not attempt.recorded:
                     raise  # nothing was changed: a retry is judged anew
                 return self._refused(response, request, error).SerializeToString()
 
         try:
             with self._limit.taken():
-                self._flusher.wait_for_events(EVENTS_WAIT_SECONDS)  # what happened before is listed before
-                answer = self._requests.answer(_call_id(method, request), attempt, deadline.remaining())
+                self._registry_writer.wait_for_events(EVENTS_WAIT_SECONDS)  # what happened before is listed before
+                answer = self._idempotent_calls.answer(_call_id(method, request), run_once, deadline.remaining())
                 return response.FromString(answer)
         except GridError as error:
             return self._refused(response, request, error)

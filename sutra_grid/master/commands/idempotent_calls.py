@@ -22,7 +22,7 @@ from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
-MAX_REQUEST_ID_LENGTH = 128
+MAX_IDEMPOTENCY_KEY_LENGTH = 128
 #: Answers that were given lately, for calls that have no row to keep theirs in.
 MAX_REMEMBERED = 1_000
 
@@ -31,17 +31,17 @@ MAX_REMEMBERED = 1_000
 class CallId:
     """What identifies a call: the client's id (may be empty), the method, and a digest of what was asked."""
 
-    request_id: str
+    idempotency_key: str
     method: str
     fingerprint: str
 
     @classmethod
-    def of(cls, request_id: str, method: str, content: bytes) -> CallId:
+    def of(cls, idempotency_key: str, method: str, content: bytes) -> CallId:
         """``content``: the serialized request without its id."""
-        return cls(request_id, method, hashlib.sha256(content).hexdigest())
+        return cls(idempotency_key, method, hashlib.sha256(content).hexdigest())
 
 
-class Ticket:
+class Attempt:
     """Goes with a call: how its change is marked in the registry, and what an earlier try has done."""
 
     def __init__(self, call: CallId, clock: Clock, earlier: Request | None = None) -> None:
@@ -52,15 +52,15 @@ class Ticket:
 
     def mark(self, node_id: str) -> Request | None:
         """The row to write with the change of ``node_id``; None: nothing needs to be marked."""
-        if not self._call.request_id or self.recorded:
+        if not self._call.idempotency_key or self.recorded:
             return None
         self.recorded = True
         call = self._call
-        return Request(call.request_id, call.method, call.fingerprint, node_id, wall_ms(self._clock))
+        return Request(call.idempotency_key, call.method, call.fingerprint, node_id, wall_ms(self._clock))
 
 
 @dataclass(slots=True)
-class _Flight:
+class _CallUnderWay:
     """A call under way; ``call`` never changes, the rest is set before ``done``."""
 
     call: CallId
@@ -69,7 +69,7 @@ class _Flight:
     error: GridError | None = None
 
 
-class Requests:
+class IdempotentCalls:
     """Thread-safe. A duplicate of a call that is under way waits for the first."""
 
     def __init__(self, registry: Registry, clock: Clock) -> None:
@@ -77,105 +77,105 @@ class Requests:
         self._clock = clock
         self._lock = threading.Lock()
         # guarded by _lock:
-        self._flying: dict[str, _Flight] = {}
+        self._under_way: dict[str, _CallUnderWay] = {}
         self._remembered: OrderedDict[str, tuple[CallId, bytes]] = OrderedDict()
 
-    def answer(self, call: CallId, run: Callable[[Ticket], bytes], wait_seconds: float) -> bytes:
+    def answer(self, call: CallId, run: Callable[[Attempt], bytes], wait_seconds: float) -> bytes:
         """The answer of ``call``: the first one if it came before, else what ``run`` makes of it.
 
         Raises whatever ``run`` raises; ``AlreadyExists`` (``request_id_reused``) when the id was used for
         something else; ``DeadlineExceeded`` when the first call takes longer than ``wait_seconds``.
         """
-        if not call.request_id:
-            return run(Ticket(call, self._clock))
-        if len(call.request_id) > MAX_REQUEST_ID_LENGTH:
+        if not call.idempotency_key:
+            return run(Attempt(call, self._clock))
+        if len(call.idempotency_key) > MAX_IDEMPOTENCY_KEY_LENGTH:
             raise InvalidArgument(
-                f"the request id has {len(call.request_id)} characters",
+                f"the request id has {len(call.idempotency_key)} characters",
                 reason=Reason.INVALID_ARGUMENT,
-                hint=f"use at most {MAX_REQUEST_ID_LENGTH}, for instance a UUID",
+                hint=f"use at most {MAX_IDEMPOTENCY_KEY_LENGTH}, for instance a UUID",
             )
         with self._lock:
-            flight = self._flying.get(call.request_id)
-            if flight is None:
-                mine = self._flying[call.request_id] = _Flight(call)
-        if flight is not None:
-            return _wait_for(flight, call, wait_seconds)
+            first_call = self._under_way.get(call.idempotency_key)
+            if first_call is None:
+                mine = self._under_way[call.idempotency_key] = _CallUnderWay(call)
+        if first_call is not None:
+            return _wait_for(first_call, call, wait_seconds)
         return self._first(mine, run)
 
-    def _first(self, flight: _Flight, run: Callable[[Ticket], bytes]) -> bytes:
+    def _first(self, first_call: _CallUnderWay, run: Callable[[Attempt], bytes]) -> bytes:
         try:
-            known = self._known_answer(flight.call)
-            flight.answer = self._run(flight.call, run) if known is None else known
-            return flight.answer
+            known = self._known_answer(first_call.call)
+            first_call.answer = self._run(first_call.call, run) if known is None else known
+            return first_call.answer
         except GridError as error:
-            flight.error = error
+            first_call.error = error
             raise
         finally:
             with self._lock:
-                del self._flying[flight.call.request_id]
-            flight.done.set()
+                del self._under_way[first_call.call.idempotency_key]
+            first_call.done.set()
 
     def _known_answer(self, call: CallId) -> bytes | None:
         with self._lock:
-            remembered = self._remembered.get(call.request_id)
+            remembered = self._remembered.get(call.idempotency_key)
         if remembered is None:
             return None
         _same_or_refuse(remembered[0], call)
         return remembered[1]
 
-    def _run(self, call: CallId, run: Callable[[Ticket], bytes]) -> bytes:
-        earlier = self._registry.request(call.request_id)
+    def _run(self, call: CallId, run: Callable[[Attempt], bytes]) -> bytes:
+        earlier = self._registry.request(call.idempotency_key)
         if earlier is not None:
-            _same_or_refuse(CallId(call.request_id, earlier.method, earlier.fingerprint), call)
+            _same_or_refuse(CallId(call.idempotency_key, earlier.method, earlier.fingerprint), call)
             if earlier.outcome is not None:
                 return earlier.outcome
-        ticket = Ticket(call, self._clock, earlier)
-        answer = run(ticket)
-        if ticket.recorded:
+        attempt = Attempt(call, self._clock, earlier)
+        answer = run(attempt)
+        if attempt.recorded:
             self._keep(call, answer)
         return answer
 
     def remember(self, call: CallId, answer: bytes) -> None:
         """Keep an answer in memory: of a call that leaves no row, or whose row could not be completed."""
-        if not call.request_id:
+        if not call.idempotency_key:
             return
         with self._lock:
-            self._remembered[call.request_id] = (call, answer)
+            self._remembered[call.idempotency_key] = (call, answer)
             while len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
 
     def _keep(self, call: CallId, answer: bytes) -> None:
         try:
-            self._registry.finish_request(call.request_id, answer)
+            self._registry.finish_request(call.idempotency_key, answer)
         except GridError as error:
-            log.warning("answer kept in memory only", request=call.request_id, method=call.method, why=error)
+            log.warning("answer kept in memory only", request=call.idempotency_key, method=call.method, why=error)
             self.remember(call, answer)
         reached(Step.ANSWER_KEPT)
 
 
-def _wait_for(flight: _Flight, call: CallId, wait_seconds: float) -> bytes:
-    _same_or_refuse(flight.call, call)
-    if not flight.done.wait(wait_seconds):
+def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> bytes:
+    _same_or_refuse(first_call.call, call)
+    if not first_call.done.wait(wait_seconds):
         raise DeadlineExceeded(
-            f"the first call with request id {call.request_id} is still under way",
+            f"the first call with request id {call.idempotency_key} is still under way",
             reason=Reason.TIMED_OUT,
             hint="try again with the same id",
         )
-    if flight.error is not None:
-        raise flight.error
-    if flight.answer is None:
+    if first_call.error is not None:
+        raise first_call.error
+    if first_call.answer is None:
         raise DeadlineExceeded(
-            f"the first call with request id {call.request_id} ended without an answer",
+            f"the first call with request id {call.idempotency_key} ended without an answer",
             reason=Reason.TIMED_OUT,
             hint="try again with the same id",
         )
-    return flight.answer
+    return first_call.answer
 
 
 def _same_or_refuse(first: CallId, call: CallId) -> None:
     if (first.method, first.fingerprint) != (call.method, call.fingerprint):
         raise AlreadyExists(
-            f"request id {call.request_id} was used for another {first.method}",
+            f"request id {call.idempotency_key} was used for another {first.method}",
             reason=Reason.REQUEST_ID_REUSED,
             hint="a retry sends the very same request; another one takes another id",
         )

@@ -15,11 +15,11 @@ from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
-from sutra_grid.master.commands.idempotent_calls import Ticket
+from sutra_grid.master.commands.idempotent_calls import Attempt
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node
 from sutra_grid.master.reconciliation.reconciler import Change
-from sutra_grid.master.reconciliation.writer import Mender
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -54,14 +54,16 @@ class Command(Enum):
 class NodeCommands:
     """Thread-safe; blocks on the registry and the agent."""
 
-    def __init__(self, registry: Registry, grid: Grid, applier: Applier, mender: Mender, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, grid: Grid, applier: Applier, writer: ReconciliationWriter, clock: Clock
+    ) -> None:
         self._registry = registry
         self._grid = grid
         self._applier = applier
-        self._mender = mender
+        self._reconciliation_writer = writer
         self._clock = clock
 
-    def run(self, command: Command, node_id: str, ticket: Ticket, deadline: Deadline, agent_id: str = "") -> Node:
+    def run(self, command: Command, node_id: str, attempt: Attempt, deadline: Deadline, agent_id: str = "") -> Node:
         """Carry out a command; the node as it is then.
 
         ``agent_id``, when given, must be the node's. Raises ``GridError``: ``NotFound`` for a node that
@@ -71,17 +73,17 @@ class NodeCommands:
         node = self._find(node_id, agent_id)
         before = node.report
         is_heard = self._grid.was_heard(node.agent_id)  # else what is known of the node may be older than the agent
-        if ticket.earlier is not None:
+        if attempt.earlier is not None:
             if node.desired is not order.desired:
                 raise _overtaken(node, f"it should be {node.desired} by now")
         elif is_heard and self._is_done(order, node):
             return node
         elif not (self._is_recorded(order, node) and is_heard):
-            node = self._record(order, node, ticket, step=1 if is_heard else UNHEARD_STEP)
+            node = self._record(order, node, attempt, step=1 if is_heard else UNHEARD_STEP)
         report = self._apply(order, node, deadline)
         outcome = judge_report(node, report, before)
         if outcome.verdict is Verdict.OVERTAKEN and self._catch_up(node, report):
-            node = self._record(order, node, ticket)
+            node = self._record(order, node, attempt)
             report = self._apply(order, node, deadline)
             outcome = judge_report(node, report, before)
         return self._concluded(order, node, report, outcome)
@@ -113,7 +115,7 @@ class NodeCommands:
             )
         return order.desired is node.desired and order.desired is not Desired.RUNNING
 
-    def _record(self, order: _Order, node: Node, ticket: Ticket, step: int = 1) -> Node:
+    def _record(self, order: _Order, node: Node, attempt: Attempt, step: int = 1) -> Node:
         event = Event(
             "node.commanded",
             wall_ms(self._clock),
@@ -128,7 +130,7 @@ class NodeCommands:
             order.desired,
             restart=order.restart,
             step=step,
-            request=ticket.mark(node.node_id),
+            request=attempt.mark(node.node_id),
             events=[event],
         )
         reached(Step.DESIRED_RECORDED, changed.desired)
@@ -149,14 +151,14 @@ class NodeCommands:
         if known is None or known.generation >= report.generation:
             return False
         change = Change(Action.FOLLOW, node.agent_id, node.node_id, report, "the agent's generation is newer")
-        self._mender.carry_out(change)
+        self._reconciliation_writer.carry_out(change)
         return True
 
     def _concluded(self, order: _Order, node: Node, report: NodeReport, outcome: Outcome) -> Node:
         match outcome.verdict:
             case Verdict.DONE:
                 if order.desired is Desired.ABSENT:
-                    self._bury(node)
+                    self._tombstone(node)
                 return self._grid.node(node.node_id) or _with_report(node, report)
             case Verdict.OVERTAKEN:
                 raise _overtaken(node, outcome.message)
@@ -174,10 +176,10 @@ class NodeCommands:
                     hint=f"see `sutra-grid-cli nodes explain {node.node_id}`",
                 )
 
-    def _bury(self, node: Node) -> None:
+    def _tombstone(self, node: Node) -> None:
         """The agent has confirmed; a registry that does not answer now buries at the next heartbeat."""
         try:
-            self._mender.bury(node.node_id)
+            self._reconciliation_writer.tombstone(node.node_id)
         except GridError as error:
             log.warning("burial waits for the next heartbeat", node=node.node_id, why=error)
 

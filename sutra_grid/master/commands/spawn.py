@@ -32,9 +32,9 @@ from sutra_grid.core.outcome import Verdict, judge_report
 from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
-from sutra_grid.master.commands.idempotent_calls import Ticket
+from sutra_grid.master.commands.idempotent_calls import Attempt
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.reconciliation.writer import Mender
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -66,7 +66,7 @@ def new_node_id() -> str:
     return f"node-{secrets.token_hex(4)}"
 
 
-class Deployment:
+class Spawner:
     """Thread-safe; blocks on the registry and the agent."""
 
     def __init__(
@@ -74,29 +74,29 @@ class Deployment:
         registry: Registry,
         grid: Grid,
         applier: Applier,
-        mender: Mender,
+        writer: ReconciliationWriter,
         clock: Clock,
         new_id: Callable[[], str] = new_node_id,
     ) -> None:
         self._registry = registry
         self._grid = grid
         self._applier = applier
-        self._mender = mender
+        self._reconciliation_writer = writer
         self._clock = clock
         self._new_id = new_id
 
-    def spawn(self, agent_id: str, spec: NodeSpec, ticket: Ticket, deadline: Deadline) -> Node:
+    def spawn(self, agent_id: str, spec: NodeSpec, attempt: Attempt, deadline: Deadline) -> Node:
         """A new running node on ``agent_id``, or where most slots are free when that is empty.
 
         Raises ``GridError`` with the reason when there is none; then nothing of it is left running, or the words say
         that this could not be recorded yet.
         """
-        if ticket.earlier is not None:
-            node = self._taken_up(ticket.earlier.node_id)
+        if attempt.earlier is not None:
+            node = self._taken_up(attempt.earlier.node_id)
         else:
             _check(spec)
             with self._slot(agent_id, spec.engine) as agent:
-                node = self._record(agent, spec, ticket)
+                node = self._record(agent, spec, attempt)
         report = self._apply(node, deadline)
         outcome = judge_report(node, report)
         if outcome.verdict is Verdict.DONE or self._heard_running(node) is not None:
@@ -138,7 +138,7 @@ class Deployment:
                 return placement.agent
         raise Aborted("others took every slot that was found", reason=Reason.CONCURRENT_CHANGE, hint="try again")
 
-    def _record(self, agent: Agent, spec: NodeSpec, ticket: Ticket) -> Node:
+    def _record(self, agent: Agent, spec: NodeSpec, attempt: Attempt) -> Node:
         node = Node(
             node_id=self._new_id(),
             agent_id=agent.agent_id,
@@ -150,7 +150,7 @@ class Deployment:
         )
         asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
         event = self._event("node.spawned", node, Reason.SPAWNED, asked, Actor.OPERATOR)
-        self._registry.create_node(node, request=ticket.mark(node.node_id), events=[event])
+        self._registry.create_node(node, request=attempt.mark(node.node_id), events=[event])
         reached(Step.NODE_RECORDED)
         log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
         return self._grid.put_node(node)
@@ -190,7 +190,7 @@ class Deployment:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
         except GridError as error:
             log.warning("failed spawn waits for the registry", node=node.node_id, why=error)
-            self._mender.give_up(node, event)
+            self._reconciliation_writer.remove_failed_spawn(node, event)
             return _unrecorded(node, why, error)
         reached(Step.DESIRED_RECORDED, absent.desired)
         self._grid.put_node(absent)
@@ -198,9 +198,9 @@ class Deployment:
             if tell_agent is not None:
                 report = self._applier.apply(absent, tell_agent.remaining(at_least_seconds=1.0))
                 if judge_report(absent, report).verdict is Verdict.DONE:
-                    self._mender.bury(node.node_id)
+                    self._reconciliation_writer.tombstone(node.node_id)
             elif isinstance(why, _REFUSALS):
-                self._mender.bury(node.node_id)
+                self._reconciliation_writer.tombstone(node.node_id)
         except GridError as error:
             log.warning("failed spawn ends at the agent's next heartbeat", node=node.node_id, why=error)
         return why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -20,19 +20,19 @@ _KINDS = {
 class AgentStatuses:
     """The one place where a status of a registered agent changes."""
 
-    def __init__(self, grid: Grid, flusher: Flusher) -> None:
+    def __init__(self, grid: Grid, registry_writer: RegistryWriter) -> None:
         self._grid = grid
-        self._flusher = flusher
+        self._registry_writer = registry_writer
 
     def change(self, judged: Agent, change: StatusChange, heard_before: float | None = None) -> Agent | None:
         """Apply ``change`` unless the agent is no longer as it was ``judged``; see ``Grid.change_status``."""
         agent = self._grid.change_status(judged, change, heard_before)
         if agent is None:
             return None
-        self._flusher.status(agent.agent_id)
+        self._registry_writer.queue_status(agent.agent_id)
         actor = Actor.AGENT if change.reason is Reason.UNREGISTERED else Actor.MASTER
         kind = _KINDS[change.status]
-        self._flusher.events(
+        self._registry_writer.queue_events(
             [Event(kind, agent.status_since_ms, actor, agent.agent_id, reason=change.reason, message=change.message)]
         )
         log.info(

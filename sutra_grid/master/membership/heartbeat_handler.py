@@ -14,8 +14,8 @@ from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, No
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.writer import Mender
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -28,7 +28,7 @@ SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """What an agent says. An empty session is a client of the first protocol.
 
     ``nodes`` is the full inventory; None when there is none or it can't be read: then only liveness counts.
@@ -42,7 +42,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class BeatAnswer:
+class HeartbeatAnswer:
     """Whether it counted; what the agent is to do."""
 
     acknowledged: bool
@@ -51,28 +51,28 @@ class BeatAnswer:
     assignments: tuple[Assignment, ...] = ()
 
 
-class Heartbeats:
+class HeartbeatHandler:
     """Thread-safe; never blocks."""
 
     def __init__(
         self,
         grid: Grid,
         reconciler: Reconciler,
-        mender: Mender,
+        writer: ReconciliationWriter,
         statuses: AgentStatuses,
-        flusher: Flusher,
+        registry_writer: RegistryWriter,
         clock: Clock,
     ) -> None:
         self._grid = grid
         self._reconciler = reconciler
-        self._mender = mender
+        self._reconciliation_writer = writer
         self._statuses = statuses
-        self._flusher = flusher
+        self._registry_writer = registry_writer
         self._clock = clock
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter()  # by what was answered; guarded by _counting
 
-    def receive(self, beat: Beat) -> BeatAnswer:
+    def receive(self, beat: Heartbeat) -> HeartbeatAnswer:
         """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
         reached(Step.BEAT_RECEIVED)
         answer = self._answer(beat)
@@ -85,51 +85,53 @@ class Heartbeats:
         with self._counting:
             return {answer: self._counts[answer] for answer in (ACKNOWLEDGED, REGISTER, SUPERSEDED)}
 
-    def _answer(self, beat: Beat) -> BeatAnswer:
+    def _answer(self, beat: Heartbeat) -> HeartbeatAnswer:
         agent = self._grid.agent(beat.agent_id)
         if agent is None:
-            return BeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")
+            return HeartbeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")
         refusal = _refusal(agent, beat)
         if refusal is not None:
             return refusal
         heard = self._grid.hear(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
         if heard is None:  # another registration came in between
-            return BeatAnswer(False, REGISTER, "another session of this agent has just begun")
+            return HeartbeatAnswer(False, REGISTER, "another session of this agent has just begun")
         change = change_by_heartbeat(heard.silence.agent.status, heard.silence.seconds)
         if change is not None:
             self._statuses.change(heard.silence.agent, change)
         self._tell_of_host(agent, beat.host)
-        self._flusher.heartbeat(beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None)
+        self._registry_writer.queue_heartbeat(
+            beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None
+        )
         if not beat.session_id or beat.nodes is None:
-            return BeatAnswer(True)
+            return HeartbeatAnswer(True)
         received = self._reconciler.inventory(agent, beat.nodes, Source.HEARTBEAT, keep_samples=heard.keep_samples)
-        self._mender.queue(received.changes)
-        return BeatAnswer(True, assignments=received.assignments)
+        self._reconciliation_writer.enqueue(received.changes)
+        return HeartbeatAnswer(True, assignments=received.assignments)
 
     def _tell_of_host(self, agent: Agent, host: HostSample | None) -> None:
         events = host_events(agent.agent_id, agent.host, host, wall_ms(self._clock))
-        self._flusher.events(events)
+        self._registry_writer.queue_events(events)
         for event in events:
             log.warning(event.kind, agent=agent.agent_id, reason=event.reason, message=event.message)
 
 
-def _refusal(agent: Agent, beat: Beat) -> BeatAnswer | None:
+def _refusal(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer | None:
     """Why the heartbeat does not count; None: it does."""
     if agent.reason is Reason.UNREGISTERED:
-        return BeatAnswer(False, REGISTER, f"agent {agent.agent_id} said that it stops; register again")
+        return HeartbeatAnswer(False, REGISTER, f"agent {agent.agent_id} said that it stops; register again")
     if not beat.session_id:
         held = f"agent id {agent.agent_id!r} is held by host {agent.hostname}"
-        return BeatAnswer(False, REGISTER, held) if agent.host_id else None
+        return HeartbeatAnswer(False, REGISTER, held) if agent.host_id else None
     match standing(beat.session_id, agent.session_id, agent.instance_id):
         case Standing.CURRENT:
             return None
         case Standing.SUPERSEDED:
             return _to_the_older(agent, beat)
         case Standing.UNKNOWN:
-            return BeatAnswer(False, REGISTER, "this session is not known here")
+            return HeartbeatAnswer(False, REGISTER, "this session is not known here")
 
 
-def _to_the_older(agent: Agent, beat: Beat) -> BeatAnswer:
+def _to_the_older(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer:
     """What an older process is told. A newer session that was never used ends nobody.
 
     It may be a registration that came late from a process which is gone: then the one that is left
@@ -138,7 +140,7 @@ def _to_the_older(agent: Agent, beat: Beat) -> BeatAnswer:
     newer = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}"
     if agent.last_heartbeat_ms != agent.registered_at_ms:
         log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
-        return BeatAnswer(False, SUPERSEDED, f"{newer}; end this one")
+        return HeartbeatAnswer(False, SUPERSEDED, f"{newer}; end this one")
     if agent.status is AgentStatus.HEALTHY:
-        return BeatAnswer(True, message=f"{newer} and was not heard yet; wait")
-    return BeatAnswer(False, REGISTER, f"{newer} and was never heard")
+        return HeartbeatAnswer(True, message=f"{newer} and was not heard yet; wait")
+    return HeartbeatAnswer(False, REGISTER, f"{newer} and was never heard")

@@ -18,8 +18,8 @@ from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.reconciliation.reconciler import Reconciler
-from sutra_grid.master.reconciliation.writer import Mender
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -41,7 +41,7 @@ class Registered:
     assignments: tuple[Assignment, ...]
 
 
-class Registrations:
+class Registrar:
     """Thread-safe; blocks on the registry."""
 
     def __init__(
@@ -49,17 +49,17 @@ class Registrations:
         registry: Registry,
         grid: Grid,
         reconciler: Reconciler,
-        mender: Mender,
+        writer: ReconciliationWriter,
         statuses: AgentStatuses,
-        flusher: Flusher,
+        registry_writer: RegistryWriter,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._grid = grid
         self._reconciler = reconciler
-        self._mender = mender
+        self._reconciliation_writer = writer
         self._statuses = statuses
-        self._flusher = flusher
+        self._registry_writer = registry_writer
         self._clock = clock
 
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
@@ -79,7 +79,7 @@ class Registrations:
         reached(Step.AGENT_SAVED)
         self._grid.put_agent(admitted)
         # A batch that was under way may have written the status from before over the one just saved.
-        self._flusher.status(admitted.agent_id)
+        self._registry_writer.queue_status(admitted.agent_id)
         log.info(
             "agent registered",
             agent=agent.agent_id,
@@ -91,7 +91,7 @@ class Registrations:
             return Registered(admitted.session_id, ())
         received = self._reconciler.inventory(admitted, inventory, Source.REGISTRATION)
         for change in received.changes:
-            self._mender.carry_out(change)
+            self._reconciliation_writer.carry_out(change)
         reached(Step.REGISTRATION_DUE)
         return Registered(admitted.session_id, received.assignments)
 
@@ -157,7 +157,7 @@ class Registrations:
             reason=Reason.HOST_CONFLICT,
             message=message,
         )
-        self._flusher.events([refused])
+        self._registry_writer.queue_events([refused])
         log.warning("agent refused", agent=agent.agent_id, hostname=agent.hostname, holder=known.hostname)
         raise AlreadyExists(
             message,

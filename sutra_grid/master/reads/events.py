@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Event, Reason
-from sutra_grid.master.concurrency_limit import Limit
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import event_to_message
@@ -18,9 +18,9 @@ FLUSH_WAIT_SECONDS = 1.0
 class EventReads:
     """Thread-safe; blocks on the registry."""
 
-    def __init__(self, registry: Registry, flusher: Flusher, limit: Limit) -> None:
+    def __init__(self, registry: Registry, registry_writer: RegistryWriter, limit: ConcurrencyLimit) -> None:
         self._registry = registry
-        self._flusher = flusher
+        self._registry_writer = registry_writer
         self._limit = limit
 
     def read(self, request: pb.ListEventsRequest) -> pb.EventList:
@@ -33,7 +33,7 @@ class EventReads:
             )
         count = request.limit or DEFAULT_LIMIT
         with self._limit.taken():
-            self._flusher.wait_for_events(FLUSH_WAIT_SECONDS)
+            self._registry_writer.wait_for_events(FLUSH_WAIT_SECONDS)
             newest = self._registry.last_event_id()
             events = self._registry.events(
                 after_event_id=request.after_event_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sutra_grid.core.types import Agent
 from sutra_grid.master.agent_calls import AgentCaller
-from sutra_grid.master.concurrency_limit import Limit
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node, reachable_agent
 from sutra_grid.wire import grid_pb2 as pb
@@ -12,10 +12,10 @@ from sutra_grid.wire import grid_pb2 as pb
 TIMEOUT_SECONDS = 5.0
 
 
-class NodeReads:
+class ForwardedReads:
     """Thread-safe; blocks on the agent for at most ``TIMEOUT_SECONDS``."""
 
-    def __init__(self, grid: Grid, calls: AgentCaller, limit: Limit) -> None:
+    def __init__(self, grid: Grid, calls: AgentCaller, limit: ConcurrencyLimit) -> None:
         self._grid = grid
         self._calls = calls
         self._limit = limit

@@ -1,7 +1,7 @@
 """Takes an agent's reports into memory and compares them with what is desired.
 
 No registry and no call here: a heartbeat passes through in memory alone. What the
-comparison wants written is returned as changes for the ``mender``.
+comparison wants written is returned as changes for the ``ReconciliationWriter``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, 
 from sutra_grid.core.report_changes import events_between, is_material
 from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
 from sutra_grid.master.grid import Grid, Source
-from sutra_grid.master.registry_writes.write_behind import Flusher
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 
@@ -47,9 +47,9 @@ class Received:
 class Reconciler:
     """Thread-safe; never blocks."""
 
-    def __init__(self, grid: Grid, flusher: Flusher, clock: Clock) -> None:
+    def __init__(self, grid: Grid, registry_writer: RegistryWriter, clock: Clock) -> None:
         self._grid = grid
-        self._flusher = flusher
+        self._registry_writer = registry_writer
         self._clock = clock
         self._lock = threading.Lock()
         self._foreign: set[tuple[str, str]] = set()  # agent and node that were told of; guarded by _lock
@@ -100,7 +100,7 @@ class Reconciler:
             if material or keep_samples:
                 written.append(report.node_id)
         if written:
-            self._flusher.reports(written)
+            self._registry_writer.queue_reports(written)
         self._tell(events)
 
     def _received(self, agent_id: str, decisions: Sequence[_Decided]) -> Received:
@@ -134,6 +134,6 @@ class Reconciler:
         return owner is not None and owner.host_id == agent.host_id
 
     def _tell(self, events: Sequence[Event]) -> None:
-        self._flusher.events(events)
+        self._registry_writer.queue_events(events)
         for event in events:
             log.info(event.kind, node=event.node_id, agent=event.agent_id, reason=event.reason, message=event.message)

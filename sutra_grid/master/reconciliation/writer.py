@@ -1,6 +1,6 @@
 """Carries out what reconciliation wants written: takeovers, newer generations, resolved specs, burials.
 
-Changes that a heartbeat found wait here, one a node, for the mender's own thread; a registration
+Changes that a heartbeat found wait here, one a node, for the writer's own thread; a registration
 carries out its own at once. Whatever fails is found again by the next heartbeat, so the queue keeps
 nothing that failed.
 """
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 RETRY_INTERVAL_SECONDS = 1.0
 
 
-class Mender:
+class ReconciliationWriter:
     """A context manager around its thread. ``carry_out`` may be called from any thread."""
 
     def __init__(self, grid: Grid, registry: Registry, reconciler: Reconciler, clock: Clock) -> None:
@@ -37,30 +37,30 @@ class Mender:
         self._registry = registry
         self._reconciler = reconciler
         self._clock = clock
-        self._ticker = Ticker("mender", RETRY_INTERVAL_SECONDS, self.work)
+        self._ticker = Ticker("reconciliation-writer", RETRY_INTERVAL_SECONDS, self.write_queued)
         self._lock = threading.Lock()
         # guarded by _lock:
-        self._waiting: dict[str, Change] = {}
-        self._given_up: dict[str, tuple[Node, Event]] = {}  # nodes that must not run though the registry says so
+        self._queued: dict[str, Change] = {}
+        self._failed_spawns: dict[str, tuple[Node, Event]] = {}  # nodes that must not run though the registry says so
 
     # -- from any thread --
 
-    def queue(self, changes: Iterable[Change]) -> None:
+    def enqueue(self, changes: Iterable[Change]) -> None:
         """Have changes carried out soon; the latest of a node counts."""
         found = {change.node_id: change for change in changes}
         if not found:
             return
         with self._lock:
-            self._waiting.update(found)
+            self._queued.update(found)
         self._ticker.trigger()
 
-    def give_up(self, node: Node, event: Event) -> None:
+    def remove_failed_spawn(self, node: Node, event: Event) -> None:
         """A spawn failed and the registry could not be told: have it told as soon as it answers.
 
         Unless the node is commanded before that: the newer wish counts.
         """
         with self._lock:
-            self._given_up[node.node_id] = (node, event)
+            self._failed_spawns[node.node_id] = (node, event)
 
     def carry_out(self, change: Change) -> None:
         """Write one change and take it into memory, if it is still right. Raises ``GridError``."""
@@ -69,26 +69,26 @@ class Mender:
         log.info("mending", node=change.node_id, agent=change.agent_id, action=change.action, why=change.why)
         match change.action, change.report:
             case Action.BURY, _:
-                self.bury(change.node_id)
+                self.tombstone(change.node_id)
             case Action.ADOPT, NodeReport() as report:
                 self._adopt(change, report, "node.adopted", Reason.ADOPTED)
             case Action.FOLLOW, NodeReport() as report:
                 self._adopt(change, report, "node.followed", Reason.STALE_GENERATION)
             case Action.RESOLVE, NodeReport() as report:
-                self.resolve(report)
+                self.store_resolved_spec(report)
             case Action.REASSERT, _:
                 self._reassert(change)
 
-    def bury(self, node_id: str) -> None:
+    def tombstone(self, node_id: str) -> None:
         """The agent no longer has a node that was to go: its row becomes a tombstone. Raises ``GridError``."""
         node = self._grid.node(node_id)
         if node is None:
             return
-        self._registry.bury_node(node_id, [self._event("node.removed", node, Reason.COMMANDED, _epitaph(node))])
+        self._registry.bury_node(node_id, [self._event("node.removed", node, Reason.COMMANDED, _removal_message(node))])
         reached(Step.NODE_BURIED)
         self._grid.bury(node_id)
 
-    def resolve(self, report: NodeReport) -> None:
+    def store_resolved_spec(self, report: NodeReport) -> None:
         """Keep what the agent filled into a node's specification. Raises ``GridError``."""
         node = self._grid.node(report.node_id)
         if node is None or node.generation != report.generation:
@@ -98,22 +98,22 @@ class Mender:
             reached(Step.SPEC_RESOLVED)
             self._grid.put_node(replace(node, spec=spec))
 
-    # -- on the mender's thread --
+    # -- on the writer's thread --
 
-    def work(self) -> None:
+    def write_queued(self) -> None:
         """Carry out everything that waits."""
         with self._lock:
-            waiting, self._waiting = self._waiting, {}
-            given_up = dict(self._given_up)
-        for node, event in given_up.values():
-            self._end_given_up(node, event)
-        for change in waiting.values():
+            queued, self._queued = self._queued, {}
+            failed_spawns = dict(self._failed_spawns)
+        for node, event in failed_spawns.values():
+            self._end_failed_spawn(node, event)
+        for change in queued.values():
             try:
                 self.carry_out(change)
             except GridError as error:
                 log.warning("change waits for the next heartbeat", node=change.node_id, action=change.action, why=error)
 
-    def _end_given_up(self, node: Node, event: Event) -> None:
+    def _end_failed_spawn(self, node: Node, event: Event) -> None:
         known = self._grid.node(node.node_id)
         if known is not None and known.generation == node.generation:
             try:
@@ -123,7 +123,7 @@ class Mender:
             except NotFound:
                 pass
         with self._lock:
-            self._given_up.pop(node.node_id, None)
+            self._failed_spawns.pop(node.node_id, None)
 
     def _is_still_right(self, change: Change) -> bool:
         node = self._grid.node(change.node_id)
@@ -165,6 +165,6 @@ class Mender:
         self._ticker.stop()
 
 
-def _epitaph(node: Node) -> str:
+def _removal_message(node: Node) -> str:
     path = node.report.spec.storage_path if node.report else node.spec.storage_path
     return f"removed; its data stays in {path} on the host of {node.agent_id}" if path else "removed; it never ran"

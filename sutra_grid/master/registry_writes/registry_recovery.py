@@ -20,27 +20,27 @@ from sutra_grid.runtime.ticker import Ticker
 
 log = get_logger(__name__)
 
-LOOK_INTERVAL_SECONDS = 0.5
+CHECK_INTERVAL_SECONDS = 0.5
 #: Longer than a command takes from its commit to memory.
 SETTLE_SECONDS = 2.0
 #: More events than are written between two looks: the ids of new ones go on above all that anybody has seen.
 UNSEEN_EVENTS = 10_000
 
 
-class RegistryKeeper:
+class RegistryRecovery:
     """A context manager around its thread."""
 
     def __init__(self, registry: Registry, grid: Grid, clock: Clock) -> None:
         self._registry = registry
         self._grid = grid
         self._clock = clock
-        self._ticker = Ticker("registry-keeper", LOOK_INTERVAL_SECONDS, self.look)
-        # of the keeper's thread, once it runs:
+        self._ticker = Ticker("registry-recovery", CHECK_INTERVAL_SECONDS, self.check)
+        # used by its own thread alone, once that runs:
         self._lost_at: float | None = None  # monotonic seconds
         self._last_event_id = 0
         self._told = ""
 
-    def look(self) -> None:
+    def check(self) -> None:
         """See whether the registry is still there, and bring it back when it has been away for a while."""
         loss = self._registry.loss()
         if not loss:

@@ -49,7 +49,7 @@ class _Dirty:
         return bool(self.heartbeats or self.agents or self.hosts or self.reports)
 
 
-class Flusher:
+class RegistryWriter:
     """Collects observations and writes them from its own thread. A context manager; leaving it writes the rest.
 
     The collecting methods are thread-safe and never block on the registry.
@@ -65,7 +65,7 @@ class Flusher:
         self._registry = registry
         self._grid = grid
         self._on_write = on_write  # is told how many seconds each write took, also one that failed
-        self._ticker = Ticker("flusher", interval_seconds, self.flush)
+        self._ticker = Ticker("registry-writer", interval_seconds, self.flush)
         self._changed = threading.Condition()
         # guarded by _changed:
         self._dirty = _Dirty()
@@ -79,24 +79,24 @@ class Flusher:
 
     # -- collecting --
 
-    def heartbeat(self, agent_id: str, at_ms: int, host: HostSample | None = None) -> None:
+    def queue_heartbeat(self, agent_id: str, at_ms: int, host: HostSample | None = None) -> None:
         """An agent was heard; ``host`` only when the sample is to be kept."""
         with self._changed:
             self._dirty.heartbeats[agent_id] = at_ms
             if host is not None:
                 self._dirty.hosts[agent_id] = host
 
-    def status(self, agent_id: str) -> None:
+    def queue_status(self, agent_id: str) -> None:
         """An agent's status has changed in the grid."""
         with self._changed:
             self._dirty.agents[agent_id] = None
 
-    def reports(self, node_ids: Iterable[str]) -> None:
+    def queue_reports(self, node_ids: Iterable[str]) -> None:
         """Nodes were reported; the grid has the reports."""
         with self._changed:
             self._dirty.reports.update(dict.fromkeys(node_ids))
 
-    def events(self, events: Sequence[Event]) -> None:
+    def queue_events(self, events: Sequence[Event]) -> None:
         """Something happened."""
         if not events:
             return
@@ -131,7 +131,7 @@ class Flusher:
             self._ticker.trigger()
             return self._changed.wait_for(lambda: self._events_done >= wanted or bool(self._failing), timeout_seconds)
 
-    # -- writing, on the flusher's thread --
+    # -- writing, on the writer's thread --
 
     def flush(self) -> None:
         """Write everything that is dirty. A registry that does not answer is logged once, and tried again next time."""

@@ -123,5 +123,5 @@ def test_a_heartbeat_with_an_unreadable_inventory_keeps_the_agent_alive_and_mend
 def test_a_thousand_heartbeats_cause_few_writes(harness: MasterHarness, agent: FakeAgent) -> None:
     for _ in range(1000):
         agent.beat(harness.stub)
-    eventually(lambda: harness.core.flusher.writes > 0, message="the registry is written behind")
-    assert harness.core.flusher.writes <= 30
+    eventually(lambda: harness.core.registry_writer.writes > 0, message="the registry is written behind")
+    assert harness.core.registry_writer.writes <= 30

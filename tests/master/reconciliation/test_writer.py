@@ -11,7 +11,7 @@ from support.values.grid_values import a_node, an_agent, an_event
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Desired, Event, Node
 from sutra_grid.master.grid import Grid
-from sutra_grid.master.reconciliation.writer import Mender
+from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 
 NODE = a_node("node-1", generation=1, desired=Desired.RUNNING)
 
@@ -44,19 +44,21 @@ def grid() -> Grid:
 
 
 @pytest.fixture
-def mender(grid: Grid, registry: Any) -> Mender:
+def writer(grid: Grid, registry: Any) -> ReconciliationWriter:
     nothing: Any = None
-    mender = Mender(grid, registry, nothing, FakeClock())
-    mender.give_up(NODE, an_event("node.spawn_failed"))
-    return mender
+    writer = ReconciliationWriter(grid, registry, nothing, FakeClock())
+    writer.remove_failed_spawn(NODE, an_event("node.spawn_failed"))
+    return writer
 
 
-def test_it_is_written_once_as_soon_as_the_registry_takes_it(mender: Mender, grid: Grid, registry: Registry) -> None:
+def test_it_is_written_once_as_soon_as_the_registry_takes_it(
+    writer: ReconciliationWriter, grid: Grid, registry: Registry
+) -> None:
     registry.is_locked = True
-    mender.work()
+    writer.write_queued()
     registry.is_locked = False
-    mender.work()
-    mender.work()
+    writer.write_queued()
+    writer.write_queued()
 
     assert registry.written == ["node-1"]
     known = grid.node("node-1")
@@ -64,9 +66,11 @@ def test_it_is_written_once_as_soon_as_the_registry_takes_it(mender: Mender, gri
     assert known.desired is Desired.ABSENT
 
 
-def test_a_command_that_came_before_is_the_newer_wish(mender: Mender, grid: Grid, registry: Registry) -> None:
+def test_a_command_that_came_before_is_the_newer_wish(
+    writer: ReconciliationWriter, grid: Grid, registry: Registry
+) -> None:
     grid.put_node(replace(NODE, desired=Desired.STOPPED, generation=2))
-    mender.work()
+    writer.write_queued()
 
     assert registry.written == []
     known = grid.node("node-1")
@@ -74,8 +78,8 @@ def test_a_command_that_came_before_is_the_newer_wish(mender: Mender, grid: Grid
     assert known.desired is Desired.STOPPED
 
 
-def test_one_that_is_gone_meanwhile_is_left_alone(mender: Mender, grid: Grid, registry: Registry) -> None:
+def test_one_that_is_gone_meanwhile_is_left_alone(writer: ReconciliationWriter, grid: Grid, registry: Registry) -> None:
     grid.bury("node-1")
-    mender.work()
+    writer.write_queued()
 
     assert registry.written == []

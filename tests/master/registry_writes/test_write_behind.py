@@ -37,28 +37,28 @@ def recorded_status(core: MasterCore) -> AgentStatus:
 
 
 def test_a_status_that_was_on_its_way_when_the_agent_registered_does_not_stay(core: MasterCore) -> None:
-    core.registrations.register(an_agent(AGENT), [])
-    core.flusher.flush()
-    core.registrations.register(an_agent(AGENT), [])
+    core.registrar.register(an_agent(AGENT), [])
+    core.registry_writer.flush()
+    core.registrar.register(an_agent(AGENT), [])
     on_its_way = replace(an_agent(AGENT), status=AgentStatus.OFFLINE)
     core.registry.write_observations(Observations(agents=[on_its_way]))
     assert recorded_status(core) is AgentStatus.OFFLINE
 
-    core.flusher.flush()
+    core.registry_writer.flush()
 
     assert recorded_status(core) is AgentStatus.HEALTHY
 
 
 def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterCore) -> None:
-    core.registrations.register(an_agent(AGENT), [])
+    core.registrar.register(an_agent(AGENT), [])
     node = a_node(agent_id=AGENT, report=None)
     core.registry.create_node(node, request=None)
     core.grid.put_node(node)
     core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.STARTING), Source.ANSWER)
-    core.flusher.reports([node.node_id])
+    core.registry_writer.queue_reports([node.node_id])
     core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.RUNNING), Source.ANSWER)
 
-    core.flusher.flush()
+    core.registry_writer.flush()
 
     recorded = core.registry.node(node.node_id)
     assert recorded is not None
@@ -67,10 +67,10 @@ def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterC
 
 
 def test_what_was_removed_before_it_was_written_is_left_out(core: MasterCore) -> None:
-    core.flusher.status("agent-99")
-    core.flusher.reports(["node-99"])
+    core.registry_writer.queue_status("agent-99")
+    core.registry_writer.queue_reports(["node-99"])
 
-    core.flusher.flush()
+    core.registry_writer.flush()
 
     assert core.registry.agents() == []
     assert core.registry.nodes() == []
