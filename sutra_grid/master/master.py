@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.core.errors import GridError
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Applier
@@ -22,17 +21,18 @@ from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
 from sutra_grid.master.membership.heartbeat_handler import HeartbeatHandler
 from sutra_grid.master.membership.registrar import Registrar
-from sutra_grid.master.metrics import MasterMetrics
+from sutra_grid.master.metrics import MasterMetrics, MetricSources
 from sutra_grid.master.reads.events import EventReads
 from sutra_grid.master.reads.forwarded import ForwardedReads
 from sutra_grid.master.reads.views import Views
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.registry_writes.pruner import Pruner
 from sutra_grid.master.registry_writes.registry_recovery import RegistryRecovery
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.registry import Registry
-from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
+from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.ticker import Ticker
@@ -43,7 +43,6 @@ log = get_logger(__name__)
 
 SERVICE_NAME = "grid.GridMaster"
 CHECK_SECONDS = 0.5
-PRUNE_SECONDS = 60.0
 MAX_CONCURRENT_READS = 16
 STOP_GRACE_SECONDS = 3.0
 
@@ -67,7 +66,6 @@ class MasterCore:
         self.config = config
         self.registry = registry
         self.clock = clock
-        self._ages = UnhurriedWall(clock)  # of the pruner's thread
         self.grid = Grid(clock)
         self.grid.load(registry.contents())
         self.registry_writer = RegistryWriter(registry, self.grid, on_write=on_flush)
@@ -76,6 +74,7 @@ class MasterCore:
         self.reconciler = Reconciler(self.grid, self.registry_writer, clock)
         self.reconciliation_writer = ReconciliationWriter(self.grid, registry, self.reconciler, clock)
         self.registry_recovery = RegistryRecovery(registry, self.grid, clock)
+        self.pruner = Pruner(registry, clock, config.events_max_age_ms, config.max_events)
         self.statuses = AgentStatuses(self.grid, self.registry_writer)
         self.monitor = HealthMonitor(self.grid, self.statuses, config.liveness, clock, CHECK_SECONDS)
         self.registrar = Registrar(
@@ -90,12 +89,14 @@ class MasterCore:
         self.agent_commands = AgentCommands(registry, self.grid, calls.forget, clock)
         self.service = self._service(calls)
 
-    def prune(self) -> None:
-        """Delete what is too old or too much in the registry; one that does not answer is asked next time."""
-        try:
-            self.registry.prune(self._ages.wall_ms(), self.config.events_max_age_ms, self.config.max_events)
-        except GridError as error:
-            log.warning("registry was not pruned", why=error)
+    def metric_sources(self) -> MetricSources:
+        """What the metrics read at each scrape."""
+        return MetricSources(
+            heartbeats_by_answer=self.heartbeats.counts,
+            limits={"commands": self.commands_limit, "reads": self.reads_limit},
+            registry_writer=self.registry_writer,
+            registry_failures=lambda: self.registry.failures,
+        )
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
@@ -149,7 +150,7 @@ class Master:
             stack.enter_context(core.registry_writer)
             stack.enter_context(core.reconciliation_writer)
             stack.enter_context(core.registry_recovery)
-            stack.enter_context(Ticker("pruner", PRUNE_SECONDS, core.prune))
+            stack.enter_context(core.pruner)
             self.server = serve(
                 {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},
                 host=config.host,
@@ -160,7 +161,7 @@ class Master:
                 observe_call=self._metrics.calls.observe if config.metrics else None,
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
-            self._metrics.watch(core, self.server)
+            self._metrics.watch(core.metric_sources(), self.server)
             stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))
             self._stack = stack.pop_all()
         return self

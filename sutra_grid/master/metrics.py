@@ -5,22 +5,32 @@ The grid itself (agents, nodes, restarts) is told by the admin's ``/metrics``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sutra_grid.master.concurrency_limit import ConcurrencyLimit
+from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.metrics.process import new_registry
 from sutra_grid.wire.call_metrics import CallMetrics
 from sutra_grid.wire.server import RunningServer
 
-if TYPE_CHECKING:
-    from sutra_grid.master.master import MasterCore
-
 FLUSH_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: from a commit on a fast disk to the longest wait for a lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSources:
+    """The parts of a master that the metrics read at each scrape. Each is thread-safe."""
+
+    heartbeats_by_answer: Callable[[], Mapping[str, int]]
+    limits: Mapping[str, ConcurrencyLimit]  # by the label ``kind``
+    registry_writer: RegistryWriter
+    registry_failures: Callable[[], int]
 
 
 class MasterMetrics:
@@ -40,17 +50,17 @@ class MasterMetrics:
         """A batch was written, or not."""
         self._flushes.observe(seconds)
 
-    def watch(self, core: MasterCore, server: RunningServer) -> None:
-        """Show what ``core`` and ``server`` count themselves; they are asked at each scrape. Once."""
+    def watch(self, sources: MetricSources, server: RunningServer) -> None:
+        """Export what ``sources`` and ``server`` count themselves. Call it once."""
         self.calls.watch_workers(lambda: server.worker_use)
-        self.registry.register(_MasterCollector(core))
+        self.registry.register(_MasterCollector(sources))
 
 
 class _MasterCollector(Collector):
     """Reads the parts of a master. Thread-safe; takes each part's lock for a moment."""
 
-    def __init__(self, core: MasterCore) -> None:
-        self._core = core
+    def __init__(self, sources: MetricSources) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
         """Called at each scrape."""
@@ -64,7 +74,7 @@ class _MasterCollector(Collector):
             "Heartbeats by what was answered: acknowledged, register (anew), superseded (by a newer process)",
             labels=["answer"],
         )
-        for answer, count in self._core.heartbeats.counts().items():
+        for answer, count in self._sources.heartbeats_by_answer().items():
             heartbeats.add_metric([answer], count)
         yield heartbeats
 
@@ -75,14 +85,14 @@ class _MasterCollector(Collector):
         most = GaugeMetricFamily(
             "sutra_grid_master_limited_calls_max", "How many may be; one more is refused as overloaded", labels=["kind"]
         )
-        for kind, limit in (("commands", self._core.commands_limit), ("reads", self._core.reads_limit)):
+        for kind, limit in self._sources.limits.items():
             in_use.add_metric([kind], limit.in_use)
             most.add_metric([kind], limit.count)
         yield in_use
         yield most
 
     def _registry(self) -> Iterator[Metric]:
-        writer = self._core.registry_writer
+        writer = self._sources.registry_writer
         yield GaugeMetricFamily(
             "sutra_grid_master_pending_observations",
             "Rows that wait to be written to the registry",
@@ -101,5 +111,5 @@ class _MasterCollector(Collector):
         yield CounterMetricFamily(
             "sutra_grid_master_registry_failures",
             "Transactions that failed because the registry did not answer (locked, full, unreachable)",
-            value=self._core.registry.failures,
+            value=self._sources.registry_failures(),
         )

@@ -54,8 +54,9 @@ def test_nodes_go_where_most_slots_are_free(harness: MasterHarness, make_agent: 
 
 
 def test_spawns_at_the_same_time_share_the_slots_and_overfill_none(
-    harness: MasterHarness, make_agent: MakeAgent
+    make_harness: Callable[..., MasterHarness], make_agent: MakeAgent
 ) -> None:
+    harness = make_harness(lock_wait_seconds=10.0)  # a slow machine must not end this by a locked registry
     agents = [make_agent(f"agent-{number}", slots=3) for number in range(1, 4)]
     for agent in agents:
         agent.register(harness.stub)

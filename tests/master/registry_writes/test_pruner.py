@@ -18,11 +18,11 @@ def test_a_jump_of_the_clock_and_back_deletes_no_event_no_request_and_no_tombsto
     before = harness.kinds()
 
     harness.clock.jump_wall(YEAR_SECONDS)
-    harness.core.prune()
+    harness.core.pruner.prune()
     harness.clock.advance(60)
-    harness.core.prune()
+    harness.core.pruner.prune()
     harness.clock.jump_wall(-YEAR_SECONDS)
-    harness.core.prune()
+    harness.core.pruner.prune()
 
     assert harness.kinds()[: len(before)] == before
     assert gone.node_id in harness.registry.tombstones()
@@ -33,6 +33,6 @@ def test_what_has_really_become_old_is_deleted(harness: MasterHarness, agent: Fa
     harness.spawn(request_id="the-request")
     assert "node.started" in harness.kinds()  # asked for: all events are written then
     harness.clock.advance(YEAR_SECONDS)
-    harness.core.prune()
+    harness.core.pruner.prune()
     assert harness.kinds() == []
     assert harness.registry.request("the-request") is None
