@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeSpec, unknown_placeholders
-from sutra_grid.agent.state.names import NAME_ALLOWED, is_name
+from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host_port, not_empty

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sutra_grid.agent.state.names import is_name
+from sutra_grid.agent.names import is_name
 from sutra_grid.core.errors import InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 

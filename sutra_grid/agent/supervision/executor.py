@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.state.journal_writer import JournalWriter
-from sutra_grid.agent.state.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.supervision.admission import refusal
 from sutra_grid.agent.supervision.adoption import Recovery, plan_recoveries
 from sutra_grid.agent.supervision.change_log import log_change
