@@ -25,6 +25,7 @@ from sutra_grid.agent.limits.node_groups import NodeGroups, make_node_groups
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, Sources
+from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import OsProcessTable
@@ -34,7 +35,7 @@ from sutra_grid.agent.state.host_id import load_host_id
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.statistics import Statistics
-from sutra_grid.agent.supervision.admission import Admission, refusal
+from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Tools
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.types import Agent, Reason
@@ -141,7 +142,7 @@ class GridAgent:
             journal.open()
             entries = journal.load()
         except OSError as error:
-            raise refusal(
+            raise from_os_error(
                 f"the journal in {config.state_path} can't be read", error, Reason.PATH_NOT_WRITABLE
             ) from error
         tools = Tools(
@@ -212,4 +213,4 @@ def _make_directories(*paths: Path) -> None:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "this user may not write there", str(path))
         except OSError as error:
-            raise refusal(f"the directory {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
+            raise from_os_error(f"the directory {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error

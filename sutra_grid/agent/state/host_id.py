@@ -6,7 +6,7 @@ import re
 import uuid
 from pathlib import Path
 
-from sutra_grid.agent.supervision.admission import refusal
+from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import write_atomically
@@ -26,7 +26,7 @@ def load_host_id(state_path: Path) -> str:
             write_atomically(path, f"{uuid.uuid4().hex}\n".encode())
         text = path.read_text(errors="replace").strip()
     except OSError as error:
-        raise refusal(f"the host id {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
+        raise from_os_error(f"the host id {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
     if not _FORM.match(text):
         raise FailedPrecondition(
             f"{path} does not hold a host id (32 hexadecimal digits)",

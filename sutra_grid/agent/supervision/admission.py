@@ -7,19 +7,17 @@ thread only.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine
+from sutra_grid.agent.os_errors import os_errors_as
 from sutra_grid.core.errors import (
     AlreadyExists,
     FailedPrecondition,
-    GridError,
     InvalidArgument,
     NotFound,
     ResourceExhausted,
@@ -64,7 +62,7 @@ class Admission:
 
     def check_new(self, spec: NodeSpec) -> None:
         """Check the host for a new node. Raises ``ResourceExhausted`` when the disk is nearly full."""
-        with _refusing(f"the free space of {self._data_path} is not known", Reason.PATH_NOT_WRITABLE):
+        with os_errors_as(f"the free space of {self._data_path} is not known", Reason.PATH_NOT_WRITABLE):
             free = shutil.disk_usage(_existing(self._data_path)).free
         if free < self._config.disk_reserve_bytes:
             raise ResourceExhausted(
@@ -83,7 +81,7 @@ class Admission:
 
     def make_directory(self, spec: NodeSpec) -> None:
         """Make the node's directory if it is not there. Raises ``GridError``."""
-        with _refusing(f"the storage path {spec.storage_path} can't be made", Reason.PATH_NOT_WRITABLE):
+        with os_errors_as(f"the storage path {spec.storage_path} can't be made", Reason.PATH_NOT_WRITABLE):
             Path(spec.storage_path).mkdir(parents=True, exist_ok=True)
 
     def _check_slots(self, held: Mapping[str, NodeSpec]) -> None:
@@ -163,7 +161,7 @@ class Admission:
             )
 
     def _check_writable(self, path: Path) -> None:
-        with _refusing(f"the storage path {path} can't be used", Reason.PATH_NOT_WRITABLE):
+        with os_errors_as(f"the storage path {path} can't be used", Reason.PATH_NOT_WRITABLE):
             nearest = _existing(path)
         if not nearest.is_dir():
             problem = f"{nearest} is not a directory"
@@ -190,22 +188,3 @@ def _existing(path: Path) -> Path:
 
 def _overlap(one: Path, other: Path) -> bool:
     return one == other or one in other.parents or other in one.parents
-
-
-@contextlib.contextmanager
-def _refusing(what: str, reason: Reason) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise refusal(what, error, reason) from error
-
-
-def refusal(what: str, error: OSError, reason: Reason) -> GridError:
-    """An operating system's error as one of the grid; a full disk is told as such."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceExhausted(
-            f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free some space on that file system"
-        )
-    return FailedPrecondition(
-        f"{what}: {error.strerror or error}", reason=reason, hint="Check the path and the rights of the agent's user"
-    )

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
+from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.process import HeldProcess
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.state.journal_writer import JournalWriter
-from sutra_grid.agent.supervision.admission import refusal
 from sutra_grid.agent.supervision.adoption import Recovery, plan_recoveries
 from sutra_grid.agent.supervision.change_log import log_change
 from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
@@ -211,7 +211,7 @@ class Conductor:
         try:
             self._tools.journal.write(held.runtime.record)
         except OSError as error:
-            raise refusal(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
+            raise from_os_error(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
         self._nodes[node_id] = held
         self._happen(held, Assigned(replace(assignment, spec=spec)))
 
@@ -296,7 +296,7 @@ class Conductor:
                 case DeleteJournal():
                     self._forget(held)
                 case Launch() if unsaved is not None:
-                    error = refusal("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
+                    error = from_os_error("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
                     answers.append(LaunchFailed(error.reason, error.message))
                 case Launch():
                     answers.append(self._launch(held))
@@ -322,7 +322,7 @@ class Conductor:
         except GridError as error:
             return LaunchFailed(error.reason, error.message)
         except OSError as error:
-            problem = refusal(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
+            problem = from_os_error(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)
         held.process = process
         self._watch(held, process)

@@ -1,0 +1,30 @@
+"""An error of the operating system as an error of the grid."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted
+from sutra_grid.core.types import Reason
+
+
+def from_os_error(what: str, error: OSError, reason: Reason) -> GridError:
+    """``what`` failed with ``error``. A full disk has its own reason, whatever ``reason`` is given."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceExhausted(
+            f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free some space on that file system"
+        )
+    return FailedPrecondition(
+        f"{what}: {error.strerror or error}", reason=reason, hint="Check the path and the rights of the agent's user"
+    )
+
+
+@contextlib.contextmanager
+def os_errors_as(what: str, reason: Reason) -> Iterator[None]:
+    """Raise ``from_os_error`` for an ``OSError`` of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise from_os_error(what, error, reason) from error
