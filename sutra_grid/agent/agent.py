@@ -20,8 +20,8 @@ from sutra_grid import __version__
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.heartbeat import Heartbeat, Report
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.limits.memory import MemoryGuard
-from sutra_grid.agent.limits.node_groups import NodeGroups, make_node_groups
+from sutra_grid.agent.limits.memory_groups import NodeGroups, make_node_groups
+from sutra_grid.agent.limits.memory_monitor import MemoryGuard
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, Sources

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.limits.node_groups import NodeGroups, NoGroups
+from sutra_grid.agent.limits.memory_groups import NodeGroups, NoGroups
 from sutra_grid.agent.processes.launcher import Launcher
 from sutra_grid.agent.processes.process import HeldProcess, ProcessTable
 from sutra_grid.agent.state.journal_writer import NodeJournal

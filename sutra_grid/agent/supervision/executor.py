@@ -22,9 +22,9 @@ from sutra_grid.agent.report import NodeView, gone_report, refused_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.adoption import Recovery, plan_recoveries
-from sutra_grid.agent.supervision.change_log import log_change
 from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
 from sutra_grid.agent.supervision.timers import TimerQueue
+from sutra_grid.agent.supervision.transition_log import log_change
 from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
 from sutra_grid.core.node.events import (
     Assigned,

@@ -13,7 +13,7 @@ import pytest
 from sutra_grid.agent.config import MemoryLimits
 from sutra_grid.agent.limits import cgroups
 from sutra_grid.agent.limits.cgroups import NoCgroups, OomKills, Place, find_place
-from sutra_grid.agent.limits.node_groups import CgroupNodes, NoGroups, make_node_groups
+from sutra_grid.agent.limits.memory_groups import CgroupNodes, NoGroups, make_node_groups
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node.events import OomKill

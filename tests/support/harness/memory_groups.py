@@ -9,7 +9,7 @@ import pytest
 
 from sutra_grid.agent.limits import cgroups
 from sutra_grid.agent.limits.cgroups import NoCgroups, Place
-from sutra_grid.agent.limits.node_groups import HOME_PREFIX
+from sutra_grid.agent.limits.memory_groups import HOME_PREFIX
 
 
 def place_or_skip() -> Place:
