@@ -18,17 +18,17 @@ from typing import Final, Self
 
 from sutra_grid import __version__
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
-from sutra_grid.agent.heartbeat import Heartbeat, Report
+from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.limits.memory_groups import NodeGroups, make_node_groups
-from sutra_grid.agent.limits.memory_monitor import MemoryGuard
+from sutra_grid.agent.limits.memory_groups import MemoryGroups, make_memory_groups
+from sutra_grid.agent.limits.memory_monitor import MemoryMonitor
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
-from sutra_grid.agent.metrics import AgentMetrics, Sources
+from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import OsProcessTable
+from sutra_grid.agent.processes.process import OsProcessLauncher
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.host_id import load_host_id
@@ -36,7 +36,7 @@ from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervision.admission import Admission
-from sutra_grid.agent.supervision.collaborators import Tools
+from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.types import Agent, Reason
 from sutra_grid.runtime.clock import Clock, SystemClock
@@ -81,11 +81,11 @@ class GridAgent:
         assert self._server is not None
         return format_host_port(endpoint_host(self._config), self._server.port)
 
-    def farewell(self, reason: str) -> None:
+    def unregister(self, reason: str) -> None:
         """Stop the heartbeats and tell the master why the agent ends."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
-            self._heartbeat.farewell(reason)
+            self._heartbeat.unregister(reason)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as parts:
@@ -106,22 +106,22 @@ class GridAgent:
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         statistics = Statistics(config.data_path, clock, config.disk_reserve_bytes)
-        inventory = Inventory(clock, statistics.newest, self._nudge)
-        groups = make_node_groups(config.memory_limits, host_id)
+        inventory = Inventory(clock, statistics.newest, self._report_soon)
+        groups = make_memory_groups(config.memory_limits, host_id)
         supervisor = self._recovered_supervisor(host_id, inventory, logs, groups)
         parts.enter_context(supervisor)
         service = GridAgentService(supervisor, inventory, logs, statistics, clock)
         self._server = parts.enter_context(self._serve(service))
-        statistics.take(inventory.views())
-        sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take(inventory.views()))
+        statistics.take_samples(inventory.views())
+        sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take_samples(inventory.views()))
         self._sampler = parts.enter_context(sampler)
         if config.memory_limits is not MemoryLimits.OFF:
-            guard = MemoryGuard(supervisor.memory_exceeded, groups.kept_bytes)
-            parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: guard.look(inventory.views())))
-            parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.sweep))
+            monitor = MemoryMonitor(supervisor.memory_exceeded, groups.unreclaimable_bytes)
+            parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: monitor.check(inventory.views())))
+            parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.retry_removals))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
-        report = Report(self._describe(host_id), inventory, statistics.host)
+        report = HeartbeatSource(self._describe(host_id), inventory, statistics.host)
         heartbeat = Heartbeat(
             report,
             link,
@@ -130,11 +130,11 @@ class GridAgent:
             take=supervisor.assign_all,
             on_superseded=self._on_superseded,
         )
-        self._metrics.watch(Sources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
+        self._metrics.watch(MetricsSources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 
     def _recovered_supervisor(
-        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: NodeGroups
+        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: MemoryGroups
     ) -> Supervisor:
         config = self._config
         journal = Journal(config.state_path / "nodes", boot_id())
@@ -145,9 +145,9 @@ class GridAgent:
             raise from_os_error(
                 f"the journal in {config.state_path} can't be read", error, Reason.PATH_NOT_WRITABLE
             ) from error
-        tools = Tools(
+        collaborators = Collaborators(
             journal=journal,
-            processes=OsProcessTable(),
+            processes=OsProcessLauncher(),
             launcher=Launcher(agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory),
             admission=Admission(config),
             inventory=inventory,
@@ -156,11 +156,11 @@ class GridAgent:
             chance=random.random,
             groups=groups,
         )
-        supervisor = Supervisor(config, tools, endpoint_host=endpoint_host(config))
+        supervisor = Supervisor(config, collaborators, endpoint_host=endpoint_host(config))
         found = find_own_processes(host_id, logs.directory)
         log.info("recovering", journaled=len(entries), alive=len(found))
         supervisor.recover(entries, found)
-        groups.clean_up()
+        groups.remove_leftovers()
         return supervisor
 
     def _serve(self, service: GridAgentService) -> RunningServer:
@@ -192,12 +192,12 @@ class GridAgent:
             data_path=str(config.data_path),
         )
 
-    def _nudge(self) -> None:
+    def _report_soon(self) -> None:
         """A node has settled otherwise than before: measure it and tell the master now."""
         if self._sampler is not None:
             self._sampler.trigger()
         if self._heartbeat is not None:
-            self._heartbeat.nudge()
+            self._heartbeat.trigger()
 
 
 def endpoint_host(config: AgentConfig) -> str:

@@ -48,7 +48,7 @@ def run(config: Config) -> int:
         shutdown.wait()
         log.info("stopping; the nodes run on", reason=shutdown.reason)
         if not superseded:
-            agent.farewell(f"the agent was stopped ({shutdown.reason})")
+            agent.unregister(f"the agent was stopped ({shutdown.reason})")
     return EXIT_SUPERSEDED if superseded else 0
 
 

@@ -98,11 +98,11 @@ class Engine:
 
     def command(self, node_id: str, spec: NodeSpec) -> tuple[str, ...]:
         """Program and arguments for one node. Raises as ``binary`` does."""
-        return (str(self.binary()), *(_filled(arg, node_id, spec) for arg in self.args))
+        return (str(self.binary()), *(_substituted(arg, node_id, spec) for arg in self.args))
 
     def variables(self, node_id: str, spec: NodeSpec) -> dict[str, str]:
         """What this engine adds to the environment."""
-        return {name: _filled(value, node_id, spec) for name, value in self.environment.items()}
+        return {name: _substituted(value, node_id, spec) for name, value in self.environment.items()}
 
     def rules(
         self, restart: RestartPolicy, probe_interval_seconds: float, restart_unhealthy_after_seconds: float
@@ -124,7 +124,7 @@ def unknown_placeholders(texts: Iterable[str]) -> list[str]:
     return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in _PLACEHOLDERS]
 
 
-def _filled(text: str, node_id: str, spec: NodeSpec) -> str:
+def _substituted(text: str, node_id: str, spec: NodeSpec) -> str:
     values = {
         "port": str(spec.port),
         "storage_path": spec.storage_path,

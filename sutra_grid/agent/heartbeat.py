@@ -28,14 +28,14 @@ log = get_logger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.5
 MAX_RETRY_SECONDS: Final = 3.0  # far below a master's grace period: after its restart all are back in time
-BEAT_RETRY_SECONDS: Final = 1.0
+HEARTBEAT_RETRY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0
 
 OK: Final = "ok"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HeartbeatSource:
     """Where a heartbeat gets what it says."""
 
     agent: Agent
@@ -53,11 +53,11 @@ def retry_delays(interval_seconds: float) -> Iterator[float]:
 
 
 class Heartbeat:
-    """A context manager around the ticker's thread. ``nudge`` makes it beat at once."""
+    """A context manager around the ticker's thread. ``trigger`` makes it beat at once."""
 
     def __init__(
         self,
-        report: Report,
+        source: HeartbeatSource,
         master: Master,
         clock: Clock,
         *,
@@ -65,17 +65,17 @@ class Heartbeat:
         take: Callable[[Iterable[Assignment]], None],
         on_superseded: Callable[[str], None],
     ) -> None:
-        self._report = report
+        self._source = source
         self._master = master
         self._clock = clock
         self._sessions = sessions  # of the ticker's thread
         self._take = take
         self._on_superseded = on_superseded
         self._stopping = threading.Event()
-        self._ticker = Ticker("heartbeat", report.agent.heartbeat_interval_ms / 1000, self.tick, clock=clock)
+        self._ticker = Ticker("heartbeat", source.agent.heartbeat_interval_ms / 1000, self.tick, clock=clock)
         self._session_id = ""  # of the ticker's thread; "" while not admitted
         self._problem = ""  # what is logged already
-        self._silent_until = 0.0
+        self._backing_off_until = 0.0
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter({OK: 0})  # by outcome; guarded by _counting
 
@@ -89,7 +89,7 @@ class Heartbeat:
         with self._counting:
             return dict(self._counts)
 
-    def nudge(self) -> None:
+    def trigger(self) -> None:
         """Something worth telling has happened: beat now. Any thread, never blocks."""
         self._ticker.trigger()
 
@@ -97,15 +97,15 @@ class Heartbeat:
         """One beat; without a session, registration until it works."""
         if not self._session_id:
             self._register_until_admitted()
-        elif self._clock.monotonic() >= self._silent_until:
-            self._beat()
+        elif self._clock.monotonic() >= self._backing_off_until:
+            self._send_heartbeat()
 
-    def farewell(self, reason: str) -> None:
+    def unregister(self, reason: str) -> None:
         """Tell the master that the agent ends on purpose. After ``stop``; a master that is away is no problem."""
         if not self._session_id:
             return
         try:
-            self._master.unregister(self._report.agent.agent_id, self._session_id, reason)
+            self._master.unregister(self._source.agent.agent_id, self._session_id, reason)
         except GridError as error:
             log.info("the master could not be told of the end", error=error)
 
@@ -125,41 +125,43 @@ class Heartbeat:
         self.stop()
 
     def _register_until_admitted(self) -> None:
-        for delay_seconds in retry_delays(self._report.agent.heartbeat_interval_ms / 1000):
+        for delay_seconds in retry_delays(self._source.agent.heartbeat_interval_ms / 1000):
             if self._stopping.is_set() or self._register():
                 return
             self._stopping.wait(random.uniform(0.5, 1.0) * delay_seconds)
 
     def _register(self) -> bool:
-        agent = replace(self._report.agent, host=self._report.host(), session_id=self._sessions.last)
+        agent = replace(self._source.agent, host=self._source.host(), session_id=self._sessions.last)
         try:
-            answer = self._master.register(agent, self._report.inventory.reports())
+            answer = self._master.register(agent, self._source.inventory.reports())
         except GridError as error:
             self._count(error.code)
-            self._tell("not registered; trying again", error)
+            self._log_once("not registered; trying again", error)
             return False
         self._count(OK)
         self._session_id = answer.session_id
-        self._sessions.keep(answer.session_id)
+        self._sessions.save(answer.session_id)
         self._problem = ""
         log.info("registered", agent=agent.agent_id, session=answer.session_id, master_version=answer.master_version)
         self._take(answer.assignments)
         return True
 
-    def _beat(self) -> None:
-        agent = self._report.agent
-        reports, at_seconds = self._report.inventory.reports(), int(self._clock.wall())
+    def _send_heartbeat(self) -> None:
+        agent = self._source.agent
+        reports, at_seconds = self._source.inventory.reports(), int(self._clock.wall())
         try:
-            answer = self._master.heartbeat(agent.agent_id, self._session_id, at_seconds, reports, self._report.host())
+            answer = self._master.heartbeat(agent.agent_id, self._session_id, at_seconds, reports, self._source.host())
         except ResourceExhausted as error:
             self._count(error.code)
-            self._silent_until = self._clock.monotonic() + random.uniform(0, agent.heartbeat_interval_ms / 1000)
-            self._tell("the master is overloaded; backing off", error)
+            self._backing_off_until = self._clock.monotonic() + random.uniform(0, agent.heartbeat_interval_ms / 1000)
+            self._log_once("the master is overloaded; backing off", error)
             return
         except GridError as error:
             self._count(error.code)
-            self._tell("heartbeat failed", error)
-            self._stopping.wait(random.uniform(0.5, 1.0) * min(BEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000))
+            self._log_once("heartbeat failed", error)
+            self._stopping.wait(
+                random.uniform(0.5, 1.0) * min(HEARTBEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000)
+            )
             self._ticker.trigger()  # one that is back is told at once, not an interval later
             return
         reached(Step.BEAT_ANSWERED)
@@ -183,8 +185,8 @@ class Heartbeat:
         with self._counting:
             self._counts[outcome] += 1
 
-    def _tell(self, event: str, error: GridError) -> None:
+    def _log_once(self, event: str, error: GridError) -> None:
         """Log a problem once, not at every beat."""
         if self._problem != error.message:
-            log.warning(event, agent=self._report.agent.agent_id, reason=error.reason or "-", error=error)
+            log.warning(event, agent=self._source.agent.agent_id, reason=error.reason or "-", error=error)
             self._problem = error.message

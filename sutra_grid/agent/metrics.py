@@ -35,7 +35,7 @@ _NODE_GAUGES: Final = {
 }
 
 
-class Beating(Protocol):
+class HeartbeatStatistics(Protocol):
     """What is asked of the heartbeats."""
 
     @property
@@ -46,13 +46,13 @@ class Beating(Protocol):
         """Heartbeats by their outcome."""
 
 
-class Sources(NamedTuple):
+class MetricsSources(NamedTuple):
     """What the numbers are read from, at each scrape."""
 
     agent: Agent
     reports: Callable[[], Iterable[NodeReport]]
     host: Callable[[], HostSample | None]
-    heartbeat: Beating
+    heartbeat: HeartbeatStatistics
 
 
 class AgentMetrics:
@@ -62,7 +62,7 @@ class AgentMetrics:
         self.registry = new_registry()
         self.calls = CallMetrics(self.registry)
 
-    def watch(self, sources: Sources, server: RunningServer) -> None:
+    def watch(self, sources: MetricsSources, server: RunningServer) -> None:
         """Show nodes, host, heartbeats and threads; they are asked at each scrape. Once."""
         self.calls.watch_workers(lambda: server.worker_use)
         self.registry.register(_AgentCollector(sources))
@@ -71,7 +71,7 @@ class AgentMetrics:
 class _AgentCollector(Collector):
     """Reads the parts of an agent. Thread-safe; samples are those that were taken last, a few seconds ago."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: MetricsSources) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
@@ -84,7 +84,7 @@ class _AgentCollector(Collector):
             yield from _host(agent_id, host)
 
 
-def _agent(sources: Sources) -> Iterator[Metric]:
+def _agent(sources: MetricsSources) -> Iterator[Metric]:
     agent, heartbeat = sources.agent, sources.heartbeat
     labels = {"hostname": agent.hostname, "platform": agent.platform, "version": agent.version}
     info = InfoMetricFamily("sutra_grid_agent", "Always 1; the labels say what the agent is", labels=["agent_id"])

@@ -50,7 +50,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
     )
 
 
-def gone_report(assignment: Assignment, sequence: int = 0) -> NodeReport:
+def removed_report(assignment: Assignment, sequence: int = 0) -> NodeReport:
     """The last word of a node that is not there any more. ``sequence``: the inventory's when it was gone."""
     return NodeReport(
         node_id=assignment.node_id,

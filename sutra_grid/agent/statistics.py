@@ -36,7 +36,7 @@ class Statistics:
         self._host: HostSample | None = None
         psutil.cpu_percent()  # the first call only sets the point that the next one measures from
 
-    def take(self, views: Iterable[NodeView]) -> None:
+    def take_samples(self, views: Iterable[NodeView]) -> None:
         """Sample the host and every node that has a process; forget nodes that are not listed."""
         shown = {view.runtime.node_id: view for view in views}
         samples = {node_id: sample for node_id, view in shown.items() if (sample := self._sample(node_id, view))}

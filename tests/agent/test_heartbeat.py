@@ -11,7 +11,7 @@ import pytest
 from support.fakes.clock import FakeClock
 from support.waiting import eventually
 
-from sutra_grid.agent.heartbeat import Heartbeat, Report, retry_delays
+from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource, retry_delays
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import HeartbeatAnswer, Registration
 from sutra_grid.agent.report import refused_report
@@ -68,7 +68,7 @@ class Scene:
         self.superseded: list[str] = []
         agent = Agent("agent-1", "host", "desktop", 3, heartbeat_interval_ms=interval_ms)
         self.heartbeat = Heartbeat(
-            Report(agent, self.inventory, lambda: None),
+            HeartbeatSource(agent, self.inventory, lambda: None),
             master,
             self.clock,
             sessions=SessionFile(state_path),
@@ -159,17 +159,17 @@ def test_a_superseded_agent_says_so_and_never_comes_back(tmp_path: Path) -> None
         scene.heartbeat.tick()
     assert scene.superseded == ["by session s9"]
     assert master.calls == ["register", "heartbeat s1"]
-    scene.heartbeat.farewell("the end")
+    scene.heartbeat.unregister("the end")
     assert len(master.calls) == 2
 
 
 def test_the_farewell_tells_the_reason(tmp_path: Path) -> None:
     master = ScriptedMaster()
     scene = Scene(master, tmp_path)
-    scene.heartbeat.farewell("never registered")
+    scene.heartbeat.unregister("never registered")
     assert master.calls == []
     scene.heartbeat.tick()
-    scene.heartbeat.farewell("stopped by SIGTERM")
+    scene.heartbeat.unregister("stopped by SIGTERM")
     assert master.calls == ["register", "unregister s1: stopped by SIGTERM"]
 
 
@@ -178,7 +178,7 @@ def test_as_a_thread_it_registers_at_once_beats_when_nudged_and_ends_when_asked(
     scene = Scene(master, tmp_path, interval_ms=3_600_000)
     with scene.heartbeat:
         eventually(lambda: scene.heartbeat.session_id)
-        scene.heartbeat.nudge()
+        scene.heartbeat.trigger()
         eventually(lambda: "heartbeat s1" in master.calls)
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
 

@@ -30,16 +30,16 @@ def settle(world: World) -> None:
         for process in list(world.processes.all):
             if process.alive and process.signals:
                 world.end(process, ExitStatus(code=0))
-        for node_id, launch, _port in world.surroundings.asked:
-            world.conductor.probe_answered(node_id, launch, "")
-        world.surroundings.asked.clear()
+        for node_id, launch, _port in world.monitor.asked:
+            world.executor.probe_finished(node_id, launch, "")
+        world.monitor.asked.clear()
         world.pass_time(0.5)
 
 
 def play(world: World, story: list[Assignment | Callable[[World], None]]) -> None:
     for act in story:
         if isinstance(act, Assignment):
-            world.conductor.assign(act)
+            world.executor.assign(act)
         else:
             act(world)
         settle(world)
@@ -84,7 +84,7 @@ def _take_over(world: World, last: Assignment) -> None:
     untouched = [process for process in before if not process.signals]
     world.begin()
     settle(world)
-    world.conductor.assign(last)  # what the next heartbeat brings
+    world.executor.assign(last)  # what the next heartbeat brings
     settle(world)
     alive = world.processes.alive("node-1")
     if last.desired is Desired.RUNNING:

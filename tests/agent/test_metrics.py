@@ -8,7 +8,7 @@ from support.documents.scrape import Scrape, parse
 from support.harness.http import Answer
 from support.values.grid_values import HOST, a_node, a_report, an_agent
 
-from sutra_grid.agent.metrics import Sources, _AgentCollector
+from sutra_grid.agent.metrics import MetricsSources, _AgentCollector
 from sutra_grid.core.types import Desired, Health, HostSample, NodeReport, NodeState
 
 NODE = {"agent_id": "agent-1", "node_id": "node-00000001", "engine": "storage"}
@@ -24,7 +24,7 @@ class Beats:
 
 def told(*reports: NodeReport, host: HostSample | None = HOST, session_id: str = "session-1") -> Scrape:
     registry = CollectorRegistry()
-    registry.register(_AgentCollector(Sources(an_agent(), lambda: reports, lambda: host, Beats(session_id))))
+    registry.register(_AgentCollector(MetricsSources(an_agent(), lambda: reports, lambda: host, Beats(session_id))))
     return parse(Answer(200, "text/plain", generate_latest(registry)))
 
 

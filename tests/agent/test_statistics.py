@@ -21,7 +21,7 @@ def view() -> NodeView:
 
 def test_a_sample_tells_what_a_process_uses(tmp_path: Path, view: NodeView) -> None:
     statistics = Statistics(tmp_path, FakeClock(monotonic=1000.0))
-    statistics.take([view])
+    statistics.take_samples([view])
     sample = statistics.newest("node-1")
     assert sample is not None
     assert sample.rss_bytes > 1_000_000
@@ -33,7 +33,7 @@ def test_a_sample_tells_what_a_process_uses(tmp_path: Path, view: NodeView) -> N
 def test_the_host_is_sampled_with_the_disk_of_data_path(tmp_path: Path) -> None:
     statistics = Statistics(tmp_path, FakeClock())
     assert statistics.host() is None
-    statistics.take([])
+    statistics.take_samples([])
     host = statistics.host()
     assert host is not None
     assert host.cpu_count == os.cpu_count()
@@ -44,9 +44,9 @@ def test_the_host_is_sampled_with_the_disk_of_data_path(tmp_path: Path) -> None:
 def test_the_history_is_bounded_and_ends_with_the_node(tmp_path: Path, view: NodeView) -> None:
     statistics = Statistics(tmp_path, FakeClock())
     for _ in range(HISTORY + 5):
-        statistics.take([view])
+        statistics.take_samples([view])
     assert len(statistics.history("node-1")) == HISTORY
-    statistics.take([])
+    statistics.take_samples([])
     assert statistics.history("node-1") == []
     assert statistics.newest("node-1") is None
 
@@ -57,5 +57,5 @@ def test_a_process_that_is_gone_or_another_has_no_sample(tmp_path: Path, view: N
     assert process is not None
     for wrong in (replace(process, pid=2**22 + 5), replace(process, start_ticks=1), None):
         record = replace(view.runtime.record, process=wrong)
-        statistics.take([replace(view, runtime=NodeRuntime(record))])
+        statistics.take_samples([replace(view, runtime=NodeRuntime(record))])
         assert statistics.newest("node-1") is None

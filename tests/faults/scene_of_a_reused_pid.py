@@ -16,8 +16,8 @@ from support.harness.agent_harness import AgentHarness, kill_now
 from support.programs.node_program import ran_twice, starts
 
 from sutra_grid.agent.processes.identity import environment
-from sutra_grid.agent.processes.process import OsProcessTable
-from sutra_grid.agent.processes.proof import LaunchTag, Mark
+from sutra_grid.agent.processes.process import OsProcessLauncher
+from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.core.types import Desired, NodeState, Reason
 
 
@@ -46,10 +46,10 @@ def agent_finds_a_stranger(home: Path) -> None:
 
 def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
     """The pidfd of a process that ended means nobody else, whatever is sent: to it, or to the group that it led."""
-    mark = Mark(LaunchTag("a" * 32, "node-1", 1), home / "node-1.log")
+    mark = LaunchMark(LaunchTag("a" * 32, "node-1", 1), home / "node-1.log")
     dress = {"SUTRA_GRID_LAUNCH": str(mark.tag)}
     with closing(Stranger(home / "first", dress)) as first:
-        held = OsProcessTable().attach(first.identity(1), mark)
+        held = OsProcessLauncher().attach(first.identity(1), mark)
     assert held is not None
     give_next(first.pid)
     with closing(Stranger(home / "second", dress)) as second:
@@ -58,7 +58,7 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
             held.send_signal(number)
             held.send_signal(number, whole_group=True)
         assert held.poll() is not None
-        assert OsProcessTable().attach(held.identity, mark) is None
+        assert OsProcessLauncher().attach(held.identity, mark) is None
         assert second.harm() == []
     held.close()
 

@@ -116,10 +116,10 @@ def test_a_node_within_its_limit_is_left_alone_and_a_kill_by_hand_is_a_crash(age
     wait_held(node, LIMIT_MB - 20)
     cache = Path(node.spec.storage_path) / "cached"  # the kernel can take that back: it does not count
     cache.write_bytes(b"x" * (8 << 20))
-    place = cgroups.find_place()
+    place = cgroups.find_parent()
     group = cgroups.group_of(node.pid, place.mount)
     assert group is not None
-    eventually(lambda: place.kind.kept_bytes(group) > (LIMIT_MB - 24) << 20, message="it is counted")
+    eventually(lambda: place.hierarchy.unreclaimable_bytes(group) > (LIMIT_MB - 24) << 20, message="it is counted")
     other = agent.run("node-2", "holder", memory_limit_mb=LIMIT_MB)
     hold(other, OVER_MB)  # a look later both were measured
     agent.wait_for("node-2", lambda one: bool(one.exits))

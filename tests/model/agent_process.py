@@ -21,20 +21,20 @@ from model.network import Context, Network
 from model.simulation import Life, Simulation
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
-from sutra_grid.agent.heartbeat import Heartbeat, Report
+from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import find_own_processes
-from sutra_grid.agent.report import gone_report
+from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.host_id import load_host_id
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.supervision.admission import Admission
-from sutra_grid.agent.supervision.collaborators import Tools
-from sutra_grid.agent.supervision.executor import Conductor
+from sutra_grid.agent.supervision.collaborators import Collaborators
+from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.node.record import NodeRecord
@@ -154,7 +154,7 @@ class StepJournal:
 
 
 class AgentProcess:
-    """Also the ``Surroundings`` of its conductor and the supervisor of its servicer. A ``Server`` of the network."""
+    """Also the ``NodeMonitor`` of its conductor and the supervisor of its servicer. A ``Server`` of the network."""
 
     blocking = frozenset({"Apply"})
 
@@ -167,7 +167,7 @@ class AgentProcess:
         self._waiting: list[Callable[[], None]] = []
         self._next_look = float("inf")
         self.heartbeat: Heartbeat | None = None
-        self.inventory = Inventory(self.sim.clock, on_change=self._nudge)
+        self.inventory = Inventory(self.sim.clock, on_change=self._report_soon)
         self.life.on_end.append(self._leave_a_past)
 
     # -- the start, as agent.agent has it --
@@ -181,7 +181,7 @@ class AgentProcess:
         journal = Journal(host.journal_directory(), host.kernel.boot_id)
         journal.open()
         entries = journal.load()
-        tools = Tools(
+        collaborators = Collaborators(
             journal=StepJournal(journal, host, self.life),
             processes=SimProcessTable(host.kernel, self.life),
             launcher=Launcher(
@@ -193,13 +193,13 @@ class AgentProcess:
             clock=self.sim.clock,
             chance=self.network.chance.random,
         )
-        self.conductor = Conductor(config, tools, self, endpoint_host=host.name)
-        self.conductor.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
+        self.executor = InstructionExecutor(config, collaborators, self, endpoint_host=host.name)
+        self.executor.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
         self._look_later()
         nothing: Any = None  # logs and statistics are not asked for here
         self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock)  # type: ignore[arg-type]
         self.network.servers[host.address] = self
-        report = Report(self._describe(config, host_id), self.inventory, lambda: None)
+        report = HeartbeatSource(self._describe(config, host_id), self.inventory, lambda: None)
         self.link = MasterLink(MASTER_ADDRESS)
         self.heartbeat = Heartbeat(
             report,
@@ -226,12 +226,12 @@ class AgentProcess:
             data_path=str(config.data_path),
         )
 
-    def farewell(self) -> None:
+    def unregister(self) -> None:
         """A purposeful end: say so, then be gone."""
 
         def work() -> None:
             assert self.heartbeat is not None
-            self.heartbeat.farewell("stopped")
+            self.heartbeat.unregister("stopped")
             raise Killed
 
         self._beats.stop()
@@ -245,7 +245,7 @@ class AgentProcess:
         if self.heartbeat is not None and self.heartbeat.session_id:
             self.host.past = self.heartbeat.session_id, self.inventory.reports()
 
-    def _nudge(self) -> None:
+    def _report_soon(self) -> None:
         if self.heartbeat is not None:
             self._beats.trigger()
 
@@ -271,16 +271,16 @@ class AgentProcess:
         while not self._is_settled(assignment.node_id) and not give_up():
             if not self._wait_for_change(deadline):
                 break
-        return self.inventory.find(assignment.node_id) or gone_report(assignment)
+        return self.inventory.find(assignment.node_id) or removed_report(assignment)
 
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """As ``Supervisor.assign_all``."""
         for one in assignments:
-            self._post(lambda one=one: self.conductor.assign_or_show(one))  # type: ignore[misc]
+            self._post(lambda one=one: self.executor.assign_or_report(one))  # type: ignore[misc]
 
     def _assign(self, assignment: Assignment, outcome: list[GridError | None]) -> None:
         try:
-            self.conductor.assign(assignment)
+            self.executor.assign(assignment)
         except GridError as error:
             outcome.append(error)
         else:
@@ -293,9 +293,9 @@ class AgentProcess:
         remaining = deadline - self.sim.now
         return remaining > 0 and self.sim.wait(self.life, remaining, self._waiting.append)
 
-    # -- what the conductor asks of its surroundings --
+    # -- what the executor asks of its monitor --
 
-    def watch(self, node_id: str, process: HeldProcess) -> None:
+    def watch(self, node_id: str, process: ProcessHandle) -> None:
         assert isinstance(process, SimHeld)
 
         def ended() -> None:
@@ -303,7 +303,7 @@ class AgentProcess:
             assert status is not None
             self.sim.later(
                 _EXIT_SECONDS,
-                lambda: self._do(lambda: self.conductor.process_ended(node_id, process, status)),
+                lambda: self._do(lambda: self.executor.process_exited(node_id, process, status)),
                 self.life,
             )
 
@@ -312,14 +312,14 @@ class AgentProcess:
         else:
             ended()
 
-    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
         def answer() -> None:
             problem = "" if self.host.kernel.answers(port) else "refused"
-            self._do(lambda: self.conductor.probe_answered(node_id, launch, problem))
+            self._do(lambda: self.executor.probe_finished(node_id, launch, problem))
 
         self.sim.later(_PROBE_SECONDS, answer, self.life)
 
-    # -- the conductor's thread --
+    # -- the executor's thread --
 
     def _post(self, call: Callable[[], object]) -> None:
         self.sim.later(_QUEUE_SECONDS, lambda: self._do(call), self.life)
@@ -327,16 +327,16 @@ class AgentProcess:
     def _do(self, call: Callable[[], object]) -> None:
         try:
             call()
-            self.conductor.run_due_timers()
+            self.executor.run_due_timers()
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon's thread would only have logged it
-            self.sim.fault(f"{self.life.name}: the conductor fell over: {error!r}")
+            self.sim.fault(f"{self.life.name}: the executor fell over: {error!r}")
         self._look_later()
         waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()
 
     def _look_later(self) -> None:
-        seconds = self.conductor.seconds_until_due()
+        seconds = self.executor.seconds_until_due()
         if seconds is None:
             return
         due = self.sim.now + seconds

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from model.simulation import Life, Simulation
 from sutra_grid.agent.processes import proof
 from sutra_grid.agent.processes.process import LaunchPlan
-from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, Mark
+from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, LaunchMark
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
 FIRST_PID = 1000
@@ -149,7 +149,7 @@ class Kernel:
 
 
 class SimHeld:
-    """A ``HeldProcess`` of one agent process."""
+    """A ``ProcessHandle`` of one agent process."""
 
     def __init__(self, kernel: Kernel, life: Life, process: SimProcess, identity: ProcessIdentity, child: bool) -> None:
         self._kernel = kernel
@@ -178,7 +178,7 @@ class SimHeld:
 
 
 class SimProcessTable:
-    """A ``ProcessTable`` over a kernel, used by one agent process."""
+    """A ``ProcessLauncher`` over a kernel, used by one agent process."""
 
     def __init__(self, kernel: Kernel, life: Life) -> None:
         self._kernel = kernel
@@ -193,8 +193,8 @@ class SimProcessTable:
         identity = ProcessIdentity(kernel.boot_id, process.pid, process.ticks, plan.mark.tag.launch)
         return SimHeld(kernel, self._life, process, identity, child=True)
 
-    def attach(self, identity: ProcessIdentity, mark: Mark) -> SimHeld | None:
-        """As ``OsProcessTable`` does it: take hold of the pid first, prove it after."""
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> SimHeld | None:
+        """As ``OsProcessLauncher`` does it: take hold of the pid first, prove it after."""
         process = self._kernel.processes.get(identity.pid)
         if process is None or not proof.is_proved(identity, mark):
             return None

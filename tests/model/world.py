@@ -180,7 +180,7 @@ class World:
     def stop_agent(self, host: Host) -> None:
         """On purpose, with a farewell."""
         if host.agent is not None and host.alive:
-            host.agent.farewell()
+            host.agent.unregister()
         self.pass_time(0.0)
 
     def reboot(self, host: Host) -> None:

@@ -26,7 +26,7 @@ _NEAR_BYTES: Final = _MIB  # memory is charged in pieces: the last one may not h
 _CONTROLLER: Final = "memory"
 
 
-class NoCgroups(Exception):
+class CgroupsUnavailable(Exception):
     """This process may make no group that limits memory; the text says why."""
 
 
@@ -42,7 +42,7 @@ class OomKills:
     over_limit: bool
 
 
-class Kind(Protocol):
+class CgroupHierarchy(Protocol):
     """One version of control groups: which files of a group hold what. Methods raise ``OSError``."""
 
     @property
@@ -54,11 +54,11 @@ class Kind(Protocol):
         """Make ``home`` a group whose groups can be limited."""
         ...
 
-    def limit(self, group: Path, wall_bytes: int, limit_bytes: int) -> None:
-        """Let the kernel end what would use more than ``wall_bytes`` of memory."""
+    def limit(self, group: Path, hard_limit_bytes: int, limit_bytes: int) -> None:
+        """Let the kernel end what would use more than ``hard_limit_bytes`` of memory."""
         ...
 
-    def kept_bytes(self, group: Path) -> int:
+    def unreclaimable_bytes(self, group: Path) -> int:
         """What its processes hold and the kernel can't take back, in memory or swapped out."""
         ...
 
@@ -76,18 +76,18 @@ class CgroupV1:
         """Make the directory: nothing else is needed."""
         home.mkdir(exist_ok=True)
 
-    def limit(self, group: Path, wall_bytes: int, limit_bytes: int) -> None:
+    def limit(self, group: Path, hard_limit_bytes: int, limit_bytes: int) -> None:
         """Limit memory, and memory and swap together where swap is counted. That must never be below the former."""
         swap = group / "memory.memsw.limit_in_bytes"
         with contextlib.suppress(FileNotFoundError):
             _write(swap, "-1")
-        _write(group / "memory.limit_in_bytes", str(wall_bytes))
+        _write(group / "memory.limit_in_bytes", str(hard_limit_bytes))
         with contextlib.suppress(FileNotFoundError):
-            _write(swap, str(wall_bytes))
+            _write(swap, str(hard_limit_bytes))
         with contextlib.suppress(OSError):  # a group around may have it switched off, and hands that on
             _write(group / "memory.oom_control", "0")
 
-    def kept_bytes(self, group: Path) -> int:
+    def unreclaimable_bytes(self, group: Path) -> int:
         """Anonymous and shared memory and swap, of groups below as well."""
         return _sum(_table(group / "memory.stat"), "total_rss", "total_shmem", "total_swap")
 
@@ -111,13 +111,13 @@ class CgroupV2:
         if _CONTROLLER not in _words(home / "cgroup.subtree_control"):
             _write(home / "cgroup.subtree_control", f"+{_CONTROLLER}")
 
-    def limit(self, group: Path, wall_bytes: int, limit_bytes: int) -> None:
+    def limit(self, group: Path, hard_limit_bytes: int, limit_bytes: int) -> None:
         """Limit memory, and swap to as much as the node may use: v2 has no limit for both together."""
-        _write(group / "memory.max", str(wall_bytes))
+        _write(group / "memory.max", str(hard_limit_bytes))
         with contextlib.suppress(FileNotFoundError):  # the kernel counts no swap
             _write(group / "memory.swap.max", str(limit_bytes))
 
-    def kept_bytes(self, group: Path) -> int:
+    def unreclaimable_bytes(self, group: Path) -> int:
         """Anonymous and shared memory and swap, of groups below as well."""
         swapped = 0
         with contextlib.suppress(FileNotFoundError):
@@ -131,10 +131,10 @@ class CgroupV2:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CgroupParent:
     """A directory in which groups may be made, of which kind, and where its hierarchy is mounted."""
 
-    kind: Kind
+    hierarchy: CgroupHierarchy
     directory: Path
     mount: Mount
 
@@ -153,18 +153,18 @@ class Mount:
         return None if below.startswith("..") else self.point / below
 
 
-def wall_bytes(limit_bytes: int) -> int:
+def hard_limit_bytes(limit_bytes: int) -> int:
     """Where the kernel ends a process, above its limit: one that grows slowly is stopped by the agent before."""
     return limit_bytes + max(_LEAST_HEADROOM_BYTES, limit_bytes // _HEADROOM_DIVISOR)
 
 
-def find_place(proc: Path = _PROC) -> Place:
-    """Where this process may make groups that limit memory. Raises ``NoCgroups``."""
+def find_parent(proc: Path = _PROC) -> CgroupParent:
+    """Where this process may make groups that limit memory. Raises ``CgroupsUnavailable``."""
     try:
         mounts = list(_mounts((proc / "self/mountinfo").read_text()))
         groups = _groups((proc / "self/cgroup").read_text())
     except OSError as error:
-        raise NoCgroups(f"the kernel does not tell of control groups: {error}") from error
+        raise CgroupsUnavailable(f"the kernel does not tell of control groups: {error}") from error
     reasons = []
     for mount in mounts:
         own = groups.get(mount.version)
@@ -173,12 +173,12 @@ def find_place(proc: Path = _PROC) -> Place:
             reasons.append(f"the agent's own group is not seen below {mount.point}")
             continue
         try:
-            kind, home = _home_v1(directory) if mount.version == 1 else _home_v2(directory, mount.point)
-        except NoCgroups as error:
+            hierarchy, home = _home_v1(directory) if mount.version == 1 else _home_v2(directory, mount.point)
+        except CgroupsUnavailable as error:
             reasons.append(str(error))
         else:
-            return Place(kind, home, mount)
-    raise NoCgroups("; ".join(reasons) or "no hierarchy with the memory controller is mounted")
+            return CgroupParent(hierarchy, home, mount)
+    raise CgroupsUnavailable("; ".join(reasons) or "no hierarchy with the memory controller is mounted")
 
 
 def group_of(pid: int, mount: Mount, proc: Path = _PROC) -> Path | None:
@@ -218,39 +218,39 @@ def remove(group: Path) -> bool:
     return True
 
 
-def _home_v1(own: Path) -> tuple[Kind, Path]:
+def _home_v1(own: Path) -> tuple[CgroupHierarchy, Path]:
     _check_writable(own)
     return CgroupV1(), own
 
 
-def _home_v2(own: Path, root: Path) -> tuple[Kind, Path]:
+def _home_v2(own: Path, root: Path) -> tuple[CgroupHierarchy, Path]:
     """The nearest group at or above the agent's own that hands the memory controller on."""
     directory = own
-    while _CONTROLLER not in _handed_on(directory):
+    while _CONTROLLER not in _enabled_below(directory):
         if directory == root:
-            return CgroupV2(), _opened_root(root)
+            return CgroupV2(), _enabled_root(root)
         directory = directory.parent
     _check_writable(directory)
     return CgroupV2(), directory
 
 
-def _opened_root(root: Path) -> Path:
+def _enabled_root(root: Path) -> Path:
     """The root of all groups, which alone may have processes and limited groups below, handing the controller on."""
     if _CONTROLLER not in _listed(root / "cgroup.controllers"):
-        raise NoCgroups(f"cgroup v2 at {root} has no memory controller")
+        raise CgroupsUnavailable(f"cgroup v2 at {root} has no memory controller")
     if (root / "cgroup.type").exists():  # not the true root: a container's
-        raise NoCgroups(f"no group at or above the agent's own below {root} hands its memory controller on")
+        raise CgroupsUnavailable(f"no group at or above the agent's own below {root} hands its memory controller on")
     _check_writable(root)
     try:
         _write(root / "cgroup.subtree_control", f"+{_CONTROLLER}")
     except OSError as error:
-        raise NoCgroups(f"the memory controller of {root} can't be handed on: {error}") from error
+        raise CgroupsUnavailable(f"the memory controller of {root} can't be handed on: {error}") from error
     return root
 
 
 def _check_writable(directory: Path) -> None:
     if not os.access(directory, os.W_OK | os.X_OK) or not os.access(directory / "cgroup.procs", os.W_OK):
-        raise NoCgroups(f"this user may make no group in {directory}")
+        raise CgroupsUnavailable(f"this user may make no group in {directory}")
 
 
 def _mounts(mountinfo: str) -> Iterator[Mount]:
@@ -280,7 +280,7 @@ def _unescaped(text: str) -> str:
     return text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 
 
-def _handed_on(directory: Path) -> list[str]:
+def _enabled_below(directory: Path) -> list[str]:
     return _listed(directory / "cgroup.subtree_control")
 
 

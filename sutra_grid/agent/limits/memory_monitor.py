@@ -33,7 +33,7 @@ _RSS_FIELD: Final = 24  # in pages
 _KEPT: Final = ("Pss_Anon", "Pss_Shmem", "SwapPss")
 
 
-class MemoryGuard:
+class MemoryMonitor:
     """Tells ``exceeded`` (node id, launch, words) of each node over its limit. Used by one thread.
 
     ``group_bytes`` (node id, launch): what the control group of that launch holds; 0 where there is none.
@@ -43,9 +43,9 @@ class MemoryGuard:
         self._exceeded = exceeded
         self._group_bytes = group_bytes
 
-    def look(self, views: Iterable[NodeView]) -> None:
+    def check(self, views: Iterable[NodeView]) -> None:
         """Measure all nodes once."""
-        sessions = sessions_of_processes()
+        sessions = resident_bytes_by_session()
         for view in views:
             record = view.runtime.record
             limit = record.assignment.spec.memory_limit_mb * _MIB
@@ -66,10 +66,10 @@ def _used_bytes(process: ProcessIdentity, members: Mapping[int, int], limit_byte
     bound = sum(members.values())
     if bound <= limit_bytes or start_ticks(process.pid) != process.start_ticks:
         return 0
-    return sum(kept_bytes(pid, resident) for pid, resident in members.items())
+    return sum(unreclaimable_bytes(pid, resident) for pid, resident in members.items())
 
 
-def sessions_of_processes() -> Mapping[int, Mapping[int, int]]:
+def resident_bytes_by_session() -> Mapping[int, Mapping[int, int]]:
     """Resident bytes of each process, by session id and pid."""
     sessions: defaultdict[int, dict[int, int]] = defaultdict(dict)
     page = os.sysconf("SC_PAGE_SIZE")
@@ -85,7 +85,7 @@ def sessions_of_processes() -> Mapping[int, Mapping[int, int]]:
     return sessions
 
 
-def kept_bytes(pid: int, resident: int) -> int:
+def unreclaimable_bytes(pid: int, resident: int) -> int:
     """What a process holds that the kernel can't take back, shared pages by its share.
 
     ``resident`` where the kernel does not tell, or not us.

@@ -18,8 +18,8 @@ from sutra_grid.agent.processes.proof import (
     TAG_NODE_ID,
     TAG_PORT,
     TAG_STORAGE_PATH,
+    LaunchMark,
     LaunchTag,
-    Mark,
 )
 from sutra_grid.core.node.record import NodeRecord
 
@@ -39,9 +39,9 @@ class Launcher:
         inherited = os.environ if environ is None else environ
         self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
 
-    def mark(self, node_id: str, launch: int) -> Mark:
+    def mark(self, node_id: str, launch: int) -> LaunchMark:
         """What proves a process to be that launch of that node."""
-        return Mark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
+        return LaunchMark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
 
     def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
         """The plan of the launch that the record announces. Raises ``GridError`` when the program is missing."""

@@ -24,7 +24,7 @@ log = get_logger(__name__)
 
 _THREADS = 4
 
-Answer = Callable[[str], None]
+ProbeCallback = Callable[[str], None]
 
 
 class ProbeFailure(Exception):
@@ -37,9 +37,9 @@ class Prober:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="prober")
 
-    def ask(self, probe: ProbeSpec, port: int, answer: Answer) -> None:
+    def submit(self, probe: ProbeSpec, port: int, answer: ProbeCallback) -> None:
         """Ask once. Never blocks. Nothing is answered after ``stop``."""
-        self._pool.submit(self._ask, probe, port, answer)
+        self._pool.submit(self._run, probe, port, answer)
 
     def stop(self) -> None:
         """Drop the questions that wait; those under way end by their timeouts."""
@@ -53,21 +53,21 @@ class Prober:
     ) -> None:
         self.stop()
 
-    def _ask(self, probe: ProbeSpec, port: int, answer: Answer) -> None:
+    def _run(self, probe: ProbeSpec, port: int, answer: ProbeCallback) -> None:
         try:
-            problem = ask_once(probe, port)
+            problem = run_probe(probe, port)
         except Exception as error:  # the thread's top: a question without an answer would never be asked again
             log.exception("probe failed", kind=probe.kind, port=port)
             problem = f"{type(error).__name__}: {error}"
         answer(problem)
 
 
-def ask_once(probe: ProbeSpec, port: int) -> str:
+def run_probe(probe: ProbeSpec, port: int) -> str:
     """What is wrong with the node on ``port`` of this host, in words; "" when nothing is. Blocks up to its timeout."""
     if not port:
         return "its port is not known"
     try:
-        _ASK[probe.kind](probe, port)
+        _PROBES[probe.kind](probe, port)
     except ProbeFailure as failure:
         return str(failure)
     except (OSError, http.client.HTTPException) as error:
@@ -75,11 +75,11 @@ def ask_once(probe: ProbeSpec, port: int) -> str:
     return ""
 
 
-def _ask_tcp(probe: ProbeSpec, port: int) -> None:
+def _probe_tcp(probe: ProbeSpec, port: int) -> None:
     socket.create_connection((LOOPBACK, port), timeout=probe.timeout_seconds).close()
 
 
-def _ask_grpc(probe: ProbeSpec, port: int) -> None:
+def _probe_grpc(probe: ProbeSpec, port: int) -> None:
     with open_channel(f"{LOOPBACK}:{port}") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # its stubs do not know the methods
         try:
@@ -94,7 +94,7 @@ def _ask_grpc(probe: ProbeSpec, port: int) -> None:
         raise ProbeFailure(f"grpc health check of port {port}: {status}")
 
 
-def _ask_http(probe: ProbeSpec, port: int) -> None:
+def _probe_http(probe: ProbeSpec, port: int) -> None:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=probe.timeout_seconds)
     try:
         connection.request("GET", probe.path)
@@ -105,13 +105,13 @@ def _ask_http(probe: ProbeSpec, port: int) -> None:
         raise ProbeFailure(f"http probe of port {port}{probe.path}: status {status}")
 
 
-def _ask_nothing(probe: ProbeSpec, port: int) -> None:
+def _probe_nothing(probe: ProbeSpec, port: int) -> None:
     """Engines without a probe are never unhealthy."""
 
 
-_ASK: dict[str, Callable[[ProbeSpec, int], None]] = {
-    "tcp": _ask_tcp,
-    "grpc": _ask_grpc,
-    "http": _ask_http,
-    "none": _ask_nothing,
+_PROBES: dict[str, Callable[[ProbeSpec, int], None]] = {
+    "tcp": _probe_tcp,
+    "grpc": _probe_grpc,
+    "http": _probe_http,
+    "none": _probe_nothing,
 }

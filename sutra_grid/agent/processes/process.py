@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sutra_grid.agent.processes.identity import identify
-from sutra_grid.agent.processes.proof import Mark, is_proved
+from sutra_grid.agent.processes.proof import LaunchMark, is_proved
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -31,13 +31,13 @@ _PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
 class LaunchPlan:
     """All that is needed to start one process. ``environment`` is complete, with the mark's tag."""
 
-    mark: Mark
+    mark: LaunchMark
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
 
 
-class HeldProcess(Protocol):
+class ProcessHandle(Protocol):
     """A process that is ours. The owner closes it after its end, and nobody else uses it then."""
 
     @property
@@ -63,23 +63,23 @@ class HeldProcess(Protocol):
         ...
 
 
-class ProcessTable(Protocol):
+class ProcessLauncher(Protocol):
     """Where processes come from: the operating system, or a test's imagination."""
 
-    def launch(self, plan: LaunchPlan) -> HeldProcess:
+    def launch(self, plan: LaunchPlan) -> ProcessHandle:
         """Start a process. Raises ``OSError``."""
         ...
 
-    def attach(self, identity: ProcessIdentity, mark: Mark) -> HeldProcess | None:
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
         """Hold a process that runs already; None unless it is proved to be ours."""
         ...
 
 
-class OsProcess:
+class OsProcessHandle:
     """A process of this host, held by its pidfd where there is one."""
 
     def __init__(
-        self, identity: ProcessIdentity, mark: Mark, pidfd: int | None, child: subprocess.Popen[bytes] | None
+        self, identity: ProcessIdentity, mark: LaunchMark, pidfd: int | None, child: subprocess.Popen[bytes] | None
     ) -> None:
         self._identity = identity
         self._mark = mark
@@ -148,10 +148,10 @@ class OsProcess:
             self._pidfd = None
 
 
-class OsProcessTable:
+class OsProcessLauncher:
     """Starts and adopts processes of this host. Used by one thread."""
 
-    def launch(self, plan: LaunchPlan) -> HeldProcess:
+    def launch(self, plan: LaunchPlan) -> ProcessHandle:
         """Start the process in a session of its own, its output appended to its log file.
 
         Raises ``OSError`` when the program can't be executed or a file can't be opened.
@@ -175,9 +175,9 @@ class OsProcessTable:
         identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:
             raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
-        return OsProcess(identity, plan.mark, _open_pidfd(child.pid), child)
+        return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
 
-    def attach(self, identity: ProcessIdentity, mark: Mark) -> HeldProcess | None:
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
         """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
 
         The pidfd is opened first and the identity checked after: what is proved is
@@ -188,7 +188,7 @@ class OsProcessTable:
         except ProcessLookupError:
             return None
         if is_proved(identity, mark):
-            return OsProcess(identity, mark, pidfd, child=None)
+            return OsProcessHandle(identity, mark, pidfd, child=None)
         if pidfd is not None:
             os.close(pidfd)
         return None

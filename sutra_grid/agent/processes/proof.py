@@ -53,13 +53,13 @@ class LaunchTag:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LaunchMark:
     """By what a process shows that it is that launch of that node: the tag, or its output to that log."""
 
     tag: LaunchTag
     log_path: Path
 
-    def is_on(self, pid: int) -> bool:
+    def matches(self, pid: int) -> bool:
         """Whether the process carries it, and has not only inherited it: a launched one leads its session."""
         if not leads_session(pid):
             return False
@@ -82,10 +82,12 @@ class FoundProcess:
     generation: int
 
 
-def is_proved(identity: ProcessIdentity, mark: Mark) -> bool:
+def is_proved(identity: ProcessIdentity, mark: LaunchMark) -> bool:
     """Whether the pid still is the very process of ``identity`` and carries ``mark``."""
     return (
-        identity.boot_id == boot_id() and start_ticks(identity.pid) == identity.start_ticks and mark.is_on(identity.pid)
+        identity.boot_id == boot_id()
+        and start_ticks(identity.pid) == identity.start_ticks
+        and mark.matches(identity.pid)
     )
 
 

@@ -15,15 +15,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-OnExit = Callable[[str, HeldProcess, ExitStatus], None]
+OnExit = Callable[[str, ProcessHandle, ExitStatus], None]
 
-_LOOK_SECONDS = 0.2  # between two looks at processes without a pidfd
+_POLL_SECONDS = 0.2  # between two looks at processes without a pidfd
 _IDLE_SECONDS = 30.0
 _JOIN_SECONDS = 5.0
 
@@ -33,19 +33,19 @@ class Watchdog:
 
     def __init__(self, on_exit: OnExit) -> None:
         self._on_exit = on_exit
-        self._lock = threading.Lock()  # guards _arriving and _stopping
-        self._arriving: list[tuple[str, HeldProcess]] = []
+        self._lock = threading.Lock()  # guards _added and _stopping
+        self._added: list[tuple[str, ProcessHandle]] = []
         self._stopping = False
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._poller = select.poll()
-        self._watched: dict[int, tuple[str, HeldProcess]] = {}  # by pidfd; the thread's own
-        self._looked_at: list[tuple[str, HeldProcess]] = []  # without a pidfd; the thread's own
+        self._watched: dict[int, tuple[str, ProcessHandle]] = {}  # by pidfd; the thread's own
+        self._polled: list[tuple[str, ProcessHandle]] = []  # without a pidfd; the thread's own
 
-    def watch(self, node_id: str, process: HeldProcess) -> None:
+    def watch(self, node_id: str, process: ProcessHandle) -> None:
         """Wait for the end of ``process`` too. Any thread; never blocks."""
         with self._lock:
-            self._arriving.append((node_id, process))
+            self._added.append((node_id, process))
         self._wake()
 
     def stop(self) -> None:
@@ -73,22 +73,22 @@ class Watchdog:
 
     def _run(self) -> None:
         self._poller.register(self._wake_reader, select.POLLIN)
-        while self._admit_arriving():
-            timeout_seconds = _LOOK_SECONDS if self._looked_at else _IDLE_SECONDS
+        while self._take_added():
+            timeout_seconds = _POLL_SECONDS if self._polled else _IDLE_SECONDS
             ready = [fd for fd, _ in self._poller.poll(timeout_seconds * 1000)]
             try:
                 self._handle(ready)
             except Exception:  # the thread's top: the other processes must still be watched
                 log.exception("watching failed")
 
-    def _admit_arriving(self) -> bool:
+    def _take_added(self) -> bool:
         """Take over what was handed in; False when it is time to end."""
         with self._lock:
-            arriving, self._arriving = self._arriving, []
+            arriving, self._added = self._added, []
             stopping = self._stopping
         for node_id, process in arriving:
             if process.pidfd is None:
-                self._looked_at.append((node_id, process))
+                self._polled.append((node_id, process))
             else:
                 self._watched[process.pidfd] = (node_id, process)
                 self._poller.register(process.pidfd, select.POLLIN)
@@ -106,10 +106,10 @@ class Watchdog:
                 del self._watched[fd]
                 self._on_exit(node_id, process, status)
         still_alive = []
-        for node_id, process in self._looked_at:
+        for node_id, process in self._polled:
             status = process.poll()
             if status is None:
                 still_alive.append((node_id, process))
             else:
                 self._on_exit(node_id, process, status)
-        self._looked_at = still_alive
+        self._polled = still_alive

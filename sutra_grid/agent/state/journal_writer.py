@@ -27,12 +27,12 @@ class JournalWriter:
 
     def __init__(self, journal: NodeJournal) -> None:
         self._journal = journal
-        self._owed: dict[str, NodeRecord | None] = {}  # None: to be deleted
+        self._pending: dict[str, NodeRecord | None] = {}  # None: to be deleted
 
     @property
-    def behind(self) -> bool:
-        """Whether something is owed; then ``catch_up`` should be called after a while."""
-        return bool(self._owed)
+    def has_pending(self) -> bool:
+        """Whether something is owed; then ``retry_pending`` should be called after a while."""
+        return bool(self._pending)
 
     def save(self, record: NodeRecord) -> OSError | None:
         """Make the record durable; on failure it is owed, and the error is answered."""
@@ -42,9 +42,9 @@ class JournalWriter:
         """Forget the node; on failure that is owed, and the error is answered."""
         return self._write(node_id, None)
 
-    def catch_up(self) -> None:
+    def retry_pending(self) -> None:
         """Try again what is owed."""
-        for node_id, record in list(self._owed.items()):
+        for node_id, record in list(self._pending.items()):
             if self._write(node_id, record) is None:
                 log.info("journal is written again", node=node_id)
 
@@ -55,9 +55,9 @@ class JournalWriter:
             else:
                 self._journal.write(record)
         except OSError as error:
-            if node_id not in self._owed:
+            if node_id not in self._pending:
                 log.error("journal can't be written; trying again", node=node_id, error=error)
-            self._owed[node_id] = record
+            self._pending[node_id] = record
             return error
-        self._owed.pop(node_id, None)
+        self._pending.pop(node_id, None)
         return None

@@ -24,7 +24,7 @@ class SessionFile:
         self._path = state_path / "session"
         self.last = self._read()
 
-    def keep(self, session_id: str) -> None:
+    def save(self, session_id: str) -> None:
         """Remember a session, here and for the agent's next process. A file that can't be written is logged."""
         self.last = session_id
         try:

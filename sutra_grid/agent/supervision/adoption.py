@@ -1,6 +1,6 @@
 """What to take over at the agent's start: each journal entry with the process that belongs to it.
 
-Pure decisions over what the journal told and which own processes live; the conductor
+Pure decisions over what the journal told and which own processes live; the executor
 attaches and proves. A process is a candidate only if it carries this state
 directory's mark; nothing else is even looked at.
 """
@@ -18,7 +18,7 @@ from sutra_grid.core.types import Assignment, Desired, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class RecoveryPlan:
     """A node to recover: its record in phase recovering, the phase before, and whom to attach first."""
 
     record: NodeRecord
@@ -27,7 +27,7 @@ class Recovery:
     rebooted: bool = False
 
 
-def plan_recoveries(entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> list[Recovery]:
+def plan_recoveries(entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> list[RecoveryPlan]:
     """One recovery for each entry that may be touched, and for each process that has no entry."""
     known = {entry.node_id for entry in entries}
     strays = {process.node_id for process in found} - known
@@ -36,13 +36,13 @@ def plan_recoveries(entries: Sequence[JournalEntry], found: Sequence[FoundProces
     return [_recovery(entry, [one for one in found if one.node_id == entry.node_id]) for entry in mine]
 
 
-def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:
+def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPlan:
     if entry.record is None:
         return _without_record(entry, found)
     record = entry.record
     if entry.damage:
         record = replace(record, reason=Reason.JOURNAL_CORRUPT, message=entry.damage)
-    return Recovery(
+    return RecoveryPlan(
         record=replace(record, phase=Phase.RECOVERING),
         was=record.phase,
         candidates=tuple(_candidates(record, (one.identity for one in found))),
@@ -67,7 +67,7 @@ def _candidates(record: NodeRecord, found: Iterable[ProcessIdentity]) -> Iterabl
             yield replace(identity, launch=record.launches)
 
 
-def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recovery:
+def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPlan:
     """Nothing is known but the node's name and perhaps its process: keep it, at generation 0.
 
     Generation 0 makes the master send its assignment; until then nothing is started or stopped.
@@ -81,4 +81,4 @@ def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> Recov
         message=entry.damage,
         launch_generation=process.generation if process else 0,
     )
-    return Recovery(record, Phase.FAILED, (process.identity,) if process else ())
+    return RecoveryPlan(record, Phase.FAILED, (process.identity,) if process else ())

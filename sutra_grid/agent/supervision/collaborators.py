@@ -1,4 +1,4 @@
-"""The collaborators of a conductor: what a test replaces to drive it by hand."""
+"""The collaborators of an executor: what a test replaces to drive it by hand."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Protocol
 
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.limits.memory_groups import NodeGroups, NoGroups
+from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
 from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import HeldProcess, ProcessTable
+from sutra_grid.agent.processes.process import ProcessHandle, ProcessLauncher
 from sutra_grid.agent.state.journal_writer import NodeJournal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.runtime.clock import Clock
 
 
-class Surroundings(Protocol):
-    """What goes on beside the conductor's thread and comes back as a call of its methods."""
+class NodeMonitor(Protocol):
+    """What goes on beside the executor's thread and comes back as a call of its methods."""
 
-    def watch(self, node_id: str, process: HeldProcess) -> None:
-        """Wait for the end; answered by ``process_ended``."""
+    def watch(self, node_id: str, process: ProcessHandle) -> None:
+        """Wait for the end; answered by ``process_exited``."""
         ...
 
-    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        """Probe once; answered by ``probe_answered``."""
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        """Probe once; answered by ``probe_finished``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """The collaborators of a conductor."""
+class Collaborators:
+    """The collaborators of an executor."""
 
     journal: NodeJournal
-    processes: ProcessTable
+    processes: ProcessLauncher
     launcher: Launcher
     admission: Admission
     inventory: Inventory
     log_tail: Callable[[str], tuple[str, ...]]
     clock: Clock
     chance: Callable[[], float]
-    groups: NodeGroups = field(default_factory=NoGroups)
+    groups: MemoryGroups = field(default_factory=NoMemoryGroups)

@@ -16,15 +16,15 @@ from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.os_errors import from_os_error
-from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import FoundProcess
-from sutra_grid.agent.report import NodeView, gone_report, refused_report
+from sutra_grid.agent.report import NodeView, refused_report, removed_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.state.journal_writer import JournalWriter
-from sutra_grid.agent.supervision.adoption import Recovery, plan_recoveries
-from sutra_grid.agent.supervision.collaborators import Surroundings, Tools
+from sutra_grid.agent.supervision.adoption import RecoveryPlan, plan_recoveries
+from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
 from sutra_grid.agent.supervision.timers import TimerQueue
-from sutra_grid.agent.supervision.transition_log import log_change
+from sutra_grid.agent.supervision.transition_log import log_transition
 from sutra_grid.core.errors import FailedPrecondition, GridError, Internal, InvalidArgument
 from sutra_grid.core.node.events import (
     Assigned,
@@ -62,32 +62,34 @@ log = get_logger(__name__)
 
 _SIGKILL = 9
 _DISK_RETRY_SECONDS = 5.0
-_MAX_REMEMBERED = 1000
+_MAX_REMOVALS_KEPT = 1000
 _DISK_TIMER = ("", "disk")  # no node has an empty name
 
 
 @dataclass(slots=True)
 class _Held:
-    """A node in the conductor's hands. ``process`` is open while the node has one."""
+    """A node in the executor's hands. ``process`` is open while the node has one."""
 
     runtime: NodeRuntime
-    process: HeldProcess | None = None
+    process: ProcessHandle | None = None
     log_tail: tuple[str, ...] = ()
 
 
-class Conductor:
+class InstructionExecutor:
     """All nodes of one agent."""
 
-    def __init__(self, config: AgentConfig, tools: Tools, surroundings: Surroundings, *, endpoint_host: str) -> None:
+    def __init__(
+        self, config: AgentConfig, collaborators: Collaborators, monitor: NodeMonitor, *, endpoint_host: str
+    ) -> None:
         self._config = config
-        self._tools = tools
-        self._surroundings = surroundings
+        self._parts = collaborators
+        self._monitor = monitor
         self._endpoint_host = endpoint_host
         self._nodes: dict[str, _Held] = {}
         self._frozen: dict[str, str] = {}  # node id -> why its journal may not be written
         self._removed: OrderedDict[str, int] = OrderedDict()  # node id -> generation that removed it
         self._timers: TimerQueue[str] = TimerQueue()
-        self._writer = JournalWriter(tools.journal)
+        self._writer = JournalWriter(collaborators.journal)
 
     # -- at the start ---------------------------------------------------------
 
@@ -114,25 +116,25 @@ class Conductor:
             if one.node_id == node_id:
                 shown = replace(shown, state=NodeState.RUNNING, pid=one.identity.pid, spec=one.spec)
                 break
-        self._tools.inventory.put_refused(shown)
+        self._parts.inventory.put_refused(shown)
 
-    def _recover_one(self, recovery: Recovery) -> None:
+    def _recover_one(self, recovery: RecoveryPlan) -> None:
         node_id = recovery.record.assignment.node_id
         held = _Held(NodeRuntime(recovery.record), self._attach(node_id, recovery))
         self._nodes[node_id] = held
         identity = oom = None
         if held.process is None:
-            held.log_tail = self._tools.log_tail(node_id)
-            oom = self._tools.groups.end(recovery.record, ExitStatus())
+            held.log_tail = self._parts.log_tail(node_id)
+            oom = self._parts.groups.release(recovery.record, ExitStatus())
         else:
             identity = held.process.identity
             self._watch(held, held.process)
-        self._happen(held, Recovered(recovery.was, identity, recovery.rebooted, oom))
+        self._handle(held, Recovered(recovery.was, identity, recovery.rebooted, oom))
 
-    def _attach(self, node_id: str, recovery: Recovery) -> HeldProcess | None:
+    def _attach(self, node_id: str, recovery: RecoveryPlan) -> ProcessHandle | None:
         for identity in recovery.candidates:
-            mark = self._tools.launcher.mark(node_id, identity.launch)
-            process = self._tools.processes.attach(identity, mark)
+            mark = self._parts.launcher.mark(node_id, identity.launch)
+            process = self._parts.processes.attach(identity, mark)
             if process is not None:
                 return process
         return None
@@ -150,12 +152,12 @@ class Conductor:
             self._assign_unknown(assignment)
         elif assignment.generation > held.runtime.record.assignment.generation:
             spec = self._completed(assignment.node_id, held.runtime.record.assignment.spec, assignment)
-            self._happen(held, Assigned(replace(assignment, spec=spec)))
+            self._handle(held, Assigned(replace(assignment, spec=spec)))
 
-    def assign_or_show(self, assignment: Assignment) -> None:
+    def assign_or_report(self, assignment: Assignment) -> None:
         """As ``assign``, for what a heartbeat's answer brought: a refused node is shown as such in the reports."""
         node_id = assignment.node_id
-        refused = self._tools.inventory.refused(node_id)
+        refused = self._parts.inventory.refused(node_id)
         if node_id in self._frozen or (refused is not None and refused.generation >= assignment.generation):
             return
         try:
@@ -163,7 +165,7 @@ class Conductor:
         except GridError as error:
             log.warning("assignment refused", node=node_id, reason=error.reason, error=error)
             if node_id not in self._nodes and error.reason is not Reason.WRONG_AGENT:
-                self._tools.inventory.put_refused(refused_report(assignment, error.reason, error.message))
+                self._parts.inventory.put_refused(refused_report(assignment, error.reason, error.message))
 
     def _check_assignment(self, assignment: Assignment) -> None:
         own = self._config.agent_id
@@ -198,22 +200,22 @@ class Conductor:
         removed = self._removed.get(node_id, -1)
         if assignment.generation <= removed:
             if assignment.desired is not Desired.ABSENT:  # from a registry that was restored: let it know
-                self._tools.inventory.put_refused(gone_report(replace(assignment, generation=removed)))
+                self._parts.inventory.put_refused(removed_report(replace(assignment, generation=removed)))
             return
         if assignment.desired is Desired.ABSENT:
-            self._remember_removed(assignment)
-            self._tools.inventory.remove(node_id)
+            self._record_removal(assignment)
+            self._parts.inventory.remove(node_id)
             return
-        spec = self._tools.admission.resolve(node_id, assignment.spec, self._specs_beside(node_id))
+        spec = self._parts.admission.resolve(node_id, assignment.spec, self._specs_beside(node_id))
         if assignment.desired is Desired.RUNNING:
-            self._tools.admission.check_new(spec)
+            self._parts.admission.check_new(spec)
         held = _Held(NodeRuntime(fresh_record(assignment, spec)))
         try:
-            self._tools.journal.write(held.runtime.record)
+            self._parts.journal.write(held.runtime.record)
         except OSError as error:
             raise from_os_error(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
         self._nodes[node_id] = held
-        self._happen(held, Assigned(replace(assignment, spec=spec)))
+        self._handle(held, Assigned(replace(assignment, spec=spec)))
 
     def _completed(self, node_id: str, held: NodeSpec, assignment: Assignment) -> NodeSpec:
         """What the node has, and for what is still open what is assigned or the agent's own choice."""
@@ -221,14 +223,14 @@ class Conductor:
         complete = spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb
         if assignment.desired is not Desired.RUNNING or (spec == held and complete):
             return spec
-        return self._tools.admission.resolve(node_id, spec, self._specs_beside(node_id))
+        return self._parts.admission.resolve(node_id, spec, self._specs_beside(node_id))
 
     def _specs_beside(self, node_id: str) -> dict[str, NodeSpec]:
         return {other: held.runtime.record.assignment.spec for other, held in self._nodes.items() if other != node_id}
 
     # -- what happened beside this thread ---------------------------------------
 
-    def process_ended(self, node_id: str, process: HeldProcess, status: ExitStatus) -> None:
+    def process_exited(self, node_id: str, process: ProcessHandle, status: ExitStatus) -> None:
         """The watchdog reaped a process and has let go of it."""
         held = self._nodes.get(node_id)
         if held is None or held.process is not process:
@@ -238,50 +240,50 @@ class Conductor:
         process.send_signal(_SIGKILL, whole_group=True)
         process.close()
         held.process = None
-        held.log_tail = self._tools.log_tail(node_id)
-        oom = self._tools.groups.end(held.runtime.record, status)
-        self._happen(held, Exited(process.identity.launch, status, oom))
+        held.log_tail = self._parts.log_tail(node_id)
+        oom = self._parts.groups.release(held.runtime.record, status)
+        self._handle(held, Exited(process.identity.launch, status, oom))
 
-    def probe_answered(self, node_id: str, launch: int, problem: str) -> None:
+    def probe_finished(self, node_id: str, launch: int, problem: str) -> None:
         """A probe passed (no problem) or failed."""
         held = self._nodes.get(node_id)
         if held is not None:
-            self._happen(held, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
+            self._handle(held, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
 
     def memory_exceeded(self, node_id: str, launch: int, words: str) -> None:
         """A node uses more memory than it may."""
         held = self._nodes.get(node_id)
         if held is not None:
-            self._happen(held, MemoryExceeded(launch, words))
+            self._handle(held, MemoryExceeded(launch, words))
 
     def run_due_timers(self) -> None:
         """Let happen what is due by now."""
-        while (due := self._timers.pop_due(self._tools.clock.monotonic())) is not None:
+        while (due := self._timers.pop_due(self._parts.clock.monotonic())) is not None:
             if due == _DISK_TIMER:
-                self._writer.catch_up()
+                self._writer.retry_pending()
                 self._catch_up_later()
             elif (held := self._nodes.get(due[0])) is not None:
-                self._happen(held, TimerDue(TimerName(due[1])))
+                self._handle(held, TimerDue(TimerName(due[1])))
 
     def seconds_until_due(self) -> float | None:
         """How long the thread may wait; None: as long as it likes."""
-        return self._timers.seconds_until_next(self._tools.clock.monotonic())
+        return self._timers.seconds_until_next(self._parts.clock.monotonic())
 
     # -- one event, and what it asks for ----------------------------------------
 
-    def _happen(self, held: _Held, event: NodeEvent) -> None:
+    def _handle(self, held: _Held, event: NodeEvent) -> None:
         """Step the node's machine with ``event`` and whatever follows from it, then show the node."""
         events: deque[NodeEvent] = deque([event])
         while events:
             before = held.runtime
             rules = self._rules(before.record.assignment.spec)
             held.runtime, instructions = step(before, events.popleft(), self._now(), rules)
-            log_change(before, held.runtime)
-            events.extend(self._carry_out(held, instructions))
+            log_transition(before, held.runtime)
+            events.extend(self._execute(held, instructions))
         if held.runtime.record.phase is not Phase.REMOVED:
             self._show(held)
 
-    def _carry_out(self, held: _Held, instructions: Iterable[Instruction]) -> list[NodeEvent]:
+    def _execute(self, held: _Held, instructions: Iterable[Instruction]) -> list[NodeEvent]:
         """Do what is asked, in order; answer what came of it.
 
         A launch whose intent could not be journaled is not made.
@@ -305,7 +307,7 @@ class Conductor:
                 case RunProbe():
                     self._ask(held)
                 case ArmTimer(timer, seconds):
-                    self._timers.arm(node_id, timer, self._tools.clock.monotonic() + seconds)
+                    self._timers.arm(node_id, timer, self._parts.clock.monotonic() + seconds)
                 case CancelTimers():
                     self._timers.cancel(node_id)
         return answers
@@ -314,11 +316,11 @@ class Conductor:
         record = held.runtime.record
         spec = record.assignment.spec
         try:
-            engine = self._tools.admission.engine(spec.engine)
-            self._tools.admission.check_launch(spec)
-            self._tools.admission.make_directory(spec)
-            plan = self._tools.launcher.plan(record, engine)
-            process = self._tools.processes.launch(plan)
+            engine = self._parts.admission.engine(spec.engine)
+            self._parts.admission.check_launch(spec)
+            self._parts.admission.make_directory(spec)
+            plan = self._parts.launcher.plan(record, engine)
+            process = self._parts.processes.launch(plan)
         except GridError as error:
             return LaunchFailed(error.reason, error.message)
         except OSError as error:
@@ -328,9 +330,9 @@ class Conductor:
         self._watch(held, process)
         return Launched(process.identity)
 
-    def _watch(self, held: _Held, process: HeldProcess) -> None:
-        self._tools.groups.hold(held.runtime.record, process.identity)  # before it may be reaped: its pid is its own
-        self._surroundings.watch(held.runtime.node_id, process)
+    def _watch(self, held: _Held, process: ProcessHandle) -> None:
+        self._parts.groups.add(held.runtime.record, process.identity)  # before it may be reaped: its pid is its own
+        self._monitor.watch(held.runtime.node_id, process)
 
     def _signal(self, held: _Held, number: int, whole_group: bool) -> None:
         if held.process is None:
@@ -343,7 +345,7 @@ class Conductor:
         record = held.runtime.record
         engine = self._config.engines.get(record.assignment.spec.engine)
         probe = engine.probe if engine else ProbeSpec("none")
-        self._surroundings.ask(held.runtime.node_id, record.launches, probe, record.assignment.spec.port)
+        self._monitor.probe(held.runtime.node_id, record.launches, probe, record.assignment.spec.port)
 
     # -- the journal ----------------------------------------------------------
 
@@ -356,20 +358,20 @@ class Conductor:
         node_id = held.runtime.node_id
         self._nodes.pop(node_id, None)
         self._timers.cancel(node_id)
-        self._remember_removed(held.runtime.record.assignment)
+        self._record_removal(held.runtime.record.assignment)
         self._writer.delete(node_id)
         self._catch_up_later()
-        self._tools.inventory.remove(node_id)
+        self._parts.inventory.remove(node_id)
 
     def _catch_up_later(self) -> None:
-        if self._writer.behind:
-            self._timers.arm(*_DISK_TIMER, self._tools.clock.monotonic() + _DISK_RETRY_SECONDS)
+        if self._writer.has_pending:
+            self._timers.arm(*_DISK_TIMER, self._parts.clock.monotonic() + _DISK_RETRY_SECONDS)
 
-    def _remember_removed(self, assignment: Assignment) -> None:
+    def _record_removal(self, assignment: Assignment) -> None:
         """So that a late call of an older generation does not bring it back. Bounded."""
         self._removed[assignment.node_id] = assignment.generation
         self._removed.move_to_end(assignment.node_id)
-        while len(self._removed) > _MAX_REMEMBERED:
+        while len(self._removed) > _MAX_REMOVALS_KEPT:
             self._removed.popitem(last=False)
 
     # -- small things -----------------------------------------------------------
@@ -386,8 +388,8 @@ class Conductor:
     def _show(self, held: _Held) -> None:
         port = held.runtime.record.assignment.spec.port
         endpoint = f"{self._endpoint_host}:{port}" if port else ""
-        self._tools.inventory.put(NodeView(held.runtime, endpoint, held.log_tail))
+        self._parts.inventory.put(NodeView(held.runtime, endpoint, held.log_tail))
 
     def _now(self) -> Now:
-        clock = self._tools.clock
-        return Now(clock.monotonic(), wall_ms(clock), self._tools.chance())
+        clock = self._parts.clock
+        return Now(clock.monotonic(), wall_ms(clock), self._parts.chance())

@@ -19,13 +19,13 @@ from typing import Self
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.processes.probes import Prober
-from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import FoundProcess
 from sutra_grid.agent.processes.watchdog import Watchdog
-from sutra_grid.agent.report import gone_report
+from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.state.journal import JournalEntry
-from sutra_grid.agent.supervision.collaborators import Tools
-from sutra_grid.agent.supervision.executor import Conductor
+from sutra_grid.agent.supervision.collaborators import Collaborators
+from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
@@ -39,12 +39,12 @@ _JOIN_SECONDS = 10.0
 
 
 class Supervisor:
-    """Owns the conductor's thread, the watchdog and the prober. A context manager; its end touches no node."""
+    """Owns the executor's thread, the watchdog and the prober. A context manager; its end touches no node."""
 
-    def __init__(self, config: AgentConfig, tools: Tools, *, endpoint_host: str) -> None:
-        self._tools = tools
-        self._inventory = tools.inventory
-        self._conductor = Conductor(config, tools, self, endpoint_host=endpoint_host)
+    def __init__(self, config: AgentConfig, collaborators: Collaborators, *, endpoint_host: str) -> None:
+        self._parts = collaborators
+        self._inventory = collaborators.inventory
+        self._executor = InstructionExecutor(config, collaborators, self, endpoint_host=endpoint_host)
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._watchdog = Watchdog(self._on_exit)
         self._prober = Prober()
@@ -53,7 +53,7 @@ class Supervisor:
 
     def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
         """Take over what an earlier agent left. Once, before the context is entered."""
-        self._conductor.recover(entries, found)
+        self._executor.recover(entries, found)
 
     def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
         """Take an assignment and answer the node's report when it has settled, or at ``deadline``.
@@ -64,11 +64,11 @@ class Supervisor:
         reached(Step.ASSIGNMENT_RECEIVED)
         taken: Future[None] = Future()
         caller = contextvars.copy_context()  # what is logged for the call carries its request's id there too
-        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._conductor.assign(assignment)))
+        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._executor.assign(assignment)))
         if self._stopped.is_set():
             raise _ending()
         try:
-            taken.result(max(0.0, deadline - self._tools.clock.monotonic()))
+            taken.result(max(0.0, deadline - self._parts.clock.monotonic()))
         except TimeoutError:
             raise Unavailable(
                 f"the agent did not come to node {assignment.node_id} in time",
@@ -76,29 +76,29 @@ class Supervisor:
                 hint="Its disk may be slow or hang; the assignment may still be taken",
             ) from None
         self._inventory.wait_settled(assignment.node_id, deadline, lambda: self._stopped.is_set() or give_up())
-        return self._inventory.find(assignment.node_id) or gone_report(assignment, self._inventory.sequence())
+        return self._inventory.find(assignment.node_id) or removed_report(assignment, self._inventory.sequence())
 
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
         for assignment in assignments:
             reached(Step.ASSIGNMENT_HEARD)
-            self._calls.put(functools.partial(self._conductor.assign_or_show, assignment))
+            self._calls.put(functools.partial(self._executor.assign_or_report, assignment))
 
-    def watch(self, node_id: str, process: HeldProcess) -> None:
-        """For the conductor: wait for the end of a process."""
+    def watch(self, node_id: str, process: ProcessHandle) -> None:
+        """For the executor: wait for the end of a process."""
         self._watchdog.watch(node_id, process)
 
-    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        """For the conductor: probe a node."""
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+        """For the executor: probe a node."""
 
         def answer(problem: str) -> None:
-            self._calls.put(lambda: self._conductor.probe_answered(node_id, launch, problem))
+            self._calls.put(lambda: self._executor.probe_finished(node_id, launch, problem))
 
-        self._prober.ask(probe, port, answer)
+        self._prober.submit(probe, port, answer)
 
     def memory_exceeded(self, node_id: str, launch: int, words: str) -> None:
         """A node uses more memory than it may. Any thread, never blocks."""
-        self._calls.put(lambda: self._conductor.memory_exceeded(node_id, launch, words))
+        self._calls.put(lambda: self._executor.memory_exceeded(node_id, launch, words))
 
     def stop(self) -> None:
         """End the threads. The nodes run on."""
@@ -126,7 +126,7 @@ class Supervisor:
                 log.exception("supervision of a node failed")
 
     def _run_once(self) -> None:
-        remaining = self._conductor.seconds_until_due()
+        remaining = self._executor.seconds_until_due()
         try:
             call = self._calls.get(timeout=_IDLE_SECONDS if remaining is None else min(remaining, _IDLE_SECONDS))
         except queue.Empty:
@@ -135,11 +135,11 @@ class Supervisor:
             if call is not None:
                 call()
         finally:
-            self._conductor.run_due_timers()
+            self._executor.run_due_timers()
 
-    def _on_exit(self, node_id: str, process: HeldProcess, status: ExitStatus) -> None:
+    def _on_exit(self, node_id: str, process: ProcessHandle, status: ExitStatus) -> None:
         reached(Step.PROCESS_REAPED)
-        self._calls.put(lambda: self._conductor.process_ended(node_id, process, status))
+        self._calls.put(lambda: self._executor.process_exited(node_id, process, status))
 
 
 def _fulfil(future: Future[None], work: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from sutra_grid.runtime.logging import get_logger
 log = get_logger(__name__)
 
 
-def log_change(before: NodeRuntime, after: NodeRuntime) -> None:
+def log_transition(before: NodeRuntime, after: NodeRuntime) -> None:
     """One line when the node's phase or its reason has changed."""
     old, new = before.record, after.record
     if (old.phase, old.reason) != (new.phase, new.reason):

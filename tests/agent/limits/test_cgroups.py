@@ -12,8 +12,8 @@ import pytest
 
 from sutra_grid.agent.config import MemoryLimits
 from sutra_grid.agent.limits import cgroups
-from sutra_grid.agent.limits.cgroups import NoCgroups, OomKills, Place, find_place
-from sutra_grid.agent.limits.memory_groups import CgroupNodes, NoGroups, make_node_groups
+from sutra_grid.agent.limits.cgroups import CgroupParent, CgroupsUnavailable, OomKills, find_parent
+from sutra_grid.agent.limits.memory_groups import CgroupMemoryGroups, NoMemoryGroups, make_memory_groups
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node.events import OomKill
@@ -62,8 +62,8 @@ class Host:
     mount: Path
     home: Path  # where groups are expected
 
-    def place(self) -> Place:
-        return find_place(self.proc)
+    def place(self) -> CgroupParent:
+        return find_parent(self.proc)
 
     def group(self, name: str) -> Path:
         files = V1_GROUP if self.version == 1 else V2_GROUP
@@ -128,14 +128,14 @@ def record(process: ProcessIdentity) -> NodeRecord:
 def test_the_place_is_found_and_nothing_that_exists_is_changed(host: Host) -> None:
     before = {path: path.read_text() for path in host.mount.rglob("*") if path.is_file()}
     place = host.place()
-    assert (place.kind.name, place.directory) == (f"cgroup v{host.version}", host.home)
+    assert (place.hierarchy.name, place.directory) == (f"cgroup v{host.version}", host.home)
     assert {path: path.read_text() for path in host.mount.rglob("*") if path.is_file()} == before
 
 
 def test_a_process_is_held_in_the_group_of_its_launch(host: Host, process: ProcessIdentity) -> None:
     group = host.group("node-1.7")
-    groups = CgroupNodes(host.place(), "host")
-    groups.hold(record(process), process)
+    groups = CgroupMemoryGroups(host.place(), "host")
+    groups.add(record(process), process)
     assert (group / "cgroup.procs").read_text() == str(process.pid)
     if host.version == 1:
         assert (group / "memory.limit_in_bytes").read_text() == str(WALL)
@@ -144,24 +144,24 @@ def test_a_process_is_held_in_the_group_of_its_launch(host: Host, process: Proce
         assert (group / "memory.max").read_text() == str(WALL)
         assert (group / "memory.swap.max").read_text() == str(LIMIT_MB * MIB)
         assert (group.parent / "cgroup.subtree_control").read_text() == "+memory"
-    assert groups.kept_bytes("node-1", 7) == 3210
-    assert groups.kept_bytes("node-1", 6) == 0
+    assert groups.unreclaimable_bytes("node-1", 7) == 3210
+    assert groups.unreclaimable_bytes("node-1", 6) == 0
 
 
 def test_where_the_kernel_counts_no_swap_the_rest_is_held(host: Host, process: ProcessIdentity) -> None:
     group = host.group("node-1.7")
     for name in ("memory.memsw.limit_in_bytes", "memory.swap.max", "memory.swap.current"):
         (group / name).unlink(missing_ok=True)
-    groups = CgroupNodes(host.place(), "host")
-    groups.hold(record(process), process)
+    groups = CgroupMemoryGroups(host.place(), "host")
+    groups.add(record(process), process)
     assert (group / "cgroup.procs").read_text() == str(process.pid)
-    assert groups.kept_bytes("node-1", 7) == (3210 if host.version == 1 else 3200)
+    assert groups.unreclaimable_bytes("node-1", 7) == (3210 if host.version == 1 else 3200)
 
 
 def test_a_pid_that_is_anothers_by_now_is_not_moved(host: Host, process: ProcessIdentity) -> None:
     group = host.group("node-1.7")
     stale = replace(process, start_ticks=process.start_ticks + 1)
-    CgroupNodes(host.place(), "host").hold(record(stale), stale)
+    CgroupMemoryGroups(host.place(), "host").add(record(stale), stale)
     assert (group / "cgroup.procs").read_text() == ""
 
 
@@ -179,24 +179,24 @@ def test_a_kill_for_memory_is_told_from_other_ends(
     host: Host, process: ProcessIdentity, status: ExitStatus, by_limit: bool, over: bool | None
 ) -> None:
     group = host.group("node-1.7")
-    groups = CgroupNodes(host.place(), "host")
-    groups.hold(record(process), process)
+    groups = CgroupMemoryGroups(host.place(), "host")
+    groups.add(record(process), process)
     host.killed(group, by_limit=by_limit)
-    told = groups.end(record(process), status)
+    told = groups.release(record(process), status)
     assert (told and told.over_limit) == over
     assert told is None or "by the kernel" in told.words or "the kernel killed" in told.words
 
 
 def test_a_sigkill_without_a_kill_by_the_kernel_is_none(host: Host, process: ProcessIdentity) -> None:
     host.group("node-1.7")
-    groups = CgroupNodes(host.place(), "host")
-    groups.hold(record(process), process)
-    assert groups.end(record(process), ExitStatus(signal=9)) is None
+    groups = CgroupMemoryGroups(host.place(), "host")
+    groups.add(record(process), process)
+    assert groups.release(record(process), ExitStatus(signal=9)) is None
 
 
 def test_an_agent_that_was_down_still_learns_of_the_kill(host: Host, process: ProcessIdentity) -> None:
     host.killed(host.group("node-1.7"), by_limit=True)
-    told = CgroupNodes(host.place(), "host").end(record(process), ExitStatus())
+    told = CgroupMemoryGroups(host.place(), "host").release(record(process), ExitStatus())
     assert isinstance(told, OomKill)
     assert told.over_limit
     assert f"limit of {LIMIT_MB} MiB" in told.words
@@ -207,7 +207,7 @@ def test_at_the_start_only_what_is_empty_is_removed(host: Host, process: Process
     in_use = host.group("node-2.1")  # has files, as a group with processes can't be removed
     empty = home / "node-3.4"
     empty.mkdir()
-    CgroupNodes(host.place(), "host").clean_up()
+    CgroupMemoryGroups(host.place(), "host").remove_leftovers()
     assert in_use.is_dir()
     assert not empty.exists()
 
@@ -230,7 +230,7 @@ def test_v2_opens_the_true_root_but_no_containers(tmp_path: Path) -> None:
     assert (host.mount / "cgroup.subtree_control").read_text() == "+memory"
     (host.mount / "cgroup.subtree_control").write_text("")
     (host.mount / "cgroup.type").write_text("domain\n")
-    with pytest.raises(NoCgroups, match="hands its memory controller on"):
+    with pytest.raises(CgroupsUnavailable, match="hands its memory controller on"):
         host.place()
 
 
@@ -239,18 +239,18 @@ def test_v2_without_the_controller_and_a_host_without_groups_say_so(tmp_path: Pa
     (host.mount / "cgroup.subtree_control").write_text("")
     (host.mount / "cgroup.controllers").write_text("hugetlb\n")
     (host.proc / "self/cgroup").write_text("0::/\n")
-    with pytest.raises(NoCgroups, match="no memory controller"):
+    with pytest.raises(CgroupsUnavailable, match="no memory controller"):
         host.place()
     (host.proc / "self/mountinfo").write_text("30 23 0:28 / / rw - ext4 /dev/vda rw\n")
-    with pytest.raises(NoCgroups, match="no hierarchy"):
+    with pytest.raises(CgroupsUnavailable, match="no hierarchy"):
         host.place()
-    with pytest.raises(NoCgroups, match="does not tell"):
-        find_place(tmp_path / "nowhere")
+    with pytest.raises(CgroupsUnavailable, match="does not tell"):
+        find_parent(tmp_path / "nowhere")
 
 
 def test_where_nothing_may_be_made_the_reason_names_the_directory(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(NoCgroups, match=f"may make no group in {host.home}"):
+    with pytest.raises(CgroupsUnavailable, match=f"may make no group in {host.home}"):
         host.place()
 
 
@@ -258,15 +258,15 @@ def test_a_container_sees_its_own_group_at_the_mount(tmp_path: Path) -> None:
     own = fill(tmp_path / "memory", V1_GROUP)
     mountinfo = f"32 31 0:3 /docker/c1 {own} rw master:5 - cgroup cgroup rw,memory\n"
     proc = proc_with(tmp_path / "proc", mountinfo, "4:memory:/docker/c1\n")
-    assert find_place(proc).directory == own
+    assert find_parent(proc).directory == own
     (proc / "self/cgroup").write_text("4:memory:/elsewhere\n")
-    with pytest.raises(NoCgroups, match="not seen"):
-        find_place(proc)
+    with pytest.raises(CgroupsUnavailable, match="not seen"):
+        find_parent(proc)
 
 
-@pytest.mark.parametrize(("limit_mb", "wall_mb"), [(64, 96), (320, 352), (2048, 2252)])
-def test_the_kernels_wall_stands_above_the_limit(limit_mb: int, wall_mb: int) -> None:
-    assert cgroups.wall_bytes(limit_mb * MIB) // MIB == wall_mb
+@pytest.mark.parametrize(("limit_mb", "hard_limit_mb"), [(64, 96), (320, 352), (2048, 2252)])
+def test_the_kernels_wall_stands_above_the_limit(limit_mb: int, hard_limit_mb: int) -> None:
+    assert cgroups.hard_limit_bytes(limit_mb * MIB) // MIB == hard_limit_mb
 
 
 def test_no_kill_counts_where_the_kernel_has_no_counter(tmp_path: Path) -> None:
@@ -278,19 +278,19 @@ def test_no_kill_counts_where_the_kernel_has_no_counter(tmp_path: Path) -> None:
 
 
 def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> Place:
-        raise NoCgroups("this user may make no group in /sys/fs/cgroup")
+    def nowhere() -> CgroupParent:
+        raise CgroupsUnavailable("this user may make no group in /sys/fs/cgroup")
 
-    monkeypatch.setattr(cgroups, "find_place", nowhere)
+    monkeypatch.setattr(cgroups, "find_parent", nowhere)
     with pytest.raises(FailedPrecondition, match="this user may make no group") as caught:
-        make_node_groups(MemoryLimits.CGROUP, "host")
+        make_memory_groups(MemoryLimits.CGROUP, "host")
     assert "sampled" in caught.value.hint
     for mode in (MemoryLimits.AUTO, MemoryLimits.SAMPLED, MemoryLimits.OFF):
-        assert isinstance(make_node_groups(mode, "host"), NoGroups)
+        assert isinstance(make_memory_groups(mode, "host"), NoMemoryGroups)
 
 
 def test_by_default_groups_are_used_where_they_may_be_made(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     place = host.place()
-    monkeypatch.setattr(cgroups, "find_place", lambda: place)
-    assert isinstance(make_node_groups(MemoryLimits.AUTO, "host"), CgroupNodes)
-    assert isinstance(make_node_groups(MemoryLimits.SAMPLED, "host"), NoGroups)
+    monkeypatch.setattr(cgroups, "find_parent", lambda: place)
+    assert isinstance(make_memory_groups(MemoryLimits.AUTO, "host"), CgroupMemoryGroups)
+    assert isinstance(make_memory_groups(MemoryLimits.SAMPLED, "host"), NoMemoryGroups)

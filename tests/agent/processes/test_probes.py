@@ -10,7 +10,7 @@ import pytest
 from support.harness.ports import free_port
 
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.processes.probes import Prober, ask_once
+from sutra_grid.agent.processes.probes import Prober, run_probe
 from sutra_grid.wire.server import serve
 
 
@@ -36,14 +36,14 @@ def web_port() -> Iterator[int]:
 
 def test_tcp_asks_for_a_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert ask_once(ProbeSpec("tcp"), server.getsockname()[1]) == ""
-    assert "refused" in ask_once(ProbeSpec("tcp"), free_port())
+        assert run_probe(ProbeSpec("tcp"), server.getsockname()[1]) == ""
+    assert "refused" in run_probe(ProbeSpec("tcp"), free_port())
 
 
 def test_grpc_asks_the_health_service() -> None:
     with serve({}, host="127.0.0.1", port=0, workers=2, max_concurrent=4, name="x") as server:
-        assert ask_once(ProbeSpec("grpc"), server.port) == ""
-    assert "UNAVAILABLE" in ask_once(ProbeSpec("grpc", timeout_seconds=1.0), free_port())
+        assert run_probe(ProbeSpec("grpc"), server.port) == ""
+    assert "UNAVAILABLE" in run_probe(ProbeSpec("grpc", timeout_seconds=1.0), free_port())
 
 
 def test_a_grpc_server_without_a_health_service_passes() -> None:
@@ -51,30 +51,30 @@ def test_a_grpc_server_without_a_health_service_passes() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        assert ask_once(ProbeSpec("grpc"), port) == ""
+        assert run_probe(ProbeSpec("grpc"), port) == ""
     finally:
         server.stop(None)
 
 
 def test_http_asks_for_a_page(web_port: int) -> None:
-    assert ask_once(ProbeSpec("http", "/health"), web_port) == ""
-    assert "status 503" in ask_once(ProbeSpec("http", "/other"), web_port)
-    assert "refused" in ask_once(ProbeSpec("http"), free_port())
+    assert run_probe(ProbeSpec("http", "/health"), web_port) == ""
+    assert "status 503" in run_probe(ProbeSpec("http", "/other"), web_port)
+    assert "refused" in run_probe(ProbeSpec("http"), free_port())
 
 
 def test_a_server_that_says_nothing_fails_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert "timed out" in ask_once(ProbeSpec("http", timeout_seconds=0.1), silent.getsockname()[1])
+        assert "timed out" in run_probe(ProbeSpec("http", timeout_seconds=0.1), silent.getsockname()[1])
 
 
 def test_a_port_that_is_not_known_is_no_crash() -> None:
-    assert ask_once(ProbeSpec("tcp"), 0) == "its port is not known"
+    assert run_probe(ProbeSpec("tcp"), 0) == "its port is not known"
 
 
 def test_every_question_gets_an_answer_even_one_of_an_unknown_kind() -> None:
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     with Prober() as prober:
-        prober.ask(ProbeSpec("telepathy"), 1, answers.put)
+        prober.submit(ProbeSpec("telepathy"), 1, answers.put)
         assert "telepathy" in answers.get(timeout=5)
-        prober.ask(ProbeSpec("none"), 1, answers.put)
+        prober.submit(ProbeSpec("none"), 1, answers.put)
         assert answers.get(timeout=5) == ""

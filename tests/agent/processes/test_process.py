@@ -11,15 +11,15 @@ import pytest
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment, identify, start_ticks
-from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
-from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchTag, Mark
+from sutra_grid.agent.processes.process import LaunchPlan, OsProcessLauncher, ProcessHandle
+from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchMark, LaunchTag
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
-Start = Callable[..., HeldProcess]
+Start = Callable[..., ProcessHandle]
 
 
-def mark_for(directory: Path) -> Mark:
-    return Mark(LaunchTag("a" * 32, "node-1", 1), directory / "node-1.log")
+def mark_for(directory: Path) -> LaunchMark:
+    return LaunchMark(LaunchTag("a" * 32, "node-1", 1), directory / "node-1.log")
 
 
 def plan_for(directory: Path, *argv: str) -> LaunchPlan:
@@ -30,10 +30,10 @@ def plan_for(directory: Path, *argv: str) -> LaunchPlan:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[HeldProcess] = []
+    started: list[ProcessHandle] = []
 
-    def launch(source: str) -> HeldProcess:
-        process = OsProcessTable().launch(plan_for(tmp_path, sys.executable, "-SE", "-c", source))
+    def launch(source: str) -> ProcessHandle:
+        process = OsProcessLauncher().launch(plan_for(tmp_path, sys.executable, "-SE", "-c", source))
         started.append(process)
         return process
 
@@ -108,7 +108,7 @@ def test_signals_to_a_process_that_is_gone_do_nothing(start: Start) -> None:
 
 def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(tmp_path: Path, start: Start) -> None:
     child = start("import time; time.sleep(60)")
-    held = OsProcessTable().attach(child.identity, mark_for(tmp_path))
+    held = OsProcessLauncher().attach(child.identity, mark_for(tmp_path))
     assert held is not None
     assert held.poll() is None
     held.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(tmp_path: 
 
 def test_a_stranger_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: Path, start: Start) -> None:
     stranger = start("import time; time.sleep(60)")
-    table, mark = OsProcessTable(), mark_for(tmp_path)
+    table, mark = OsProcessLauncher(), mark_for(tmp_path)
     for wrong in (
         replace(stranger.identity, start_ticks=stranger.identity.start_ticks - 1),
         replace(stranger.identity, boot_id="before the reboot"),
@@ -137,7 +137,7 @@ def test_a_program_that_can_not_be_executed_is_an_error_and_leaves_no_process(tm
     not_a_program.write_text("hello")
     not_a_program.chmod(0o755)
     with pytest.raises(OSError, match="Exec format error"):
-        OsProcessTable().launch(plan_for(tmp_path, str(not_a_program)))
+        OsProcessLauncher().launch(plan_for(tmp_path, str(not_a_program)))
 
 
 def test_without_pidfds_processes_are_still_held_signalled_and_reaped(
@@ -146,7 +146,7 @@ def test_without_pidfds_processes_are_still_held_signalled_and_reaped(
     monkeypatch.delattr(os, "pidfd_open")
     child = start("import time; time.sleep(60)")
     assert child.pidfd is None
-    adopted = OsProcessTable().attach(child.identity, mark_for(tmp_path))
+    adopted = OsProcessLauncher().attach(child.identity, mark_for(tmp_path))
     assert adopted is not None
     assert adopted.poll() is None
     adopted.send_signal(signal.SIGTERM, whole_group=True)

@@ -10,7 +10,7 @@ import pytest
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment, identify
-from sutra_grid.agent.processes.proof import LaunchTag, Mark, find_own_processes, is_proved
+from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag, find_own_processes, is_proved
 from sutra_grid.core.node.record import ProcessIdentity
 
 TAG = LaunchTag("f" * 32, "node-1", 3)
@@ -58,7 +58,7 @@ def identity_of(process: subprocess.Popen[bytes]) -> ProcessIdentity:
 
 def test_a_process_is_proved_by_boot_pid_start_and_tag_together(tmp_path: Path, start: Start) -> None:
     process = start()
-    mark = Mark(TAG, tmp_path / "node-1.log")
+    mark = LaunchMark(TAG, tmp_path / "node-1.log")
     identity = identity_of(process)
     assert is_proved(identity, mark)
     assert not is_proved(replace(identity, boot_id="another boot"), mark)
@@ -73,21 +73,21 @@ def test_a_process_is_proved_by_boot_pid_start_and_tag_together(tmp_path: Path, 
 def test_a_stranger_with_the_journaled_pid_and_start_is_not_proved_even_if_it_writes_to_the_log(
     tmp_path: Path, start: Start
 ) -> None:
-    assert not is_proved(identity_of(start(tag=None)), Mark(TAG, tmp_path / "node-1.log"))
+    assert not is_proved(identity_of(start(tag=None)), LaunchMark(TAG, tmp_path / "node-1.log"))
 
 
 def test_what_a_process_started_inherits_its_tag_and_is_not_taken_for_it(tmp_path: Path, start: Start) -> None:
-    assert not is_proved(identity_of(start(session=False)), Mark(TAG, tmp_path / "node-1.log"))
+    assert not is_proved(identity_of(start(session=False)), LaunchMark(TAG, tmp_path / "node-1.log"))
 
 
 def test_a_program_that_erased_its_environment_is_proved_by_its_output(tmp_path: Path, start: Start) -> None:
     process = start(ERASES)
     eventually(lambda: not environment(process.pid))
     identity = identity_of(process)
-    assert is_proved(identity, Mark(TAG, tmp_path / "node-1.log"))
+    assert is_proved(identity, LaunchMark(TAG, tmp_path / "node-1.log"))
     (tmp_path / "node-2.log").touch()
-    assert not is_proved(identity, Mark(TAG, tmp_path / "node-2.log"))
-    assert not is_proved(replace(identity, start_ticks=1), Mark(TAG, tmp_path / "node-1.log"))
+    assert not is_proved(identity, LaunchMark(TAG, tmp_path / "node-2.log"))
+    assert not is_proved(replace(identity, start_ticks=1), LaunchMark(TAG, tmp_path / "node-1.log"))
     (found,) = find_own_processes(TAG.host_id, tmp_path)
     assert (found.node_id, found.identity.pid, found.identity.launch) == ("node-1", process.pid, 0)
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.processes.process import HeldProcess, LaunchPlan, OsProcessTable
-from sutra_grid.agent.processes.proof import LaunchTag, Mark
+from sutra_grid.agent.processes.process import LaunchPlan, OsProcessLauncher, ProcessHandle
+from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.core.node.record import ExitStatus
 
-Ends = "queue.SimpleQueue[tuple[str, HeldProcess, ExitStatus]]"
+Ends = "queue.SimpleQueue[tuple[str, ProcessHandle, ExitStatus]]"
 
 
-def launch(directory: Path, source: str, node_id: str = "node-1") -> HeldProcess:
+def launch(directory: Path, source: str, node_id: str = "node-1") -> ProcessHandle:
     tag = LaunchTag("b" * 32, node_id, 1)
     argv = (sys.executable, "-SE", "-c", source)
     environment = {"SUTRA_GRID_LAUNCH": str(tag)}
-    return OsProcessTable().launch(LaunchPlan(Mark(tag, directory / "log"), argv, environment, directory))
+    return OsProcessLauncher().launch(LaunchPlan(LaunchMark(tag, directory / "log"), argv, environment, directory))
 
 
 def test_ends_of_many_processes_are_told_once_each_with_their_codes(tmp_path: Path) -> None:
@@ -53,7 +53,9 @@ def test_an_adopted_process_is_watched_like_a_child(tmp_path: Path) -> None:
     ends: Ends = queue.SimpleQueue()
     with Watchdog(lambda *end: ends.put(end)) as watchdog:
         child = launch(tmp_path, "import time; time.sleep(60)")
-        adopted = OsProcessTable().attach(child.identity, Mark(LaunchTag("b" * 32, "node-1", 1), tmp_path / "log"))
+        adopted = OsProcessLauncher().attach(
+            child.identity, LaunchMark(LaunchTag("b" * 32, "node-1", 1), tmp_path / "log")
+        )
         assert adopted is not None
         watchdog.watch("node-1", adopted)
         child.send_signal(signal.SIGKILL)

@@ -12,8 +12,8 @@ SESSION = "0018bcfe568000-1a2b3c4d"
 def test_the_next_process_knows_the_last_session(tmp_path: Path) -> None:
     assert SessionFile(tmp_path).last == ""
     kept = SessionFile(tmp_path)
-    kept.keep("0018bcfe567fff-1a2b3c4d")
-    kept.keep(SESSION)
+    kept.save("0018bcfe567fff-1a2b3c4d")
+    kept.save(SESSION)
     assert kept.last == SESSION
     assert SessionFile(tmp_path).last == SESSION
     assert [path.name for path in tmp_path.iterdir()] == ["session"]
@@ -29,5 +29,5 @@ def test_a_file_that_can_not_be_read_or_written_stops_nobody(tmp_path: Path) -> 
     (tmp_path / "session").mkdir()
     kept = SessionFile(tmp_path)
     assert kept.last == ""
-    kept.keep(SESSION)
+    kept.save(SESSION)
     assert kept.last == SESSION

@@ -1,4 +1,4 @@
-"""The conductor by hand: fake processes and clock, a real journal and real machines."""
+"""The executor by hand: fake processes and clock, a real journal and real machines."""
 
 import errno
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def test_a_new_node_is_journaled_launched_watched_and_probed(world: World) -> No
     report = world.report("node-1")
     assert (report.state, report.pid, report.generation) == (NodeState.STARTING, 1000, 1)
     assert report.endpoint == f"host.test:{report.spec.port}"
-    assert [node_id for node_id, _ in world.surroundings.watched] == ["node-1"]
+    assert [node_id for node_id, _ in world.monitor.watched] == ["node-1"]
     world.pass_time(0.2)
-    assert world.surroundings.asked == [("node-1", 1, report.spec.port)]
+    assert world.monitor.asked == [("node-1", 1, report.spec.port)]
     world.ready("node-1")
     assert world.report("node-1").state is NodeState.RUNNING
 
@@ -144,18 +144,18 @@ def test_a_launch_that_the_system_refuses_is_told_with_its_reason(world: World) 
 
 def test_a_refusal_by_heartbeat_is_shown_until_a_newer_generation_comes(world: World) -> None:
     bad = Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing"))
-    world.conductor.assign_or_show(bad)
+    world.executor.assign_or_report(bad)
     report = world.report("node-1")
     assert (report.state, report.reason, report.generation) == (NodeState.FAILED, Reason.UNKNOWN_ENGINE, 1)
     assert not world.journal.load()
-    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.RUNNING))
+    world.executor.assign_or_report(Assignment("node-1", 2, Desired.RUNNING))
     assert world.report("node-1").pid
     assert len(world.inventory.reports()) == 1
 
 
 def test_a_refused_node_that_is_removed_is_shown_no_more(world: World) -> None:
-    world.conductor.assign_or_show(Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing")))
-    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.ABSENT))
+    world.executor.assign_or_report(Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing")))
+    world.executor.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
     assert world.inventory.reports() == []
 
 
@@ -163,13 +163,13 @@ def test_a_removed_node_that_an_older_registry_assigns_again_is_shown_as_removed
     world.assign("node-1", 1)
     world.assign("node-1", 2, Desired.ABSENT)
     world.end(world.processes.all[0], ExitStatus(code=0))
-    world.conductor.assign_or_show(Assignment("node-1", 2, Desired.ABSENT))
+    world.executor.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
     assert world.inventory.reports() == []
-    world.conductor.assign_or_show(Assignment("node-1", 1, Desired.RUNNING))
+    world.executor.assign_or_report(Assignment("node-1", 1, Desired.RUNNING))
     report = world.report("node-1")
     assert (report.desired, report.generation, report.state, report.pid) == (Desired.ABSENT, 2, NodeState.STOPPED, 0)
     assert len(world.processes.all) == 1
-    world.conductor.assign_or_show(Assignment("node-1", 3, Desired.ABSENT))
+    world.executor.assign_or_report(Assignment("node-1", 3, Desired.ABSENT))
     assert world.inventory.reports() == []
 
 

@@ -1,4 +1,4 @@
-"""One agent's conductor with fake processes and clock, a real journal and real machines."""
+"""one agent's executor with fake processes and clock, a real journal and real machines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import HeldProcess
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
-from sutra_grid.agent.supervision.collaborators import Tools
-from sutra_grid.agent.supervision.executor import Conductor
+from sutra_grid.agent.supervision.collaborators import Collaborators
+from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.core.node.record import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport
 
@@ -65,21 +65,21 @@ class FlakyJournal(Journal):
 
 
 @dataclass
-class Surroundings:
-    """Notes what the conductor asks for; the test answers."""
+class NodeMonitor:
+    """Notes what the executor asks for; the test answers."""
 
-    watched: list[tuple[str, HeldProcess]] = field(default_factory=list)
+    watched: list[tuple[str, ProcessHandle]] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
 
-    def watch(self, node_id: str, process: HeldProcess) -> None:
+    def watch(self, node_id: str, process: ProcessHandle) -> None:
         self.watched.append((node_id, process))
 
-    def ask(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
         self.asked.append((node_id, launch, port))
 
 
 class World:
-    """One agent's conductor on a disk and a process table that outlive it."""
+    """one agent's executor on a disk and a process table that outlive it."""
 
     def __init__(self, config: AgentConfig) -> None:
         self.config = config
@@ -94,9 +94,9 @@ class World:
     def begin(self) -> None:
         """A new agent process: nothing is known but what disk and process table tell."""
         self.journal.open()
-        self.surroundings = Surroundings()
+        self.monitor = NodeMonitor()
         self.inventory = Inventory(self.clock, on_change=lambda: self.changes.append(True))
-        tools = Tools(
+        collaborators = Collaborators(
             journal=self.journal,
             processes=self.processes,
             launcher=Launcher(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
@@ -106,25 +106,25 @@ class World:
             clock=self.clock,
             chance=lambda: 0.5,
         )
-        self.conductor = Conductor(self.config, tools, self.surroundings, endpoint_host="host.test")
-        self.conductor.recover(self.journal.load(), self.processes.found(HOST))
+        self.executor = InstructionExecutor(self.config, collaborators, self.monitor, endpoint_host="host.test")
+        self.executor.recover(self.journal.load(), self.processes.found(HOST))
 
     def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
-        self.conductor.assign(Assignment(node_id, generation, desired, **more))
+        self.executor.assign(Assignment(node_id, generation, desired, **more))
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.conductor.run_due_timers()
+        self.executor.run_due_timers()
 
     def ready(self, node_id: str) -> FakeProcess:
         """Let the node's process pass its probe."""
         (process,) = self.processes.alive(node_id)
-        self.conductor.probe_answered(node_id, process.identity.launch, "")
+        self.executor.probe_finished(node_id, process.identity.launch, "")
         return process
 
     def end(self, process: FakeProcess, status: ExitStatus) -> None:
         process.status = status
-        self.conductor.process_ended(process.tag.node_id, process, status)
+        self.executor.process_exited(process.tag.node_id, process, status)
 
     def report(self, node_id: str) -> NodeReport:
         report = self.inventory.find(node_id)

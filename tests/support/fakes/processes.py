@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sutra_grid.agent.processes.process import LaunchPlan
-from sutra_grid.agent.processes.proof import FoundProcess, LaunchTag, Mark
+from sutra_grid.agent.processes.proof import FoundProcess, LaunchMark, LaunchTag
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 
@@ -79,7 +79,7 @@ class FakeProcesses:
         self.all.append(process)
         return process
 
-    def attach(self, identity: ProcessIdentity, mark: Mark) -> FakeProcess | None:
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> FakeProcess | None:
         for process in self.all:
             if process.alive and process.identity == identity and process.tag == mark.tag:
                 process.closed = False
