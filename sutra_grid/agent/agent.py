@@ -27,8 +27,8 @@ from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
-from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import OsProcessLauncher
+from sutra_grid.agent.processes.launch_plan import LaunchPlanner
+from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.host_id import load_host_id
@@ -147,8 +147,8 @@ class GridAgent:
             ) from error
         collaborators = Collaborators(
             journal=journal,
-            processes=OsProcessLauncher(),
-            launcher=Launcher(agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory),
+            launcher=OsProcessLauncher(),
+            planner=LaunchPlanner(agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory),
             admission=Admission(config),
             inventory=inventory,
             log_tail=logs.tail,

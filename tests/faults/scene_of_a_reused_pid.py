@@ -16,7 +16,7 @@ from support.harness.agent_harness import AgentHarness, kill_now
 from support.programs.node_program import ran_twice, starts
 
 from sutra_grid.agent.processes.identity import environment
-from sutra_grid.agent.processes.process import OsProcessLauncher
+from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.core.types import Desired, NodeState, Reason
 

@@ -1,6 +1,6 @@
 """One run of an agent: the daemon's own parts, put together as ``agent.agent`` does it, without threads.
 
-The conductor, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
+The executor, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
 What the supervisor does with a thread and a queue is done here with events of the simulation.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from model.beat_thread import BeatThread
 from model.fibers import Killed
-from model.kernel import Kernel, SimHeld, SimProcessTable
+from model.kernel import Kernel, SimHeld, SimProcessLauncher
 from model.network import Context, Network
 from model.simulation import Life, Simulation
 from sutra_grid.agent.config import AgentConfig
@@ -24,7 +24,7 @@ from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import MasterLink
-from sutra_grid.agent.processes.launcher import Launcher
+from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.report import removed_report
@@ -154,7 +154,7 @@ class StepJournal:
 
 
 class AgentProcess:
-    """Also the ``NodeMonitor`` of its conductor and the supervisor of its servicer. A ``Server`` of the network."""
+    """Also the ``NodeMonitor`` of its executor and the supervisor of its servicer. A ``Server`` of the network."""
 
     blocking = frozenset({"Apply"})
 
@@ -183,8 +183,8 @@ class AgentProcess:
         entries = journal.load()
         collaborators = Collaborators(
             journal=StepJournal(journal, host, self.life),
-            processes=SimProcessTable(host.kernel, self.life),
-            launcher=Launcher(
+            launcher=SimProcessLauncher(host.kernel, self.life),
+            planner=LaunchPlanner(
                 agent_id=config.agent_id, host_id=host_id, log_directory=config.state_path / "logs", environ={}
             ),
             admission=Admission(config),

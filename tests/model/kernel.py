@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from model.simulation import Life, Simulation
 from sutra_grid.agent.processes import proof
-from sutra_grid.agent.processes.process import LaunchPlan
+from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, LaunchMark
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
@@ -177,7 +177,7 @@ class SimHeld:
         self.closed = True
 
 
-class SimProcessTable:
+class SimProcessLauncher:
     """A ``ProcessLauncher`` over a kernel, used by one agent process."""
 
     def __init__(self, kernel: Kernel, life: Life) -> None:

@@ -1,65 +1,88 @@
-"""From a node's record to a process plan: program, arguments, environment, tag, log file."""
+"""Starts a node's process, or attaches to one that an earlier agent started."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+import subprocess
+from typing import Protocol
 
-from sutra_grid.agent.engines import Engine
-from sutra_grid.agent.processes.process import LaunchPlan
-from sutra_grid.agent.processes.proof import (
-    LOG_SUFFIX,
-    TAG_AGENT_ID,
-    TAG_ENGINE,
-    TAG_GENERATION,
-    TAG_LAUNCH,
-    TAG_MEMORY_LIMIT_MB,
-    TAG_NODE_ID,
-    TAG_PORT,
-    TAG_STORAGE_PATH,
-    LaunchMark,
-    LaunchTag,
-)
-from sutra_grid.core.node.record import NodeRecord
+from sutra_grid.agent.processes.identity import identify
+from sutra_grid.agent.processes.launch_plan import LaunchPlan
+from sutra_grid.agent.processes.process import OsProcessHandle, ProcessHandle
+from sutra_grid.agent.processes.proof import LaunchMark, is_proved
+from sutra_grid.core.node.record import ProcessIdentity
+from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.steps import Step, reached
 
-_OWN_PREFIX = "SUTRA_GRID_"
+log = get_logger(__name__)
 
 
-class Launcher:
-    """Plans launches for one agent. The mark makes a process recognizable as this state directory's own."""
+class ProcessLauncher(Protocol):
+    """Where processes come from: the operating system, or a test's imagination."""
 
-    def __init__(
-        self, *, agent_id: str, host_id: str, log_directory: Path, environ: Mapping[str, str] | None = None
-    ) -> None:
-        self._agent_id = agent_id
-        self._host_id = host_id
-        self._log_directory = log_directory
-        # The agent's own settings are none of a node's business, and a foreign tag would be a lie.
-        inherited = os.environ if environ is None else environ
-        self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
+    def launch(self, plan: LaunchPlan) -> ProcessHandle:
+        """Start a process. Raises ``OSError``."""
+        ...
 
-    def mark(self, node_id: str, launch: int) -> LaunchMark:
-        """What proves a process to be that launch of that node."""
-        return LaunchMark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
+        """Hold a process that runs already; None unless it is proved to be ours."""
+        ...
 
-    def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
-        """The plan of the launch that the record announces. Raises ``GridError`` when the program is missing."""
-        node_id, spec = record.assignment.node_id, record.assignment.spec
-        mark = self.mark(node_id, record.launches)
-        tags = {
-            TAG_LAUNCH: str(mark.tag),
-            TAG_NODE_ID: node_id,
-            TAG_AGENT_ID: self._agent_id,
-            TAG_GENERATION: str(record.launch_generation),
-            TAG_ENGINE: spec.engine,
-            TAG_PORT: str(spec.port),
-            TAG_STORAGE_PATH: spec.storage_path,
-            TAG_MEMORY_LIMIT_MB: str(spec.memory_limit_mb),
-        }
-        return LaunchPlan(
-            mark=mark,
-            argv=engine.command(node_id, spec),
-            environment={**self._environment, **engine.variables(node_id, spec), **tags},
-            directory=Path(spec.storage_path),
-        )
+
+class OsProcessLauncher:
+    """Starts and adopts processes of this host. Used by one thread."""
+
+    def launch(self, plan: LaunchPlan) -> ProcessHandle:
+        """Start the process in a session of its own, its output appended to its log file.
+
+        Raises ``OSError`` when the program can't be executed or a file can't be opened.
+        """
+        log_fd = os.open(plan.mark.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            child = subprocess.Popen(
+                plan.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log_fd,
+                stderr=log_fd,
+                cwd=plan.directory,
+                env=dict(plan.environment),
+                close_fds=True,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log_fd)
+        reached(Step.PROCESS_STARTED)
+        # Not reaped before poll() is called, so the pid can't be another's between these lines.
+        identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
+        if identity is None:
+            raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
+        return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
+
+    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
+        """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
+
+        The pidfd is opened first and the identity checked after: what is proved is
+        then what the descriptor means, whatever becomes of the pid.
+        """
+        try:
+            pidfd = _open_pidfd(identity.pid)
+        except ProcessLookupError:
+            return None
+        if is_proved(identity, mark):
+            return OsProcessHandle(identity, mark, pidfd, child=None)
+        if pidfd is not None:
+            os.close(pidfd)
+        return None
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A pidfd, or None where the system has none. Raises ``ProcessLookupError`` when the pid is unused."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError as error:
+        log.warning("no pidfd; falling back to polling", pid=pid, error=error)
+        return None

@@ -11,12 +11,8 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.processes.proof import LaunchMark, is_proved
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
@@ -25,16 +21,6 @@ from sutra_grid.runtime.steps import Step, reached
 log = get_logger(__name__)
 
 _PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchPlan:
-    """All that is needed to start one process. ``environment`` is complete, with the mark's tag."""
-
-    mark: LaunchMark
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)
-    directory: Path
 
 
 class ProcessHandle(Protocol):
@@ -60,18 +46,6 @@ class ProcessHandle(Protocol):
 
     def close(self) -> None:
         """Release the descriptor."""
-        ...
-
-
-class ProcessLauncher(Protocol):
-    """Where processes come from: the operating system, or a test's imagination."""
-
-    def launch(self, plan: LaunchPlan) -> ProcessHandle:
-        """Start a process. Raises ``OSError``."""
-        ...
-
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """Hold a process that runs already; None unless it is proved to be ours."""
         ...
 
 
@@ -146,62 +120,3 @@ class OsProcessHandle:
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
-
-
-class OsProcessLauncher:
-    """Starts and adopts processes of this host. Used by one thread."""
-
-    def launch(self, plan: LaunchPlan) -> ProcessHandle:
-        """Start the process in a session of its own, its output appended to its log file.
-
-        Raises ``OSError`` when the program can't be executed or a file can't be opened.
-        """
-        log_fd = os.open(plan.mark.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        try:
-            child = subprocess.Popen(
-                plan.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log_fd,
-                stderr=log_fd,
-                cwd=plan.directory,
-                env=dict(plan.environment),
-                close_fds=True,
-                start_new_session=True,
-            )
-        finally:
-            os.close(log_fd)
-        reached(Step.PROCESS_STARTED)
-        # Not reaped before poll() is called, so the pid can't be another's between these lines.
-        identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
-        if identity is None:
-            raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
-        return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
-
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
-
-        The pidfd is opened first and the identity checked after: what is proved is
-        then what the descriptor means, whatever becomes of the pid.
-        """
-        try:
-            pidfd = _open_pidfd(identity.pid)
-        except ProcessLookupError:
-            return None
-        if is_proved(identity, mark):
-            return OsProcessHandle(identity, mark, pidfd, child=None)
-        if pidfd is not None:
-            os.close(pidfd)
-        return None
-
-
-def _open_pidfd(pid: int) -> int | None:
-    """A pidfd, or None where the system has none. Raises ``ProcessLookupError`` when the pid is unused."""
-    if not hasattr(os, "pidfd_open"):
-        return None
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise
-    except OSError as error:
-        log.warning("no pidfd; falling back to polling", pid=pid, error=error)
-        return None

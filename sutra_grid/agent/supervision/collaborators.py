@@ -9,8 +9,9 @@ from typing import Protocol
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
-from sutra_grid.agent.processes.launcher import Launcher
-from sutra_grid.agent.processes.process import ProcessHandle, ProcessLauncher
+from sutra_grid.agent.processes.launch_plan import LaunchPlanner
+from sutra_grid.agent.processes.launcher import ProcessLauncher
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.state.journal_writer import NodeJournal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.runtime.clock import Clock
@@ -33,8 +34,8 @@ class Collaborators:
     """The collaborators of an executor."""
 
     journal: NodeJournal
-    processes: ProcessLauncher
-    launcher: Launcher
+    launcher: ProcessLauncher
+    planner: LaunchPlanner
     admission: Admission
     inventory: Inventory
     log_tail: Callable[[str], tuple[str, ...]]

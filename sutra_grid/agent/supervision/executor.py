@@ -133,8 +133,8 @@ class InstructionExecutor:
 
     def _attach(self, node_id: str, recovery: RecoveryPlan) -> ProcessHandle | None:
         for identity in recovery.candidates:
-            mark = self._parts.launcher.mark(node_id, identity.launch)
-            process = self._parts.processes.attach(identity, mark)
+            mark = self._parts.planner.mark(node_id, identity.launch)
+            process = self._parts.launcher.attach(identity, mark)
             if process is not None:
                 return process
         return None
@@ -319,8 +319,8 @@ class InstructionExecutor:
             engine = self._parts.admission.engine(spec.engine)
             self._parts.admission.check_launch(spec)
             self._parts.admission.make_directory(spec)
-            plan = self._parts.launcher.plan(record, engine)
-            process = self._parts.processes.launch(plan)
+            plan = self._parts.planner.plan(record, engine)
+            process = self._parts.launcher.launch(plan)
         except GridError as error:
             return LaunchFailed(error.reason, error.message)
         except OSError as error:

@@ -11,7 +11,9 @@ import pytest
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment, identify, start_ticks
-from sutra_grid.agent.processes.process import LaunchPlan, OsProcessLauncher, ProcessHandle
+from sutra_grid.agent.processes.launch_plan import LaunchPlan
+from sutra_grid.agent.processes.launcher import OsProcessLauncher
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchMark, LaunchTag
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.processes.process import LaunchPlan, OsProcessLauncher, ProcessHandle
+from sutra_grid.agent.processes.launch_plan import LaunchPlan
+from sutra_grid.agent.processes.launcher import OsProcessLauncher
+from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.core.node.record import ExitStatus

@@ -12,7 +12,7 @@ from support.fakes.processes import BOOT, FakeProcess, FakeProcesses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
-from sutra_grid.agent.processes.launcher import Launcher
+from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
@@ -98,8 +98,8 @@ class World:
         self.inventory = Inventory(self.clock, on_change=lambda: self.changes.append(True))
         collaborators = Collaborators(
             journal=self.journal,
-            processes=self.processes,
-            launcher=Launcher(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
+            launcher=self.processes,
+            planner=LaunchPlanner(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
             admission=Admission(self.config),
             inventory=self.inventory,
             log_tail=lambda node_id: (f"last words of {node_id}",),

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from sutra_grid.agent.processes.process import LaunchPlan
+from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.proof import FoundProcess, LaunchMark, LaunchTag
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 from sutra_grid.core.types import NodeSpec

@@ -1,0 +1,75 @@
+"""From a node's record to a process plan: program, arguments, environment, tag, log file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sutra_grid.agent.engines import Engine
+from sutra_grid.agent.processes.proof import (
+    LOG_SUFFIX,
+    TAG_AGENT_ID,
+    TAG_ENGINE,
+    TAG_GENERATION,
+    TAG_LAUNCH,
+    TAG_MEMORY_LIMIT_MB,
+    TAG_NODE_ID,
+    TAG_PORT,
+    TAG_STORAGE_PATH,
+    LaunchMark,
+    LaunchTag,
+)
+from sutra_grid.core.node.record import NodeRecord
+
+_OWN_PREFIX = "SUTRA_GRID_"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """All that is needed to start one process. ``environment`` is complete, with the mark's tag."""
+
+    mark: LaunchMark
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    directory: Path
+
+
+class LaunchPlanner:
+    """Plans launches for one agent. The mark makes a process recognizable as this state directory's own."""
+
+    def __init__(
+        self, *, agent_id: str, host_id: str, log_directory: Path, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._agent_id = agent_id
+        self._host_id = host_id
+        self._log_directory = log_directory
+        # The agent's own settings are none of a node's business, and a foreign tag would be a lie.
+        inherited = os.environ if environ is None else environ
+        self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
+
+    def mark(self, node_id: str, launch: int) -> LaunchMark:
+        """What proves a process to be that launch of that node."""
+        return LaunchMark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
+
+    def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
+        """The plan of the launch that the record announces. Raises ``GridError`` when the program is missing."""
+        node_id, spec = record.assignment.node_id, record.assignment.spec
+        mark = self.mark(node_id, record.launches)
+        tags = {
+            TAG_LAUNCH: str(mark.tag),
+            TAG_NODE_ID: node_id,
+            TAG_AGENT_ID: self._agent_id,
+            TAG_GENERATION: str(record.launch_generation),
+            TAG_ENGINE: spec.engine,
+            TAG_PORT: str(spec.port),
+            TAG_STORAGE_PATH: spec.storage_path,
+            TAG_MEMORY_LIMIT_MB: str(spec.memory_limit_mb),
+        }
+        return LaunchPlan(
+            mark=mark,
+            argv=engine.command(node_id, spec),
+            environment={**self._environment, **engine.variables(node_id, spec), **tags},
+            directory=Path(spec.storage_path),
+        )
