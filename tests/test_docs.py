@@ -12,6 +12,7 @@ from sutra_grid.admin.http.problems import STATUSES
 from sutra_grid.agent.config import SCHEMA as AGENT
 from sutra_grid.cli.exit_codes import EXIT_CODES
 from sutra_grid.core.errors import by_code
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.master.config import SCHEMA as MASTER
 from sutra_grid.runtime.config import Schema
 from sutra_grid.storage.config import SCHEMA as STORAGE
@@ -48,6 +49,11 @@ def test_the_table_of_error_codes_is_that_of_the_program() -> None:
         assert status == STATUS_CODES[by_code(code)].name
         assert str(int(STATUSES[by_code(code)])) in http
         assert int(exits) == exit_code
+
+
+def test_every_kind_of_event_stands_in_the_list_of_events() -> None:
+    section = (DOCS / "master.md").read_text().partition("\n## Events\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"`((?:agent|node|registry)\.\w+)`", section)) == sorted(EventKind)
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

@@ -5,6 +5,7 @@ Pure, and told by the difference of two samples, as in ``core.report_changes``.
 
 from __future__ import annotations
 
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, HostSample, Reason
 
 _MIB = 1024 * 1024
@@ -22,7 +23,7 @@ def host_events(agent_id: str, old: HostSample | None, new: HostSample | None, a
     free, reserve = new.disk_free_bytes // _MIB, new.disk_reserve_bytes // _MIB
     words = f"{free} MiB are free on its data_path, the reserve is {reserve} MiB"
     if is_disk_low(new):
-        kind, reason, message = "agent.low_disk", Reason.DISK_FULL, f"{words}: no new nodes"
+        kind, reason, message = EventKind.AGENT_LOW_DISK, Reason.DISK_FULL, f"{words}: no new nodes"
     else:
-        kind, reason, message = "agent.disk_recovered", Reason.RECOVERED, words
+        kind, reason, message = EventKind.AGENT_DISK_RECOVERED, Reason.RECOVERED, words
     return [Event(kind, at_ms, Actor.AGENT, agent_id, reason=reason, message=message)]

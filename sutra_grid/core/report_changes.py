@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from operator import attrgetter
 
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import CRASHES, exit_in_words, new_exits
 from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, Reason
 
-_What = tuple[str, Reason, str]
+_What = tuple[EventKind, Reason, str]
 
 _UNSAID = {"sample", "backoff_ms", "sequence"}
 #: Everything of a report but its measurements and its number, as a tuple: compared for each node of each heartbeat.
@@ -37,29 +38,29 @@ def is_material(old: NodeReport | None, new: NodeReport) -> bool:
 def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
     for exit_ in reversed(new_exits(old, new)):
         if exit_.reason in CRASHES:
-            yield "node.exited", exit_.reason, exit_in_words(exit_)
+            yield EventKind.NODE_EXITED, exit_.reason, exit_in_words(exit_)
 
 
 def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
     was = old.state if old else None
     if old and new.restarts > old.restarts and new.pid:
         times = "once" if new.restarts == 1 else f"{new.restarts} times"
-        yield "node.restarted", new.reason, f"restarted as process {new.pid}; {times} since it was made"
+        yield EventKind.NODE_RESTARTED, new.reason, f"restarted as process {new.pid}; {times} since it was made"
     elif new.state is NodeState.RUNNING and (was is not NodeState.RUNNING or (old and old.pid != new.pid)):
-        yield "node.started", new.reason, f"runs as process {new.pid} at {new.endpoint}"
+        yield EventKind.NODE_STARTED, new.reason, f"runs as process {new.pid} at {new.endpoint}"
     if old and new.reason is Reason.ADOPTED and (old.reason, old.pid) != (new.reason, new.pid):
-        yield "node.adopted", new.reason, new.message or f"process {new.pid} goes on under a new agent process"
+        yield EventKind.NODE_ADOPTED, new.reason, new.message or f"process {new.pid} goes on under a new agent process"
     if was is new.state:
         return
     if new.state is NodeState.STOPPED and (old or new.exits):
-        yield "node.stopped", new.reason, new.message or "its process has ended"
+        yield EventKind.NODE_STOPPED, new.reason, new.message or "its process has ended"
     if new.state is NodeState.FAILED:
-        yield "node.failed", new.reason, new.message or "it failed"
+        yield EventKind.NODE_FAILED, new.reason, new.message or "it failed"
 
 
 def _health_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_What]:
     was = old.health if old else Health.UNKNOWN
     if new.health is Health.UNHEALTHY and was is not Health.UNHEALTHY:
-        yield "node.unhealthy", Reason.PROBE_FAILED, new.message or "its health probe fails"
+        yield EventKind.NODE_UNHEALTHY, Reason.PROBE_FAILED, new.message or "its health probe fails"
     if new.health is Health.HEALTHY and was is Health.UNHEALTHY:
-        yield "node.healthy", Reason.RECOVERED, "its health probe passes again"
+        yield EventKind.NODE_HEALTHY, Reason.RECOVERED, "its health probe passes again"

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sutra_grid.core.event_kinds import AnyEventKind
+
 
 class Platform(StrEnum):
     """Where an agent's host lives."""
@@ -302,7 +304,7 @@ class Agent:
 class Event:
     """Something that happened. ``event_id`` is 0 until the registry gives it one."""
 
-    kind: str
+    kind: AnyEventKind
     at_ms: int
     actor: Actor
     agent_id: str = ""

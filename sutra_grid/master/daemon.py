@@ -71,6 +71,7 @@ def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
 
 def _set_aside(settings: MasterConfig) -> list[Event]:
     """Move the damaged registry out of the way, and say so in the log and as the new one's first event."""
+    from sutra_grid.core.event_kinds import EventKind
     from sutra_grid.core.types import Actor, Event, Reason
     from sutra_grid.registry import set_damaged_aside
     from sutra_grid.runtime.clock import SystemClock, wall_ms
@@ -79,7 +80,7 @@ def _set_aside(settings: MasterConfig) -> list[Event]:
     why, kept = set_damaged_aside(settings.registry_url, now_ms)
     log.warning("registry set aside", registry=settings.registry_url, kept=kept, why=why)
     message = f"made anew from what the agents have; the old one is kept as {kept}, for it was corrupt: {why}"
-    return [Event("registry.rebuilt", now_ms, Actor.OPERATOR, reason=Reason.REGISTRY_DAMAGED, message=message)]
+    return [Event(EventKind.REGISTRY_REBUILT, now_ms, Actor.OPERATOR, reason=Reason.REGISTRY_DAMAGED, message=message)]
 
 
 main = daemon_command(

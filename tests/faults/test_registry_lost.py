@@ -86,7 +86,7 @@ def test_deleted_while_the_master_is_down_it_is_filled_by_the_agents(grid: Grid)
     grid.wait_agents("healthy")
     eventually(lambda: as_they_are(grid) == before, message="every node as it was")
     assert grid.processes() == running
-    assert [event.kind for event in grid.events(kind="node.adopted")] == ["node.adopted"] * len(before)
+    assert [event.kind for event in grid.events(kind="node.taken_over")] == ["node.taken_over"] * len(before)
     # The admin had the deleted file open; it answers from the new one without a restart.
     eventually(lambda: {view.node_id for view in grid.rest.nodes()} == set(running), message="the admin follows")
     commands_work_again(grid)

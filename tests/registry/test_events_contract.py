@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.values.grid_values import an_agent, an_event
 
+from sutra_grid.core.event_kinds import EventKind, UnknownEventKind
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.registry import EventQuery, Observations, Registry
 
@@ -26,6 +27,14 @@ def test_an_event_comes_back_with_an_id(registry: Registry) -> None:
     [event_id] = write(registry, an_event())
     assert registry.events() == [replace(an_event(), event_id=event_id)]
     assert registry.last_event_id() == event_id
+
+
+def test_a_kind_of_a_newer_program_is_read_back_as_it_was_written(registry: Registry) -> None:
+    write(registry, an_event("node.teleported"), an_event("node.started"))
+    known, unknown = registry.events(kind="node.started"), registry.events(kind="node.teleported")
+    assert [event.kind for event in [*known, *unknown]] == ["node.started", "node.teleported"]
+    assert isinstance(known[0].kind, EventKind)
+    assert isinstance(unknown[0].kind, UnknownEventKind)
 
 
 def test_without_events_the_last_id_is_zero(registry: Registry) -> None:

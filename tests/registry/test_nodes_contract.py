@@ -134,7 +134,7 @@ def test_an_adopted_node_overwrites_what_was_known(registry: Registry) -> None:
     registry.create_node(a_node(generation=2), request=None)
     adopted = a_node(agent_id="agent-2", desired=Desired.STOPPED, generation=9, restart_generation=8)
     adopted = replace(adopted, report=replace(a_report(adopted), log_tail=()))
-    registry.adopt_node(adopted, [an_event("node.adopted")])
+    registry.adopt_node(adopted, [an_event("node.taken_over")])
     assert registry.nodes() == [adopted]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
 from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_agent
@@ -30,7 +31,7 @@ class AgentCommands:
         """Close an agent for new nodes, or open it again; its nodes run on. Raises ``NotFound``."""
         agent = known_agent(self._grid, agent_id)
         if agent.drained is not drained:
-            kind = "agent.drained" if drained else "agent.undrained"
+            kind = EventKind.AGENT_DRAINED if drained else EventKind.AGENT_UNDRAINED
             message = "takes no new nodes" if drained else "takes new nodes again"
             self._registry.set_drained(agent_id, drained, [self._event(kind, agent_id, message)])
             self._grid.set_drained(agent_id, drained)
@@ -56,10 +57,10 @@ class AgentCommands:
         names = ", ".join(node.node_id for node in nodes[:SHOWN_NODES])
         more = f" and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
         message = f"removed with {len(nodes)} nodes: {names}{more}" if nodes else "removed; it had no nodes"
-        self._registry.remove_agent(agent_id, [self._event("agent.removed", agent_id, message)])
+        self._registry.remove_agent(agent_id, [self._event(EventKind.AGENT_REMOVED, agent_id, message)])
         self._grid.drop_agent(agent_id)
         self._forget_calls(agent_id)
         log.info("agent removed", agent=agent_id, nodes=len(nodes))
 
-    def _event(self, kind: str, agent_id: str, message: str) -> Event:
+    def _event(self, kind: EventKind, agent_id: str, message: str) -> Event:
         return Event(kind, wall_ms(self._clock), Actor.OPERATOR, agent_id, reason=Reason.COMMANDED, message=message)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from sutra_grid.core.errors import Aborted, DeadlineExceeded, FailedPrecondition, GridError, Unavailable
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
@@ -117,7 +118,7 @@ class NodeCommands:
 
     def _record(self, order: _Order, node: Node, attempt: Attempt, step: int = 1) -> Node:
         event = Event(
-            "node.commanded",
+            EventKind.NODE_COMMANDED,
             wall_ms(self._clock),
             Actor.OPERATOR,
             node.agent_id,

@@ -28,6 +28,7 @@ from sutra_grid.core.errors import (
     InvalidArgument,
     Unavailable,
 )
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import Verdict, judge_report
 from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
@@ -149,7 +150,7 @@ class Spawner:
             created_at_ms=wall_ms(self._clock),
         )
         asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
-        event = self._event("node.spawned", node, Reason.SPAWNED, asked, Actor.OPERATOR)
+        event = self._event(EventKind.NODE_SPAWNED, node, Reason.SPAWNED, asked, Actor.OPERATOR)
         self._registry.create_node(node, request=attempt.mark(node.node_id), events=[event])
         reached(Step.NODE_RECORDED)
         log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
@@ -185,7 +186,7 @@ class Spawner:
             return type(why)(
                 why.message, reason=why.reason, hint=f"node {node.node_id} was commanded since and is kept: look at it"
             )
-        event = self._event("node.spawn_failed", node, why.reason, why.message, Actor.MASTER)
+        event = self._event(EventKind.NODE_SPAWN_FAILED, node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
         except GridError as error:
@@ -216,7 +217,7 @@ class Spawner:
             )
         return node
 
-    def _event(self, kind: str, node: Node, reason: Reason, message: str, actor: Actor) -> Event:
+    def _event(self, kind: EventKind, node: Node, reason: Reason, message: str, actor: Actor) -> Event:
         return Event(kind, wall_ms(self._clock), actor, node.agent_id, node.node_id, reason, message)
 
 

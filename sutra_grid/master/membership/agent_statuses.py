@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
 from sutra_grid.master.grid import Grid
@@ -11,9 +12,9 @@ from sutra_grid.runtime.logging import get_logger
 log = get_logger(__name__)
 
 _KINDS = {
-    AgentStatus.HEALTHY: "agent.recovered",
-    AgentStatus.DEGRADED: "agent.degraded",
-    AgentStatus.OFFLINE: "agent.offline",
+    AgentStatus.HEALTHY: EventKind.AGENT_RECOVERED,
+    AgentStatus.DEGRADED: EventKind.AGENT_DEGRADED,
+    AgentStatus.OFFLINE: EventKind.AGENT_OFFLINE,
 }
 
 

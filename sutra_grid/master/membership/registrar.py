@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
@@ -130,27 +131,27 @@ class Registrar:
         )
 
     def _events(self, agent: Agent, known: Agent | None) -> list[Event]:
-        def event(kind: str, actor: Actor, reason: Reason, message: str) -> Event:
+        def event(kind: EventKind, actor: Actor, reason: Reason, message: str) -> Event:
             return Event(kind, agent.registered_at_ms, actor, agent.agent_id, reason=reason, message=message)
 
         where = f"at {agent.endpoint}" if agent.endpoint else "without an endpoint"
-        events = [event("agent.registered", Actor.AGENT, Reason.REGISTERED, f"host {agent.hostname} {where}")]
+        events = [event(EventKind.AGENT_REGISTERED, Actor.AGENT, Reason.REGISTERED, f"host {agent.hostname} {where}")]
         events += host_events(agent.agent_id, known.host if known else None, agent.host, agent.registered_at_ms)
         if known is None:
             return events
         if known.status is not AgentStatus.HEALTHY:
             was = f"it was {known.status}: {known.message}"
-            events.append(event("agent.recovered", Actor.MASTER, Reason.RECOVERED, was))
+            events.append(event(EventKind.AGENT_RECOVERED, Actor.MASTER, Reason.RECOVERED, was))
         elif known.instance_id != agent.instance_id:
             message = f"a newer process on {agent.hostname} took over from the one on {known.hostname}"
-            events.append(event("agent.superseded", Actor.MASTER, Reason.SUPERSEDED, message))
+            events.append(event(EventKind.AGENT_SUPERSEDED, Actor.MASTER, Reason.SUPERSEDED, message))
         return events
 
     def _refuse(self, agent: Agent, known: Agent) -> None:
         """Say whose the id is. Its holder is not touched."""
         message = f"agent id {agent.agent_id!r} belongs to host {known.hostname}; {agent.hostname} has another identity"
         refused = Event(
-            "agent.refused",
+            EventKind.AGENT_REFUSED,
             wall_ms(self._clock),
             Actor.MASTER,
             agent.agent_id,

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
 from sutra_grid.core.report_changes import events_between, is_material
 from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
@@ -125,7 +126,7 @@ class Reconciler:
                 return
             self._foreign.add((agent_id, node_id))
         now_ms = wall_ms(self._clock)
-        self._tell([Event("node.foreign", now_ms, Actor.MASTER, agent_id, node_id, Reason.WRONG_AGENT, why)])
+        self._tell([Event(EventKind.NODE_FOREIGN, now_ms, Actor.MASTER, agent_id, node_id, Reason.WRONG_AGENT, why)])
 
     def _is_renamed_from(self, agent: Agent, node: Node | None) -> bool:
         if node is None or node.agent_id == agent.agent_id or not agent.host_id:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from sutra_grid.core.errors import GridError, NotFound, Unavailable
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.reconcile import Action, moved_node, node_as_reported, resolved_spec
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, Reason
 from sutra_grid.master.grid import Grid
@@ -71,9 +72,9 @@ class ReconciliationWriter:
             case Action.BURY, _:
                 self.tombstone(change.node_id)
             case Action.ADOPT, NodeReport() as report:
-                self._adopt(change, report, "node.adopted", Reason.ADOPTED)
+                self._adopt(change, report, EventKind.NODE_TAKEN_OVER, Reason.ADOPTED)
             case Action.FOLLOW, NodeReport() as report:
-                self._adopt(change, report, "node.followed", Reason.STALE_GENERATION)
+                self._adopt(change, report, EventKind.NODE_FOLLOWED, Reason.STALE_GENERATION)
             case Action.RESOLVE, NodeReport() as report:
                 self.store_resolved_spec(report)
             case Action.REASSERT, _:
@@ -84,7 +85,9 @@ class ReconciliationWriter:
         node = self._grid.node(node_id)
         if node is None:
             return
-        self._registry.bury_node(node_id, [self._event("node.removed", node, Reason.COMMANDED, _removal_message(node))])
+        self._registry.bury_node(
+            node_id, [self._event(EventKind.NODE_REMOVED, node, Reason.COMMANDED, _removal_message(node))]
+        )
         reached(Step.NODE_BURIED)
         self._grid.bury(node_id)
 
@@ -132,7 +135,7 @@ class ReconciliationWriter:
         agent = self._grid.agent(change.agent_id)
         return agent is not None and self._reconciler.decide(agent, change.report).action is change.action
 
-    def _adopt(self, change: Change, report: NodeReport, kind: str, reason: Reason) -> None:
+    def _adopt(self, change: Change, report: NodeReport, kind: EventKind, reason: Reason) -> None:
         row = self._grid.node(change.node_id)
         if row is None:
             node = node_as_reported(change.agent_id, report, wall_ms(self._clock))
@@ -149,10 +152,10 @@ class ReconciliationWriter:
         row = self._grid.node(change.node_id)
         if row is None:
             return
-        event = self._event("node.followed", row, Reason.CONCURRENT_CHANGE, change.why)
+        event = self._event(EventKind.NODE_FOLLOWED, row, Reason.CONCURRENT_CHANGE, change.why)
         self._grid.put_node(self._registry.change_desired(row.node_id, row.desired, events=[event]))
 
-    def _event(self, kind: str, node: Node, reason: Reason, message: str) -> Event:
+    def _event(self, kind: EventKind, node: Node, reason: Reason, message: str) -> Event:
         return Event(kind, wall_ms(self._clock), Actor.MASTER, node.agent_id, node.node_id, reason, message)
 
     def __enter__(self) -> Self:

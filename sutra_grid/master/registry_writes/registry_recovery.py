@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.master.grid import Grid
 from sutra_grid.registry import Registry
@@ -57,7 +58,11 @@ class RegistryRecovery:
     def _bring_back(self, loss: str) -> None:
         message = f"the file {loss} under the running master and was made anew from what the master holds"
         event = Event(
-            "registry.refilled", wall_ms(self._clock), Actor.MASTER, reason=Reason.REGISTRY_LOST, message=message
+            EventKind.REGISTRY_REFILLED,
+            wall_ms(self._clock),
+            Actor.MASTER,
+            reason=Reason.REGISTRY_LOST,
+            message=message,
         )
         try:
             contents = self._registry.refill(self._grid.contents(), [event], self._last_event_id + UNSEEN_EVENTS)

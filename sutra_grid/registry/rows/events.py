@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
 
+from sutra_grid.core.event_kinds import event_kind
 from sutra_grid.core.types import Actor, Event
 from sutra_grid.registry.lists.queries import EventQuery
 from sutra_grid.registry.rows.codec import clean, decoding, reason_of
@@ -101,7 +102,7 @@ def _identity(event: Event) -> tuple[Any, ...]:
 def _columns(event: Event) -> dict[str, Any]:
     return {
         "at_ms": event.at_ms,
-        "kind": event.kind,
+        "kind": str(event.kind),
         "agent_id": clean(event.agent_id),
         "node_id": clean(event.node_id),
         "reason": event.reason.value,
@@ -115,7 +116,7 @@ def _events(rows: Iterable[Row[Any]]) -> list[Event]:
         Event(
             event_id=row.event_id,
             at_ms=row.at_ms,
-            kind=row.kind,
+            kind=event_kind(row.kind),
             agent_id=row.agent_id,
             node_id=row.node_id,
             reason=reason_of(row.reason),

@@ -2,7 +2,7 @@
 
 ``X_to_message`` and ``X_from_message`` are inverse to each other. A value of an enumeration that
 decides something (desired, state, health) must be known, else ``InvalidArgument`` names its field; a reason of a
-newer version is taken as none, for it only explains.
+newer version is taken as none, for it only explains; a kind of event that only a newer version knows keeps its text.
 """
 
 from sutra_grid.wire.convert.agents import (

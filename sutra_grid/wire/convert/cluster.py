@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sutra_grid.core.event_kinds import event_kind
 from sutra_grid.core.types import Actor, ClusterHealth, ClusterSummary, Event
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.words import member, reason_or_none, utf8
@@ -26,7 +27,7 @@ def event_from_message(message: grid_pb2.Event) -> Event:
     return Event(
         event_id=message.event_id,
         at_ms=message.at_ms,
-        kind=message.kind,
+        kind=event_kind(message.kind),
         agent_id=message.agent_id,
         node_id=message.node_id,
         reason=reason_or_none(message.reason),

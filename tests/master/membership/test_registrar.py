@@ -179,7 +179,7 @@ def test_running_nodes_are_taken_over_when_the_registry_was_lost(harness: Master
     taken = harness.node(node.node_id)
     assert (taken.status, taken.pid, taken.generation) == ("running", node.pid, node.generation)
     assert taken.spec == node.spec
-    assert harness.kinds(node_id=node.node_id) == ["node.adopted"]
+    assert harness.kinds(node_id=node.node_id) == ["node.taken_over"]
     assert agent.beat(harness.stub).assignments == []
     assert len(agent.applied) == 1
 

@@ -50,7 +50,10 @@ def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
     assert harness.node(newer.node_id).pid == pids[newer.node_id]
     harness.pass_time(4, agent)
     assert {node_id: report.pid for node_id, report in agent.journal.items()} == pids
-    assert sorted(harness.kinds(kind="node"))[:2] == ["node.adopted", "node.followed"]
+    assert sorted(harness.kinds(kind="node.followed") + harness.kinds(kind="node.taken_over")) == [
+        "node.followed",
+        "node.taken_over",
+    ]
 
 
 def test_a_command_on_an_older_copy_is_the_newer_wish_also_when_the_agent_is_away(

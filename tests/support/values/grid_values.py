@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from sutra_grid.core.event_kinds import event_kind
 from sutra_grid.core.types import (
     Actor,
     Agent,
@@ -97,7 +98,7 @@ def a_report(node: Node, **changes: Any) -> NodeReport:
 def an_event(kind: str = "node.spawned", **changes: Any) -> Event:
     """An event of the first node of the first agent."""
     event = Event(
-        kind=kind,
+        kind=event_kind(kind),
         at_ms=1_000,
         actor=Actor.OPERATOR,
         agent_id="agent-1",

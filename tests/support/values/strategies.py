@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from sutra_grid.core.event_kinds import EventKind, event_kind
 from sutra_grid.core.types import (
     Actor,
     Agent,
@@ -98,7 +99,7 @@ registering_agents = st.builds(
 )
 events = st.builds(
     Event,
-    kind=words,
+    kind=st.sampled_from(EventKind) | words.map(event_kind),
     at_ms=u64,
     actor=st.sampled_from(Actor),
     agent_id=words,

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from sutra_grid.admin.pages.models.timestamps import Moment, moment
+from sutra_grid.core.event_kinds import AnyEventKind, EventKind
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Event
 
-_TONES: Final = {
-    "node.failed": "bad",
-    "node.spawn_failed": "bad",
-    "node.exited": "warn",
-    "node.unhealthy": "warn",
-    "node.restarted": "busy",
-    "node.started": "good",
-    "node.healthy": "good",
-    "node.stopped": "rest",
-    "node.removed": "rest",
-    "agent.offline": "bad",
-    "agent.degraded": "warn",
-    "agent.low_disk": "warn",
-    "agent.refused": "warn",
-    "agent.superseded": "warn",
-    "agent.recovered": "good",
-    "agent.registered": "good",
-    "agent.disk_recovered": "good",
+_TONES: Final[Mapping[AnyEventKind, str]] = {
+    EventKind.NODE_FAILED: "bad",
+    EventKind.NODE_SPAWN_FAILED: "bad",
+    EventKind.NODE_EXITED: "warn",
+    EventKind.NODE_UNHEALTHY: "warn",
+    EventKind.NODE_RESTARTED: "busy",
+    EventKind.NODE_STARTED: "good",
+    EventKind.NODE_HEALTHY: "good",
+    EventKind.NODE_STOPPED: "rest",
+    EventKind.NODE_REMOVED: "rest",
+    EventKind.AGENT_OFFLINE: "bad",
+    EventKind.AGENT_DEGRADED: "warn",
+    EventKind.AGENT_LOW_DISK: "warn",
+    EventKind.AGENT_REFUSED: "warn",
+    EventKind.AGENT_SUPERSEDED: "warn",
+    EventKind.AGENT_RECOVERED: "good",
+    EventKind.AGENT_REGISTERED: "good",
+    EventKind.AGENT_DISK_RECOVERED: "good",
 }
 
 #: What a page offers to filter by; the first part of a kind finds all of them.
-KINDS: Final = (
-    "node",
-    "agent",
-    *sorted([*_TONES, "node.spawned", "node.commanded", "node.adopted", "agent.drained", "agent.undrained"]),
-)
+KINDS: Final = ("agent", "node", "registry", *sorted(EventKind))
 
 
 class EventRow(NamedTuple):

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sutra_grid.core.age import duration
+from sutra_grid.core.event_kinds import AnyEventKind, EventKind
 from sutra_grid.core.types import Event
 
 WIDTH: Final = 1000
 LEAST_WIDTH: Final = 3
 
 #: Kind of an event: what the node is from then on, and its tone. Other kinds change nothing.
-_BECOMES: Final = {
-    "node.spawned": ("starting", "busy"),
-    "node.started": ("running", "good"),
-    "node.restarted": ("running", "good"),
-    "node.adopted": ("running", "good"),
-    "node.healthy": ("running", "good"),
-    "node.unhealthy": ("unhealthy", "warn"),
-    "node.exited": ("down", "bad"),
-    "node.failed": ("failed", "bad"),
-    "node.stopped": ("stopped", "rest"),
+_BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
+    EventKind.NODE_SPAWNED: ("starting", "busy"),
+    EventKind.NODE_STARTED: ("running", "good"),
+    EventKind.NODE_RESTARTED: ("running", "good"),
+    EventKind.NODE_ADOPTED: ("running", "good"),
+    EventKind.NODE_TAKEN_OVER: ("running", "good"),
+    EventKind.NODE_HEALTHY: ("running", "good"),
+    EventKind.NODE_UNHEALTHY: ("unhealthy", "warn"),
+    EventKind.NODE_EXITED: ("down", "bad"),
+    EventKind.NODE_FAILED: ("failed", "bad"),
+    EventKind.NODE_STOPPED: ("stopped", "rest"),
 }
 
 

@@ -1,0 +1,59 @@
+"""What kinds of events there are. Each has one meaning; its text on the wire and in the registry never changes.
+
+An event is made with an ``EventKind``. One that is read may come from a newer program, which knows more kinds:
+``event_kind`` keeps such a text as an ``UnknownEventKind``, so that a person still sees it and a filter still finds it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class EventKind(StrEnum):
+    """What happened. The part before the point says to what."""
+
+    AGENT_REGISTERED = "agent.registered"
+    AGENT_SUPERSEDED = "agent.superseded"  # a newer process of the agent took over
+    AGENT_REFUSED = "agent.refused"  # another host holds the agent's id
+    AGENT_DEGRADED = "agent.degraded"
+    AGENT_OFFLINE = "agent.offline"
+    AGENT_RECOVERED = "agent.recovered"
+    AGENT_DRAINED = "agent.drained"
+    AGENT_UNDRAINED = "agent.undrained"
+    AGENT_REMOVED = "agent.removed"
+    AGENT_LOW_DISK = "agent.low_disk"
+    AGENT_DISK_RECOVERED = "agent.disk_recovered"
+    NODE_SPAWNED = "node.spawned"  # recorded; its agent is asked to start it
+    NODE_SPAWN_FAILED = "node.spawn_failed"
+    NODE_COMMANDED = "node.commanded"  # a start, stop, restart or removal was recorded
+    NODE_STARTED = "node.started"
+    NODE_STOPPED = "node.stopped"
+    NODE_RESTARTED = "node.restarted"
+    NODE_EXITED = "node.exited"  # the process ended, and nobody had asked for it
+    NODE_FAILED = "node.failed"
+    NODE_UNHEALTHY = "node.unhealthy"
+    NODE_HEALTHY = "node.healthy"
+    NODE_ADOPTED = "node.adopted"  # a restarted agent found the node's process and supervises it again
+    NODE_TAKEN_OVER = "node.taken_over"  # the registry did not have the node and records it as its agent reports it
+    NODE_FOLLOWED = "node.followed"  # the registry and the agent disagreed about what is desired, and it was settled
+    NODE_FOREIGN = "node.foreign"  # an agent reports a node of an agent on another host
+    NODE_REMOVED = "node.removed"
+    REGISTRY_REBUILT = "registry.rebuilt"  # a damaged registry was set aside, and an empty one was made
+    REGISTRY_REFILLED = "registry.refilled"  # the registry was lost, and made anew from the master's memory
+
+
+class UnknownEventKind(str):
+    """The text of a kind that only a newer program knows."""
+
+    __slots__ = ()
+
+
+AnyEventKind = EventKind | UnknownEventKind
+
+_BY_TEXT: Final = {kind.value: kind for kind in EventKind}
+
+
+def event_kind(text: str) -> AnyEventKind:
+    """The kind of that text, as read from the wire or the registry; never fails."""
+    return _BY_TEXT.get(text) or UnknownEventKind(text)
