@@ -18,6 +18,7 @@ from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import Master
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.core.errors import GridError, ResourceExhausted
+from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.core.types import Agent, Assignment, HostSample
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
@@ -169,12 +170,12 @@ class Heartbeat:
         if self._problem:
             log.info("heartbeats arrive again", agent=agent.agent_id)
             self._problem = ""
-        if answer.instruction == "superseded":
+        if answer.instruction is HeartbeatInstruction.SUPERSEDED:
             log.error("superseded", agent=agent.agent_id, session=self._session_id, message=answer.message)
             self._session_id = ""
             self._stopping.set()
             self._on_superseded(answer.message)
-        elif answer.instruction == "register" or not answer.acknowledged:
+        elif answer.instruction is HeartbeatInstruction.REGISTER or not answer.acknowledged:
             log.info("the master asks for a registration", agent=agent.agent_id, message=answer.message)
             self._session_id = ""
             self._register_until_admitted()

@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self
 import grpc
 
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition
+from sutra_grid.core.sessions import HeartbeatInstruction, heartbeat_instruction
 from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import (
@@ -40,10 +41,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """What a master answers to a heartbeat. ``instruction``: "", ``register`` or ``superseded``."""
+    """What a master answers to a heartbeat."""
 
     acknowledged: bool
-    instruction: str
+    instruction: HeartbeatInstruction
     message: str
     assignments: tuple[Assignment, ...]
 
@@ -118,7 +119,8 @@ class MasterLink:
         with self._errors():
             answer = self._stub.Heartbeat(request, timeout=self._call_seconds)
         assignments = tuple(assignment_from_message(one) for one in answer.assignments)
-        return HeartbeatAnswer(answer.acknowledged, answer.instruction, answer.message, assignments)
+        instruction = heartbeat_instruction(answer.instruction)
+        return HeartbeatAnswer(answer.acknowledged, instruction, answer.message, assignments)
 
     def unregister(self, agent_id: str, session_id: str, reason: str) -> None:
         """Raises ``GridError`` when nobody answers."""

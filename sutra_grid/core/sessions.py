@@ -29,6 +29,22 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
+class HeartbeatInstruction(StrEnum):
+    """What the response to a heartbeat asks of the agent, beside its assignments."""
+
+    CONTINUE = ""
+    REGISTER = "register"  # get a new session
+    SUPERSEDED = "superseded"  # a newer process has this agent's id: end this one; its nodes run on
+
+
+def heartbeat_instruction(text: str) -> HeartbeatInstruction:
+    """The instruction of that text. One that only a newer master knows asks nothing of this agent."""
+    try:
+        return HeartbeatInstruction(text)
+    except ValueError:
+        return HeartbeatInstruction.CONTINUE
+
+
 def new_session(previous: str, instance_id: str, wall_ms: int, *, told: str = "") -> str:
     """A session id for the process ``instance_id``, above ``previous`` of the record and ``told`` by the agent.
 

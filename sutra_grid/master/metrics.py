@@ -13,6 +13,7 @@ from prometheus_client import Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.metrics.process import new_registry
@@ -27,7 +28,7 @@ FLUSH_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 class MetricSources:
     """The parts of a master that the metrics read at each scrape. Each is thread-safe."""
 
-    heartbeats_by_answer: Callable[[], Mapping[str, int]]
+    heartbeats_by_answer: Callable[[], Mapping[HeartbeatInstruction, int]]
     limits: Mapping[str, ConcurrencyLimit]  # by the label ``kind``
     registry_writer: RegistryWriter
     registry_failures: Callable[[], int]
@@ -74,8 +75,8 @@ class _MasterCollector(Collector):
             "Heartbeats by what was answered: acknowledged, register (anew), superseded (by a newer process)",
             labels=["answer"],
         )
-        for answer, count in self._sources.heartbeats_by_answer().items():
-            heartbeats.add_metric([answer], count)
+        for instruction, count in self._sources.heartbeats_by_answer().items():
+            heartbeats.add_metric([instruction or "acknowledged"], count)
         yield heartbeats
 
     def _limits(self) -> Iterator[Metric]:

@@ -17,10 +17,11 @@ from sutra_grid.agent.master_link import HeartbeatAnswer, Registration
 from sutra_grid.agent.report import refused_report
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted, Unavailable
+from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeReport, Reason
 
 ASSIGNMENT = Assignment("node-1", 1, Desired.RUNNING)
-FINE = HeartbeatAnswer(True, "", "", (ASSIGNMENT,))
+FINE = HeartbeatAnswer(True, HeartbeatInstruction.CONTINUE, "", (ASSIGNMENT,))
 
 
 @dataclass
@@ -107,7 +108,7 @@ def test_it_tries_at_least_once_an_interval(interval_seconds: float, delays: lis
 def test_a_master_that_forgot_it_is_registered_with_at_once(tmp_path: Path) -> None:
     master = ScriptedMaster(
         registrations=[Registration("s1", "1", ()), Registration("s2", "1", ())],
-        answers=[HeartbeatAnswer(False, "register", "unknown agent", ()), FINE],
+        answers=[HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "unknown agent", ()), FINE],
     )
     scene = Scene(master, tmp_path)
     for _ in range(3):
@@ -116,7 +117,7 @@ def test_a_master_that_forgot_it_is_registered_with_at_once(tmp_path: Path) -> N
 
 
 def test_every_registration_tells_the_last_session_also_that_of_the_process_before(tmp_path: Path) -> None:
-    forgot = HeartbeatAnswer(False, "register", "unknown", ())
+    forgot = HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "unknown", ())
     master = ScriptedMaster(
         registrations=[Registration("s1", "1", ()), Unavailable("nobody"), Registration("s2", "1", ())],
         answers=[forgot, FINE],
@@ -153,7 +154,7 @@ def test_an_overloaded_master_is_left_in_peace_for_a_while(tmp_path: Path) -> No
 
 
 def test_a_superseded_agent_says_so_and_never_comes_back(tmp_path: Path) -> None:
-    master = ScriptedMaster(answers=[HeartbeatAnswer(False, "superseded", "by session s9", ())])
+    master = ScriptedMaster(answers=[HeartbeatAnswer(False, HeartbeatInstruction.SUPERSEDED, "by session s9", ())])
     scene = Scene(master, tmp_path)
     for _ in range(4):
         scene.heartbeat.tick()

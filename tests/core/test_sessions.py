@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sutra_grid.core.sessions import Standing, new_session, standing
+from sutra_grid.core.sessions import HeartbeatInstruction, Standing, heartbeat_instruction, new_session, standing
 
 WALL_MS = 1_700_000_000_000
 
@@ -62,3 +62,8 @@ def test_sessions_rise_whatever_the_wall_clock_does_and_whoever_remembers(
             following = new_session(session, instance, wall_ms)
         assert following > session
         session = following
+
+
+def test_an_instruction_of_a_newer_master_asks_nothing() -> None:
+    assert heartbeat_instruction("dance") is HeartbeatInstruction.CONTINUE
+    assert all(heartbeat_instruction(each.value) is each for each in HeartbeatInstruction)

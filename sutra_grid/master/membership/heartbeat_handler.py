@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import change_by_heartbeat
-from sutra_grid.core.sessions import Standing, standing
+from sutra_grid.core.sessions import HeartbeatInstruction, Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
@@ -21,10 +21,6 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
-
-ACKNOWLEDGED = "acknowledged"
-REGISTER = "register"
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class HeartbeatAnswer:
     """Whether it counted; what the agent is to do."""
 
     acknowledged: bool
-    instruction: str = ""
+    instruction: HeartbeatInstruction = HeartbeatInstruction.CONTINUE
     message: str = ""
     assignments: tuple[Assignment, ...] = ()
 
@@ -70,31 +66,33 @@ class HeartbeatHandler:
         self._registry_writer = registry_writer
         self._clock = clock
         self._counting = threading.Lock()
-        self._counts: Counter[str] = Counter()  # by what was answered; guarded by _counting
+        self._counts: Counter[HeartbeatInstruction] = Counter()  # by what was answered; guarded by _counting
 
     def receive(self, beat: Heartbeat) -> HeartbeatAnswer:
         """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
         reached(Step.BEAT_RECEIVED)
         answer = self._answer(beat)
         with self._counting:
-            self._counts[answer.instruction or ACKNOWLEDGED] += 1
+            self._counts[answer.instruction] += 1
         return answer
 
-    def counts(self) -> dict[str, int]:
-        """Heartbeats since the start by what was answered: acknowledged, register, superseded."""
+    def counts(self) -> dict[HeartbeatInstruction, int]:
+        """Heartbeats since the start by the instruction in the response."""
         with self._counting:
-            return {answer: self._counts[answer] for answer in (ACKNOWLEDGED, REGISTER, SUPERSEDED)}
+            return {instruction: self._counts[instruction] for instruction in HeartbeatInstruction}
 
     def _answer(self, beat: Heartbeat) -> HeartbeatAnswer:
         agent = self._grid.agent(beat.agent_id)
         if agent is None:
-            return HeartbeatAnswer(False, REGISTER, f"no agent {beat.agent_id!r} is registered here")
+            return HeartbeatAnswer(
+                False, HeartbeatInstruction.REGISTER, f"no agent {beat.agent_id!r} is registered here"
+            )
         refusal = _refusal(agent, beat)
         if refusal is not None:
             return refusal
         heard = self._grid.hear(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
         if heard is None:  # another registration came in between
-            return HeartbeatAnswer(False, REGISTER, "another session of this agent has just begun")
+            return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "another session of this agent has just begun")
         change = change_by_heartbeat(heard.silence.agent.status, heard.silence.seconds)
         if change is not None:
             self._statuses.change(heard.silence.agent, change)
@@ -118,17 +116,19 @@ class HeartbeatHandler:
 def _refusal(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer | None:
     """Why the heartbeat does not count; None: it does."""
     if agent.reason is Reason.UNREGISTERED:
-        return HeartbeatAnswer(False, REGISTER, f"agent {agent.agent_id} said that it stops; register again")
+        return HeartbeatAnswer(
+            False, HeartbeatInstruction.REGISTER, f"agent {agent.agent_id} said that it stops; register again"
+        )
     if not beat.session_id:
         held = f"agent id {agent.agent_id!r} is held by host {agent.hostname}"
-        return HeartbeatAnswer(False, REGISTER, held) if agent.host_id else None
+        return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, held) if agent.host_id else None
     match standing(beat.session_id, agent.session_id, agent.instance_id):
         case Standing.CURRENT:
             return None
         case Standing.SUPERSEDED:
             return _to_the_older(agent, beat)
         case Standing.UNKNOWN:
-            return HeartbeatAnswer(False, REGISTER, "this session is not known here")
+            return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "this session is not known here")
 
 
 def _to_the_older(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer:
@@ -140,7 +140,7 @@ def _to_the_older(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer:
     newer = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}"
     if agent.last_heartbeat_ms != agent.registered_at_ms:
         log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
-        return HeartbeatAnswer(False, SUPERSEDED, f"{newer}; end this one")
+        return HeartbeatAnswer(False, HeartbeatInstruction.SUPERSEDED, f"{newer}; end this one")
     if agent.status is AgentStatus.HEALTHY:
         return HeartbeatAnswer(True, message=f"{newer} and was not heard yet; wait")
-    return HeartbeatAnswer(False, REGISTER, f"{newer} and was never heard")
+    return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, f"{newer} and was never heard")
