@@ -47,6 +47,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         backoff_ms=max(1, int((record.resume_at - now) * 1000)) if record.phase is Phase.WAITING else 0,
         log_tail=() if well else view.log_tail,
         sequence=view.sequence,
+        end_cause=record.end_cause,
     )
 
 

@@ -24,9 +24,6 @@ CRASHES = frozenset(
     }
 )
 
-#: What stands in a waiting node's message between why it ended and when it is started again.
-STARTS_AGAIN = "; starts again "
-
 
 class Verdict(StrEnum):
     """How a command came out."""
@@ -104,5 +101,5 @@ def _ended(report: NodeReport, crash: NodeExit) -> Outcome:
     """Its process ended, and the agent would start it again: that is what follows, and not why the command failed."""
     if crash.reason is not Reason.START_FAILED:
         return Outcome(Verdict.FAILED, crash.reason, exit_in_words(crash))
-    cause = report.message.partition(STARTS_AGAIN)[0]
-    return Outcome(Verdict.FAILED, report.reason or crash.reason, cause or "no process came of it")
+    words = report.end_cause or report.message or "its process did not start"
+    return Outcome(Verdict.FAILED, report.reason or crash.reason, words)

@@ -16,8 +16,9 @@ from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, R
 
 _What = tuple[EventKind, Reason, str]
 
-_UNSAID = {"sample", "backoff_ms", "sequence"}
-#: Everything of a report but its measurements and its number, as a tuple: compared for each node of each heartbeat.
+_UNSAID = {"sample", "backoff_ms", "sequence", "end_cause"}
+#: The fields of a report that say more than fresh measurements, as a tuple: compared for each node of each heartbeat.
+#: The message includes the cause of an end.
 _said = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _UNSAID))
 
 

@@ -225,7 +225,9 @@ class HostSample:
 class NodeReport:
     """What an agent says of one node. ``spec`` is resolved; ``exits`` newest first, at most 5.
 
-    ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not counted.
+    ``end_cause`` says in words why the last process ended or did not start, until the next start; ``message`` adds
+    what follows from it. ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
+    counted.
     """
 
     node_id: str
@@ -246,6 +248,7 @@ class NodeReport:
     backoff_ms: int = 0
     log_tail: tuple[str, ...] = ()
     sequence: int = 0
+    end_cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

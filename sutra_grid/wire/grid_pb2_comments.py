@@ -41,6 +41,7 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('NodeReport', 'backoff_ms'): 'until the next start; 0: none is waiting',
     ('NodeReport', 'log_tail'): 'last lines of its log, while it is not running well',
     ('NodeReport', 'sequence'): "Rises with every change of any node's report by one agent process: of two reports of one session the one with the lower number is older, whichever came first. 0: not counted.",
+    ('NodeReport', 'end_cause'): 'why its last process ended or did not start, until the next start',
     ('NodeExit', 'code'): 'unset: killed by a signal, or not known',
     ('NodeExit', 'signal'): '0: ended by itself, or not known',
     ('NodeExit', 'reason'): 'crashed | stopped | restarted | start_failed | lost ...',

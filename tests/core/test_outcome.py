@@ -68,12 +68,13 @@ def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_foll
     waits = replace(
         RUNNING, state=NodeState.STARTING, pid=0, reason=Reason.BACK_OFF, backoff_ms=900, exits=(CRASH,),
         message="exited with code 1; starts again 0.9 s later (end 1 of at most 8 in a row)",
+        end_cause="exited with code 1",
     )  # fmt: skip
     outcome = judge_report(WANTED, waits)
     assert (outcome.reason, outcome.message) == (Reason.CRASHED, exit_in_words(CRASH))
     no_process = replace(
         waits, reason=Reason.BINARY_MISSING, exits=(replace(CRASH, reason=Reason.START_FAILED),),
-        message="/x is missing; starts again 0.9 s later (end 1 of at most 8 in a row)",
+        message="/x is missing; starts again 0.9 s later (end 1 of at most 8 in a row)", end_cause="/x is missing",
     )  # fmt: skip
     outcome = judge_report(WANTED, no_process)
     assert (outcome.reason, outcome.message) == (Reason.BINARY_MISSING, "/x is missing")

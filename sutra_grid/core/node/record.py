@@ -69,6 +69,7 @@ class NodeRecord:
     be journaled any more is found again. ``launch_generation`` is the assignment's
     generation that the process was started for. ``relaunch``: the next launch counts
     as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
+    ``end_cause``: why the last process ended or did not start, in words, until the next start.
     """
 
     assignment: Assignment
@@ -87,6 +88,7 @@ class NodeRecord:
     crashes: tuple[float, ...] = ()
     exits: tuple[NodeExit, ...] = ()
     stop_cause: Reason = Reason.NONE
+    end_cause: str = ""
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:

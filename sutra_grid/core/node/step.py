@@ -13,7 +13,6 @@ from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, SendSignal, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
-from sutra_grid.core.outcome import STARTS_AGAIN
 from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
@@ -85,6 +84,7 @@ class NodeStep:
             launch_generation=record.assignment.generation,
             ready_at=None,
             resume_at=0.0,
+            end_cause="",
         )
         self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
         self.do(Launch())
@@ -112,6 +112,7 @@ class NodeStep:
             process=None,
             ready_at=None,
             resume_at=0.0,
+            end_cause="",
             relaunch=False,
             crashes=(),
         )
@@ -164,7 +165,7 @@ class NodeStep:
             chance=self.now.chance,
             endless=waits_for is Reason.DISK_FULL,
         )
-        self.note(crashes=decision.crashes, ready_at=None)
+        self.note(crashes=decision.crashes, ready_at=None, end_cause=words)
         self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
         if decision.delay_seconds is None:
             disabled = decision.reason is Reason.RESTARTS_DISABLED
@@ -185,7 +186,7 @@ class NodeStep:
             self.move(
                 Phase.WAITING,
                 reason=waits_for,
-                message=f"{words}{STARTS_AGAIN}{decision.delay_seconds:.1f} s later "
+                message=f"{words}; starts again {decision.delay_seconds:.1f} s later "
                 f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)",
                 resume_at=self.now.monotonic + decision.delay_seconds,
             )

@@ -134,6 +134,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         backoff_ms=report.backoff_ms,
         log_tail=[utf8(line) for line in report.log_tail],
         sequence=report.sequence,
+        end_cause=utf8(report.end_cause),
     )
 
 
@@ -158,6 +159,7 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         backoff_ms=message.backoff_ms,
         log_tail=tuple(message.log_tail),
         sequence=message.sequence,
+        end_cause=message.end_cause,
     )
 
 

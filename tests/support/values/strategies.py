@@ -80,6 +80,7 @@ reports = st.builds(
     backoff_ms=u64,
     log_tail=st.lists(words, max_size=3).map(tuple),
     sequence=u64,
+    end_cause=words,
 )
 registering_agents = st.builds(
     Agent,
