@@ -19,7 +19,11 @@ from sutra_grid.storage.config import SCHEMA as STORAGE
 from sutra_grid.wire.errors import STATUS_CODES
 
 TESTS = Path(__file__).parent
-DOCS = TESTS.parent / "docs"
+ROOT = TESTS.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+MAX_ROW = 200
+"""Characters of a table's row: more can't be read in a terminal. The detail belongs into a paragraph below."""
 ROLES = {"master": MASTER, "agent": AGENT, "admin": ADMIN, "storage server": STORAGE}
 
 
@@ -57,6 +61,7 @@ def test_every_kind_of_event_stands_in_the_list_of_events() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
@@ -68,16 +73,37 @@ def names_of_tests(module: Path) -> set[str]:
     return {function.name for function in functions if function.name.startswith("test_")}
 
 
+def page_of(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
 HOUR = "## One hour under faults"
+AT_RANDOM = "## Random histories"
+"""The section of docs/fault-tests.md with what is no fault of its own."""
 
 
-def named_tests() -> list[tuple[str, str]]:
-    """Module and name of each test that docs/reliability.md says shows something."""
-    found: list[tuple[str, str]] = re.findall(r"`([\w/]+\.py)::(\w+)`", (DOCS / "reliability.md").read_text())
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of each row of the tables of faults in a page, without their heads."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:2] == "| "]
+    return [row for row in rows if row[0] != "fault"]
+
+
+def faults_with_tests() -> dict[str, list[tuple[str, str]]]:
+    """Module and name of the tests of each fault that docs/fault-tests.md lists."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    fault = ""
+    for first, cell in rows_of(page_of("fault-tests.md")):
+        fault = first or fault
+        found.setdefault(fault, []).extend(re.findall(r"`([\w/]+\.py)::(\w+)`", cell))
     return found
 
 
-def test_every_fault_names_a_test_that_exists() -> None:
+def named_tests() -> list[tuple[str, str]]:
+    """Module and name of each test that docs/fault-tests.md says shows something."""
+    return [test for tests in faults_with_tests().values() for test in tests]
+
+
+def test_every_named_test_exists() -> None:
     named = named_tests()
     assert len(named) > 50, "the reading of the page finds nothing"
     there = {
@@ -86,11 +112,23 @@ def test_every_fault_names_a_test_that_exists() -> None:
         if (TESTS / module).exists()
     }
     gone = [f"{module}::{test}" for module, test in named if test not in there.get(module, set())]
-    assert not gone, f"docs/reliability.md names tests that do not exist: {gone}"
-    table, _, _ = (DOCS / "reliability.md").read_text().partition(HOUR)
-    rows = [line for line in table.splitlines() if line.startswith("| ")]
-    without = [row for row in rows if "::" not in row and not row.startswith("| fault |")]
-    assert not without, f"rows of docs/reliability.md without a test: {without}"
+    assert not gone, f"docs/fault-tests.md names tests that do not exist: {gone}"
+    without = [row for row in rows_of(page_of("fault-tests.md")) if "::" not in row[1]]
+    assert not without, f"rows of docs/fault-tests.md without a test: {without}"
+
+
+def test_every_fault_that_operators_read_of_has_a_test() -> None:
+    promised = [row[0] for row in rows_of(page_of("reliability.md").partition(HOUR)[0])]
+    assert len(promised) > 50, "the reading of the page finds nothing"
+    assert len(set(promised)) == len(promised), "a fault stands twice in docs/reliability.md"
+    without = [fault for fault in promised if not faults_with_tests().get(fault)]
+    assert not without, f"faults of docs/reliability.md without a test in docs/fault-tests.md: {without}"
+
+
+def test_every_fault_with_a_test_is_told_to_operators() -> None:
+    promised = {row[0] for row in rows_of(page_of("reliability.md").partition(HOUR)[0])}
+    tested = {row[0] for row in rows_of(page_of("fault-tests.md").partition(AT_RANDOM)[0])} - {""}
+    assert not tested - promised, f"docs/reliability.md does not have {sorted(tested - promised)}"
 
 
 def test_every_test_of_a_fault_stands_in_the_table() -> None:
@@ -98,11 +136,26 @@ def test_every_test_of_a_fault_stands_in_the_table() -> None:
     there = {
         (f"faults/{path.name}", test) for path in (TESTS / "faults").glob("test_*.py") for test in names_of_tests(path)
     }
-    assert not there - named, f"docs/reliability.md does not name {sorted(there - named)}"
+    assert not there - named, f"docs/fault-tests.md does not name {sorted(there - named)}"
 
 
 def test_the_report_of_an_hour_has_every_kind_of_fault_that_the_soak_knows() -> None:
-    _, _, report = (DOCS / "reliability.md").read_text().partition(HOUR)
+    _, _, report = page_of("reliability.md").partition(HOUR)
     shown = set(re.findall(r"^\| ([^|]+?) \| \d+ \|", report, re.MULTILINE))
     assert shown == set(FAULTS)
     assert "passed: no violation" in report
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_table_is_too_wide_to_read(page: Path) -> None:
+    wide = [
+        f"{page.name}:{number} has {len(line)} characters: {line[:60]}…"
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        if line.startswith("|") and len(line) > MAX_ROW
+    ]
+    assert not wide, f"rows over {MAX_ROW} characters; move the detail into a paragraph: {wide}"
+
+
+def test_the_names_of_tests_stay_out_of_the_pages_of_operators() -> None:
+    naming = [page.name for page in PAGES if re.search(r"::test_|\btest_\w+\.py", page.read_text())]
+    assert set(naming) <= {"fault-tests.md", "CONTRIBUTING.md", "architecture.md"}

@@ -56,8 +56,7 @@ SCHEMA: Final = Schema(
                     "threads",
                     "int",
                     16,
-                    help="Threads of each; a command holds one until its outcome is known. "
-                    "Requests that follow a log or wait may have half of them",
+                    help="Threads of each worker; a command holds one until its outcome is known",
                     check=between(2, 256),
                 ),
                 Key(
@@ -80,8 +79,7 @@ SCHEMA: Final = Schema(
                     "secret_key_file",
                     "str",
                     "",
-                    help="A file with at least 32 random characters that sign the forms of the pages; needed only "
-                    "where several admins answer under one address. Empty: a key is made at each start",
+                    help="File with at least 32 random characters to sign the pages' forms; empty: made at each start",
                 ),
             ],
             help="The HTTP API and the pages",

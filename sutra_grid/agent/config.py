@@ -108,8 +108,7 @@ SCHEMA: Final = Schema(
             Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
         ], help="Heartbeats, probes, restarts"),
         Section("limits", [
-            Key("memory", "str", "auto", help="How a node over its memory limit is found and restarted: by control "
-                "groups, by samples, by groups where they may be made and else by samples, or not at all",
+            Key("memory", "str", "auto", help="How memory limits are enforced",
                 choices=tuple(MemoryLimits)),
         ], help="What nodes may use"),
         Section("restart", [
