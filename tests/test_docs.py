@@ -22,6 +22,7 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+SUFFIXES = {".py", ".md", ".toml", ".cfg", ".ini", ".proto", ".yml", ".json"}
 MAX_ROW = 200
 """Characters of a table's row: more can't be read in a terminal. The detail belongs into a paragraph below."""
 ROLES = {"master": MASTER, "agent": AGENT, "admin": ADMIN, "storage server": STORAGE}
@@ -159,3 +160,17 @@ def test_no_table_is_too_wide_to_read(page: Path) -> None:
 def test_the_names_of_tests_stay_out_of_the_pages_of_operators() -> None:
     naming = [page.name for page in PAGES if re.search(r"::test_|\btest_\w+\.py", page.read_text())]
     assert set(naming) <= {"fault-tests.md", "CONTRIBUTING.md", "architecture.md"}
+
+
+def paths_in(page: str) -> set[str]:
+    """The files and folders that a page names, as `code` or in a block of commands."""
+    inline = re.findall(r"`([\w./-]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
+    blocks = re.findall(r"(?:tests|etc|docs|\.ci)/[\w./-]*\w", page)
+    return set(blocks) | {name for name in inline if name[0] != "/" and ("/" in name or Path(name).suffix in SUFFIXES)}
+
+
+def test_every_path_that_contributing_names_exists() -> None:
+    named = paths_in((ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 40, "the reading of the page finds nothing"
+    gone = [name for name in named if not any((top / name).exists() for top in (ROOT, ROOT / "sutra_grid"))]
+    assert not gone, f"CONTRIBUTING.md names what does not exist: {sorted(gone)}"
