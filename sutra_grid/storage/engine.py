@@ -1,7 +1,7 @@
 """What the storage node needs of an engine: ordered bytes, consistent views, durable batches.
 
 An engine knows nothing of revisions or of the protocol. Every implementation passes
-the suite in ``tests/storage/engine_contract.py``.
+the suite in ``tests/storage/test_engine.py``.
 """
 
 from __future__ import annotations
