@@ -10,7 +10,7 @@ from support.harness.agent_harness import AgentHarness
 from support.harness.grid import LIVE, Grid, GridSpec
 from support.harness.processes import kill_and_wait, processes_below
 
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 
 # A shell starts background jobs with SIGINT ignored, and programs inherit that: a test that interrupts one would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)

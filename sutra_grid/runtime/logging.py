@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("text", "json")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import grpc
 
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 from sutra_grid.wire.wrapping import Handler, WrappingInterceptor, unary
 
 METADATA_KEY: Final = "x-request-id"

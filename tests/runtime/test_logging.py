@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 from sutra_grid.runtime.logging import get_logger, setup_logging
 
 log = get_logger("sutra_grid.master.membership.registrar")

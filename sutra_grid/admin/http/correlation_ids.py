@@ -10,7 +10,7 @@ from typing import Final
 
 from flask import Response, request
 
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 
 HEADER: Final = "X-Request-ID"
 

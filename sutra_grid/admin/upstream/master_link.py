@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub

@@ -2,7 +2,7 @@
 
 from sutra_grid.admin.commands.batch import TOGETHER, together
 from sutra_grid.core.errors import FailedPrecondition, GridError
-from sutra_grid.runtime import request_id
+from sutra_grid.runtime import correlation_id as request_id
 
 
 def test_what_came_of_each_stands_in_their_order() -> None:
