@@ -24,9 +24,9 @@ from sutra_grid.runtime import correlation_id as request_id
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
+from sutra_grid.wire.correlation_ids import metadata_of
 from sutra_grid.wire.errors import from_rpc_error
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
-from sutra_grid.wire.request_ids import metadata_of
 
 #: A call that failed later than this did not fail for an old channel's back-off.
 QUICK_FAILURE_SECONDS = 2.0

@@ -14,11 +14,11 @@ from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
+from sutra_grid.wire.correlation_ids import RequestIdInterceptor
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
 from sutra_grid.wire.observing import CallObserver, ObservingInterceptor
-from sutra_grid.wire.request_ids import RequestIdInterceptor
 from sutra_grid.wire.workers import WorkerPool, WorkerUse
 
 log = get_logger(__name__)

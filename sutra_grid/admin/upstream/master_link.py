@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sutra_grid.runtime import correlation_id as request_id
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire.channels import open_channel
+from sutra_grid.wire.correlation_ids import metadata_of
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
-from sutra_grid.wire.request_ids import metadata_of
 
 M = TypeVar("M", bound=Message)
 
