@@ -28,9 +28,9 @@ from sutra_grid.registry.repair.integrity import damaged
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
+from sutra_grid.registry.rows import idempotency as request_rows
 from sutra_grid.registry.rows import nodes as node_rows
 from sutra_grid.registry.rows import observations as observation_rows
-from sutra_grid.registry.rows import requests as request_rows
 from sutra_grid.registry.rows.codec import decoding
 from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
 from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
