@@ -107,7 +107,7 @@ def test_the_admin_shows_each(tmp_path: Path, master: FakeMaster) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     registry = Registry.open(url, migrate=True)
     registry.save_agent(an_agent(NODE.agent_id))
-    registry.create_node(NODE, request=None, events=[])
+    registry.create_node(NODE, record=None, events=[])
     config = AdminConfig(
         "127.0.0.1:0", url, master.address, workers=1, threads=2, command_timeout_secs=5, stop_grace_secs=1
     )

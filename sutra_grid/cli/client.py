@@ -1,6 +1,6 @@
 """The master as the command line calls it: one channel, deadlines, and retries that are safe.
 
-A changing call carries a request id, and is repeated with the same id while its
+A changing call carries an idempotency key, and is repeated with the same key while its
 answer is lost, so that it takes effect once.
 """
 
@@ -94,7 +94,7 @@ class Client:
             raise self._explained(error) from error
 
     def change(self, method: str, request: Message, answer: type[M], *, timeout_seconds: float | None = None) -> M:
-        """One change with a fresh request id, repeated with that id while the answer is lost.
+        """One change with a fresh idempotency key, repeated with that key while the answer is lost.
 
         So it is when the answer to a repetition says that the registry can't be asked: that tells nothing of the
         tries before. Gives up after the timeout; or, when the master never accepted a connection, after

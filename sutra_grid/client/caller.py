@@ -44,7 +44,7 @@ class Caller(Protocol):
         """One call that changes nothing. Raises ``GridError``."""
 
     def change(self, method: str, request: Message, answer: type[M]) -> M:
-        """One change, with a request id. Raises ``GridError``."""
+        """One change, with an idempotency key. Raises ``GridError``."""
 
     def close(self) -> None:
         """Make no more calls; those that wait in other threads end soon."""

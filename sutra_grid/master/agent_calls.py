@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from sutra_grid.core.errors import Aborted, DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
@@ -104,7 +104,7 @@ class AgentCalls:
             line.channel.close()
 
     def _call(self, agent: Agent, timeout_seconds: float, method: str, request: Message) -> Any:
-        metadata = metadata_of(request_id.current())
+        metadata = metadata_of(correlation_id.current())
         started = time.monotonic()
         with self._line(agent) as line:
             try:

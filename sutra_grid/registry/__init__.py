@@ -15,7 +15,7 @@ from sutra_grid.registry.lists.queries import (
 )
 from sutra_grid.registry.registry import Registry
 from sutra_grid.registry.repair.rebuild import SetAside, set_damaged_aside
-from sutra_grid.registry.values import AgentPulse, Contents, GridCounts, NodeCount, Observations, Request
+from sutra_grid.registry.values import AgentPulse, Contents, GridCounts, IdempotencyRecord, NodeCount, Observations
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -27,6 +27,7 @@ __all__ = [
     "Contents",
     "EventQuery",
     "GridCounts",
+    "IdempotencyRecord",
     "ListedAgent",
     "ListedNode",
     "NodeCount",
@@ -36,7 +37,6 @@ __all__ = [
     "Page",
     "Registry",
     "RegistryDamaged",
-    "Request",
     "SetAside",
     "set_damaged_aside",
     "sqlite_file",

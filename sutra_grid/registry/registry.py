@@ -28,18 +28,18 @@ from sutra_grid.registry.repair.integrity import damaged
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
-from sutra_grid.registry.rows import idempotency as request_rows
+from sutra_grid.registry.rows import idempotency
 from sutra_grid.registry.rows import nodes as node_rows
 from sutra_grid.registry.rows import observations as observation_rows
 from sutra_grid.registry.rows.codec import decoding
-from sutra_grid.registry.values import Contents, GridCounts, Observations, Request
+from sutra_grid.registry.values import Contents, GridCounts, IdempotencyRecord, Observations
 from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 
 LOCK_WAIT_SECONDS = 5.0
 
 
 class Registry:
-    """Agents, nodes, events and requests of one grid. Made by ``Registry.open``."""
+    """Agents, nodes, events and idempotency keys of one grid. Made by ``Registry.open``."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -189,14 +189,14 @@ class Registry:
         with self._database.reading() as connection:
             return node_rows.select_tombstones(connection)
 
-    def create_node(self, node: Node, *, request: Request | None, events: Sequence[Event] = ()) -> None:
-        """Record a new node and the request that made it.
+    def create_node(self, node: Node, *, record: IdempotencyRecord | None, events: Sequence[Event] = ()) -> None:
+        """Record a new node and the idempotency key of the call that made it.
 
         ``AlreadyExists`` for a node id that is, or was, in use (reason ``concurrent_change``) and
-        for a request id that is (``request_id_reused``); ``NotFound`` for an unknown agent.
+        for an idempotency key in use (``request_id_reused``); ``NotFound`` for an unknown agent.
         """
         with self._writing(events) as connection:
-            request_rows.insert(connection, request)
+            idempotency.insert(connection, record)
             node_rows.insert(connection, node)
 
     def adopt_node(self, node: Node, events: Sequence[Event] = ()) -> None:
@@ -211,17 +211,17 @@ class Registry:
         *,
         restart: bool = False,
         step: int = 1,
-        request: Request | None = None,
+        record: IdempotencyRecord | None = None,
         events: Sequence[Event] = (),
     ) -> Node:
         """Set what is desired and raise the generation by ``step``, whoever else does the same now.
 
         ``restart`` sets the restart generation to the new one. Returns the node as it is now.
         ``NotFound``: reason ``node_removed`` for a removed node, else ``unknown_node``;
-        ``AlreadyExists`` for a request id in use.
+        ``AlreadyExists`` for an idempotency key in use.
         """
         with self._writing(events) as connection:
-            request_rows.insert(connection, request)
+            idempotency.insert(connection, record)
             return node_rows.change_desired(connection, node_id, desired, restart=restart, step=step)
 
     def resolve_spec(self, node_id: str, generation: int, spec: NodeSpec) -> bool:
@@ -293,20 +293,20 @@ class Registry:
         """
         with self._database.writing() as connection:
             event_rows.prune(connection, before_ms=now_ms - max_age_ms, max_events=max_events)
-            request_rows.prune(connection, before_ms=now_ms - request_rows.MAX_AGE_MS)
+            idempotency.prune(connection, before_ms=now_ms - idempotency.MAX_AGE_MS)
             node_rows.prune_tombstones(connection, before_ms=now_ms - node_rows.TOMBSTONE_MAX_AGE_MS)
 
-    # -- requests --
+    # -- idempotency keys --
 
-    def request(self, request_id: str) -> Request | None:
-        """The request with this id, or None."""
+    def idempotency_record(self, key: str) -> IdempotencyRecord | None:
+        """The record of an idempotency key, or None."""
         with self._database.reading() as connection:
-            return request_rows.select_one(connection, request_id)
+            return idempotency.select_one(connection, key)
 
-    def finish_request(self, request_id: str, outcome: bytes) -> None:
-        """Keep the answer of a request; nothing happens if it was pruned meanwhile."""
+    def save_outcome(self, key: str, outcome: bytes) -> None:
+        """Store the answer of a call under its idempotency key; without effect if the record was pruned meanwhile."""
         with self._database.writing() as connection:
-            request_rows.finish(connection, request_id, outcome)
+            idempotency.save_outcome(connection, key, outcome)
 
     @contextmanager
     def _writing(self, events: Sequence[Event]) -> Iterator[Connection]:

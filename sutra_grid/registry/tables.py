@@ -149,8 +149,8 @@ class EventRow(Base):
     actor: Mapped[str]
 
 
-class RequestRow(Base):
-    """One row a client's mutating call; see ``values.Request``."""
+class IdempotencyRow(Base):
+    """One row an idempotency key, which is ``request_id`` here and on the wire; see ``values.IdempotencyRecord``."""
 
     __tablename__ = "requests"
     __table_args__ = (Index(None, "created_at_ms"),)

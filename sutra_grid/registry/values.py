@@ -11,14 +11,14 @@ from sutra_grid.core.types import Agent, AgentStatus, Event, HostSample, Node, N
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A client's mutating call, kept so that a retry gets the first answer.
+class IdempotencyRecord:
+    """A client's mutating call under its idempotency key, kept so that a retry gets the first answer.
 
     ``fingerprint`` identifies the call's content; ``outcome`` is the serialized
     answer, None while the call is under way.
     """
 
-    request_id: str
+    idempotency_key: str
     method: str
     fingerprint: str
     node_id: str

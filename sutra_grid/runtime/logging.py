@@ -4,8 +4,7 @@
 
 A record is one line, whatever its values hold: quotes, newlines and control characters are
 escaped. Only a traceback adds lines, and those are indented, so that a line that starts
-with a timestamp is always a record. Lines that
-belong to a client's request end with its ``request_id``.
+with a timestamp is always a record. Lines that belong to a client's request end with its ``correlation_id``.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("text", "json")
 
 PACKAGE: Final = "sutra_grid"
-REQUEST_FIELD: Final = "request_id"
+CORRELATION_FIELD: Final = "correlation_id"
 
 
 class EventLogger:
@@ -122,11 +121,11 @@ def _short_name(name: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    """The record's own, and last the request that its thread works on: formatters run on that thread."""
+    """The record's own, and last the correlation id of its thread: formatters run on that thread."""
     given = getattr(record, "fields", None)
     fields = given if isinstance(given, Mapping) else {}
-    request = request_id.current()
-    return {**fields, REQUEST_FIELD: request} if request and REQUEST_FIELD not in fields else fields
+    current = correlation_id.current()
+    return {**fields, CORRELATION_FIELD: current} if current and CORRELATION_FIELD not in fields else fields
 
 
 def _text_value(value: object) -> str:

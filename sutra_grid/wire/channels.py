@@ -37,7 +37,7 @@ def open_channel(target: str, *, max_reconnect_seconds: float = MAX_RECONNECT_SE
             ("grpc.max_reconnect_backoff_ms", int(max_reconnect_seconds * 1000)),
             # Channels to one target would share a connection, and a new channel would be as stuck as the old one.
             ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.enable_retries", 0),  # a retry of a change needs its request id: callers decide
+            ("grpc.enable_retries", 0),  # a retry of a change needs its idempotency key: callers decide
             ("grpc.enable_http_proxy", 0),  # hosts of a grid reach each other directly
         ],
     )

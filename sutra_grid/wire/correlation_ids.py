@@ -1,4 +1,4 @@
-"""The id of a request on its way through the daemons, as gRPC metadata ``x-request-id``.
+"""The correlation id of a request on its way through the daemons, as gRPC metadata ``x-request-id``.
 
 The side that calls adds it to the call; the server's side binds it while the method runs.
 """
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import grpc
 
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime.correlation_id import bound
 from sutra_grid.wire.wrapping import Handler, WrappingInterceptor, unary
 
 METADATA_KEY: Final = "x-request-id"
@@ -17,13 +17,13 @@ METADATA_KEY: Final = "x-request-id"
 Metadata = tuple[tuple[str, str], ...]
 
 
-def metadata_of(id_: str) -> Metadata:
+def metadata_of(correlation_id: str) -> Metadata:
     """What a call is made with: ``stub.Method(request, metadata=metadata_of(current()))``."""
-    return ((METADATA_KEY, id_),) if id_ else ()
+    return ((METADATA_KEY, correlation_id),) if correlation_id else ()
 
 
-class RequestIdInterceptor(WrappingInterceptor):
-    """Binds the id of each unary call to its handler's thread."""
+class CorrelationIdInterceptor(WrappingInterceptor):
+    """Binds the correlation id of each unary call to its handler's thread."""
 
     def wrap(self, handler: Any, path: str) -> Handler:
         """The same method, run with its id bound."""
@@ -31,11 +31,11 @@ class RequestIdInterceptor(WrappingInterceptor):
             return handler  # type: ignore[no-any-return]
         behaviour = handler.unary_unary
 
-        def bound_to_its_id(request: Any, context: grpc.ServicerContext) -> Any:
-            with request_id.bound(_id_of(context)):
+        def handled(request: Any, context: grpc.ServicerContext) -> Any:
+            with bound(_id_of(context)):
                 return behaviour(request, context)
 
-        return unary(handler, bound_to_its_id)
+        return unary(handler, handled)
 
 
 def _id_of(context: grpc.ServicerContext) -> str:

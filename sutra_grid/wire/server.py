@@ -14,7 +14,7 @@ from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
-from sutra_grid.wire.correlation_ids import RequestIdInterceptor
+from sutra_grid.wire.correlation_ids import CorrelationIdInterceptor
 from sutra_grid.wire.decoding import DecodingInterceptor
 from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.health import HealthServicer
@@ -138,4 +138,4 @@ def serve(
 def _interceptors(observe_call: CallObserver | None) -> list[grpc.ServerInterceptor]:
     """The outermost first: who observes sees what the others refuse."""
     observing = [ObservingInterceptor(observe_call)] if observe_call else []
-    return [*observing, RequestIdInterceptor(), DecodingInterceptor()]
+    return [*observing, CorrelationIdInterceptor(), DecodingInterceptor()]

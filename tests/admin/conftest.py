@@ -35,7 +35,7 @@ def registry(registry_url: str) -> Iterator[Registry]:
         a_node("node-00000003", "agent-2"),
     ]
     for node in nodes:
-        opened.create_node(node, request=None, events=[an_event("node.spawned", node_id=node.node_id)])
+        opened.create_node(node, record=None, events=[an_event("node.spawned", node_id=node.node_id)])
     reports = [
         a_report(nodes[0], log_tail=()),
         a_report(nodes[1], state=NodeState.STOPPED, pid=0, spec=replace(nodes[1].spec, engine="redis")),

@@ -15,9 +15,9 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         yield grid
 
 
-def lines_of(grid: Grid, request_id: str) -> dict[str, list[str]]:
+def lines_of(grid: Grid, correlation_id: str) -> dict[str, list[str]]:
     """The log lines that carry the id, by daemon."""
-    field = f"request_id={request_id}"
+    field = f"correlation_id={correlation_id}"
     return {
         daemon.name: [line for line in daemon.log_text().splitlines() if line.endswith(field)]
         for daemon in grid.daemons

@@ -40,7 +40,7 @@ class Judge:
         self._sim = sim
         self.hosts: list[Host] = []
         self.master: MasterProcess | None = None
-        self.born: dict[str, str] = {}  # node id -> request id
+        self.born: dict[str, str] = {}  # node id -> idempotency key
         self.crashes: Counter[str] = Counter()  # since the last wish that made the agent begin its count anew
         self.epoch = 0  # rises when the registry is lost
         self._expected: dict[str, Desired | None] = {}  # what clients were promised; None: nobody can know

@@ -59,8 +59,8 @@ def test_draining_an_unknown_agent_is_not_found_and_leaves_no_event(registry: Re
 def test_removing_an_agent_buries_its_nodes(registry: Registry) -> None:
     registry.save_agent(an_agent("agent-1"))
     registry.save_agent(an_agent("agent-2"))
-    registry.create_node(a_node("node-1", generation=4), request=None)
-    registry.create_node(a_node("node-2", "agent-2"), request=None)
+    registry.create_node(a_node("node-1", generation=4), record=None)
+    registry.create_node(a_node("node-2", "agent-2"), record=None)
     registry.remove_agent("agent-1", [an_event("agent.removed")])
     assert registry.agent("agent-1") is None
     assert [node.node_id for node in registry.nodes()] == ["node-2"]

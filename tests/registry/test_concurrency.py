@@ -8,7 +8,7 @@ from support.values.grid_values import a_node, an_agent, an_event
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Desired
-from sutra_grid.registry import Observations, Registry, Request
+from sutra_grid.registry import IdempotencyRecord, Observations, Registry
 
 ROUNDS = 25
 THREADS = 3
@@ -29,7 +29,7 @@ with ThreadPoolExecutor(int(sys.argv[3])) as threads:
 
 def test_read_modify_writes_of_threads_and_processes_all_count(registry: Registry, url: str) -> None:
     registry.save_agent(an_agent())
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     command = [sys.executable, "-c", CHANGE_DESIRED, url, str(ROUNDS), str(THREADS)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     errors = [process.communicate(timeout=100)[1] for process in processes]
@@ -39,12 +39,14 @@ def test_read_modify_writes_of_threads_and_processes_all_count(registry: Registr
     assert node.generation == 1 + 3 * THREADS * ROUNDS
 
 
-def test_one_of_many_equal_requests_wins(registry: Registry) -> None:
+def test_one_of_many_calls_with_the_same_key_wins(registry: Registry) -> None:
     registry.save_agent(an_agent())
 
     def spawn(number: int) -> bool:
         try:
-            registry.create_node(a_node(f"node-{number}"), request=Request("r", "Spawn", "f", f"node-{number}", 1))
+            registry.create_node(
+                a_node(f"node-{number}"), record=IdempotencyRecord("r", "Spawn", "f", f"node-{number}", 1)
+            )
         except AlreadyExists:
             return False
         return True
@@ -52,9 +54,9 @@ def test_one_of_many_equal_requests_wins(registry: Registry) -> None:
     with ThreadPoolExecutor(8) as threads:
         won = list(threads.map(spawn, range(16)))
     assert won.count(True) == 1
-    request = registry.request("r")
-    assert request is not None
-    assert [node.node_id for node in registry.nodes()] == [request.node_id]
+    record = registry.idempotency_record("r")
+    assert record is not None
+    assert [node.node_id for node in registry.nodes()] == [record.node_id]
 
 
 def test_a_follower_of_events_misses_none_and_reads_none_twice(registry: Registry) -> None:
@@ -87,7 +89,7 @@ def test_a_follower_of_events_misses_none_and_reads_none_twice(registry: Registr
 
 def test_commands_and_write_behind_go_on_side_by_side(registry: Registry) -> None:
     registry.save_agent(an_agent())
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
 
     def observe(number: int) -> None:
         registry.write_observations(Observations(heartbeats={"agent-1": number}))

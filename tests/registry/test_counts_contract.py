@@ -27,7 +27,7 @@ def a_grid(registry: Registry) -> list[Node]:
                         pid = 7 if state is NodeState.RUNNING else 0
                         reports.append(a_report(node, generation=generation, state=state, health=health, pid=pid))
     for node in nodes:
-        registry.create_node(node, request=None)
+        registry.create_node(node, record=None)
     registry.write_observations(Observations(reports=reports))
     return registry.nodes()
 

@@ -110,7 +110,7 @@ def test_lists_are_those_of_the_core_filtered_sorted_and_paged(registry: Registr
 
 def test_the_facts_of_a_row_follow_whatever_changes_them(registry: Registry) -> None:
     registry.save_agent(an_agent())
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     reports: list[Callable[[Node], NodeReport]] = [
         a_report,
         lambda node: a_report(node, generation=node.generation - 1, health=Health.UNHEALTHY),
@@ -158,7 +158,7 @@ def test_a_row_that_stays_as_it_is_comes_once_while_others_come_change_and_go(
         registry.bury_node(gone.node_id)
         moved = choice.choice(passing)
         registry.write_observations(Observations(reports=[a_report(moved, restarts=choice.randrange(9))]))
-        registry.create_node(a_node(f"node-{number * 3 + 2:03}"), request=None)
+        registry.create_node(a_node(f"node-{number * 3 + 2:03}"), record=None)
     stayed = {node.node_id for node in staying}
     assert sorted(node_id for node_id in seen if node_id in stayed) == sorted(stayed)
 

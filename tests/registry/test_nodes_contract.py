@@ -7,7 +7,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
-from sutra_grid.registry import Observations, Registry, Request
+from sutra_grid.registry import IdempotencyRecord, Observations, Registry
 from sutra_grid.registry.rows.nodes import TOMBSTONE_MAX_AGE_MS
 
 DAY_MS = 24 * 3600 * 1000
@@ -21,7 +21,7 @@ def agents(registry: Registry) -> None:
 
 def test_a_created_node_comes_back_as_it_was(registry: Registry) -> None:
     node = a_node()
-    registry.create_node(node, request=None, events=[an_event()])
+    registry.create_node(node, record=None, events=[an_event()])
     assert registry.node(node.node_id) == node
     assert [event.kind for event in registry.events()] == ["node.spawned"]
 
@@ -29,7 +29,7 @@ def test_a_created_node_comes_back_as_it_was(registry: Registry) -> None:
 def test_nodes_are_listed_by_id_and_by_agent(registry: Registry) -> None:
     nodes = [a_node("node-1"), a_node("node-2", "agent-2"), a_node("node-3")]
     for node in reversed(nodes):
-        registry.create_node(node, request=None)
+        registry.create_node(node, record=None)
     assert registry.nodes() == nodes
     assert registry.nodes("agent-1") == [nodes[0], nodes[2]]
     assert registry.nodes("nobody") == []
@@ -37,32 +37,32 @@ def test_nodes_are_listed_by_id_and_by_agent(registry: Registry) -> None:
 
 
 def test_a_node_of_an_unknown_agent_is_not_found(registry: Registry) -> None:
-    for write in (lambda node: registry.create_node(node, request=None), registry.adopt_node):
+    for write in (lambda node: registry.create_node(node, record=None), registry.adopt_node):
         with pytest.raises(NotFound) as caught:
             write(a_node("node-1", "ghost"))
         assert caught.value.reason is Reason.UNKNOWN_AGENT
 
 
 def test_a_node_id_is_given_once_even_after_removal(registry: Registry) -> None:
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     with pytest.raises(AlreadyExists):
-        registry.create_node(a_node(), request=None)
+        registry.create_node(a_node(), record=None)
     registry.bury_node(a_node().node_id)
     with pytest.raises(AlreadyExists) as caught:
-        registry.create_node(a_node(), request=None)
+        registry.create_node(a_node(), record=None)
     assert caught.value.reason is Reason.CONCURRENT_CHANGE
 
 
 def test_a_refused_creation_leaves_no_request_and_no_event(registry: Registry) -> None:
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     with pytest.raises(AlreadyExists):
-        registry.create_node(a_node(), request=Request("r", "Spawn", "f", "n", 1), events=[an_event()])
-    assert registry.request("r") is None
+        registry.create_node(a_node(), record=IdempotencyRecord("r", "Spawn", "f", "n", 1), events=[an_event()])
+    assert registry.idempotency_record("r") is None
     assert registry.events() == []
 
 
 def test_each_change_of_what_is_desired_raises_the_generation(registry: Registry) -> None:
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     stopped = registry.change_desired("node-00000001", Desired.STOPPED, events=[an_event("node.stopped")])
     assert stopped == a_node(desired=Desired.STOPPED, generation=2)
     restarted = registry.change_desired("node-00000001", Desired.RUNNING, restart=True)
@@ -75,7 +75,7 @@ def test_changing_an_unknown_or_removed_node_says_which(registry: Registry) -> N
     with pytest.raises(NotFound) as unknown:
         registry.change_desired("node-9", Desired.STOPPED)
     assert unknown.value.reason is Reason.UNKNOWN_NODE
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     registry.bury_node("node-00000001")
     with pytest.raises(NotFound, match="was removed") as removed:
         registry.change_desired("node-00000001", Desired.RUNNING, events=[an_event()])
@@ -84,7 +84,7 @@ def test_changing_an_unknown_or_removed_node_says_which(registry: Registry) -> N
 
 
 def test_a_resolved_spec_is_stored_only_for_its_generation(registry: Registry) -> None:
-    registry.create_node(a_node(spec=NodeSpec()), request=None)
+    registry.create_node(a_node(spec=NodeSpec()), record=None)
     resolved = NodeSpec("redis", 50_055, "/data/x", 512)
     assert not registry.resolve_spec("node-00000001", 2, resolved)
     assert registry.resolve_spec("node-00000001", 1, resolved)
@@ -93,14 +93,14 @@ def test_a_resolved_spec_is_stored_only_for_its_generation(registry: Registry) -
 
 def test_a_report_comes_back_as_it_was_but_for_nul_characters(registry: Registry) -> None:
     node = a_node()
-    registry.create_node(node, request=None)
+    registry.create_node(node, record=None)
     registry.write_observations(Observations(reports=[a_report(node)]))
     stored = registry.nodes()[0].report
     assert stored == a_report(node, log_tail=("a line", "with a NUL � and ünïcode"))
 
 
 def test_a_report_changes_nothing_that_is_desired(registry: Registry) -> None:
-    registry.create_node(a_node(desired=Desired.STOPPED, generation=7), request=None)
+    registry.create_node(a_node(desired=Desired.STOPPED, generation=7), record=None)
     smallest = NodeReport("node-00000001", 3, Desired.RUNNING, NodeState.STARTING)
     registry.write_observations(Observations(reports=[smallest]))
     assert registry.node("node-00000001") == a_node(desired=Desired.STOPPED, generation=7, report=smallest)
@@ -112,7 +112,7 @@ def test_a_report_of_a_removed_node_is_passed_over(registry: Registry) -> None:
 
 
 def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registry) -> None:
-    registry.create_node(a_node(generation=6), request=None)
+    registry.create_node(a_node(generation=6), record=None)
     registry.bury_node("node-00000001", [an_event("node.removed")])
     registry.bury_node("node-00000001", [an_event("node.removed")])
     assert registry.node("node-00000001") is None
@@ -122,7 +122,7 @@ def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registr
 
 
 def test_a_tombstone_only_rises(registry: Registry) -> None:
-    registry.create_node(a_node(generation=6), request=None)
+    registry.create_node(a_node(generation=6), record=None)
     registry.bury_node("node-00000001")
     registry.raise_tombstone("node-00000001", 9)
     registry.raise_tombstone("node-00000001", 7)
@@ -131,7 +131,7 @@ def test_a_tombstone_only_rises(registry: Registry) -> None:
 
 
 def test_an_adopted_node_overwrites_what_was_known(registry: Registry) -> None:
-    registry.create_node(a_node(generation=2), request=None)
+    registry.create_node(a_node(generation=2), record=None)
     adopted = a_node(agent_id="agent-2", desired=Desired.STOPPED, generation=9, restart_generation=8)
     adopted = replace(adopted, report=replace(a_report(adopted), log_tail=()))
     registry.adopt_node(adopted, [an_event("node.taken_over")])
@@ -139,7 +139,7 @@ def test_an_adopted_node_overwrites_what_was_known(registry: Registry) -> None:
 
 
 def test_an_adopted_node_has_no_tombstone(registry: Registry) -> None:
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     registry.bury_node("node-00000001")
     registry.adopt_node(a_node(generation=5))
     assert registry.tombstones() == {}
@@ -147,7 +147,7 @@ def test_an_adopted_node_has_no_tombstone(registry: Registry) -> None:
 
 
 def test_tombstones_are_kept_for_a_season(registry: Registry) -> None:
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     registry.bury_node("node-00000001")  # at 5,000 ms
     registry.prune(5_000 + TOMBSTONE_MAX_AGE_MS, DAY_MS, 100)
     assert registry.tombstones() == {"node-00000001": 1}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 from sutra_grid.runtime.logging import get_logger, setup_logging
 
 log = get_logger("sutra_grid.master.membership.registrar")
@@ -142,25 +142,25 @@ def test_an_unknown_level_or_format_is_refused(level: str, fmt: str) -> None:
 def test_what_is_logged_for_a_request_ends_with_its_id() -> None:
     stream = io.StringIO()
     setup_logging(stream=stream)
-    with request_id.bound("ab12"):
+    with correlation_id.bound("ab12"):
         log.info("node recorded", node="n1")
     log.info("after")
     first, second = stream.getvalue().splitlines()
-    assert first.endswith('"node recorded" node=n1 request_id=ab12')
+    assert first.endswith('"node recorded" node=n1 correlation_id=ab12')
     assert second.endswith('"after"')
 
 
 @pytest.mark.parametrize("text", ["", "two words", "line\nfeed", "ü", "x" * 129])
 def test_what_is_no_id_is_not_written(text: str) -> None:
-    with request_id.bound(text):
-        assert request_id.current() == ""
-    assert not request_id.is_id(text)
+    with correlation_id.bound(text):
+        assert correlation_id.current() == ""
+    assert not correlation_id.is_valid(text)
 
 
 def test_a_thread_that_binds_an_id_keeps_it_to_itself() -> None:
     seen = []
-    with request_id.bound("mine"):
-        thread = threading.Thread(target=lambda: (request_id.bind("other"), seen.append(request_id.current())))
+    with correlation_id.bound("mine"):
+        thread = threading.Thread(target=lambda: (correlation_id.bind("other"), seen.append(correlation_id.current())))
         thread.start()
         thread.join()
-        assert (request_id.current(), seen) == ("mine", ["other"])
+        assert (correlation_id.current(), seen) == ("mine", ["other"])

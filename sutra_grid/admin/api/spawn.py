@@ -58,7 +58,7 @@ def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Respon
 
 
 def _one_key(of_header: str, of_body: str) -> str:
-    """The client's request id: of the header, or of the body."""
+    """The client's idempotency key: of the header, or of the body."""
     if of_header and of_body and of_header != of_body:
         raise refused([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
     return of_header or of_body

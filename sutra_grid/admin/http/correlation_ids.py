@@ -1,7 +1,8 @@
-"""Gives each request an id, the client's own if it sent one, and tells it back: all log lines about it carry it.
+"""Gives each request a correlation id, the client's own if it sent one, and returns it with the answer.
 
-The header is ``X-Request-ID``, as proxies and load balancers send it. It travels with the calls to the
-master, and from there to the agent. An ``Idempotency-Key`` is another thing: it stays the same for a retry.
+All log lines about the request carry it. The header is ``X-Request-ID``, as proxies and load balancers send
+it. It travels with the calls to the master, and from there to the agent. It is not an ``Idempotency-Key``:
+that one stays the same for a retry.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 from flask import Response, request
 
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 
 HEADER: Final = "X-Request-ID"
 
@@ -18,10 +19,10 @@ HEADER: Final = "X-Request-ID"
 def take_up() -> None:
     """Before each request, first of all: what is logged from now on by this thread belongs to it."""
     given = request.headers.get(HEADER, "")
-    request_id.bind(given if request_id.is_id(given) else request_id.fresh())
+    correlation_id.bind(given if correlation_id.is_valid(given) else correlation_id.generate())
 
 
 def tell(answer: Response) -> Response:
     """After each request."""
-    answer.headers[HEADER] = request_id.current()
+    answer.headers[HEADER] = correlation_id.current()
     return answer

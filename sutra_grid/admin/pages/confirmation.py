@@ -14,17 +14,17 @@ MAX_FLASH_CHARACTERS: Final = 1500  # what is flashed travels in a cookie
 
 
 def key_of_form() -> str:
-    """The form's request id: a form that is sent twice commands once. Within a request."""
+    """The form's idempotency key: a form that is sent twice commands once. Within a request."""
     return request.form.get("key", "")[:100] or new_key()
 
 
 def new_key() -> str:
-    """A request id for a form that is shown."""
+    """An idempotency key for a form that is shown."""
     return str(uuid.uuid4())
 
 
 def key_after(error: GridError, key: str) -> str:
-    """The request id for another try: the same where the outcome is not known, else a new one."""
+    """The idempotency key for another try: the same where the outcome is not known, else a new one."""
     return key if isinstance(error, (Unavailable, DeadlineExceeded)) else new_key()
 
 

@@ -28,7 +28,7 @@ MAX_REQUEST_ID_CHARACTERS: Final = 128
 class MasterCaller:
     """Calls of one request. Threads may share it.
 
-    With the client's ``key`` every change gets a request id that is made of it and of what is changed, so
+    With the client's ``key`` every change gets an idempotency key that is made of it and of what is changed, so
     that the same request sent again changes nothing twice.
     """
 
@@ -68,7 +68,7 @@ class MasterCaller:
 
 
 def derived_key(key: str, part: str) -> str:
-    """The request id of one of several changes that one key stands for."""
+    """The idempotency key of one of several changes that one key stands for."""
     derived = f"{key}#{part}"
     if len(derived) <= MAX_REQUEST_ID_CHARACTERS:
         return derived

@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.correlation_ids import metadata_of
@@ -43,7 +43,7 @@ class MasterLink:
         """A call that changes something; waits for its outcome. Raises ``GridError``.
 
         ``Unavailable`` when the master is not there: nothing was changed, or the answer was
-        lost; a retry with the same request id tells.
+        lost; a retry with the same idempotency key tells.
         """
         return self._call(method, request, answer, timeout_seconds or self._command_timeout_seconds)
 
@@ -73,7 +73,7 @@ class MasterLink:
     def _call(self, method: str, request: Message, answer: type[M], timeout_seconds: float) -> M:
         stub: Any = GridMasterStub(self._open())
         try:
-            metadata = metadata_of(request_id.current())
+            metadata = metadata_of(correlation_id.current())
             message = getattr(stub, method)(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise wire_errors.from_rpc_error(error, self._name) from error

@@ -1,4 +1,4 @@
-"""Mutating calls of clients: bounded, answered once a request id, a refusal as ``success=false`` with its reason."""
+"""Mutating calls of clients: bounded, done once for each key, a refusal as ``success=false`` with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency: a retry with the same request id gets the first answer, and nothing happens twice.
+"""Idempotency: a retry with the same idempotency key gets the first answer, and nothing happens twice.
 
 The registry keeps a request in the same transaction as the change that it made, and its answer once
 there is one; so a retry finds it after a restart of the master too. Calls that are refused before
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, GridError, InvalidArgument
 from sutra_grid.core.types import Reason
-from sutra_grid.registry import Registry, Request
+from sutra_grid.registry import IdempotencyRecord, Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -29,7 +29,7 @@ MAX_REMEMBERED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CallId:
-    """What identifies a call: the client's id (may be empty), the method, and a digest of what was asked."""
+    """What identifies a call: the client's key (may be empty), the method, and a digest of what was asked."""
 
     idempotency_key: str
     method: str
@@ -37,26 +37,26 @@ class CallId:
 
     @classmethod
     def of(cls, idempotency_key: str, method: str, content: bytes) -> CallId:
-        """``content``: the serialized request without its id."""
+        """``content``: the serialized request without its key."""
         return cls(idempotency_key, method, hashlib.sha256(content).hexdigest())
 
 
 class Attempt:
     """Goes with a call: how its change is marked in the registry, and what an earlier try has done."""
 
-    def __init__(self, call: CallId, clock: Clock, earlier: Request | None = None) -> None:
+    def __init__(self, call: CallId, clock: Clock, earlier: IdempotencyRecord | None = None) -> None:
         self.earlier = earlier
         self._call = call
         self._clock = clock
         self.recorded = earlier is not None
 
-    def mark(self, node_id: str) -> Request | None:
+    def mark(self, node_id: str) -> IdempotencyRecord | None:
         """The row to write with the change of ``node_id``; None: nothing needs to be marked."""
         if not self._call.idempotency_key or self.recorded:
             return None
         self.recorded = True
         call = self._call
-        return Request(call.idempotency_key, call.method, call.fingerprint, node_id, wall_ms(self._clock))
+        return IdempotencyRecord(call.idempotency_key, call.method, call.fingerprint, node_id, wall_ms(self._clock))
 
 
 @dataclass(slots=True)
@@ -83,14 +83,14 @@ class IdempotentCalls:
     def answer(self, call: CallId, run: Callable[[Attempt], bytes], wait_seconds: float) -> bytes:
         """The answer of ``call``: the first one if it came before, else what ``run`` makes of it.
 
-        Raises whatever ``run`` raises; ``AlreadyExists`` (``request_id_reused``) when the id was used for
+        Raises whatever ``run`` raises; ``AlreadyExists`` (``request_id_reused``) when the key was used for
         something else; ``DeadlineExceeded`` when the first call takes longer than ``wait_seconds``.
         """
         if not call.idempotency_key:
             return run(Attempt(call, self._clock))
         if len(call.idempotency_key) > MAX_IDEMPOTENCY_KEY_LENGTH:
             raise InvalidArgument(
-                f"the request id has {len(call.idempotency_key)} characters",
+                f"the idempotency key has {len(call.idempotency_key)} characters",
                 reason=Reason.INVALID_ARGUMENT,
                 hint=f"use at most {MAX_IDEMPOTENCY_KEY_LENGTH}, for instance a UUID",
             )
@@ -124,7 +124,7 @@ class IdempotentCalls:
         return remembered[1]
 
     def _run(self, call: CallId, run: Callable[[Attempt], bytes]) -> bytes:
-        earlier = self._registry.request(call.idempotency_key)
+        earlier = self._registry.idempotency_record(call.idempotency_key)
         if earlier is not None:
             _same_or_refuse(CallId(call.idempotency_key, earlier.method, earlier.fingerprint), call)
             if earlier.outcome is not None:
@@ -146,9 +146,11 @@ class IdempotentCalls:
 
     def _keep(self, call: CallId, answer: bytes) -> None:
         try:
-            self._registry.finish_request(call.idempotency_key, answer)
+            self._registry.save_outcome(call.idempotency_key, answer)
         except GridError as error:
-            log.warning("answer kept in memory only", request=call.idempotency_key, method=call.method, why=error)
+            log.warning(
+                "answer kept in memory only", idempotency_key=call.idempotency_key, method=call.method, why=error
+            )
             self.remember(call, answer)
         reached(Step.ANSWER_KEPT)
 
@@ -157,17 +159,17 @@ def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> b
     _same_or_refuse(first_call.call, call)
     if not first_call.done.wait(wait_seconds):
         raise DeadlineExceeded(
-            f"the first call with request id {call.idempotency_key} is still under way",
+            f"the first call with idempotency key {call.idempotency_key} is still under way",
             reason=Reason.TIMED_OUT,
-            hint="try again with the same id",
+            hint="try again with the same key",
         )
     if first_call.error is not None:
         raise first_call.error
     if first_call.answer is None:
         raise DeadlineExceeded(
-            f"the first call with request id {call.idempotency_key} ended without an answer",
+            f"the first call with idempotency key {call.idempotency_key} ended without an answer",
             reason=Reason.TIMED_OUT,
-            hint="try again with the same id",
+            hint="try again with the same key",
         )
     return first_call.answer
 
@@ -175,7 +177,7 @@ def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> b
 def _same_or_refuse(first: CallId, call: CallId) -> None:
     if (first.method, first.fingerprint) != (call.method, call.fingerprint):
         raise AlreadyExists(
-            f"request id {call.idempotency_key} was used for another {first.method}",
+            f"idempotency key {call.idempotency_key} was used for another {first.method}",
             reason=Reason.REQUEST_ID_REUSED,
-            hint="a retry sends the very same request; another one takes another id",
+            hint="a retry sends the very same request; another request takes another key",
         )

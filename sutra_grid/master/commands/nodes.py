@@ -131,7 +131,7 @@ class NodeCommands:
             order.desired,
             restart=order.restart,
             step=step,
-            request=attempt.mark(node.node_id),
+            record=attempt.mark(node.node_id),
             events=[event],
         )
         reached(Step.DESIRED_RECORDED, changed.desired)

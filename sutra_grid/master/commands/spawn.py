@@ -151,7 +151,7 @@ class Spawner:
         )
         asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
         event = self._event(EventKind.NODE_SPAWNED, node, Reason.SPAWNED, asked, Actor.OPERATOR)
-        self._registry.create_node(node, request=attempt.mark(node.node_id), events=[event])
+        self._registry.create_node(node, record=attempt.mark(node.node_id), events=[event])
         reached(Step.NODE_RECORDED)
         log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
         return self._grid.put_node(node)
@@ -213,7 +213,7 @@ class Spawner:
             raise Aborted(
                 f"the first try of this request made node {node_id}, which was given up or removed",
                 reason=Reason.NODE_REMOVED,
-                hint="spawn again with a new request id",
+                hint="spawn again with a new idempotency key",
             )
         return node
 

@@ -1,50 +1,54 @@
-"""Queries about clients' requests, kept for their retries."""
+"""Queries about idempotency keys and the answers to their calls, kept for retries."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.rows.statements import REQUESTS, insert_new
-from sutra_grid.registry.values import Request
+from sutra_grid.registry.rows.statements import IDEMPOTENCY_RECORDS, insert_new
+from sutra_grid.registry.values import IdempotencyRecord
 
 MAX_AGE_MS = 24 * 3600 * 1000
 
+_BY_KEY = IDEMPOTENCY_RECORDS.c.request_id == bindparam("key")
+_ONE = select(IDEMPOTENCY_RECORDS).where(_BY_KEY)
+_UPDATE = update(IDEMPOTENCY_RECORDS).where(_BY_KEY)
 
-def select_one(connection: Connection, request_id: str) -> Request | None:
-    """The request, or None."""
-    row = connection.execute(select(REQUESTS).where(REQUESTS.c.request_id == request_id)).one_or_none()
+
+def select_one(connection: Connection, key: str) -> IdempotencyRecord | None:
+    """The record of an idempotency key, or None."""
+    row = connection.execute(_ONE, {"key": key}).one_or_none()
     if row is None:
         return None
-    return Request(row.request_id, row.method, row.fingerprint, row.node_id, row.created_at_ms, row.outcome)
+    return IdempotencyRecord(row.request_id, row.method, row.fingerprint, row.node_id, row.created_at_ms, row.outcome)
 
 
-def insert(connection: Connection, request: Request | None) -> None:
-    """Record a request, if there is one, under an id that was not used."""
-    if request is None:
+def insert(connection: Connection, record: IdempotencyRecord | None) -> None:
+    """Store a record, if there is one. ``AlreadyExists`` for a key that was used before."""
+    if record is None:
         return
     values = {
-        "request_id": request.request_id,
-        "method": request.method,
-        "fingerprint": request.fingerprint,
-        "node_id": request.node_id,
-        "created_at_ms": request.created_at_ms,
-        "outcome": request.outcome,
+        "request_id": record.idempotency_key,
+        "method": record.method,
+        "fingerprint": record.fingerprint,
+        "node_id": record.node_id,
+        "created_at_ms": record.created_at_ms,
+        "outcome": record.outcome,
     }
-    if not insert_new(connection, REQUESTS, values):
+    if not insert_new(connection, IDEMPOTENCY_RECORDS, values):
         raise AlreadyExists(
-            f"request id {request.request_id} was used before",
+            f"idempotency key {record.idempotency_key} was used before",
             reason=Reason.REQUEST_ID_REUSED,
-            hint="A retry sends the very same request; another one takes another id",
+            hint="Send the same request again for a retry, or use a new key for another request",
         )
 
 
-def finish(connection: Connection, request_id: str, outcome: bytes) -> None:
-    """Keep the answer."""
-    connection.execute(update(REQUESTS).where(REQUESTS.c.request_id == request_id).values(outcome=outcome))
+def save_outcome(connection: Connection, key: str, outcome: bytes) -> None:
+    """Store the answer of a call beside its key."""
+    connection.execute(_UPDATE, {"key": key, "outcome": outcome})
 
 
 def prune(connection: Connection, *, before_ms: int) -> None:
-    """Delete requests that came before ``before_ms``."""
-    connection.execute(delete(REQUESTS).where(REQUESTS.c.created_at_ms < before_ms))
+    """Delete records that were made before ``before_ms``."""
+    connection.execute(delete(IDEMPOTENCY_RECORDS).where(IDEMPOTENCY_RECORDS.c.created_at_ms < before_ms))

@@ -1,4 +1,4 @@
-"""Commands go to the master, with the client's request id, and answer what came of it."""
+"""Commands go to the master, with the client's idempotency key, and answer what came of it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +93,7 @@ def test_a_refused_command_says_why(
         (ResourceExhausted("agent-1 runs 10 of 10 nodes", reason=Reason.SLOTS_FULL), 409),
         (ResourceExhausted("too many calls", reason=Reason.OVERLOADED), 429),
         (AlreadyExists("port 50051 is taken by redis", reason=Reason.PORT_TAKEN), 409),
-        (AlreadyExists("request id k was used", reason=Reason.REQUEST_ID_REUSED), 422),
+        (AlreadyExists("idempotency key k was used", reason=Reason.REQUEST_ID_REUSED), 422),
         (DeadlineExceeded("agent-1 did not answer", reason=Reason.TIMED_OUT), 504),
     ],
 )

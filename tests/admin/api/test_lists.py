@@ -15,7 +15,7 @@ def more(registry: Registry) -> None:
     """Ten nodes more, of one to ten restarts."""
     nodes = [a_node(f"node-1000000{number}", "agent-1") for number in range(10)]
     for node in nodes:
-        registry.create_node(node, request=None)
+        registry.create_node(node, record=None)
     reports = [a_report(node, restarts=number + 1, log_tail=()) for number, node in enumerate(nodes)]
     registry.write_observations(Observations(reports=reports))
 

@@ -21,7 +21,7 @@ def node(**fields: Any) -> pb.NodeStatus:
 
 
 class Slots:
-    """A master that has room for so many nodes, and keeps the answer of each request id."""
+    """A master that has room for so many nodes, and keeps the answer of each idempotency key."""
 
     def __init__(self, room: int) -> None:
         self._free = itertools.count(1)

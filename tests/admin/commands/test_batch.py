@@ -2,7 +2,7 @@
 
 from sutra_grid.admin.commands.batch import TOGETHER, together
 from sutra_grid.core.errors import FailedPrecondition, GridError
-from sutra_grid.runtime import correlation_id as request_id
+from sutra_grid.runtime import correlation_id
 
 
 def test_what_came_of_each_stands_in_their_order() -> None:
@@ -17,5 +17,5 @@ def test_what_came_of_each_stands_in_their_order() -> None:
 
 
 def test_what_is_logged_of_them_belongs_to_the_request() -> None:
-    with request_id.bound("of-this-request"):
-        assert together(lambda _: request_id.current(), range(20)) == ["of-this-request"] * 20
+    with correlation_id.bound("of-this-request"):
+        assert together(lambda _: correlation_id.current(), range(20)) == ["of-this-request"] * 20

@@ -52,7 +52,7 @@ def admin(tmp_path: Path, address: str) -> Iterator[Daemon]:
     url = f"sqlite:///{tmp_path}/registry.db"
     registry = Registry.open(url, migrate=True)
     registry.save_agent(an_agent())
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     registry.close()
     settings = {
         "listen": address,

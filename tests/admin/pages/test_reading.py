@@ -64,7 +64,7 @@ def test_a_failed_node_an_unhealthy_one_and_a_full_disk_need_attention(client: F
     registry.save_agent(an_agent("agent-1", host=low))
     nodes = [a_node("node-0000000a"), a_node("node-0000000b")]
     for node in nodes:
-        registry.create_node(node, request=None)
+        registry.create_node(node, record=None)
     crash_loop = a_report(nodes[0], state=NodeState.FAILED, pid=0, reason=Reason.CRASH_LOOP, message="five crashes")
     unhealthy = a_report(nodes[1], health=Health.UNHEALTHY)
     registry.write_observations(Observations(reports=[crash_loop, unhealthy]))
@@ -127,7 +127,7 @@ def test_nodes_are_filtered(client: FlaskClient, query: str, found: set[str]) ->
 
 def test_nodes_come_page_by_page_sorted_as_asked(client: FlaskClient, registry: Registry) -> None:
     for number in range(60):
-        registry.create_node(a_node(f"node-1000{number:04}"), request=None)
+        registry.create_node(a_node(f"node-1000{number:04}"), record=None)
     first = open_page(client, "/ui/nodes?sort=id&desc=true")
     [following] = [link for link in first.links if "cursor=" in link]
     second = open_page(client, following)

@@ -1,4 +1,4 @@
-"""A retry with the same request id gets the first answer."""
+"""A retry with the same idempotency key gets the first answer."""
 
 import sqlite3
 import threading

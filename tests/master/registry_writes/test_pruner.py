@@ -35,4 +35,4 @@ def test_what_has_really_become_old_is_deleted(harness: MasterHarness, agent: Fa
     harness.clock.advance(YEAR_SECONDS)
     harness.core.pruner.prune()
     assert harness.kinds() == []
-    assert harness.registry.request("the-request") is None
+    assert harness.registry.idempotency_record("the-request") is None

@@ -52,7 +52,7 @@ def test_a_status_that_was_on_its_way_when_the_agent_registered_does_not_stay(co
 def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterCore) -> None:
     core.registrar.register(an_agent(AGENT), [])
     node = a_node(agent_id=AGENT, report=None)
-    core.registry.create_node(node, request=None)
+    core.registry.create_node(node, record=None)
     core.grid.put_node(node)
     core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.STARTING), Source.ANSWER)
     core.registry_writer.queue_reports([node.node_id])

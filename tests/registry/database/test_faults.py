@@ -24,7 +24,7 @@ from sutra_grid.core.types import Desired, Node, NodeSpec
 from sutra_grid.registry import Registry
 registry = Registry.open(sys.argv[1], migrate=False)
 for number in itertools.count():
-    registry.create_node(Node(f"node-{number}", "agent-1", NodeSpec(), Desired.RUNNING, 1, 1, 1), request=None)
+    registry.create_node(Node(f"node-{number}", "agent-1", NodeSpec(), Desired.RUNNING, 1, 1, 1), record=None)
     print(number, flush=True)
 """
 
@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 def on_file(file: Path) -> Iterator[Registry]:
     registry = Registry.open(f"sqlite:///{file}", migrate=True, lock_wait_seconds=0.05)
     registry.save_agent(an_agent())
-    registry.create_node(a_node(), request=None)
+    registry.create_node(a_node(), record=None)
     yield registry
     registry.close()
 

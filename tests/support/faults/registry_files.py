@@ -29,7 +29,7 @@ def make_registry(file: Path) -> Path:
     for number in range(AGENTS):
         filled.save_agent(an_agent(f"agent-{number}"), [an_event(message="came " * 50)] * 20)
     for number in range(NODES):
-        filled.create_node(a_node(f"node-{number}", agent_id=f"agent-{number % AGENTS}"), request=None)
+        filled.create_node(a_node(f"node-{number}", agent_id=f"agent-{number % AGENTS}"), record=None)
     filled.close()
     busy = Registry.open(f"sqlite:///{origin}", migrate=True)
     for _ in range(10):

@@ -46,5 +46,5 @@ def fill(registry: Registry, agents: Iterable[Agent], nodes: Iterable[Node]) -> 
         registry.save_agent(agent)
     kept = list(nodes)
     for node in kept:
-        registry.create_node(replace(node, report=None), request=None)
+        registry.create_node(replace(node, report=None), record=None)
     registry.write_observations(Observations(reports=[node.report for node in kept if node.report is not None]))
