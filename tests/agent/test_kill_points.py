@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.fakes.executor_world import AgentKilled, World
+from support.fakes.node_manager_world import AgentKilled, World
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.core.node.record import ExitStatus
@@ -31,7 +31,7 @@ def settle(world: World) -> None:
             if process.alive and process.signals:
                 world.end(process, ExitStatus(code=0))
         for node_id, launch, _port in world.monitor.asked:
-            world.executor.probe_finished(node_id, launch, "")
+            world.manager.probe_finished(node_id, launch, "")
         world.monitor.asked.clear()
         world.pass_time(0.5)
 
@@ -39,7 +39,7 @@ def settle(world: World) -> None:
 def play(world: World, story: list[Assignment | Callable[[World], None]]) -> None:
     for act in story:
         if isinstance(act, Assignment):
-            world.executor.assign(act)
+            world.manager.assign(act)
         else:
             act(world)
         settle(world)
@@ -84,7 +84,7 @@ def _take_over(world: World, last: Assignment) -> None:
     untouched = [process for process in before if not process.signals]
     world.begin()
     settle(world)
-    world.executor.assign(last)  # what the next heartbeat brings
+    world.manager.assign(last)  # what the next heartbeat brings
     settle(world)
     alive = world.processes.alive("node-1")
     if last.desired is Desired.RUNNING:

@@ -1,6 +1,6 @@
 """One run of an agent: the daemon's own parts, put together as ``agent.agent`` does it, without threads.
 
-The executor, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
+The node manager, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
 What the supervisor does with a thread and a queue is done here with events of the simulation.
 """
 
@@ -34,7 +34,7 @@ from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Collaborators
-from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.node_manager import NodeManager
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.node.record import NodeRecord
@@ -154,7 +154,7 @@ class StepJournal:
 
 
 class AgentProcess:
-    """Also the ``NodeMonitor`` of its executor and the supervisor of its servicer. A ``Server`` of the network."""
+    """Also the ``NodeMonitor`` of its node manager and the supervisor of its servicer. A ``Server`` of the network."""
 
     blocking = frozenset({"Apply"})
 
@@ -193,8 +193,8 @@ class AgentProcess:
             clock=self.sim.clock,
             chance=self.network.chance.random,
         )
-        self.executor = InstructionExecutor(config, collaborators, self, endpoint_host=host.name)
-        self.executor.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
+        self.manager = NodeManager(config, collaborators, self, endpoint_host=host.name)
+        self.manager.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
         self._look_later()
         nothing: Any = None  # logs and statistics are not asked for here
         self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock)  # type: ignore[arg-type]
@@ -276,11 +276,11 @@ class AgentProcess:
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """As ``Supervisor.assign_all``."""
         for one in assignments:
-            self._post(lambda one=one: self.executor.assign_or_report(one))  # type: ignore[misc]
+            self._post(lambda one=one: self.manager.assign_or_report(one))  # type: ignore[misc]
 
     def _assign(self, assignment: Assignment, outcome: list[GridError | None]) -> None:
         try:
-            self.executor.assign(assignment)
+            self.manager.assign(assignment)
         except GridError as error:
             outcome.append(error)
         else:
@@ -293,7 +293,7 @@ class AgentProcess:
         remaining = deadline - self.sim.now
         return remaining > 0 and self.sim.wait(self.life, remaining, self._waiting.append)
 
-    # -- what the executor asks of its monitor --
+    # -- what the node manager asks of its monitor --
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
         assert isinstance(process, SimHeld)
@@ -303,7 +303,7 @@ class AgentProcess:
             assert status is not None
             self.sim.later(
                 _EXIT_SECONDS,
-                lambda: self._do(lambda: self.executor.process_exited(node_id, process, status)),
+                lambda: self._do(lambda: self.manager.process_exited(node_id, process, status)),
                 self.life,
             )
 
@@ -315,11 +315,11 @@ class AgentProcess:
     def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
         def answer() -> None:
             problem = "" if self.host.kernel.answers(port) else "refused"
-            self._do(lambda: self.executor.probe_finished(node_id, launch, problem))
+            self._do(lambda: self.manager.probe_finished(node_id, launch, problem))
 
         self.sim.later(_PROBE_SECONDS, answer, self.life)
 
-    # -- the executor's thread --
+    # -- the node manager's thread --
 
     def _post(self, call: Callable[[], object]) -> None:
         self.sim.later(_QUEUE_SECONDS, lambda: self._do(call), self.life)
@@ -327,16 +327,16 @@ class AgentProcess:
     def _do(self, call: Callable[[], object]) -> None:
         try:
             call()
-            self.executor.run_due_timers()
+            self.manager.run_due_timers()
         except Exception as error:  # noqa: BLE001 - whatever it is, the daemon's thread would only have logged it
-            self.sim.fault(f"{self.life.name}: the executor fell over: {error!r}")
+            self.sim.fault(f"{self.life.name}: the node manager raised: {error!r}")
         self._look_later()
         waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()
 
     def _look_later(self) -> None:
-        seconds = self.executor.seconds_until_due()
+        seconds = self.manager.seconds_until_due()
         if seconds is None:
             return
         due = self.sim.now + seconds

@@ -1,7 +1,7 @@
 """Histories of a whole grid: whatever happens in whatever order, nothing is lost and nothing runs twice.
 
 Hypothesis makes up the histories out of the rules of ``machine``. The code that decides and acts in them is the
-code of the daemons: master core and registry, agent's executor, journal, proof, heartbeat, stubs and servicers.
+code of the daemons: master core and registry, agent's node manager, journal, proof, heartbeat, stubs and servicers.
 Only processes, network, clocks and threads are made of memory. What must hold is in ``judge``.
 """
 

@@ -10,7 +10,7 @@ from model.judge import GridFault
 from model.machine import play
 from sutra_grid.agent.processes import proof
 from sutra_grid.agent.state.journal_writer import JournalWriter
-from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.assignments import AssignmentHandler
 from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment
@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_800)]
 
 
 def test_an_agent_that_obeys_late_assignments_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assign = InstructionExecutor.assign
+    assign = AssignmentHandler.assign
 
-    def obey_anything(self: InstructionExecutor, assignment: Assignment) -> None:
-        held = self._nodes.get(assignment.node_id)
-        newest = held.runtime.record.assignment.generation if held else 0
+    def obey_anything(self: AssignmentHandler, assignment: Assignment) -> None:
+        node = self._nodes.find(assignment.node_id)
+        newest = node.runtime.record.assignment.generation if node else 0
         assign(self, replace(assignment, generation=max(assignment.generation, newest + 1)))
 
-    monkeypatch.setattr(InstructionExecutor, "assign", obey_anything)
+    monkeypatch.setattr(AssignmentHandler, "assign", obey_anything)
     with pytest.raises(GridFault):
         play(HISTORIES, model_seed, shrink=False)
 

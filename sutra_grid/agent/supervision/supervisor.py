@@ -25,7 +25,7 @@ from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.collaborators import Collaborators
-from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.node_manager import NodeManager
 from sutra_grid.core.errors import GridError, Internal, Unavailable
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
@@ -44,7 +44,7 @@ class Supervisor:
     def __init__(self, config: AgentConfig, collaborators: Collaborators, *, endpoint_host: str) -> None:
         self._parts = collaborators
         self._inventory = collaborators.inventory
-        self._executor = InstructionExecutor(config, collaborators, self, endpoint_host=endpoint_host)
+        self._nodes = NodeManager(config, collaborators, self, endpoint_host=endpoint_host)
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._watchdog = Watchdog(self._on_exit)
         self._prober = Prober()
@@ -53,7 +53,7 @@ class Supervisor:
 
     def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
         """Take over what an earlier agent left. Once, before the context is entered."""
-        self._executor.recover(entries, found)
+        self._nodes.recover(entries, found)
 
     def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
         """Take an assignment and answer the node's report when it has settled, or at ``deadline``.
@@ -64,7 +64,7 @@ class Supervisor:
         reached(Step.ASSIGNMENT_RECEIVED)
         taken: Future[None] = Future()
         caller = contextvars.copy_context()  # what is logged for the call carries its request's id there too
-        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._executor.assign(assignment)))
+        self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._nodes.assign(assignment)))
         if self._stopped.is_set():
             raise _ending()
         try:
@@ -82,7 +82,7 @@ class Supervisor:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
         for assignment in assignments:
             reached(Step.ASSIGNMENT_HEARD)
-            self._calls.put(functools.partial(self._executor.assign_or_report, assignment))
+            self._calls.put(functools.partial(self._nodes.assign_or_report, assignment))
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
         """For the executor: wait for the end of a process."""
@@ -92,13 +92,13 @@ class Supervisor:
         """For the executor: probe a node."""
 
         def answer(problem: str) -> None:
-            self._calls.put(lambda: self._executor.probe_finished(node_id, launch, problem))
+            self._calls.put(lambda: self._nodes.probe_finished(node_id, launch, problem))
 
         self._prober.submit(probe, port, answer)
 
-    def memory_exceeded(self, node_id: str, launch: int, words: str) -> None:
+    def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """A node uses more memory than it may. Any thread, never blocks."""
-        self._calls.put(lambda: self._executor.memory_exceeded(node_id, launch, words))
+        self._calls.put(lambda: self._nodes.memory_exceeded(node_id, launch, message))
 
     def stop(self) -> None:
         """End the threads. The nodes run on."""
@@ -126,7 +126,7 @@ class Supervisor:
                 log.exception("supervision of a node failed")
 
     def _run_once(self) -> None:
-        remaining = self._executor.seconds_until_due()
+        remaining = self._nodes.seconds_until_due()
         try:
             call = self._calls.get(timeout=_IDLE_SECONDS if remaining is None else min(remaining, _IDLE_SECONDS))
         except queue.Empty:
@@ -135,11 +135,11 @@ class Supervisor:
             if call is not None:
                 call()
         finally:
-            self._executor.run_due_timers()
+            self._nodes.run_due_timers()
 
     def _on_exit(self, node_id: str, process: ProcessHandle, status: ExitStatus) -> None:
         reached(Step.PROCESS_REAPED)
-        self._calls.put(lambda: self._executor.process_exited(node_id, process, status))
+        self._calls.put(lambda: self._nodes.process_exited(node_id, process, status))
 
 
 def _fulfil(future: Future[None], work: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""one agent's executor with fake processes and clock, a real journal and real machines."""
+"""The node manager of one agent with fake processes and clock, a real journal and real machines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Collaborators
-from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.node_manager import NodeManager
 from sutra_grid.core.node.record import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport
 
@@ -66,7 +66,7 @@ class FlakyJournal(Journal):
 
 @dataclass
 class NodeMonitor:
-    """Notes what the executor asks for; the test answers."""
+    """Records what the manager asks for; the test answers."""
 
     watched: list[tuple[str, ProcessHandle]] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
@@ -79,7 +79,7 @@ class NodeMonitor:
 
 
 class World:
-    """one agent's executor on a disk and a process table that outlive it."""
+    """One agent's node manager, on a disk and a process table that outlive it."""
 
     def __init__(self, config: AgentConfig) -> None:
         self.config = config
@@ -106,25 +106,25 @@ class World:
             clock=self.clock,
             chance=lambda: 0.5,
         )
-        self.executor = InstructionExecutor(self.config, collaborators, self.monitor, endpoint_host="host.test")
-        self.executor.recover(self.journal.load(), self.processes.found(HOST))
+        self.manager = NodeManager(self.config, collaborators, self.monitor, endpoint_host="host.test")
+        self.manager.recover(self.journal.load(), self.processes.found(HOST))
 
     def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
-        self.executor.assign(Assignment(node_id, generation, desired, **more))
+        self.manager.assign(Assignment(node_id, generation, desired, **more))
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
-        self.executor.run_due_timers()
+        self.manager.run_due_timers()
 
     def ready(self, node_id: str) -> FakeProcess:
         """Let the node's process pass its probe."""
         (process,) = self.processes.alive(node_id)
-        self.executor.probe_finished(node_id, process.identity.launch, "")
+        self.manager.probe_finished(node_id, process.identity.launch, "")
         return process
 
     def end(self, process: FakeProcess, status: ExitStatus) -> None:
         process.status = status
-        self.executor.process_exited(process.tag.node_id, process, status)
+        self.manager.process_exited(process.tag.node_id, process, status)
 
     def report(self, node_id: str) -> NodeReport:
         report = self.inventory.find(node_id)

@@ -1,4 +1,4 @@
-"""The executor by hand: fake processes and clock, a real journal and real machines."""
+"""The node manager by hand: fake processes and clock, a real journal and real machines."""
 
 import errno
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fakes.executor_world import HOST, World
+from support.fakes.node_manager_world import HOST, World
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted
@@ -144,18 +144,18 @@ def test_a_launch_that_the_system_refuses_is_told_with_its_reason(world: World) 
 
 def test_a_refusal_by_heartbeat_is_shown_until_a_newer_generation_comes(world: World) -> None:
     bad = Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing"))
-    world.executor.assign_or_report(bad)
+    world.manager.assign_or_report(bad)
     report = world.report("node-1")
     assert (report.state, report.reason, report.generation) == (NodeState.FAILED, Reason.UNKNOWN_ENGINE, 1)
     assert not world.journal.load()
-    world.executor.assign_or_report(Assignment("node-1", 2, Desired.RUNNING))
+    world.manager.assign_or_report(Assignment("node-1", 2, Desired.RUNNING))
     assert world.report("node-1").pid
     assert len(world.inventory.reports()) == 1
 
 
 def test_a_refused_node_that_is_removed_is_shown_no_more(world: World) -> None:
-    world.executor.assign_or_report(Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing")))
-    world.executor.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
+    world.manager.assign_or_report(Assignment("node-1", 1, Desired.RUNNING, NodeSpec(engine="nothing")))
+    world.manager.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
     assert world.inventory.reports() == []
 
 
@@ -163,19 +163,19 @@ def test_a_removed_node_that_an_older_registry_assigns_again_is_shown_as_removed
     world.assign("node-1", 1)
     world.assign("node-1", 2, Desired.ABSENT)
     world.end(world.processes.all[0], ExitStatus(code=0))
-    world.executor.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
+    world.manager.assign_or_report(Assignment("node-1", 2, Desired.ABSENT))
     assert world.inventory.reports() == []
-    world.executor.assign_or_report(Assignment("node-1", 1, Desired.RUNNING))
+    world.manager.assign_or_report(Assignment("node-1", 1, Desired.RUNNING))
     report = world.report("node-1")
     assert (report.desired, report.generation, report.state, report.pid) == (Desired.ABSENT, 2, NodeState.STOPPED, 0)
     assert len(world.processes.all) == 1
-    world.executor.assign_or_report(Assignment("node-1", 3, Desired.ABSENT))
+    world.manager.assign_or_report(Assignment("node-1", 3, Desired.ABSENT))
     assert world.inventory.reports() == []
 
 
 @pytest.mark.parametrize("node_id", ["", "../x", "a/b", "a b", ".hidden", "x" * 64, "a\n"])
 def test_names_that_could_leave_the_state_directory_are_refused(world: World, node_id: str) -> None:
-    with pytest.raises(GridError, match="no node id"):
+    with pytest.raises(GridError, match="invalid node id"):
         world.assign(node_id, 1)
 
 
@@ -226,7 +226,7 @@ def test_the_master_is_told_at_once_when_a_node_settles_otherwise(world: World) 
 
 @pytest.mark.parametrize(("generation", "restart_generation"), [(0, 0), (3, 4)])
 def test_generations_that_can_not_be_are_refused(world: World, generation: int, restart_generation: int) -> None:
-    with pytest.raises(GridError, match="can't be"):
+    with pytest.raises(GridError, match="invalid generation"):
         world.assign("node-1", generation, restart_generation=restart_generation)
     assert world.inventory.reports() == []
 

@@ -1,0 +1,126 @@
+"""Takes the assignments of the master: checks them, admits new nodes, and hands them to the machine.
+
+An assignment that is not newer than what the agent has changes nothing. Used by one thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.names import NAME_ALLOWED, is_name
+from sutra_grid.agent.os_errors import from_os_error
+from sutra_grid.agent.report import refused_report, removed_report
+from sutra_grid.agent.supervision.collaborators import Collaborators
+from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
+from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.core.node.events import Assigned
+from sutra_grid.core.node.machine import merge_spec
+from sutra_grid.core.node.record import NodeRuntime, fresh_record
+from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class AssignmentHandler:
+    """The one way by which a desired state reaches a node."""
+
+    def __init__(
+        self, config: AgentConfig, collaborators: Collaborators, nodes: NodeTable, executor: InstructionExecutor
+    ) -> None:
+        self._agent_id = config.agent_id
+        self._parts = collaborators
+        self._nodes = nodes
+        self._executor = executor
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take an assignment. Raises ``GridError`` when it is refused; then nothing has changed."""
+        self._check(assignment)
+        node = self._nodes.find(assignment.node_id)
+        if node is None:
+            self._assign_unknown(assignment)
+        elif assignment.generation > node.runtime.record.assignment.generation:
+            spec = self._completed(node.spec, assignment)
+            self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
+
+    def assign_or_report(self, assignment: Assignment) -> None:
+        """As ``assign``, for the response of a heartbeat: a refusal appears in the node's report."""
+        node_id = assignment.node_id
+        refused = self._parts.inventory.refused(node_id)
+        if self._nodes.why_quarantined(node_id) is not None:
+            return
+        if refused is not None and refused.generation >= assignment.generation:
+            return
+        try:
+            self.assign(assignment)
+        except GridError as error:
+            log.warning("assignment refused", node=node_id, reason=error.reason, error=error)
+            if self._nodes.find(node_id) is None and error.reason is not Reason.WRONG_AGENT:
+                self._parts.inventory.put_refused(refused_report(assignment, error.reason, error.message))
+
+    def _check(self, assignment: Assignment) -> None:
+        if assignment.agent_id and assignment.agent_id != self._agent_id:
+            raise FailedPrecondition(
+                f"the assignment of node {assignment.node_id} is for agent {assignment.agent_id}, "
+                f"but this is agent {self._agent_id}",
+                reason=Reason.WRONG_AGENT,
+                hint="Two agents may share an address; check the advertised endpoints of both",
+            )
+        if not is_name(assignment.node_id):
+            raise InvalidArgument(
+                f"invalid node id {assignment.node_id!r}",
+                reason=Reason.INVALID_ARGUMENT,
+                hint=f"Use {NAME_ALLOWED}",
+            )
+        if not 1 <= assignment.generation >= assignment.restart_generation:
+            raise InvalidArgument(
+                f"invalid generation {assignment.generation} with restart generation "
+                f"{assignment.restart_generation} of node {assignment.node_id}",
+                reason=Reason.INVALID_ARGUMENT,
+                hint="Use a generation of at least 1, and a restart generation that is not above it",
+            )
+        why = self._nodes.why_quarantined(assignment.node_id)
+        if why is not None:
+            raise FailedPrecondition(
+                f"node {assignment.node_id} can't be changed: {why}",
+                reason=Reason.UNSUPPORTED,
+                hint="If a newer version wrote its journal, install that version of the agent. "
+                "Otherwise see the agent's log for the cause",
+            )
+
+    def _assign_unknown(self, assignment: Assignment) -> None:
+        node_id = assignment.node_id
+        removed = self._nodes.removal_generation(node_id)
+        if assignment.generation <= removed:
+            if assignment.desired is not Desired.ABSENT:  # the registry was restored from an older copy: tell it
+                self._parts.inventory.put_refused(removed_report(replace(assignment, generation=removed)))
+            return
+        if assignment.desired is Desired.ABSENT:
+            self._nodes.record_removal(assignment)
+            self._parts.inventory.remove(node_id)
+            return
+        self._admit(assignment)
+
+    def _admit(self, assignment: Assignment) -> None:
+        """Check and journal a new node, then let its machine take the assignment."""
+        node_id = assignment.node_id
+        spec = self._parts.admission.resolve(node_id, assignment.spec, self._nodes.specs_except(node_id))
+        if assignment.desired is Desired.RUNNING:
+            self._parts.admission.check_new(spec)
+        node = ManagedNode(NodeRuntime(fresh_record(assignment, spec)))
+        try:
+            self._parts.journal.write(node.runtime.record)
+        except OSError as error:
+            raise from_os_error(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
+        self._nodes.add(node)
+        self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
+
+    def _completed(self, current: NodeSpec, assignment: Assignment) -> NodeSpec:
+        """The node's specification; what is still open comes from the assignment or is the agent's own choice."""
+        spec = merge_spec(current, assignment.spec)
+        complete = spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb
+        if assignment.desired is not Desired.RUNNING or (spec == current and complete):
+            return spec
+        return self._parts.admission.resolve(assignment.node_id, spec, self._nodes.specs_except(assignment.node_id))

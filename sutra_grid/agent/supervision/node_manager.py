@@ -1,0 +1,80 @@
+"""Supervision without threads: all nodes of one agent, and everything that can happen to them.
+
+The supervisor's thread calls every method. Tests call them by hand.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.processes.process import ProcessHandle
+from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.state.journal import JournalEntry
+from sutra_grid.agent.supervision.assignments import AssignmentHandler
+from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
+from sutra_grid.agent.supervision.executor import InstructionExecutor
+from sutra_grid.agent.supervision.node_table import NodeTable
+from sutra_grid.agent.supervision.recovery import StartupRecovery
+from sutra_grid.core.node.events import Exited, MemoryExceeded, ProbeFailed, ProbePassed
+from sutra_grid.core.node.record import ExitStatus
+from sutra_grid.core.types import Assignment
+
+
+class NodeManager:
+    """Turns calls into events of the nodes' machines."""
+
+    def __init__(
+        self, config: AgentConfig, collaborators: Collaborators, monitor: NodeMonitor, *, endpoint_host: str
+    ) -> None:
+        self._parts = collaborators
+        self._nodes = NodeTable()
+        self._executor = InstructionExecutor(config, collaborators, monitor, self._nodes, endpoint_host=endpoint_host)
+        self._assignments = AssignmentHandler(config, collaborators, self._nodes, self._executor)
+
+    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
+        """Take over what an earlier agent left. Once, before anything else."""
+        StartupRecovery(self._parts, self._nodes, self._executor).recover(entries, found)
+
+    def assign(self, assignment: Assignment) -> None:
+        """Take an assignment. Raises ``GridError`` when it is refused; then nothing has changed."""
+        self._assignments.assign(assignment)
+
+    def assign_or_report(self, assignment: Assignment) -> None:
+        """As ``assign``, for the response of a heartbeat: a refusal appears in the node's report."""
+        self._assignments.assign_or_report(assignment)
+
+    def process_exited(self, node_id: str, process: ProcessHandle, status: ExitStatus) -> None:
+        """The watchdog has reaped a process and does not use it any more."""
+        node = self._nodes.find(node_id)
+        if node is None or node.process is not process:
+            process.close()
+            return
+        # A leftover of its process group could hold its port and its files.
+        process.send_signal(signal.SIGKILL, whole_group=True)
+        process.close()
+        node.process = None
+        node.log_tail = self._parts.log_tail(node_id)
+        oom = self._parts.groups.release(node.runtime.record, status)
+        self._executor.handle(node, Exited(process.identity.launch, status, oom))
+
+    def probe_finished(self, node_id: str, launch: int, problem: str) -> None:
+        """A health probe passed (no problem) or failed."""
+        node = self._nodes.find(node_id)
+        if node is not None:
+            self._executor.handle(node, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
+
+    def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
+        """A node uses more memory than its limit."""
+        node = self._nodes.find(node_id)
+        if node is not None:
+            self._executor.handle(node, MemoryExceeded(launch, message))
+
+    def run_due_timers(self) -> None:
+        """Handle every timer that is due by now."""
+        self._executor.run_due_timers()
+
+    def seconds_until_due(self) -> float | None:
+        """How long the thread may wait; None when no timer is armed."""
+        return self._executor.seconds_until_due()
