@@ -11,7 +11,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime import correlation_id
 from sutra_grid.runtime.logging import get_logger, setup_logging
 
-log = get_logger("sutra_grid.master.membership.registrar")
+log = get_logger("sutra_grid.master.example")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_a_line_is_time_level_module_event_and_fields() -> None:
     setup_logging(stream=stream)
     log.info("agent registered", agent="agent-1", session="ab12")
     time, line = stream.getvalue().rstrip("\n").split(" ", 1)
-    assert line == 'INFO master.membership.registration "agent registered" agent=agent-1 session=ab12'
+    assert line == 'INFO master.example "agent registered" agent=agent-1 session=ab12'
     assert len(time) == len("2026-01-02T03:04:05.678Z")
     assert time.endswith("Z")
 
@@ -63,14 +63,14 @@ def test_a_value_is_quoted_and_escaped_when_it_needs_it(value: object, written: 
     stream = io.StringIO()
     setup_logging(stream=stream)
     log.info("seen", value=value)
-    assert line_of(stream) == f'INFO master.membership.registration "seen" value={written}'
+    assert line_of(stream) == f'INFO master.example "seen" value={written}'
 
 
 def test_an_event_is_no_format_string_and_can_forge_no_line() -> None:
     stream = io.StringIO()
     setup_logging(stream=stream)
     log.info("100 %d\nforged")
-    assert line_of(stream) == 'INFO master.membership.registration "100 %d\\nforged"'
+    assert line_of(stream) == 'INFO master.example "100 %d\\nforged"'
 
 
 def test_a_traceback_is_indented_below_its_line() -> None:
@@ -81,7 +81,7 @@ def test_a_traceback_is_indented_below_its_line() -> None:
     except ValueError:
         log.exception("tick failed", ticker="heartbeat")
     first, *rest = stream.getvalue().splitlines()
-    assert first.endswith('ERROR master.membership.registration "tick failed" ticker=heartbeat')
+    assert first.endswith('ERROR master.example "tick failed" ticker=heartbeat')
     assert rest[-1] == "    ValueError: broken"
     assert all(line.startswith("    ") for line in rest)
 
@@ -99,7 +99,7 @@ def test_a_field_may_have_the_name_of_an_attribute_of_log_records() -> None:
     stream = io.StringIO()
     setup_logging(stream=stream)
     log.info("odd", name="x", message="y", level="z", event="e")
-    assert line_of(stream) == 'INFO master.membership.registration "odd" name=x message=y level=z event=e'
+    assert line_of(stream) == 'INFO master.example "odd" name=x message=y level=z event=e'
 
 
 def test_the_standard_library_logs_fields_through_extra() -> None:
@@ -117,7 +117,7 @@ def test_json_lines_hold_the_same_and_a_field_hides_no_fixed_name() -> None:
     assert record.pop("time").endswith("Z")
     assert record == {
         "level": "warning",
-        "logger": "master.membership.registration",
+        "logger": "master.example",
         "event": "node exited",
         "node": "n1",
         "code": 1,
@@ -130,7 +130,7 @@ def test_setting_up_twice_writes_each_record_once() -> None:
     setup_logging(stream=io.StringIO())
     setup_logging(stream=stream)
     log.info("once")
-    assert line_of(stream) == 'INFO master.membership.registration "once"'
+    assert line_of(stream) == 'INFO master.example "once"'
 
 
 @pytest.mark.parametrize(("level", "fmt"), [("loud", "text"), ("info", "xml")])
