@@ -1,7 +1,8 @@
-"""Client channels of the house: kept alive, quick to come back, bounded."""
+"""Client channels: kept alive, quick to come back, bounded."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -9,26 +10,46 @@ import grpc
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """The largest message that either side sends or takes; gRPC's own 4 MiB is short for bulk writes."""
 
-KEEPALIVE_TIME_SECONDS: Final = 30
-KEEPALIVE_TIMEOUT_SECONDS: Final = 10
 FIRST_RECONNECT_SECONDS: Final = 0.25
 MAX_RECONNECT_SECONDS: Final = 5
 
 
-def open_channel(target: str, *, max_reconnect_seconds: float = MAX_RECONNECT_SECONDS) -> grpc.Channel:
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """How soon a peer that vanished is noticed: ``time_seconds`` between pings, ``timeout_seconds`` for an answer."""
+
+    time_seconds: float
+    timeout_seconds: float
+
+
+SPARSE_KEEPALIVE: Final = Keepalive(30, 10)
+"""For the many connections between master and agents, whose calls have short deadlines."""
+
+DENSE_KEEPALIVE: Final = Keepalive(5, 3)
+"""For the few connections whose calls may take minutes: a half-open one fails within 8 s."""
+
+
+def open_channel(
+    target: str,
+    *,
+    max_reconnect_seconds: float = MAX_RECONNECT_SECONDS,
+    keepalive: Keepalive = SPARSE_KEEPALIVE,
+) -> grpc.Channel:
     """A channel to ``host:port``. Nothing is connected before the first call; thread-safe.
 
-    A peer that vanished without a word is noticed in 40 s, and a peer that comes back is reached
-    within ``max_reconnect_seconds``. Every call through it needs a timeout of its own. Close it, or use it as a context
-    manager. In a process that forks workers, open it in the worker.
+    A peer that comes back is reached within ``max_reconnect_seconds``. Every call through the channel
+    needs a timeout of its own. Close it, or use it as a context manager. In a process that forks
+    workers, open it in the worker.
     """
     return grpc.insecure_channel(
         target,
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.keepalive_time_ms", KEEPALIVE_TIME_SECONDS * 1000),
-            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
+            ("grpc.keepalive_time_ms", int(keepalive.time_seconds * 1000)),
+            ("grpc.keepalive_timeout_ms", int(keepalive.timeout_seconds * 1000)),
+            # gRPC waits for the answer to a ping as long as the longer of two settings says; the second is a minute.
+            ("grpc.http2.ping_timeout_ms", int(keepalive.timeout_seconds * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.bdp_probe", 0),

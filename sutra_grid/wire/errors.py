@@ -117,6 +117,16 @@ def from_rpc_error(error: grpc.RpcError, target: str = "") -> GridError:
     )
 
 
+def is_answer(error: grpc.RpcError) -> bool:
+    """Whether the failed call was answered by a server of the grid, rather than ended by gRPC or a lost connection."""
+    if not isinstance(error, grpc.Call):
+        return False
+    try:
+        return rpc_status.from_call(error) is not None
+    except ValueError:  # details that contradict the status: from something that is not ours
+        return False
+
+
 def handle_errors(
     method: Callable[[Service, Request, grpc.ServicerContext], Response],
 ) -> Callable[[Service, Request, grpc.ServicerContext], Response]:

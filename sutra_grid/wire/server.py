@@ -30,8 +30,8 @@ STOP_GRACE_SECONDS: Final = 5.0
 
 KEEPALIVE_TIME_SECONDS: Final = 60
 KEEPALIVE_TIMEOUT_SECONDS: Final = 20
-MIN_CLIENT_PING_SECONDS: Final = 10
-"""Clients that ping an idle connection more often are cut off; ``wire.channels`` pings every 30 s."""
+MIN_CLIENT_PING_SECONDS: Final = 4
+"""Clients that ping more often are cut off; ``wire.channels`` pings every 5 s at most."""
 
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it

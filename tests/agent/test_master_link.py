@@ -11,6 +11,7 @@ from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2
+from sutra_grid.wire.connection import ConnectionClosed
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, add_GridMasterServicer_to_server
 from sutra_grid.wire.server import RunningServer, serve
 
@@ -115,7 +116,7 @@ def test_a_link_that_was_closed_under_a_call_opens_nothing_more(server: RunningS
     with FaultProxy((server.host, server.port)) as proxy, MasterLink(proxy.address, call_seconds=0.5) as link:
         link.heartbeat("agent-1", "s1", 1, [], None)
         link.close()
-        with pytest.raises(ValueError, match="closed"):
+        with pytest.raises(ConnectionClosed):
             link.heartbeat("agent-1", "s1", 2, [], None)
 
         assert proxy.accepted == 1

@@ -17,12 +17,11 @@ from model.kernel import Kernel, ProcFs
 from model.master_process import MasterProcess, RegistryFile
 from model.network import CALM, Network, Weather
 from model.simulation import Simulation
-from sutra_grid.agent import master_link
 from sutra_grid.agent.supervision import admission
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Agent
-from sutra_grid.master import agent_calls
+from sutra_grid.wire import connection
 
 HOSTS: Final = 2
 FIRST_PORT: Final = 20_000
@@ -64,8 +63,8 @@ class World:
         ProcFs(self._acting_kernel).install(self._patch)
         self._patch(admission, "_is_free_everywhere", lambda port: not self._acting_kernel().listens(port))
         self._patch(admission, "port_holder", lambda port: "somebody")
-        self._patch(master_link, "open_channel", self._open_channel)
-        self._patch(agent_calls, "time", self.sim.clock)
+        self._patch(connection, "open_channel", self._open_channel)
+        self._patch(connection, "time", self.sim.clock)
 
     def _open_channel(self, target: str, **_options: Any) -> Any:
         assert self.sim.acting is not None, "nobody acts"

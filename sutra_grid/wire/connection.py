@@ -1,0 +1,284 @@
+"""A connection to one gRPC server that replaces its channel when a call got no answer.
+
+All clients use it: agent to master, master to agent, command line and admin to master. A call that
+fails tells whether its channel can be trusted. After a call that found no connection, lost it, or got no
+answer in time, the next call opens a new channel: the old one may be in its reconnection back-off, or
+open on this side only (half-open), because a firewall forgot it or the peer's host was replaced.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime import correlation_id
+from sutra_grid.wire.channels import open_channel
+from sutra_grid.wire.correlation_ids import metadata_of
+from sutra_grid.wire.errors import from_rpc_error, is_answer
+
+Stub = TypeVar("Stub")
+Response = TypeVar("Response", bound=Message)
+
+Opener = Callable[[str], grpc.Channel]
+
+# CANCELLED: a server that ends cuts off the calls that are in flight, and so does a channel that is closed.
+_NO_ANSWER_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# How gRPC's details begin when a call did not leave this host. If these texts change, a caller only
+# takes the call for one that may have arrived.
+_NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
+
+
+class PeerUnreachable(Unavailable):
+    """No connection came about, or it was lost before the answer.
+
+    ``may_have_arrived`` is False only when the call certainly did not leave this host.
+    """
+
+    def __init__(self, message: str, *, reason: Reason, hint: str = "", may_have_arrived: bool = True) -> None:
+        super().__init__(message, reason=reason, hint=hint)
+        self.may_have_arrived = may_have_arrived
+
+
+class NoAnswer(DeadlineExceeded):
+    """The peer sent nothing before the deadline of the call; what was asked for may be done."""
+
+
+class ConnectionClosed(Unavailable):
+    """This side has closed the connection, before the call or during it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is called, in messages: ``name`` such as ``the master``; what its errors carry."""
+
+    name: str
+    unreachable_reason: Reason = Reason.NONE
+    unreachable_hint: str = "Check that it runs, that the address is right, and that no firewall blocks it"
+    no_answer_reason: Reason = Reason.TIMED_OUT
+    no_answer_hint: str = "The outcome is not known; look before you try again, or allow more time"
+
+
+@dataclass(eq=False, slots=True)
+class _Line(Generic[Stub]):
+    """One channel. The fields below ``stub`` are guarded by the lock of its connection."""
+
+    target: str
+    channel: grpc.Channel
+    stub: Stub
+    calls: int = 0  # in flight
+    is_left: bool = False  # takes no new call; the last one in flight closes the channel
+    has_answered: bool = False
+
+
+class Connection(Generic[Stub]):
+    """Calls one server at a time at ``host:port``. Thread-safe; close it, or use it as a context manager.
+
+    No channel exists before the first call, so it may be made before a process forks. Calls in flight
+    on a channel that is being replaced go on, and the last one closes it.
+    """
+
+    def __init__(
+        self, target: str, peer: Peer, make_stub: Callable[[grpc.Channel], Stub], open_: Opener | None = None
+    ) -> None:
+        self._peer = peer
+        self._make_stub = make_stub
+        self._open = open_
+        self._lock = threading.Lock()
+        self._target = target  # the fields below are guarded by _lock
+        self._current: _Line[Stub] | None = None
+        self._lines: set[_Line[Stub]] = set()  # every channel that is not closed
+        self._has_answered = False
+        self._closed = False
+
+    @property
+    def target(self) -> str:
+        """The address that the next call goes to."""
+        with self._lock:
+            return self._target
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether any call so far reached the peer."""
+        with self._lock:
+            return self._has_answered
+
+    def call(
+        self,
+        method: Callable[[Stub], Callable[..., Any]],
+        request: Message,
+        response: type[Response],
+        timeout_seconds: float,
+        *,
+        repeatable: bool = False,
+    ) -> Response:
+        """Call ``method`` of the stub, which answers a ``response``. Blocks up to the timeout.
+
+        The call carries the correlation id of this thread. A ``repeatable`` call whose channel had
+        answered before and is now found dead, or led to an address of before, is made once more on a
+        new channel, within the same timeout: a peer that was restarted is reached at once.
+
+        Raises ``GridError``: the peer's own as it came, ``PeerUnreachable``, ``NoAnswer`` or ``ConnectionClosed``.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        with self._line() as line:
+            had_answered = line.has_answered
+            try:
+                return _checked(self._call_on(line, method, request, deadline), response)
+            except PeerUnreachable:
+                is_outdated = had_answered or self.target != line.target
+                if not repeatable or not is_outdated or time.monotonic() >= deadline:
+                    raise
+        with self._line() as line:
+            return _checked(self._call_on(line, method, request, deadline), response)
+
+    def redirect(self, target: str) -> None:
+        """Send further calls to another address; calls in flight to the old one end as unreachable."""
+        with self._lock:
+            line = self._current
+            if target == self._target:
+                return
+            self._target, self._current = target, None
+            if line is not None:
+                line.is_left = True
+        if line is not None:
+            line.channel.close()
+
+    def close(self) -> None:
+        """End all calls in flight and make no more. Any thread."""
+        with self._lock:
+            self._closed = True
+            lines = list(self._lines)
+            self._lines.clear()
+        for line in lines:
+            line.channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call_on(
+        self, line: _Line[Stub], method: Callable[[Stub], Callable[..., Any]], request: Message, deadline: float
+    ) -> Any:
+        seconds = max(0.001, deadline - time.monotonic())
+        try:
+            response = method(line.stub)(request, timeout=seconds, metadata=metadata_of(correlation_id.current()))
+        except grpc.RpcError as error:
+            raise self._judge(line, error) from error
+        except ValueError as error:  # gRPC's way to say that the channel was closed before the call
+            if not self._is_given_up(line):
+                raise
+            raise self._closed_or_lost(line, "the channel was closed", may_have_arrived=False) from error
+        self._note_answer(line)
+        return response
+
+    def _judge(self, line: _Line[Stub], error: grpc.RpcError) -> GridError:
+        """The error of the call; a channel that gave no answer is left."""
+        code = error.code() if isinstance(error, grpc.Call) else None
+        if is_answer(error) or code not in (*_NO_ANSWER_CODES, grpc.StatusCode.DEADLINE_EXCEEDED):
+            self._note_answer(line)
+            return from_rpc_error(error, self._who(line))
+        self._leave(line)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return NoAnswer(
+                f"{self._who(line)} did not answer in time",
+                reason=self._peer.no_answer_reason,
+                hint=self._peer.no_answer_hint,
+            )
+        details = (error.details() or "") if isinstance(error, grpc.Call) else ""
+        return self._closed_or_lost(line, _cause(details), may_have_arrived=not details.startswith(_NOT_CONNECTED))
+
+    def _closed_or_lost(self, line: _Line[Stub], cause: str, *, may_have_arrived: bool) -> Unavailable:
+        with self._lock:
+            if self._closed:
+                return self._closed_error()
+        if may_have_arrived:
+            message = f"the connection to {self._who(line)} was lost before the answer: {cause}"
+        else:
+            message = f"{self._who(line)} can't be reached: {cause}"
+        return PeerUnreachable(
+            message,
+            reason=self._peer.unreachable_reason,
+            hint=self._peer.unreachable_hint,
+            may_have_arrived=may_have_arrived,
+        )
+
+    def _who(self, line: _Line[Stub]) -> str:
+        return f"{self._peer.name} at {line.target}"
+
+    def _closed_error(self) -> ConnectionClosed:
+        return ConnectionClosed(
+            f"the connection to {self._peer.name} was closed on this side",
+            reason=Reason.ENDING,
+            hint="What was sent before may still be carried out",
+        )
+
+    # -- channels --
+
+    @contextmanager
+    def _line(self) -> Iterator[_Line[Stub]]:
+        """A channel for one call."""
+        line = self._take()
+        try:
+            yield line
+        finally:
+            with self._lock:
+                line.calls -= 1
+                is_last = line.is_left and line.calls == 0
+                if is_last:
+                    self._lines.discard(line)
+            if is_last:
+                line.channel.close()
+
+    def _take(self) -> _Line[Stub]:
+        with self._lock:
+            if self._closed:
+                raise self._closed_error()
+            if self._current is None:
+                self._current = self._new_line()
+                self._lines.add(self._current)
+            self._current.calls += 1
+            return self._current
+
+    def _new_line(self) -> _Line[Stub]:
+        opener: Any = self._open or open_channel
+        channel = opener(self._target)
+        return _Line(self._target, channel, self._make_stub(channel))
+
+    def _leave(self, line: _Line[Stub]) -> None:
+        """Have the next call open a new channel; calls in flight on this one go on."""
+        with self._lock:
+            line.is_left = True
+            if self._current is line:
+                self._current = None
+
+    def _is_given_up(self, line: _Line[Stub]) -> bool:
+        with self._lock:
+            return self._closed or line.is_left
+
+    def _note_answer(self, line: _Line[Stub]) -> None:
+        with self._lock:
+            line.has_answered = self._has_answered = True
+
+
+def _checked(message: Any, response: type[Response]) -> Response:
+    assert isinstance(message, response), f"the method answers {type(message).__name__}, not {response.__name__}"
+    return message
+
+
+def _cause(details: str) -> str:
+    """The last part of gRPC's details, which is the operating system's: ``Connection refused``."""
+    return details.rpartition(": ")[2].rstrip("]")
