@@ -1,0 +1,17 @@
+"""The commands of an interface that a hint names, such as ``sutra-grid-cli nodes list`` or ``GET /nodes``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What an interface calls the next steps; those with an id have ``{}`` in its place."""
+
+    list_nodes: str
+    show_node: str
+    show_agent: str
+    remove_agent: str
+    check_change: str
+    """How to find out whether a change was applied, as a sentence."""

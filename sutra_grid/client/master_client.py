@@ -1,0 +1,302 @@
+"""The one client of a master for whoever commands it: a method a call, one policy for all.
+
+Reads are tried once more when their connection turns out to be dead. Changes carry an idempotency key and
+are repeated under it while the master is away (``client.retry``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, NoReturn, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sutra_grid.client.hints import Hints
+from sutra_grid.client.outcome import refusal_of
+from sutra_grid.client.retry import Decision, FailedTry, RetryPolicy, TryResult, decide, next_pause_seconds
+from sutra_grid.core.errors import GridError, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.channels import DENSE_KEEPALIVE, open_channel
+from sutra_grid.wire.connection import Connection, Peer, PeerUnreachable
+from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
+
+M = TypeVar("M", bound=Message)
+
+READ_SECONDS: Final = 10.0
+"""A read that takes longer will not be answered; only changes wait for processes."""
+MASTER_SERVICE: Final = "grid.GridMaster"
+
+
+def fresh_key(_target: str) -> str:
+    """An idempotency key that no other change has."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """What an interface decides about its calls.
+
+    ``target`` is the master's ``host:port``. A change may take ``change_seconds``, a read ``read_seconds``.
+    """
+
+    target: str
+    hints: Hints
+    change_seconds: float
+    read_seconds: float = READ_SECONDS
+    unreachable_hint: str = "Check that the master runs and that its address is right"
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class _Stubs:
+    """The services of a master that are called."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.master = GridMasterStub(channel)
+        self.health: Any = health_pb2_grpc.HealthStub(channel)
+
+
+_Method = Callable[[_Stubs], Callable[..., Any]]
+
+
+class MasterClient:
+    """Calls a master; nothing is connected before the first call. Threads may share it.
+
+    Every method raises ``GridError``: the master's own; ``PeerUnreachable`` when it can't be reached or the
+    connection was lost; ``NoAnswer`` when the deadline passed; ``Unavailable`` after ``close``.
+
+    ``timeout_seconds`` is how long an outcome is waited for. ``scoped`` makes a client with another one
+    over the same connection; closing it leaves the connection open.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        peer = Peer(
+            "the master",
+            unreachable_reason=Reason.MASTER_UNREACHABLE,
+            unreachable_hint=config.unreachable_hint,
+            no_answer_hint=f"The outcome is not known. {config.hints.check_change}",
+        )
+        self._config = config
+        self._connection = Connection(config.target, peer, _Stubs, _open)
+        self._key_of: Callable[[str], str] = fresh_key
+        self._owns_connection = True
+        self._closed = threading.Event()
+        self.timeout_seconds = config.change_seconds
+
+    def scoped(self, *, timeout_seconds: float | None = None, key_of: Callable[[str], str] = fresh_key) -> MasterClient:
+        """A client for one task. ``key_of`` gives the idempotency key of a change, by the id of what is changed."""
+        made = MasterClient.__new__(MasterClient)
+        made._config = self._config
+        made._connection = self._connection
+        made._key_of = key_of
+        made._owns_connection = False
+        made._closed = threading.Event()
+        made.timeout_seconds = timeout_seconds or self._config.change_seconds
+        return made
+
+    @property
+    def target(self) -> str:
+        """The master's ``host:port``."""
+        return self._config.target
+
+    @property
+    def hints(self) -> Hints:
+        """The next steps, as the interface calls them."""
+        return self._config.hints
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no call can be made any more."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """Make no more calls. Those in other threads end; those of a scoped client only at their next try."""
+        self._closed.set()
+        if self._owns_connection:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- reads --
+
+    def check_health(self, timeout_seconds: float) -> None:
+        """Raise ``GridError`` unless the master's health service answers."""
+        request = health_pb2.HealthCheckRequest(service=MASTER_SERVICE)
+        self._read(lambda stubs: stubs.health.Check, request, health_pb2.HealthCheckResponse, timeout_seconds)
+
+    def cluster_status(self, *, timeout_seconds: float | None = None) -> pb.ClusterStatus:
+        """The whole grid in numbers."""
+        return self._read(lambda stubs: stubs.master.GetClusterStatus, pb.Empty(), pb.ClusterStatus, timeout_seconds)
+
+    def list_agents(self, *, timeout_seconds: float | None = None) -> pb.AgentList:
+        """All agents."""
+        return self._read(lambda stubs: stubs.master.ListAgents, pb.Empty(), pb.AgentList, timeout_seconds)
+
+    def get_agent(self, agent_id: str, *, timeout_seconds: float | None = None) -> pb.AgentRecord:
+        """One agent with its nodes. Raises ``NotFound``."""
+        request = pb.AgentId(agent_id=agent_id)
+        return self._read(lambda stubs: stubs.master.GetAgent, request, pb.AgentRecord, timeout_seconds)
+
+    def list_nodes(
+        self, request: pb.ListNodesRequest | None = None, *, timeout_seconds: float | None = None
+    ) -> pb.NodeList:
+        """The nodes that ``request`` selects; all without one."""
+        request = request or pb.ListNodesRequest()
+        return self._read(lambda stubs: stubs.master.ListStorageNodes, request, pb.NodeList, timeout_seconds)
+
+    def get_node(self, node_id: str, *, timeout_seconds: float | None = None) -> pb.NodeStatus:
+        """One node. Raises ``NotFound``."""
+        request = pb.NodeId(node_id=node_id)
+        return self._read(lambda stubs: stubs.master.GetStorageNodeStatus, request, pb.NodeStatus, timeout_seconds)
+
+    def list_events(self, request: pb.ListEventsRequest, *, timeout_seconds: float | None = None) -> pb.EventList:
+        """A page of events."""
+        return self._read(lambda stubs: stubs.master.ListEvents, request, pb.EventList, timeout_seconds)
+
+    def read_node_log(self, request: pb.LogRequest, *, timeout_seconds: float | None = None) -> pb.LogChunk:
+        """A piece of a node's log."""
+        return self._read(lambda stubs: stubs.master.ReadNodeLog, request, pb.LogChunk, timeout_seconds)
+
+    def list_node_samples(self, node_id: str, *, timeout_seconds: float | None = None) -> pb.NodeSampleList:
+        """The measurements of a node that its agent has kept."""
+        request = pb.NodeId(node_id=node_id)
+        return self._read(lambda stubs: stubs.master.ListNodeSamples, request, pb.NodeSampleList, timeout_seconds)
+
+    # -- changes; an empty ``key`` is replaced by one of ``key_of`` --
+
+    def spawn_node(self, spawn: pb.SpawnRequest, *, timeout_seconds: float | None = None) -> pb.SpawnResponse:
+        """Start a new node. The request id of ``spawn``, if it has one, is the idempotency key."""
+        request = pb.SpawnRequest()
+        request.CopyFrom(spawn)
+        request.request_id = spawn.request_id or self._key_of(spawn.agent_id)
+        return self._change(lambda stubs: stubs.master.SpawnStorageNode, request, pb.SpawnResponse, timeout_seconds)
+
+    def start_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.NodeResult:
+        """Start a stopped or failed node."""
+        request = self._node_command(node_id, key)
+        return self._change(lambda stubs: stubs.master.StartStorageNode, request, pb.NodeResult, timeout_seconds)
+
+    def stop_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.StopResponse:
+        """Stop a node, which stays known."""
+        request = pb.StopRequest(node_id=node_id, request_id=key or self._key_of(node_id))
+        return self._change(lambda stubs: stubs.master.StopStorageNode, request, pb.StopResponse, timeout_seconds)
+
+    def restart_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.NodeResult:
+        """Stop a node and start it again."""
+        request = self._node_command(node_id, key)
+        return self._change(lambda stubs: stubs.master.RestartStorageNode, request, pb.NodeResult, timeout_seconds)
+
+    def remove_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.NodeResult:
+        """Stop a node and remove its record."""
+        request = self._node_command(node_id, key)
+        return self._change(lambda stubs: stubs.master.RemoveStorageNode, request, pb.NodeResult, timeout_seconds)
+
+    def drain_agent(self, agent_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.AgentRecord:
+        """Keep new nodes away from an agent."""
+        request = self._agent_command(agent_id, key)
+        return self._change(lambda stubs: stubs.master.DrainAgent, request, pb.AgentRecord, timeout_seconds)
+
+    def undrain_agent(self, agent_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.AgentRecord:
+        """Let an agent take new nodes again."""
+        request = self._agent_command(agent_id, key)
+        return self._change(lambda stubs: stubs.master.UndrainAgent, request, pb.AgentRecord, timeout_seconds)
+
+    def remove_agent(self, agent_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.Empty:
+        """Remove the record of an agent that is offline or has no nodes."""
+        request = self._agent_command(agent_id, key)
+        return self._change(lambda stubs: stubs.master.RemoveAgent, request, pb.Empty, timeout_seconds)
+
+    def _node_command(self, node_id: str, key: str) -> pb.NodeCommand:
+        return pb.NodeCommand(node_id=node_id, request_id=key or self._key_of(node_id))
+
+    def _agent_command(self, agent_id: str, key: str) -> pb.AgentCommand:
+        return pb.AgentCommand(agent_id=agent_id, request_id=key or self._key_of(agent_id))
+
+    # -- the policy --
+
+    def _read(self, method: _Method, request: Message, response: type[M], timeout_seconds: float | None) -> M:
+        self._refuse_when_closed()
+        seconds = timeout_seconds or self._config.read_seconds
+        return self._connection.call(method, request, response, seconds, repeatable=True)
+
+    def _change(self, method: _Method, request: Message, response: type[M], timeout_seconds: float | None) -> M:
+        """Send a change, which has its key, until ``decide`` says that this is enough."""
+        seconds = timeout_seconds or min(self.timeout_seconds, self._config.change_seconds)
+        deadline = time.monotonic() + seconds
+        policy = self._config.retry
+        pause_seconds = policy.first_pause_seconds
+        outage_began: float | None = None
+        lost_before = False
+        while True:
+            self._refuse_when_closed()
+            began = time.monotonic()
+            try:
+                answer = self._connection.call(method, request, response, max(0.001, deadline - began))
+                error = refusal_of(answer)
+                result = _result_of(error)
+                if error is None or result is TryResult.FINAL:
+                    return answer
+            except GridError as failure:
+                error, result = failure, _result_of(failure)
+            now = time.monotonic()
+            if outage_began is None:
+                outage_began = began if result is TryResult.NOT_SENT else now
+            failed = FailedTry(
+                result,
+                lost_before=lost_before,
+                master_has_answered=self._connection.has_answered,
+                outage_seconds=now - outage_began,
+                left_seconds=deadline - now,
+                pause_seconds=pause_seconds,
+            )
+            decision = decide(failed, policy)
+            if decision is Decision.FAIL:
+                raise error
+            if decision is Decision.FAIL_UNCERTAIN:
+                self._raise_uncertain(error)
+            lost_before = failed.may_be_applied
+            self._closed.wait(pause_seconds)
+            pause_seconds = next_pause_seconds(pause_seconds, policy)
+
+    def _raise_uncertain(self, error: GridError) -> NoReturn:
+        message = (
+            "The connection was lost before the master confirmed the change. It may have been applied. "
+            f"Since then: {error.message}"
+        )
+        hint = self._config.hints.check_change
+        if isinstance(error, PeerUnreachable):
+            raise PeerUnreachable(message, reason=error.reason, hint=hint) from error
+        raise Unavailable(message, reason=error.reason, hint=hint) from error
+
+    def _refuse_when_closed(self) -> None:
+        if self.is_closed:
+            raise Unavailable(
+                "the command was given up on this side",
+                reason=Reason.ENDING,
+                hint="Changes that the master has received go on",
+            )
+
+
+def _open(target: str) -> grpc.Channel:
+    return open_channel(target, keepalive=DENSE_KEEPALIVE)
+
+
+def _result_of(error: GridError | None) -> TryResult:
+    if isinstance(error, PeerUnreachable):
+        return TryResult.LOST if error.may_have_arrived else TryResult.NOT_SENT
+    if error is not None and error.reason is Reason.REGISTRY_UNAVAILABLE:
+        return TryResult.REGISTRY_UNAVAILABLE
+    return TryResult.FINAL
