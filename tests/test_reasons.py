@@ -14,7 +14,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.cli.main import run
 from sutra_grid.client.advice import NEED_NOTHING, NEXT_STEPS, next_step
 from sutra_grid.core import errors
@@ -122,7 +122,7 @@ def test_the_admin_shows_each(tmp_path: Path, master: FakeMaster) -> None:
             newest = client.get(f"/events?node_id={NODE.node_id}").get_json()["events"]
             assert (str(reason), WORDS) in [(each["reason"], each["message"]) for each in newest]
     finally:
-        links_of(app).close()
+        services_of(app).close()
         registry.close()
 
 

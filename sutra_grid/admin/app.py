@@ -12,7 +12,7 @@ from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
 from sutra_grid.admin.http import correlation_ids, origins, problems
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
-from sutra_grid.admin.services import Links, install_links
+from sutra_grid.admin.services import Services, install_services
 from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
@@ -32,17 +32,17 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
-    links = Links(
+    links = Services(
         RegistryLink(config.registry_url, clock),
         MasterLink(master, config.command_timeout_secs),
         LongRequests(config.threads),
         clock,
     )
-    install_links(app, links)
+    install_services(app, links)
     problems.install(app)
-    app.before_request(correlation_ids.take_up)
-    app.before_request(origins.refuse_other_sites)
-    app.after_request(correlation_ids.tell)
+    app.before_request(correlation_ids.bind_correlation_id)
+    app.before_request(origins.refuse_cross_site_commands)
+    app.after_request(correlation_ids.add_correlation_id)
     app.after_request(_add_headers)
     api = make_api(app)
     for blueprint in BLUEPRINTS:

@@ -16,7 +16,7 @@ _KEY = "sutra_grid"
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class Services:
     """What one application shares between its requests."""
 
     registry: RegistryLink
@@ -30,32 +30,32 @@ class Links:
         self.registry.close()
 
 
-def install_links(app: Flask, links: Links) -> None:
+def install_services(app: Flask, links: Services) -> None:
     """Give ``app`` its links."""
     app.extensions[_KEY] = links
 
 
-def links_of(app: Flask) -> Links:
-    """The links of ``app``."""
-    links: Links = app.extensions[_KEY]
-    return links
+def services_of(app: Flask) -> Services:
+    """The services of ``app``."""
+    services: Services = app.extensions[_KEY]
+    return services
 
 
 def registry() -> Registry:
     """The registry, open. Raises ``Unavailable``. Within a request."""
-    return links_of(current_app).registry.get()
+    return services_of(current_app).registry.get()
 
 
 def master() -> MasterLink:
     """The line to the master. Within a request."""
-    return links_of(current_app).master
+    return services_of(current_app).master
 
 
 def long_requests() -> LongRequests:
     """The bound on requests that hold a thread for long. Within a request."""
-    return links_of(current_app).long_requests
+    return services_of(current_app).long_requests
 
 
 def clock() -> Clock:
     """The clock. Within a request."""
-    return links_of(current_app).clock
+    return services_of(current_app).clock

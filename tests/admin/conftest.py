@@ -13,7 +13,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.core.types import AgentStatus, Desired, NodeState, Reason
 from sutra_grid.registry import Observations, Registry
 
@@ -70,7 +70,7 @@ def app(registry_url: str, master: FakeMaster, clock: FakeClock) -> Iterator[Fla
     )
     made = create_app(config, clock)
     yield made
-    links_of(made).close()
+    services_of(made).close()
 
 
 @pytest.fixture

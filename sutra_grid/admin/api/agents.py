@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.commands.agents import AgentVerb, command_agent, forget_agent
-from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Answer, Operations
-from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
+from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_agent_from_grid
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import LINK_HEADER, answer, conditional_response, page_response
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.list_queries import AgentFilter
@@ -23,16 +23,16 @@ from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
 
-ONE = Answer(AgentRecord, "The agent")
+ONE = ResponseSpec(AgentRecord, "The agent")
 
 
 @blueprint.operation(
-    "GET", "", Answer(AgentListSchema, "A page of agents", headers=LINKED), NOT_MODIFIED, query=AgentFilter
+    "GET", "", ResponseSpec(AgentListSchema, "A page of agents", headers=LINK_HEADER), NOT_MODIFIED, query=AgentFilter
 )
 def list_agents(query: AgentQuery) -> Response:
     """List agents, a page at a time, each without its nodes but with their number."""
     page = registry().agent_page(query)
-    return answer_page("agents", [listed_agent(each) for each in page.items], page.next_cursor)
+    return page_response("agents", [listed_agent(each) for each in page.items], page.next_cursor)
 
 
 @blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)
@@ -40,7 +40,7 @@ def show_agent(agent_id: str) -> Response:
     """Show an agent with its nodes."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    return answer_unless_known(to_json(agent_with_nodes(agent, rows.nodes(agent_id))))
+    return conditional_response(to_json(agent_with_nodes(agent, rows.nodes(agent_id))))
 
 
 @blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
@@ -49,7 +49,7 @@ def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
     timeout_seconds: float | None = query.get("timeout")
     if not query.get("stop_nodes"):
         return answer(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
-    with long_requests().take():
+    with long_requests().acquire():
         command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
         caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
         return answer(stop_nodes(caller, agent_id, lambda _words: None))
@@ -64,11 +64,11 @@ def undrain_agent(agent_id: str, key: str) -> Response:
 @blueprint.operation(
     "DELETE",
     "/<agent_id>",
-    Answer(None, "It is forgotten", status=HTTPStatus.NO_CONTENT),
+    ResponseSpec(None, "It is forgotten", status=HTTPStatus.NO_CONTENT),
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
     """Forget an agent that is offline or has no nodes."""
-    forget_agent(master(), agent_id, key)
+    remove_agent_from_grid(master(), agent_id, key)
     return "", HTTPStatus.NO_CONTENT

@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response, request
 
 from sutra_grid.admin.http.long_requests import is_client_gone
-from sutra_grid.admin.http.operations import NOT_MODIFIED, READ_PROBLEMS, Answer, Operations
-from sutra_grid.admin.http.responses import LINKED, answer, answer_unless_known, link_to
-from sutra_grid.admin.reads.event_wait import await_events
+from sutra_grid.admin.http.operations import NOT_MODIFIED, READ_PROBLEMS, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import LINK_HEADER, add_link, answer, conditional_response
+from sutra_grid.admin.reads.event_wait import wait_for_events
 from sutra_grid.admin.reads.records import event_list
 from sutra_grid.admin.schemas.requests import EventFilter
 from sutra_grid.admin.schemas.responses import EventList
@@ -26,7 +26,7 @@ blueprint = Operations("events", __name__, description="What happened")
 @blueprint.operation(
     "GET",
     "/events",
-    Answer(EventList, "Events, oldest first", headers=LINKED),
+    ResponseSpec(EventList, "Events, oldest first", headers=LINK_HEADER),
     NOT_MODIFIED,
     query=EventFilter,
     problems=READ_PROBLEMS | {429},
@@ -46,8 +46,8 @@ def list_events(query: dict[str, Any]) -> Response:
         return _answer_page(rows.event_page(chosen), seen)
     after = replace(chosen, after_event_id=seen)
     long, environ = long_requests(), request.environ
-    with long.take():
-        events = await_events(
+    with long.acquire():
+        events = wait_for_events(
             lambda: rows.event_page(after), wait_seconds, lambda: long.is_worker_ending() or is_client_gone(environ)
         )
     return answer(event_list(events, seen))
@@ -60,8 +60,8 @@ def _query(query: dict[str, Any]) -> EventQuery:
 
 
 def _answer_page(events: Sequence[Event], seen: int) -> Response:
-    response = answer_unless_known(to_json(event_list(events, seen)))
+    response = conditional_response(to_json(event_list(events, seen)))
     if events:
-        link_to(response, "prev", before_event_id=events[0].event_id, after_event_id=None)
-        link_to(response, "next", after_event_id=events[-1].event_id, before_event_id=None)
+        add_link(response, "prev", before_event_id=events[0].event_id, after_event_id=None)
+        add_link(response, "next", after_event_id=events[-1].event_id, before_event_id=None)
     return response

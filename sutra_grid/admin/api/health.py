@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.http.operations import Answer, Operations
-from sutra_grid.admin.http.responses import answer_json
+from sutra_grid.admin.http.operations import Operations, ResponseSpec
+from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.responses import AliveSchema, ReadySchema
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
@@ -19,25 +19,25 @@ blueprint = Operations("health", __name__, description="Whether the admin works"
 PROBLEMS = frozenset({400, 500})
 
 
-@blueprint.operation("GET", "/livez", Answer(AliveSchema, "The process answers"), problems=PROBLEMS)
+@blueprint.operation("GET", "/livez", ResponseSpec(AliveSchema, "The process answers"), problems=PROBLEMS)
 def show_alive() -> Response:
     """Tell that the process answers; it looks at nothing else."""
-    return answer_json({"status": "alive"})
+    return json_response({"status": "alive"})
 
 
 @blueprint.operation(
     "GET",
     "/readyz",
-    Answer(ReadySchema, "Reads work; read_only: without the master, so commands do not"),
-    Answer(ReadySchema, "Reads do not work", status=HTTPStatus.SERVICE_UNAVAILABLE),
+    ResponseSpec(ReadySchema, "Reads work; read_only: without the master, so commands do not"),
+    ResponseSpec(ReadySchema, "Reads do not work", status=HTTPStatus.SERVICE_UNAVAILABLE),
     problems=PROBLEMS,
 )
 def show_ready() -> Response:
     """Tell whether registry and master answer."""
     parts = {"registry": _state(lambda: registry().check()), "master": _state(master().check)}
     if not parts["registry"]["ok"]:
-        return answer_json({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)
-    return answer_json({"status": "ready" if parts["master"]["ok"] else "read_only", **parts})
+        return json_response({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)
+    return json_response({"status": "ready" if parts["master"]["ok"] else "read_only", **parts})
 
 
 def _state(check: Callable[[], None]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 from flask import redirect, request
 
 from sutra_grid import __version__
-from sutra_grid.admin.http.operations import Answer, Operations
-from sutra_grid.admin.http.responses import answer_json
+from sutra_grid.admin.http.operations import Operations, ResponseSpec
+from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.responses import IndexSchema
 
 blueprint = Operations("index", __name__, description="Where to go")
@@ -31,8 +31,8 @@ LINKS = {
 @blueprint.operation(
     "GET",
     "/",
-    Answer(IndexSchema, "What there is"),
-    Answer(None, "The pages, for who accepts text/html rather than JSON", status=HTTPStatus.FOUND),
+    ResponseSpec(IndexSchema, "What there is"),
+    ResponseSpec(None, "The pages, for who accepts text/html rather than JSON", status=HTTPStatus.FOUND),
     problems=frozenset({400, 500}),
 )
 def show_index() -> Any:
@@ -40,6 +40,6 @@ def show_index() -> Any:
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         answer: Any = redirect("/ui/")
     else:
-        answer = answer_json({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
+        answer = json_response({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
     answer.vary.add("Accept")
     return answer

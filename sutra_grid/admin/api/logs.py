@@ -10,9 +10,9 @@ from typing import Any, Final
 from flask import Response, request
 
 from sutra_grid.admin.http.long_requests import is_client_gone
-from sutra_grid.admin.http.operations import MASTER_PROBLEMS, Answer, Operations
-from sutra_grid.admin.http.responses import NDJSON, answer_json, stream
-from sutra_grid.admin.reads.log_stream import follow_log
+from sutra_grid.admin.http.operations import MASTER_PROBLEMS, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import NDJSON, json_response, stream_response
+from sutra_grid.admin.reads.log_stream import stream_log
 from sutra_grid.admin.schemas.requests import LogQuery
 from sutra_grid.admin.schemas.responses import LogChunk
 from sutra_grid.admin.services import long_requests, master
@@ -30,9 +30,9 @@ AS_TEXT: Final = {"type": "string"}
 @blueprint.operation(
     "GET",
     "/<node_id>/logs",
-    Answer(LogChunk, "The lines, and the cursor to go on with"),
-    Answer(AS_TEXT, "The lines alone, for who accepts text/plain, and when following", content_type="text/plain"),
-    Answer(AS_TEXT, "When following, for who accepts JSON: an object a line", content_type=NDJSON),
+    ResponseSpec(LogChunk, "The lines, and the cursor to go on with"),
+    ResponseSpec(AS_TEXT, "The lines alone, for who accepts text/plain, and when following", content_type="text/plain"),
+    ResponseSpec(AS_TEXT, "When following, for who accepts JSON: an object a line", content_type=NDJSON),
     query=LogQuery,
     problems=MASTER_PROBLEMS,
 )
@@ -48,7 +48,7 @@ def show_logs(node_id: str, query: dict[str, Any]) -> Response:
     text = chunk.data.decode("utf-8", "replace")
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         return Response(text, content_type=TEXT)
-    return answer_json(_as_json(chunk, text))
+    return json_response(_as_json(chunk, text))
 
 
 def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
@@ -65,14 +65,14 @@ def _follow(node_id: str, query: dict[str, Any]) -> Response:
     long = long_requests()
     environ = request.environ
     wants_json = request.accept_mimetypes.best_match(["text/plain", "application/json", NDJSON]) in JSON_TYPES
-    slot = long.take()
+    slot = long.acquire()
     try:
         first = _read(node_id, query)
     except BaseException:
         slot.release()
         raise
-    chunks = follow_log(master(), node_id, first, lambda: long.is_worker_ending() or is_client_gone(environ))
-    return stream(_lines(chunks), slot, NDJSON) if wants_json else stream(_texts(chunks), slot, TEXT)
+    chunks = stream_log(master(), node_id, first, lambda: long.is_worker_ending() or is_client_gone(environ))
+    return stream_response(_lines(chunks), slot, NDJSON) if wants_json else stream_response(_texts(chunks), slot, TEXT)
 
 
 def _texts(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from flask import Response, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from sutra_grid.admin.http.operations import Answer, Operations
+from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.reads.metrics_collector import EVENTS_WINDOW_MS, GridCollector
 from sutra_grid.admin.services import clock, registry
 from sutra_grid.core.errors import Unavailable
@@ -22,7 +22,7 @@ blueprint = Operations("metrics", __name__, description="The grid for Prometheus
 @blueprint.operation(
     "GET",
     "/metrics",
-    Answer({"type": "string"}, "The grid in Prometheus' text format", content_type="text/plain"),
+    ResponseSpec({"type": "string"}, "The grid in Prometheus' text format", content_type="text/plain"),
     problems=frozenset({400, 500}),
 )
 def show_metrics() -> Response:

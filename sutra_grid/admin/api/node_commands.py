@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Response
 
-from sutra_grid.admin.commands.nodes import Verb, command_node
-from sutra_grid.admin.commands.readiness import run_and_wait, slot_for
-from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.commands.nodes import NodeVerb, command_node
+from sutra_grid.admin.commands.readiness import run_and_wait, thread_slot_for
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import answer
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
 from sutra_grid.admin.schemas.responses import NodeStatus
@@ -17,45 +17,45 @@ from sutra_grid.wire import grid_pb2 as pb
 
 blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="What is done to a node")
 
-ONE = Answer(NodeStatus, "The node as it is now")
+ONE = ResponseSpec(NodeStatus, "The node as it is now")
 
 
 @blueprint.operation("POST", "/<node_id>/start", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def start_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Have a node run; also ends the back-off or the failure of one that crashed."""
-    return _run(Verb.START, node_id, query, key)
+    return _run(NodeVerb.START, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/restart", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def restart_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Stop and start a node's process once."""
-    return _run(Verb.RESTART, node_id, query, key)
+    return _run(NodeVerb.RESTART, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/stop", ONE, query=CommandQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """End a node's process and keep it so; its data stays."""
-    return answer(command_node(master(), Verb.STOP, node_id, key, query.get("timeout")))
+    return answer(command_node(master(), NodeVerb.STOP, node_id, key, query.get("timeout")))
 
 
 @blueprint.operation(
     "DELETE",
     "/<node_id>",
-    Answer(NodeStatus, "The node as it was last"),
+    ResponseSpec(NodeStatus, "The node as it was last"),
     query=CommandQuery,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Stop a node and forget it; its data and log stay on the host."""
-    return answer(command_node(master(), Verb.REMOVE, node_id, key, query.get("timeout")))
+    return answer(command_node(master(), NodeVerb.REMOVE, node_id, key, query.get("timeout")))
 
 
-def _run(verb: Verb, node_id: str, query: dict[str, Any], key: str) -> Response:
+def _run(verb: NodeVerb, node_id: str, query: dict[str, Any], key: str) -> Response:
     link = master()
 
     def command(timeout_seconds: float | None) -> pb.NodeStatus:
         return command_node(link, verb, node_id, key, timeout_seconds)
 
-    with slot_for(query):
+    with thread_slot_for(query):
         return answer(run_and_wait(link, command, query))

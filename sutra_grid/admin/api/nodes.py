@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Answer, Operations
-from sutra_grid.admin.http.responses import LINKED, answer, answer_page, answer_unless_known
+from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import LINK_HEADER, answer, conditional_response, page_response
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
@@ -19,29 +19,29 @@ blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Stor
 
 
 @blueprint.operation(
-    "GET", "", Answer(NodeListSchema, "A page of nodes", headers=LINKED), NOT_MODIFIED, query=NodeFilter
+    "GET", "", ResponseSpec(NodeListSchema, "A page of nodes", headers=LINK_HEADER), NOT_MODIFIED, query=NodeFilter
 )
 def list_nodes(query: NodeQuery) -> Response:
     """List nodes, a page at a time."""
     page = registry().node_page(query)
     nodes = [to_json(node_status(node, shown)) for node, shown in page.items]
-    return answer_page("nodes", nodes, page.next_cursor)
+    return page_response("nodes", nodes, page.next_cursor)
 
 
-@blueprint.operation("GET", "/<node_id>", Answer(NodeStatus, "The node"), NOT_MODIFIED)
+@blueprint.operation("GET", "/<node_id>", ResponseSpec(NodeStatus, "The node"), NOT_MODIFIED)
 def show_node(node_id: str) -> Response:
     """Show a node."""
     rows = registry()
     node = find_node(rows, node_id)
     agent = rows.agent(node.agent_id)
     shown = shown_status(node, agent.status if agent else None)
-    return answer_unless_known(to_json(node_status(node, shown)))
+    return conditional_response(to_json(node_status(node, shown)))
 
 
 @blueprint.operation(
     "GET",
     "/<node_id>/samples",
-    Answer(NodeSampleList, "Measurements of its process, oldest first"),
+    ResponseSpec(NodeSampleList, "Measurements of its process, oldest first"),
     problems=MASTER_PROBLEMS,
 )
 def list_node_samples(node_id: str) -> Response:

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, request
 
-from sutra_grid.admin.commands.rolling_restart import RollRequest, prepare
+from sutra_grid.admin.commands.rolling_restart import RollingRestartRequest, rolling_restart_lines
 from sutra_grid.admin.http.long_requests import is_client_gone
-from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
-from sutra_grid.admin.http.responses import NDJSON, stream
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import NDJSON, stream_response
 from sutra_grid.admin.schemas.requests import RollingRestart
 from sutra_grid.admin.services import long_requests, master
 from sutra_grid.admin.upstream.master_caller import MasterCaller
@@ -20,7 +20,7 @@ blueprint = Operations("rolling restarts", __name__, description="Many nodes, a 
 @blueprint.operation(
     "POST",
     "/rolling-restarts",
-    Answer({"type": "string"}, "A RollingLine a line; the last one is of the kind end", content_type=NDJSON),
+    ResponseSpec({"type": "string"}, "A RollingLine a line; the last one is of the kind end", content_type=NDJSON),
     body=RollingRestart,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
@@ -35,10 +35,12 @@ def roll(body: dict[str, Any], key: str) -> Response:
     """
     long, environ = long_requests(), request.environ
     caller = MasterCaller(master(), key=key)
-    slot = long.take_roll()
+    slot = long.acquire_rolling_restart()
     try:
-        lines = prepare(caller, RollRequest.of(body), lambda: long.is_worker_ending() or is_client_gone(environ))
+        lines = rolling_restart_lines(
+            caller, RollingRestartRequest.of(body), lambda: long.is_worker_ending() or is_client_gone(environ)
+        )
     except BaseException:
         slot.release()
         raise
-    return stream(lines, slot, NDJSON)
+    return stream_response(lines, slot, NDJSON)

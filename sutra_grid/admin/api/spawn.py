@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from flask import Response, request, url_for
 
-from sutra_grid.admin.commands.readiness import slot_for
+from sutra_grid.admin.commands.readiness import thread_slot_for
 from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
-from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Answer, Operations
+from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.problems import problem_document
-from sutra_grid.admin.http.request_parser import refused
-from sutra_grid.admin.http.responses import answer, answer_json
+from sutra_grid.admin.http.request_parser import invalid_request
+from sutra_grid.admin.http.responses import answer, json_response
 from sutra_grid.admin.schemas.requests import KEY_HEADER, RunQuery, Spawn
 from sutra_grid.admin.schemas.responses import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.services import master
@@ -28,13 +28,13 @@ LOCATION: Final = {"description": "Path of the node; not there with count", "sch
 @blueprint.operation(
     "POST",
     "",
-    Answer(
+    ResponseSpec(
         {"anyOf": [NodeStatus, SpawnResultsSchema]},
         "The node, or with count the nodes; their processes run",
         status=HTTPStatus.CREATED,
         headers={"Location": LOCATION},
     ),
-    Answer(SpawnResultsSchema, "Of several only some run", status=HTTPStatus.MULTI_STATUS),
+    ResponseSpec(SpawnResultsSchema, "Of several only some run", status=HTTPStatus.MULTI_STATUS),
     query=RunQuery,
     body=Spawn,
     takes_key=True,
@@ -50,7 +50,7 @@ def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Respon
     key = _one_key(key, body.pop("request_id", ""))
     count: int | None = body.pop("count", None)
     link = master()
-    with slot_for(query):
+    with thread_slot_for(query):
         if count is not None:
             return _answer_many(spawn_many(link, body, key, count, query))
         node = spawn_one(link, pb.SpawnRequest(request_id=key, **body), query)
@@ -60,7 +60,7 @@ def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Respon
 def _one_key(of_header: str, of_body: str) -> str:
     """The client's idempotency key: of the header, or of the body."""
     if of_header and of_body and of_header != of_body:
-        raise refused([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
+        raise invalid_request([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
     return of_header or of_body
 
 
@@ -72,4 +72,4 @@ def _answer_many(results: list[pb.NodeStatus | GridError]) -> Response:
         raise errors[0]
     problems = [problem_document(error, request.path) for error in errors]
     status = HTTPStatus.MULTI_STATUS if problems else HTTPStatus.CREATED
-    return answer_json({"nodes": nodes, "problems": problems}, status)
+    return json_response({"nodes": nodes, "problems": problems}, status)

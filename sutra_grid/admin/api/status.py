@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from flask import Response
 
-from sutra_grid.admin.http.operations import NOT_MODIFIED, Answer, Operations
-from sutra_grid.admin.http.responses import answer_unless_known
-from sutra_grid.admin.schemas.responses import OF_THE_MASTER, ClusterStatus
+from sutra_grid.admin.http.operations import NOT_MODIFIED, Operations, ResponseSpec
+from sutra_grid.admin.http.responses import conditional_response
+from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS, ClusterStatus
 from sutra_grid.admin.services import registry
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 
 blueprint = Operations("status", __name__, description="The grid in numbers and one word")
 
 
-@blueprint.operation("GET", "/status", Answer(ClusterStatus, "The grid in numbers, one word, and why"), NOT_MODIFIED)
+@blueprint.operation(
+    "GET", "/status", ResponseSpec(ClusterStatus, "The grid in numbers, one word, and why"), NOT_MODIFIED
+)
 def show_status() -> Response:
     """Show the status of the grid.
 
@@ -21,4 +23,4 @@ def show_status() -> Response:
     offline; else `degraded`.
     """
     status = to_json(cluster_summary_to_message(registry().cluster_summary()))
-    return answer_unless_known({name: value for name, value in status.items() if name not in OF_THE_MASTER})
+    return conditional_response({name: value for name, value in status.items() if name not in MASTER_ONLY_FIELDS})

@@ -27,6 +27,6 @@ def command_agent(
     return link.command(_AGENT_METHODS[verb], request, pb.AgentRecord, timeout_seconds)
 
 
-def forget_agent(link: MasterLink, agent_id: str, key: str) -> None:
+def remove_agent_from_grid(link: MasterLink, agent_id: str, key: str) -> None:
     """Remove an agent that is offline or has no nodes."""
     link.command("RemoveAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.Empty)

@@ -12,10 +12,10 @@ from sutra_grid.core.errors import GridError
 T = TypeVar("T")
 R = TypeVar("R")
 
-TOGETHER: Final = 8
+MAX_CONCURRENT_COMMANDS: Final = 8
 
 
-def together(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError]:
+def run_batch(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError]:
     """Carry out several, some at a time: what came of each, in order. What is logged of them belongs to the request."""
 
     def result(one: T) -> R | GridError:
@@ -24,6 +24,6 @@ def together(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError
         except GridError as error:
             return error
 
-    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="command") as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT_COMMANDS, thread_name_prefix="command") as pool:
         under_way = [pool.submit(copy_context().run, result, one) for one in each]
         return [future.result() for future in under_way]

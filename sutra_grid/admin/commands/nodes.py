@@ -10,7 +10,7 @@ from sutra_grid.client.caller import outcome
 from sutra_grid.wire import grid_pb2 as pb
 
 
-class Verb(StrEnum):
+class NodeVerb(StrEnum):
     """What is done to a node."""
 
     START = "start"
@@ -20,17 +20,17 @@ class Verb(StrEnum):
 
 
 _METHODS: Final = {
-    Verb.START: "StartStorageNode",
-    Verb.RESTART: "RestartStorageNode",
-    Verb.REMOVE: "RemoveStorageNode",
+    NodeVerb.START: "StartStorageNode",
+    NodeVerb.RESTART: "RestartStorageNode",
+    NodeVerb.REMOVE: "RemoveStorageNode",
 }
 
 
 def command_node(
-    link: MasterLink, verb: Verb, node_id: str, key: str, timeout_seconds: float | None = None
+    link: MasterLink, verb: NodeVerb, node_id: str, key: str, timeout_seconds: float | None = None
 ) -> pb.NodeStatus:
     """Do it to a node; the node as it is then."""
-    if verb is Verb.STOP:
+    if verb is NodeVerb.STOP:
         stop = pb.StopRequest(node_id=node_id, request_id=key)
         return outcome(link.command("StopStorageNode", stop, pb.StopResponse, timeout_seconds))
     request = pb.NodeCommand(node_id=node_id, request_id=key)

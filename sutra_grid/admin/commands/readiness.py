@@ -21,9 +21,9 @@ LEAST_SECONDS: Final = 0.1
 Command = Callable[[float | None], pb.NodeStatus]
 
 
-def slot_for(query: Mapping[str, Any]) -> AbstractContextManager[None]:
+def thread_slot_for(query: Mapping[str, Any]) -> AbstractContextManager[None]:
     """The right to wait, taken before anything is changed; nothing when ``query`` does not ask for it. In a request."""
-    return long_requests().take() if "wait" in query else nullcontext()
+    return long_requests().acquire() if "wait" in query else nullcontext()
 
 
 def run_and_wait(link: MasterLink, command: Command, query: Mapping[str, Any]) -> pb.NodeStatus:

@@ -23,7 +23,7 @@ QUIET_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class RollRequest:
+class RollingRestartRequest:
     """What was asked for."""
 
     selection: Selection
@@ -31,7 +31,7 @@ class RollRequest:
     started_before_ms: int | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> RollRequest:
+    def of(cls, body: Mapping[str, Any]) -> RollingRestartRequest:
         """Of a body that was checked."""
         selection = Selection(tuple(body.get("node_ids", ())), body.get("agent_id", ""), body.get("engine", ""))
         spec = RollSpec(body.get("max_unavailable", 1), body.get("pause_seconds", 0))
@@ -51,7 +51,7 @@ class RollRequest:
         return body | {name: value for name, value in bounds.items() if value != usual[name]}
 
 
-def prepare(caller: Caller, asked: RollRequest, is_over: Callable[[], bool]) -> Iterator[str]:
+def rolling_restart_lines(caller: Caller, asked: RollingRestartRequest, is_over: Callable[[], bool]) -> Iterator[str]:
     """Choose the nodes, and answer the lines; nothing is restarted before the first is read. Raises ``GridError``."""
     chosen = choose_from(caller, asked.selection)
     names = due(chosen, asked.selection, asked.started_before_ms)
@@ -93,7 +93,7 @@ def _lines(
         roll.give_up()
 
 
-def _end(progress: Progress, asked: RollRequest, resume_ms: int) -> dict[str, Any]:
+def _end(progress: Progress, asked: RollingRestartRequest, resume_ms: int) -> dict[str, Any]:
     left = progress.unfinished()
     resume = {"method": "POST", "path": PATH, "body": asked.resumed(left, resume_ms)} if left else None
     return {

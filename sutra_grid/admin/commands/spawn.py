@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sutra_grid.admin.commands.batch import together
+from sutra_grid.admin.commands.batch import run_batch
 from sutra_grid.admin.commands.readiness import run_and_wait
 from sutra_grid.admin.upstream.master_caller import derived_key
 from sutra_grid.admin.upstream.master_link import MasterLink
@@ -27,16 +27,16 @@ def spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: Mapping[str, Any]
 def spawn_many(
     link: MasterLink, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
 ) -> list[pb.NodeStatus | GridError]:
-    """``count`` new nodes alike, and what came of each, in order; after the first some are under way together."""
+    """``count`` new nodes alike, and what came of each, in order; after the first some are under way run_batch."""
 
     def spawn(request: pb.SpawnRequest) -> pb.NodeStatus:
         return spawn_one(link, request, query)
 
     spawns = _alike(body, key, count)
-    [first] = together(spawn, spawns[:1])
+    [first] = run_batch(spawn, spawns[:1])
     if isinstance(first, GridError) and first.reason == Reason.REQUEST_ID_REUSED:
         raise first  # the key came with another request before: none of this one's is spawned
-    return [first, *together(spawn, spawns[1:])]
+    return [first, *run_batch(spawn, spawns[1:])]
 
 
 def _alike(body: Mapping[str, Any], key: str, count: int) -> list[pb.SpawnRequest]:

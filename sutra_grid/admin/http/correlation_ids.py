@@ -16,13 +16,13 @@ from sutra_grid.runtime import correlation_id
 HEADER: Final = "X-Request-ID"
 
 
-def take_up() -> None:
+def bind_correlation_id() -> None:
     """Before each request, first of all: what is logged from now on by this thread belongs to it."""
     given = request.headers.get(HEADER, "")
     correlation_id.bind(given if correlation_id.is_valid(given) else correlation_id.generate())
 
 
-def tell(answer: Response) -> Response:
+def add_correlation_id(answer: Response) -> Response:
     """After each request."""
     answer.headers[HEADER] = correlation_id.current()
     return answer

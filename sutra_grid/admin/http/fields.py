@@ -51,22 +51,22 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, str):
-            raise ValidationError(f"must be a string, found {shown(value)}")
+            raise ValidationError(f"must be a string, found {excerpt(value)}")
         if self._choices and value not in self._choices:
             close = near_miss(value, self._choices)
-            raise ValidationError(f"must be one of {', '.join(self._choices)}, found {shown(value)}{close}")
+            raise ValidationError(f"must be one of {', '.join(self._choices)}, found {excerpt(value)}{close}")
         if not value and not self._may_be_empty:
             raise ValidationError("must not be empty; leave it out")
         if len(value) > self._max_characters:
             raise ValidationError(f"may have {self._max_characters} characters, found {len(value)}")
         if self._is_ascii and not (value.isascii() and value.isprintable()):
-            raise ValidationError(f"must have printable ASCII characters only, found {shown(value)}")
+            raise ValidationError(f"must have printable ASCII characters only, found {excerpt(value)}")
         if not _is_plain(value):
-            raise ValidationError(f"must not hold control characters or broken Unicode, found {shown(value)}")
+            raise ValidationError(f"must not hold control characters or broken Unicode, found {excerpt(value)}")
         return value
 
 
-class Whole(fields.Integer):
+class WholeNumber(fields.Integer):
     """A whole number in a range, both ends allowed; a boolean, a fraction or, in JSON, a text is none."""
 
     def __init__(self, description: str, low: int, high: int, **given: Any) -> None:
@@ -79,11 +79,11 @@ class Whole(fields.Integer):
         return f"must be an integer from {self._low} to {self._high}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
-        number = _number_of_text(value, self._high) if isinstance(value, Written) else value
+        number = _number_of_text(value, self._high) if isinstance(value, RawText) else value
         if isinstance(number, float) and number.is_integer():
             number = int(number)  # JSON has one kind of number: 3.0 is 3
         if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
-            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
         return number
 
 
@@ -104,9 +104,9 @@ class Flag(fields.Boolean):
         return f"must be {' or '.join(json.dumps(value) for value in self._allowed)}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
-        flag = {"true": True, "false": False}.get(value) if isinstance(value, Written) else value
+        flag = {"true": True, "false": False}.get(value) if isinstance(value, RawText) else value
         if not isinstance(flag, bool) or flag not in self._allowed:
-            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
         return flag
 
 
@@ -129,16 +129,16 @@ class TextList(fields.List[str]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> list[str | None]:
         texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
         if not 1 <= len(texts) <= self._max_items or len(set(texts)) < len(texts):
-            raise ValidationError(f"{self._wanted}, found {shown(value)}")
+            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
         found: list[str | None] = [self.inner.deserialize(text) for text in texts]
         return found
 
 
-class Written(str):
+class RawText(str):
     """A value of a query or a header, where everything is a text."""
 
 
-def shown(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """A value as JSON, cut to what fits into a message."""
     text = json.dumps(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

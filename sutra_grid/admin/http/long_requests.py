@@ -17,7 +17,7 @@ from sutra_grid.core.errors import ResourceExhausted
 from sutra_grid.core.types import Reason
 
 
-class Slot:
+class ThreadSlot:
     """The right to one thread. It is given back by ``release``, once or more often, or at the end of a ``with``."""
 
     def __init__(self, release: Callable[[], None]) -> None:
@@ -48,23 +48,23 @@ class LongRequests:
         self.limit = max(1, threads // 2)
         self.is_worker_ending: Callable[[], bool] = lambda: False
         self._free = threading.Semaphore(self.limit)
-        self._roll_free = threading.Semaphore(1)
+        self._rolling_restart_free = threading.Semaphore(1)
 
-    def take(self) -> Slot:
+    def acquire(self) -> ThreadSlot:
         """A slot, at once. Raises ``ResourceExhausted`` (429) when none is free."""
-        return _take(
+        return _acquire(
             self._free, f"{self.limit} requests that wait or follow are open in this worker, and no more may be"
         )
 
-    def take_roll(self) -> Slot:
+    def acquire_rolling_restart(self) -> ThreadSlot:
         """The slot of the one rolling restart that a worker carries out at a time. Raises ``ResourceExhausted``."""
-        return _take(self._roll_free, "this worker carries out a rolling restart already")
+        return _acquire(self._rolling_restart_free, "this worker carries out a rolling restart already")
 
 
-def _take(free: threading.Semaphore, why_not: str) -> Slot:
+def _acquire(free: threading.Semaphore, why_not: str) -> ThreadSlot:
     if not free.acquire(blocking=False):
         raise ResourceExhausted(why_not, reason=Reason.OVERLOADED, hint="Try again in a moment, or end one of them")
-    return Slot(free.release)
+    return ThreadSlot(free.release)
 
 
 def is_client_gone(environ: Mapping[str, Any]) -> bool:

@@ -32,7 +32,7 @@ COMMAND_PROBLEMS: Final = MASTER_PROBLEMS | {403, 413, 415, 422}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseSpec:
     """One way in which an operation answers when all is well."""
 
     schema: SchemaClass | Mapping[str, Any] | None
@@ -43,7 +43,7 @@ class Answer:
 
 
 #: The answer to ``If-None-Match`` with the ETag that the client has.
-NOT_MODIFIED: Final = Answer(None, "It is as the client has it, by If-None-Match", status=HTTPStatus.NOT_MODIFIED)
+NOT_MODIFIED: Final = ResponseSpec(None, "It is as the client has it, by If-None-Match", status=HTTPStatus.NOT_MODIFIED)
 
 
 class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
@@ -55,7 +55,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         self,
         method: str,
         rule: str,
-        *answers: Answer,
+        *responses: ResponseSpec,
         query: SchemaClass | None = None,
         body: SchemaClass | None = None,
         takes_key: bool = False,
@@ -70,8 +70,8 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
                     decorated = self.arguments(schema, location=location, arg_name=name, required=False)(decorated)
             if takes_key:
                 decorated = self.arguments(CommandHeaders, location="headers", arg_name="key")(decorated)
-            for answer in answers:
-                decorated = self._answers(answer)(decorated)
+            for response in responses:
+                decorated = self._document(response)(decorated)
             for status in sorted(problems):
                 decorated = self.alt_response(status, HTTPStatus(status).name)(decorated)
             decorated = self.doc(operationId=view.__name__)(decorated)
@@ -80,13 +80,13 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
 
         return register
 
-    def _answers(self, answer: Answer) -> Callable[[Any], Any]:
+    def _document(self, response: ResponseSpec) -> Callable[[Any], Any]:
         return self.alt_response(  # type: ignore[no-any-return]
-            answer.status,
-            schema=answer.schema,
-            content_type=answer.content_type,
-            description=answer.description,
-            headers=dict(answer.headers) or None,
+            response.status,
+            schema=response.schema,
+            content_type=response.content_type,
+            description=response.description,
+            headers=dict(response.headers) or None,
             success=True,
         )
 

@@ -17,7 +17,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the person typed the address
 
 
-def refuse_other_sites() -> None:
+def refuse_cross_site_commands() -> None:
     """Before each request: raise ``PermissionDenied`` for a command that another site's page sent."""
     if request.method not in SAFE_METHODS and not _is_of_own_site(request):
         raise PermissionDenied(

@@ -92,7 +92,7 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
     }
 
 
-def problem(error: GridError, status: HTTPStatus | None = None) -> Response:
+def problem_response(error: GridError, status: HTTPStatus | None = None) -> Response:
     """The answer for an error. ``status`` is that of HTTP's own refusals, and names them; else the table tells it."""
     code = status or http_status(error)
     document = problem_document(error, request.path, status)
@@ -104,7 +104,7 @@ def problem(error: GridError, status: HTTPStatus | None = None) -> Response:
 
 def install(app: Flask) -> None:
     """Make every error of ``app`` a problem."""
-    app.register_error_handler(GridError, problem)
+    app.register_error_handler(GridError, problem_response)
     app.register_error_handler(HTTPException, _of_http_exception)
     app.register_error_handler(Exception, _of_fault)
 
@@ -114,7 +114,7 @@ def _of_http_exception(error: HTTPException) -> Any:
     if status < HTTPStatus.BAD_REQUEST:
         return error  # a redirect
     cls, reason, hint = _OF_HTTP.get(status, (errors.by_code("internal"), Reason.INTERNAL, ""))
-    answer = problem(cls(_words(error), reason=reason, hint=hint), status)
+    answer = problem_response(cls(_words(error), reason=reason, hint=hint), status)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
@@ -124,7 +124,7 @@ def _of_fault(error: Exception) -> Response:
     # The edge of a request: whatever was not foreseen is logged here and told to nobody else.
     log.exception("request failed", method=request.method, path=request.path, error=type(error).__name__)
     hint = "The admin's log says why; report it with that"
-    return problem(errors.Internal(f"{request.method} {request.path} failed", hint=hint))
+    return problem_response(errors.Internal(f"{request.method} {request.path} failed", hint=hint))
 
 
 def _words(error: HTTPException) -> str:

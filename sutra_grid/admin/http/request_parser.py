@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from sutra_grid.admin.http.fields import Written, shown
+from sutra_grid.admin.http.fields import RawText, excerpt
 from sutra_grid.admin.schemas.requests import WHOLE
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
@@ -46,12 +46,12 @@ class StrictParser(FlaskParser):
         """The query's parameters, each given once."""
         faults = [f"{name} is given {len(values)} times" for name, values in req.args.lists() if len(values) > 1]
         if faults:
-            raise refused(faults)
-        return {name: Written(text) for name, text in req.args.items()}
+            raise invalid_request(faults)
+        return {name: RawText(text) for name, text in req.args.items()}
 
     def load_headers(self, req: Request, schema: Schema) -> dict[str, str]:
         """Those headers that the schema knows."""
-        return {name: Written(req.headers[name]) for name in _names(schema) if name in req.headers}
+        return {name: RawText(req.headers[name]) for name in _names(schema) if name in req.headers}
 
     def handle_error(
         self,
@@ -72,10 +72,12 @@ class StrictParser(FlaskParser):
         faults = [
             _fault(name, found[name], known, what) for name in sorted(found, key=lambda name: order.get(name, -1))
         ]
-        raise refused(faults, hint=f"Known are {', '.join(known)}" if known else f"This request takes no {what}s")
+        raise invalid_request(
+            faults, hint=f"Known are {', '.join(known)}" if known else f"This request takes no {what}s"
+        )
 
 
-def refused(faults: Sequence[str], hint: str = "") -> InvalidArgument:
+def invalid_request(faults: Sequence[str], hint: str = "") -> InvalidArgument:
     """The refusal that tells them all."""
     return InvalidArgument("; ".join(faults), reason=Reason.INVALID_ARGUMENT, hint=hint)
 
@@ -89,7 +91,7 @@ def _fault(name: str, messages: Iterable[str], known: Sequence[str], what: str) 
     if name == WHOLE:
         return "; ".join(messages)
     if name not in known:
-        return f"unknown {what} {shown(name)}{near_miss(name, known)}"
+        return f"unknown {what} {excerpt(name)}{near_miss(name, known)}"
     return "; ".join(f"{name} {message}" for message in messages)
 
 
@@ -105,11 +107,11 @@ def _json_object(data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data, object_pairs_hook=_without_repetition)
     except ValueError as error:  # bad JSON, bad UTF-8
-        raise refused([f"the body is no JSON: {error}"], hint=JSON_HINT) from error
+        raise invalid_request([f"the body is no JSON: {error}"], hint=JSON_HINT) from error
     except RecursionError as error:
-        raise refused(["the body is nested too deeply"], hint=JSON_HINT) from error
+        raise invalid_request(["the body is nested too deeply"], hint=JSON_HINT) from error
     if not isinstance(document, dict):
-        raise refused([f"the body must be a JSON object, found {shown(document)}"], hint=JSON_HINT)
+        raise invalid_request([f"the body must be a JSON object, found {excerpt(document)}"], hint=JSON_HINT)
     return document
 
 

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request
 from google.protobuf.message import Message
 
-from sutra_grid.admin.http.long_requests import Slot
+from sutra_grid.admin.http.long_requests import ThreadSlot
 from sutra_grid.wire.convert import to_json
 
 #: The header of a page that is not the only one.
-LINKED: Final[Mapping[str, Any]] = {
+LINK_HEADER: Final[Mapping[str, Any]] = {
     "Link": {
         "description": "Where the next page is; of events also the one before (RFC 8288)",
         "schema": {"type": "string"},
@@ -25,10 +25,10 @@ NDJSON: Final = "application/x-ndjson"
 
 def answer(message: Message, status: int = 200, **headers: str) -> Response:
     """A message of the wire; an underscore in a header's name is a hyphen."""
-    return answer_json(to_json(message), status, **headers)
+    return json_response(to_json(message), status, **headers)
 
 
-def answer_json(document: Any, status: int = 200, **headers: str) -> Response:
+def json_response(document: Any, status: int = 200, **headers: str) -> Response:
     """Any document."""
     response = jsonify(document)
     response.status_code = status
@@ -37,30 +37,30 @@ def answer_json(document: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
-def answer_unless_known(document: Any) -> Response:
+def conditional_response(document: Any) -> Response:
     """A document with its ETag; 304 without it when the client's ``If-None-Match`` has that. Within a request."""
-    response = answer_json(document)
+    response = json_response(document)
     response.add_etag()
     response.headers["Cache-Control"] = "no-cache"  # to be kept, and asked again for each use
     response.make_conditional(request)
     return response
 
 
-def answer_page(name: str, items: Sequence[Any], next_cursor: str) -> Response:
+def page_response(name: str, items: Sequence[Any], next_cursor: str) -> Response:
     """A page of a list, and where the next one is: in the document and as a link (RFC 8288). Within a request."""
-    response = answer_unless_known({name: items, "next_cursor": next_cursor})
+    response = conditional_response({name: items, "next_cursor": next_cursor})
     if next_cursor:
-        link_to(response, "next", cursor=next_cursor)
+        add_link(response, "next", cursor=next_cursor)
     return response
 
 
-def link_to(response: Response, relation: str, **changes: str | int | None) -> None:
+def add_link(response: Response, relation: str, **changes: str | int | None) -> None:
     """Link to what was asked for with some parameters changed; None takes one away. Within a request."""
     chosen = {name: value for name, value in (request.args.to_dict() | changes).items() if value is not None}
     response.headers.add("Link", f'<{request.path}?{urlencode(chosen)}>; rel="{relation}"')
 
 
-def stream(parts: Iterable[str], slot: Slot, content_type: str) -> Response:
+def stream_response(parts: Iterable[str], slot: ThreadSlot, content_type: str) -> Response:
     """An answer that goes on; its slot is given back when it ends, or the client leaves."""
 
     def released() -> Iterator[str]:

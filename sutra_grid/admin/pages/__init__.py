@@ -8,7 +8,7 @@ from flask import Flask
 
 from sutra_grid.admin.pages import agent, agent_commands, agents, events, node, node_commands, nodes, overview, spawn
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
-from sutra_grid.admin.pages.renderer import Seeing, install_seeing
+from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
 PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events)
@@ -26,5 +26,5 @@ def install(app: Flask, clock: Clock, secret_key: str) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # pages stay open on a screen for days
     )
     csrf.init_app(app)
-    install_seeing(app, Seeing(clock))
+    install_page_state(app, PageState(clock))
     app.register_blueprint(blueprint)

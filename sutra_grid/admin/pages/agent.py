@@ -7,11 +7,11 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.models.agent_rows import gauges, why_not_well
+from sutra_grid.admin.pages.models.agent_rows import gauges, status_reason
 from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.renderer import now_ms, show
+from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import registry
@@ -26,12 +26,12 @@ def show_agent(agent_id: str) -> Response:
     rows = registry()
     agent = find_agent(rows, agent_id)
     nodes = node_rows(agent_with_nodes(agent, rows.nodes(agent_id)).storage_nodes, now_ms())
-    return show(
+    return render_page(
         "agent.html",
         section="agents",
         agent=agent,
         badge_of_agent=badge(agent.status),
-        why=why_not_well(agent),
+        why=status_reason(agent),
         gauges=gauges(agent.host) if agent.host else [],
         rows=nodes,
         events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),

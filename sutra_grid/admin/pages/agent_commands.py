@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from sutra_grid.admin.commands.agents import AgentVerb, command_agent, forget_agent
+from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_agent_from_grid
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key
-from sutra_grid.admin.pages.models.command_effects import DONE, of_drain, of_removal, of_undrain
-from sutra_grid.admin.pages.renderer import show
+from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.models.command_effects import DONE, drain_effects, removal_effects, undrain_effects
+from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.admin.upstream.master_caller import MasterCaller
@@ -36,7 +36,7 @@ def drain_agent(agent_id: str) -> Response:
         if not wants_stops:
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
             return f"{agent_id} is {DONE[AgentVerb.DRAIN]}."
-        with long_requests().take():
+        with long_requests().acquire():
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
             stop_nodes(MasterCaller(master()), agent_id, lambda _words: None)
         return f"{agent_id} is drained, and no node has a process left there."
@@ -60,19 +60,19 @@ def remove_agent(agent_id: str) -> Response:
     """Forget it."""
 
     def remove(key: str) -> str:
-        forget_agent(master(), agent_id, key)
+        remove_agent_from_grid(master(), agent_id, key)
         return f"{agent_id} is removed."
 
     return _act(agent_id, "remove", remove, after="/ui/agents")
 
 
 def _act(agent_id: str, verb: str, act: Callable[[str], str], after: str = "") -> Response:
-    key = key_of_form()
+    key = form_key()
     try:
         words = act(key)
     except GridError as error:
-        return _ask(agent_id, verb, key_after(error, key), error)
-    return go_on(after or f"/ui/agents/{quote(agent_id, safe='')}", words)
+        return _ask(agent_id, verb, retry_key(error, key), error)
+    return redirect_with_message(after or f"/ui/agents/{quote(agent_id, safe='')}", words)
 
 
 def _ask(agent_id: str, verb: str, key: str, failure: GridError | None = None) -> Response:
@@ -80,11 +80,11 @@ def _ask(agent_id: str, verb: str, key: str, failure: GridError | None = None) -
     agent = find_agent(rows, agent_id)
     nodes = len(rows.nodes(agent_id))
     ways = {
-        "drain": lambda: of_drain(agent, nodes),
-        "undrain": lambda: of_undrain(agent),
-        "remove": lambda: of_removal(agent, nodes),
+        "drain": lambda: drain_effects(agent, nodes),
+        "undrain": lambda: undrain_effects(agent),
+        "remove": lambda: removal_effects(agent, nodes),
     }
-    return show(
+    return render_page(
         "agent_command.html",
         http_status(failure) if failure else HTTPStatus.OK,
         section="agents",

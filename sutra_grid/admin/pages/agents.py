@@ -9,8 +9,8 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_rows import agent_rows
 from sutra_grid.admin.pages.models.list_links import headings, link
-from sutra_grid.admin.pages.renderer import show
-from sutra_grid.admin.pages.url_parameters import chosen_texts, flag_or_none, member_or_none
+from sutra_grid.admin.pages.renderer import render_page
+from sutra_grid.admin.pages.url_parameters import enum_or_none, flag_or_none, text_parameters
 from sutra_grid.admin.services import registry
 from sutra_grid.core.types import AgentStatus, Platform
 from sutra_grid.registry import AgentQuery, AgentSort
@@ -23,21 +23,21 @@ CHOICES: Final = ("text", "status", "platform", "label", "drained", "sort", "des
 @blueprint.get("/agents")
 def show_agents() -> Response:
     """The page."""
-    chosen = chosen_texts(CHOICES)
+    chosen = text_parameters(CHOICES)
     page = registry().agent_page(
         AgentQuery(
-            status=member_or_none(AgentStatus, chosen["status"]),
+            status=enum_or_none(AgentStatus, chosen["status"]),
             drained=flag_or_none(chosen["drained"]),
             platform=chosen["platform"],
             label=chosen["label"],
             text=chosen["text"],
-            sort=member_or_none(AgentSort, chosen["sort"]) or AgentSort.STATUS,
+            sort=enum_or_none(AgentSort, chosen["sort"]) or AgentSort.STATUS,
             descending=chosen["desc"] == "true",
             cursor=chosen["cursor"],
             limit=PAGE_ROWS,
         )
     )
-    return show(
+    return render_page(
         "agents.html",
         section="agents",
         chosen=chosen,

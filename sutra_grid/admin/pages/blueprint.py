@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from sutra_grid.admin.http.origins import SAFE_METHODS
 from sutra_grid.admin.http.problems import RETRY_AFTER_SECONDS, http_status
-from sutra_grid.admin.pages.renderer import show
+from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.logging import get_logger
 
@@ -78,7 +78,7 @@ def of_fault(error: Exception) -> Any:
 
 
 def _failed(title: str, words: str, hint: str, status: HTTPStatus) -> Response:
-    answer = show("error.html", status=status, title=title, words=words, hint=hint)
+    answer = render_page("error.html", status=status, title=title, words=words, hint=hint)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer

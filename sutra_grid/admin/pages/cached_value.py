@@ -11,7 +11,7 @@ from sutra_grid.runtime.clock import Clock
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class CachedValue(Generic[T]):
     """The last value for ``kept_seconds``. Thread-safe: then one request finds it anew, the others take the old one."""
 
     def __init__(self, clock: Clock, kept_seconds: float) -> None:

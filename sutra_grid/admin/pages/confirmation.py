@@ -13,7 +13,7 @@ from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 MAX_FLASH_CHARACTERS: Final = 1500  # what is flashed travels in a cookie
 
 
-def key_of_form() -> str:
+def form_key() -> str:
     """The form's idempotency key: a form that is sent twice commands once. Within a request."""
     return request.form.get("key", "")[:100] or new_key()
 
@@ -23,12 +23,12 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
-def key_after(error: GridError, key: str) -> str:
+def retry_key(error: GridError, key: str) -> str:
     """The idempotency key for another try: the same where the outcome is not known, else a new one."""
     return key if isinstance(error, (Unavailable, DeadlineExceeded)) else new_key()
 
 
-def go_on(url: str, words: str) -> Response:
+def redirect_with_message(url: str, words: str) -> Response:
     """Show ``url`` with what was done: by a redirect, or by telling htmx where to go. Within a request."""
     flash(words[:MAX_FLASH_CHARACTERS], "good")
     if is_from_htmx():

@@ -9,8 +9,8 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.event_rows import KINDS, event_rows
 from sutra_grid.admin.pages.models.list_links import link
-from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, show
-from sutra_grid.admin.pages.url_parameters import chosen_texts
+from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, render_page
+from sutra_grid.admin.pages.url_parameters import text_parameters
 from sutra_grid.admin.services import registry
 from sutra_grid.registry import EventQuery
 
@@ -22,7 +22,7 @@ CHOICES: Final = ("kind", "agent_id", "node_id", "before")
 @blueprint.get("/events")
 def show_events() -> Response:
     """The page. The newest ones are polled; what is older stays as it is."""
-    chosen = chosen_texts(CHOICES)
+    chosen = text_parameters(CHOICES)
     before = int(chosen["before"]) if chosen["before"].isascii() and chosen["before"].isdecimal() else 0
     events = registry().event_page(
         EventQuery(
@@ -33,7 +33,7 @@ def show_events() -> Response:
             limit=PAGE_ROWS,
         )
     )
-    return show(
+    return render_page(
         "events.html",
         section="events",
         poll_seconds=0 if before else POLL_SECONDS,

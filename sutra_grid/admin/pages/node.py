@@ -13,7 +13,7 @@ from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import history
 from sutra_grid.admin.pages.models.log_text import LogText, log_text
 from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
-from sutra_grid.admin.pages.renderer import is_from_htmx, master_fault, now_ms, show
+from sutra_grid.admin.pages.renderer import is_from_htmx, master_fault, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import master, registry
@@ -41,7 +41,7 @@ def show_node(node_id: str) -> Response:
     record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
     cpu, memory, why_none = _sparklines(node_id)
-    return show(
+    return render_page(
         "node.html",
         section="nodes",
         node=status,
@@ -63,7 +63,7 @@ def show_node(node_id: str) -> Response:
 def show_node_log(node_id: str) -> Response:
     """The end of its log, alone."""
     template = "node_log_part.html" if is_from_htmx() else "node_log.html"
-    return show(template, node_id=node_id, log=_read_log(node_id), lines=LOG_LINES)
+    return render_page(template, node_id=node_id, log=_read_log(node_id), lines=LOG_LINES)
 
 
 def _read_log(node_id: str) -> LogText:

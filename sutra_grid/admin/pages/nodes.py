@@ -9,8 +9,8 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.renderer import now_ms, show
-from sutra_grid.admin.pages.url_parameters import chosen_texts, flag_or_none, member_or_none
+from sutra_grid.admin.pages.renderer import now_ms, render_page
+from sutra_grid.admin.pages.url_parameters import enum_or_none, flag_or_none, text_parameters
 from sutra_grid.admin.services import registry
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.registry import NodeQuery, NodeSort
@@ -24,21 +24,21 @@ CHOICES: Final = ("text", "status", "engine", "agent_id", "attention", "sort", "
 @blueprint.get("/nodes")
 def show_nodes() -> Response:
     """The page."""
-    chosen = chosen_texts(CHOICES)
+    chosen = text_parameters(CHOICES)
     page = registry().node_page(
         NodeQuery(
             agent_id=chosen["agent_id"],
-            status=member_or_none(NodeStatus, chosen["status"]),
+            status=enum_or_none(NodeStatus, chosen["status"]),
             engine=chosen["engine"],
             text=chosen["text"],
             attention=flag_or_none(chosen["attention"]),
-            sort=member_or_none(NodeSort, chosen["sort"]) or NodeSort.STATUS,
+            sort=enum_or_none(NodeSort, chosen["sort"]) or NodeSort.STATUS,
             descending=chosen["desc"] == "true",
             cursor=chosen["cursor"],
             limit=PAGE_ROWS,
         )
     )
-    return show(
+    return render_page(
         "nodes.html",
         section="nodes",
         chosen=chosen,

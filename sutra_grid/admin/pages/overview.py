@@ -8,10 +8,10 @@ from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_cells import NAMED_CELLS, cell_groups
-from sutra_grid.admin.pages.models.attention import Trouble, agent_troubles, disk_troubles, node_troubles
+from sutra_grid.admin.pages.models.attention import AttentionItem, agent_items, disk_items, node_items
 from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
-from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, seeing, show
+from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, page_state, render_page
 from sutra_grid.admin.services import registry
 from sutra_grid.core.host_changes import is_disk_low
 from sutra_grid.core.types import AgentStatus
@@ -32,7 +32,7 @@ def show_overview() -> Response:
     rows = registry()
     summary = rows.cluster_summary()
     cells = rows.agent_cells()
-    return show(
+    return render_page(
         "overview.html",
         section="overview",
         poll_seconds=MANY_POLL_SECONDS if len(cells) > MANY_AGENTS else POLL_SECONDS,
@@ -47,7 +47,7 @@ def show_overview() -> Response:
     )
 
 
-def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[Trouble]:
+def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[AttentionItem]:
     """Those that are not healthy, a page of each kind, and those whose disk is nearly full."""
     used = {cell.agent_id: cell.used_slots for cell in cells}
     unwell = [
@@ -55,10 +55,10 @@ def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[Trouble]:
         for status in (AgentStatus.OFFLINE, AgentStatus.DEGRADED)
         for listed in rows.agent_page(AgentQuery(status=status, limit=READ_TROUBLES)).items
     ]
-    low = seeing().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
-    return [*agent_troubles(unwell, used), *disk_troubles(low)]
+    low = page_state().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
+    return [*agent_items(unwell, used), *disk_items(low)]
 
 
-def _node_troubles(rows: Registry) -> list[Trouble]:
+def _node_troubles(rows: Registry) -> list[AttentionItem]:
     query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_TROUBLES)
-    return node_troubles(rows.node_page(query).items)
+    return node_items(rows.node_page(query).items)

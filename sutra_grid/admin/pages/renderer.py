@@ -8,8 +8,8 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, make_response, render_template, request
 
 from sutra_grid import __version__
-from sutra_grid.admin.pages.cached_value import Remembered
-from sutra_grid.admin.pages.models.timestamps import Moment, moment
+from sutra_grid.admin.pages.cached_value import CachedValue
+from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.admin.services import master
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Agent
@@ -22,16 +22,16 @@ DISKS_KEPT_SECONDS: Final = 15.0
 DIALOG: Final = "dialog"
 
 
-class Seeing:
+class PageState:
     """What pages need beside the links of the application, and what they need not find anew each time."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.master_fault: Remembered[GridError | None] = Remembered(clock, MASTER_KEPT_SECONDS)
-        self.low_disks: Remembered[list[Agent]] = Remembered(clock, DISKS_KEPT_SECONDS)
+        self.master_fault: CachedValue[GridError | None] = CachedValue(clock, MASTER_KEPT_SECONDS)
+        self.low_disks: CachedValue[list[Agent]] = CachedValue(clock, DISKS_KEPT_SECONDS)
 
 
-def install_seeing(app: Flask, seeing: Seeing) -> None:
+def install_page_state(app: Flask, seeing: PageState) -> None:
     """Give ``app`` the clock of its pages, and what templates call."""
     app.extensions[_KEY] = seeing
     app.jinja_env.filters["ago"] = ago
@@ -40,17 +40,17 @@ def install_seeing(app: Flask, seeing: Seeing) -> None:
 
 def now_ms() -> int:
     """Wall-clock milliseconds. Within a request."""
-    return int(seeing().clock.wall() * 1000)
+    return int(page_state().clock.wall() * 1000)
 
 
-def ago(at_ms: int) -> Moment | None:
+def ago(at_ms: int) -> Timestamp | None:
     """The time as seen now. Within a request."""
-    return moment(at_ms, now_ms())
+    return timestamp(at_ms, now_ms())
 
 
 def master_fault() -> GridError | None:
     """Why commands can't be carried out now, or None. Within a request."""
-    return seeing().master_fault.get(_ask_master)
+    return page_state().master_fault.get(_ask_master)
 
 
 def is_from_htmx() -> bool:
@@ -58,7 +58,7 @@ def is_from_htmx() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def show(
+def render_page(
     template: str, status: int = HTTPStatus.OK, *, section: str = "", poll_seconds: int = POLL_SECONDS, **values: Any
 ) -> Response:
     """Answer a page. ``section`` is where it stands in the navigation. Within a request."""
@@ -78,10 +78,10 @@ def show(
     return make_response(text, status)
 
 
-def seeing() -> Seeing:
+def page_state() -> PageState:
     """What the pages of this application share. Within a request."""
-    found: Seeing = current_app.extensions[_KEY]
-    return found
+    state: PageState = current_app.extensions[_KEY]
+    return state
 
 
 def _ask_master() -> GridError | None:

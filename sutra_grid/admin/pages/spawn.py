@@ -11,11 +11,11 @@ from flask import Response, request
 from marshmallow import ValidationError
 
 from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
-from sutra_grid.admin.http.fields import Written
+from sutra_grid.admin.http.fields import RawText
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import go_on, key_after, key_of_form, new_key
-from sutra_grid.admin.pages.renderer import show
+from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
@@ -36,26 +36,28 @@ def ask_for_spawn() -> Response:
 def spawn() -> Response:
     """Have it spawned, or show the form again with the reason."""
     filled = {name: request.form.get(name, "").strip() for name in FIELDS}
-    key = key_of_form()
+    key = form_key()
     try:
-        body: dict[str, Any] = Spawn().load({name: Written(text) for name, text in filled.items() if text})
+        body: dict[str, Any] = Spawn().load({name: RawText(text) for name, text in filled.items() if text})
     except ValidationError as error:
         return _ask(filled, key, HTTPStatus.BAD_REQUEST, faults=_faults(error))
     try:
         return _spawn(body, filled, key)
     except GridError as error:
-        return _ask(filled, key_after(error, key), http_status(error), failures=[_told(error)])
+        return _ask(filled, retry_key(error, key), http_status(error), failures=[_told(error)])
 
 
 def _spawn(body: dict[str, Any], filled: Mapping[str, str], key: str) -> Response:
     count: int = body.pop("count", 1)
     if count == 1:
         node = spawn_one(master(), pb.SpawnRequest(request_id=key, **body), {})
-        return go_on(f"/ui/nodes/{quote(node.node_id, safe='')}", f"{node.node_id} is spawned on {node.agent_id}.")
+        return redirect_with_message(
+            f"/ui/nodes/{quote(node.node_id, safe='')}", f"{node.node_id} is spawned on {node.agent_id}."
+        )
     results = spawn_many(master(), body, key, count, {})
     errors = [result for result in results if isinstance(result, GridError)]
     if not errors:
-        return go_on("/ui/nodes?sort=created&desc=true", f"{count} nodes are spawned.")
+        return redirect_with_message("/ui/nodes?sort=created&desc=true", f"{count} nodes are spawned.")
     if len(errors) == count:
         raise errors[0]
     # The same form again spawns only what is missing: each node has a key of its own, made of the form's.
@@ -75,7 +77,7 @@ def _ask(
     failures: list[str] | None = None,
 ) -> Response:
     agents = registry().agents()
-    return show(
+    return render_page(
         "spawn.html",
         status,
         poll_seconds=0,

@@ -11,12 +11,12 @@ from flask import request
 E = TypeVar("E", bound=StrEnum)
 
 
-def chosen_texts(names: Iterable[str]) -> dict[str, str]:
+def text_parameters(names: Iterable[str]) -> dict[str, str]:
     """The parameters of these names; empty ones that are not there. Within a request."""
     return {name: request.args.get(name, "").strip() for name in names}
 
 
-def member_or_none(kind: type[E], text: str) -> E | None:
+def enum_or_none(kind: type[E], text: str) -> E | None:
     """The member that ``text`` names; None for none."""
     return kind(text) if text in {member.value for member in kind} else None
 

@@ -12,7 +12,7 @@ from sutra_grid.core.types import Event
 POLL_SECONDS: Final = 0.25
 
 
-def await_events(read: Callable[[], list[Event]], seconds: float, is_over: Callable[[], bool]) -> list[Event]:
+def wait_for_events(read: Callable[[], list[Event]], seconds: float, is_over: Callable[[], bool]) -> list[Event]:
     """What ``read`` finds, as soon as it finds any; nothing after ``seconds``, or when ``is_over``."""
     never = threading.Event()
     deadline = time.monotonic() + seconds

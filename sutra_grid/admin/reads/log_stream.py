@@ -16,7 +16,7 @@ MAX_SECONDS: Final = 3600.0
 CHUNK_BYTES: Final = 256 * 1024
 
 
-def follow_log(
+def stream_log(
     link: MasterLink, node_id: str, first: pb.LogChunk, is_over: Callable[[], bool], max_seconds: float = MAX_SECONDS
 ) -> Iterator[pb.LogChunk]:
     """``first`` and what comes after it, by asking again and again with the cursor.

@@ -35,7 +35,7 @@ def find_node(rows: Registry, node_id: str) -> Node:
     raise NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
-def with_status(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
+def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
     """Some nodes as the wire shows them, in their order; reads their agents."""
     kept = list(nodes)
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from marshmallow import post_load
 
-from sutra_grid.admin.http.fields import Flag, Text, Whole
+from sutra_grid.admin.http.fields import Flag, Text, WholeNumber
 from sutra_grid.admin.schemas.requests import MAX_CURSOR_CHARACTERS, MAX_NAME_CHARACTERS, RequestSchema
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry import DEFAULT_LIMIT, MAX_LIMIT, AgentQuery, AgentSort, NodeQuery, NodeSort
@@ -21,7 +21,7 @@ class ListQuery(RequestSchema):
     cursor = Text(
         "`next_cursor` of the page before, with the same filter and sort", max_characters=MAX_CURSOR_CHARACTERS
     )
-    limit = Whole(f"At most so many; {DEFAULT_LIMIT} without it", 1, MAX_LIMIT)
+    limit = WholeNumber(f"At most so many; {DEFAULT_LIMIT} without it", 1, MAX_LIMIT)
 
 
 class NodeFilter(ListQuery):

@@ -15,7 +15,7 @@ from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, He
 from sutra_grid.wire.grid_pb2_comments import COMMENTS
 
 # Texts of the wire whose values are enumerated, by message and field.
-WORDS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
+ENUMS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
     ("AgentRecord", "status"): AgentStatus,
     ("AgentRecord", "reason"): Reason,
     ("NodeStatus", "status"): NodeStatus,
@@ -36,7 +36,7 @@ _BITS: Final = {
 }
 
 
-class AnswerSchema(Schema):
+class ResponseSchema(Schema):
     """An object of an answer; a newer version may add fields to it, so clients have to let others pass."""
 
     class Meta:
@@ -53,7 +53,7 @@ def schema_of(message: type[Message], *, without: Collection[str] = ()) -> type[
 @cache
 def _schema(message: Descriptor, without: frozenset[str]) -> type[Schema]:
     shown = {field.name: _field(message.name, field) for field in message.fields if field.name not in without}
-    return AnswerSchema.from_dict(shown, name=message.name)
+    return ResponseSchema.from_dict(shown, name=message.name)
 
 
 def _field(message: str, field: FieldDescriptor) -> fields.Field[Any]:
@@ -77,6 +77,6 @@ def _value(message: str, field: FieldDescriptor, *, required: bool, about: dict[
     if field.type in _BITS:
         low, high = _BITS[field.type]
         return fields.Integer(required=required, metadata={"minimum": low, "maximum": high, **about})
-    words = WORDS.get((message, field.name))
+    words = ENUMS.get((message, field.name))
     enum = {"enum": [word.value for word in words]} if words else {}
     return fields.String(required=required, metadata={**enum, **about})

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
 
-from sutra_grid.admin.http.fields import Flag, Text, TextList, Whole
+from sutra_grid.admin.http.fields import Flag, Text, TextList, WholeNumber
 from sutra_grid.core.types import Actor, Desired, Reason
 from sutra_grid.runtime.net import MAX_PORT
 
@@ -54,34 +54,36 @@ class Nothing(RequestSchema):
 class EventFilter(RequestSchema):
     """Which events."""
 
-    after_event_id = Whole("Only events after this one, oldest first; without it the newest", 0, MAX_EVENT_ID)
-    before_event_id = Whole(
+    after_event_id = WholeNumber("Only events after this one, oldest first; without it the newest", 0, MAX_EVENT_ID)
+    before_event_id = WholeNumber(
         "Only events before this one, such as the first of a page: the page before", 0, MAX_EVENT_ID
     )
-    limit = Whole("At most so many; 100 without it", 1, MAX_EVENTS)
+    limit = WholeNumber("At most so many; 100 without it", 1, MAX_EVENTS)
     node_id = Text("Only events of this node", max_characters=MAX_NAME_CHARACTERS)
     agent_id = Text("Only events of this agent", max_characters=MAX_NAME_CHARACTERS)
     kind = Text("A kind, or its first part: node finds node.spawned and its like", max_characters=MAX_NAME_CHARACTERS)
     reason = Text("Only events of this reason", choices=[reason.value for reason in Reason if reason.value])
     actor = Text("Only events that this one caused", choices=[*Actor])
-    since_ms = Whole("Only events from this time on", 0, MAX_MS)
-    until_ms = Whole("Only events up to this time", 0, MAX_MS)
-    wait_seconds = Whole("Without any to tell, wait so long for the next one", 0, MAX_WAIT_SECONDS)
+    since_ms = WholeNumber("Only events from this time on", 0, MAX_MS)
+    until_ms = WholeNumber("Only events up to this time", 0, MAX_MS)
+    wait_seconds = WholeNumber("Without any to tell, wait so long for the next one", 0, MAX_WAIT_SECONDS)
 
 
 class LogQuery(RequestSchema):
     """Which part of a log."""
 
-    tail = Whole("Begin so many lines before the end; 100 without it, 0 for nothing but the cursor", 0, MAX_LOG_LINES)
+    tail = WholeNumber(
+        "Begin so many lines before the end; 100 without it, 0 for nothing but the cursor", 0, MAX_LOG_LINES
+    )
     cursor = Text("Go on where the answer with this cursor ended", max_characters=MAX_CURSOR_CHARACTERS)
-    max_bytes = Whole("At most so many bytes; 0: 64 KiB", 0, MAX_LOG_BYTES)
+    max_bytes = WholeNumber("At most so many bytes; 0: 64 KiB", 0, MAX_LOG_BYTES)
     follow = Flag("Go on with new lines until the client leaves, the node is removed, or an hour has passed")
 
 
 class CommandQuery(RequestSchema):
     """How long a command is waited for."""
 
-    timeout = Whole(
+    timeout = WholeNumber(
         "Seconds until the answer is 504, the outcome being open; without it command_timeout_secs of the admin",
         1,
         MAX_TIMEOUT_SECONDS,
@@ -115,10 +117,12 @@ class RollingRestart(RequestSchema):
     all = Flag("All that should run", only=True)
     agent_id = Text("All of this agent that should run")
     engine = Text("All of this engine that should run")
-    max_unavailable = Whole("Never more of them down at once, those included that are down already; 1 without it", 1,
+    max_unavailable = WholeNumber("Never more of them down at once, those included that are down already; 1 without it", 1,
                             MAX_UNAVAILABLE)  # fmt: skip
-    pause_seconds = Whole("How long each must have stayed up before the next", 0, MAX_PAUSE_SECONDS)
-    started_before_ms = Whole("Only those whose process was started before; to take up one that ended early", 1, MAX_MS)
+    pause_seconds = WholeNumber("How long each must have stayed up before the next", 0, MAX_PAUSE_SECONDS)
+    started_before_ms = WholeNumber(
+        "Only those whose process was started before; to take up one that ended early", 1, MAX_MS
+    )
 
     @validates_schema
     def one_selection(self, data: dict[str, Any], **_: Any) -> None:
@@ -137,13 +141,13 @@ class Spawn(RequestSchema):
 
     agent_id = Text("Where; empty: the healthy agent with the most free slots", may_be_empty=True)
     storage_path = Text("Below the agent's data_path; empty: data_path/NODE_ID", may_be_empty=True)
-    memory_limit_mb = Whole("0: the agent's default", 0, MAX_MEMORY_LIMIT_MB)
-    port = Whole("Free, and in the agent's range; 0: the agent picks one", 0, MAX_PORT)
+    memory_limit_mb = WholeNumber("0: the agent's default", 0, MAX_MEMORY_LIMIT_MB)
+    port = WholeNumber("Free, and in the agent's range; 0: the agent picks one", 0, MAX_PORT)
     engine = Text("A name of the agent's engines; empty: its own storage server", may_be_empty=True)
     request_id = Text(
         "The same as the header Idempotency-Key", may_be_empty=True, max_characters=MAX_KEY_CHARACTERS, is_ascii=True
     )
-    count = Whole("So many, alike; the answer is then a list", 1, MAX_COUNT)
+    count = WholeNumber("So many, alike; the answer is then a list", 1, MAX_COUNT)
 
     @validates_schema
     def alike(self, data: dict[str, Any], **_: Any) -> None:

@@ -6,18 +6,18 @@ from typing import Final
 
 from marshmallow import fields
 
-from sutra_grid.admin.schemas.messages import AnswerSchema, schema_of
+from sutra_grid.admin.schemas.messages import ResponseSchema, schema_of
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 #: What only the master can tell of itself; the registry, which is read here, does not have it.
-OF_THE_MASTER: Final = frozenset({"master_version", "master_started_at_ms"})
+MASTER_ONLY_FIELDS: Final = frozenset({"master_version", "master_started_at_ms"})
 
 NodeStatus = schema_of(pb.NodeStatus)
 AgentRecord = schema_of(pb.AgentRecord)
 EventList = schema_of(pb.EventList)
-ClusterStatus = schema_of(pb.ClusterStatus, without=OF_THE_MASTER)
+ClusterStatus = schema_of(pb.ClusterStatus, without=MASTER_ONLY_FIELDS)
 NodeSampleList = schema_of(pb.NodeSampleList)
 LogChunk = schema_of(pb.LogChunk)
 """Its ``data`` is the log's text, not base64."""
@@ -30,21 +30,21 @@ ListedAgent = type("ListedAgent", (schema_of(pb.AgentRecord, without=NOT_IN_LIST
 _NEXT_CURSOR: Final = "`cursor` of the next page; empty on the last one"
 
 
-class NodeListSchema(AnswerSchema):
+class NodeListSchema(ResponseSchema):
     """A page of nodes."""
 
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
 
 
-class AgentListSchema(AnswerSchema):
+class AgentListSchema(ResponseSchema):
     """A page of agents, without their nodes."""
 
     agents = fields.List(fields.Nested(ListedAgent), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
 
 
-class ProblemSchema(AnswerSchema):
+class ProblemSchema(ResponseSchema):
     """Why a request was refused, or failed (RFC 9457)."""
 
     type = fields.String(required=True, metadata={"description": "A URN of the reason"})
@@ -62,14 +62,14 @@ class ProblemSchema(AnswerSchema):
     instance = fields.String(required=True, metadata={"description": "The path that was asked"})
 
 
-class SpawnResultsSchema(AnswerSchema):
+class SpawnResultsSchema(ResponseSchema):
     """What came of spawning several: the nodes that run, and a problem for each of the others."""
 
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     problems = fields.List(fields.Nested(ProblemSchema), required=True)
 
 
-class RequestToSendSchema(AnswerSchema):
+class RequestToSendSchema(ResponseSchema):
     """A request that a client may send next."""
 
     method = fields.String(required=True)
@@ -77,7 +77,7 @@ class RequestToSendSchema(AnswerSchema):
     body = fields.Dict(required=True)
 
 
-class RollingLineSchema(AnswerSchema):
+class RollingLineSchema(ResponseSchema):
     """One line of a rolling restart: what it is about, and what belongs to it."""
 
     kind = fields.String(required=True, metadata={"enum": ["begin", "restarted", "waiting", "end"]})
@@ -95,7 +95,7 @@ class RollingLineSchema(AnswerSchema):
     )
 
 
-class IndexSchema(AnswerSchema):
+class IndexSchema(ResponseSchema):
     """Name, version, and where to go."""
 
     name = fields.String(required=True)
@@ -103,13 +103,13 @@ class IndexSchema(AnswerSchema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class AliveSchema(AnswerSchema):
+class AliveSchema(ResponseSchema):
     """The process answers."""
 
     status = fields.String(required=True, metadata={"enum": ["alive"]})
 
 
-class PartSchema(AnswerSchema):
+class PartSchema(ResponseSchema):
     """Whether a part that the admin needs answers; else why not."""
 
     ok = fields.Boolean(required=True)
@@ -118,7 +118,7 @@ class PartSchema(AnswerSchema):
     hint = fields.String(required=True)
 
 
-class ReadySchema(AnswerSchema):
+class ReadySchema(ResponseSchema):
     """Whether reads work, and commands too. ``read_only``: the master does not answer."""
 
     status = fields.String(required=True, metadata={"enum": ["ready", "read_only", "unavailable"]})

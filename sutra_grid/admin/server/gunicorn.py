@@ -95,10 +95,10 @@ class AdminLogger(Logger):
 
 def _when_worker_ready(worker: Worker) -> None:
     """Requests that go on and on end when their worker is told to, as at a reload."""
-    from sutra_grid.admin.services import links_of
+    from sutra_grid.admin.services import services_of
 
     application: Any = worker.wsgi
-    links_of(application).long_requests.is_worker_ending = lambda: not worker.alive
+    services_of(application).long_requests.is_worker_ending = lambda: not worker.alive
 
 
 def _when_ready(arbiter: Arbiter) -> None:

@@ -8,7 +8,7 @@ from support.fakes.fake_master import FakeMaster
 from support.values.grid_values import an_event
 
 from sutra_grid import __version__
-from sutra_grid.admin.schemas.responses import OF_THE_MASTER
+from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS
 from sutra_grid.core.types import Desired
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
@@ -35,7 +35,7 @@ def test_the_index_leads_to_everything(client: FlaskClient) -> None:
 def test_status_counts_the_grid_and_says_why_it_is_not_healthy(client: FlaskClient) -> None:
     status = get(client, "/status")
     # The registry knows nothing of the master's process, so its two fields are not there.
-    assert set(status) == {field.name for field in pb.ClusterStatus.DESCRIPTOR.fields} - OF_THE_MASTER
+    assert set(status) == {field.name for field in pb.ClusterStatus.DESCRIPTOR.fields} - MASTER_ONLY_FIELDS
     assert (status["total_agents"], status["offline_agents"]) == (2, 1)
     assert (status["total_storage_nodes"], status["running_storage_nodes"], status["unknown_storage_nodes"]) == (
         3,

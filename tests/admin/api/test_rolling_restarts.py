@@ -12,7 +12,7 @@ from support.fakes.restarting_nodes import RestartingGrid
 from support.values.cli_records import agent, node
 from support.waiting import eventually
 
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_restarted_when_one_is_not_there(client: FlaskClient, master:
 
 def test_a_second_one_is_refused_while_one_goes_on(app: Flask, client: FlaskClient, master: FakeMaster) -> None:
     RestartingGrid(master, "a")
-    with links_of(app).long_requests.take_roll():
+    with services_of(app).long_requests.acquire_rolling_restart():
         assert client.post("/rolling-restarts", json={"all": True}).status_code == 429
     assert client.post("/rolling-restarts", json={"all": True}).status_code == 200
 

@@ -12,7 +12,7 @@ from support.values.grid_values import an_event
 from support.waiting import eventually
 
 from sutra_grid.admin.http.long_requests import LongRequests, is_client_gone
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.core.errors import NotFound, ResourceExhausted, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Observations, Registry
@@ -28,8 +28,8 @@ def chunk(data: bytes, cursor: str = "c") -> pb.LogChunk:
 @pytest.fixture
 def busy(app: Flask) -> Iterator[LongRequests]:
     """All slots are taken."""
-    long = links_of(app).long_requests
-    slots = [long.take() for _ in range(long.limit)]
+    long = services_of(app).long_requests
+    slots = [long.acquire() for _ in range(long.limit)]
     yield long
     for slot in slots:
         slot.release()
@@ -64,7 +64,7 @@ def test_a_log_that_is_not_there_is_a_problem_and_not_a_stream(client: FlaskClie
 
 
 def test_a_follower_ends_with_its_worker(app: Flask, client: FlaskClient, master: FakeMaster) -> None:
-    links_of(app).long_requests.is_worker_ending = lambda: True
+    services_of(app).long_requests.is_worker_ending = lambda: True
     master.answers["ReadNodeLog"] = chunk(b"again\n")
     assert client.get("/nodes/node-1/logs?follow=true").text == "again\n"
 
@@ -98,11 +98,11 @@ def test_who_has_ended_makes_room(client: FlaskClient, master: FakeMaster) -> No
 
 def test_a_slot_that_is_given_back_twice_is_one_slot() -> None:
     long = LongRequests(threads=2)
-    first = long.take()
+    first = long.acquire()
     first.release()
     first.release()
-    with long.take(), pytest.raises(ResourceExhausted):
-        long.take()
+    with long.acquire(), pytest.raises(ResourceExhausted):
+        long.acquire()
 
 
 def test_the_next_event_is_waited_for(client: FlaskClient, registry: Registry) -> None:

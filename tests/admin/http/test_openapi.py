@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sutra_grid.admin.http.openapi import OPENAPI_VERSION
-from sutra_grid.admin.schemas.responses import OF_THE_MASTER
+from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -40,7 +40,7 @@ def test_answers_have_the_fields_of_the_wire(document: Any) -> None:
         (pb.NodeStatus, set()),
         (pb.AgentRecord, set()),
         (pb.Event, set()),
-        (pb.ClusterStatus, OF_THE_MASTER),
+        (pb.ClusterStatus, MASTER_ONLY_FIELDS),
     ]:
         assert set(schemas[message.__name__]["properties"]) == set(message.DESCRIPTOR.fields_by_name) - without
     assert schemas["NodeStatus"]["properties"]["status"]["enum"] == [status.value for status in NodeStatus]

@@ -4,18 +4,18 @@ import pytest
 from support.fakes.clock import FakeClock
 from support.values.grid_values import HOST, a_node, a_report, an_event
 
-from sutra_grid.admin.commands.nodes import Verb
-from sutra_grid.admin.pages.cached_value import Remembered
+from sutra_grid.admin.commands.nodes import NodeVerb
+from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
 from sutra_grid.admin.pages.models.agent_rows import gauges
 from sutra_grid.admin.pages.models.badges import badge, node_badge
-from sutra_grid.admin.pages.models.command_effects import progress
+from sutra_grid.admin.pages.models.command_effects import progress_text
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import LEAST_WIDTH, WIDTH, history
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.log_text import log_text
 from sutra_grid.admin.pages.models.sparkline import HEIGHT, sparkline
-from sutra_grid.admin.pages.models.timestamps import moment
+from sutra_grid.admin.pages.models.timestamps import timestamp
 from sutra_grid.core.status import shown_status
 from sutra_grid.core.types import AgentStatus, Desired, NodeState, NodeStatus
 from sutra_grid.registry import AgentCell
@@ -28,11 +28,11 @@ def a_cell(agent_id: str, status: AgentStatus = AgentStatus.HEALTHY, used: int =
 
 
 def test_a_moment_is_told_relatively_and_exactly() -> None:
-    at = moment(1_700_000_000_000, 1_700_000_090_000)
+    at = timestamp(1_700_000_000_000, 1_700_000_090_000)
     assert at == ("90s ago", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20 UTC")
-    assert moment(0, 1) is None
+    assert timestamp(0, 1) is None
     for ahead in (0, 500):
-        seen = moment(1_700_000_000_000 + ahead, 1_700_000_000_000)
+        seen = timestamp(1_700_000_000_000 + ahead, 1_700_000_000_000)
         assert seen is not None
         assert seen.words == "now", "a clock that is behind shows no negative age"
 
@@ -123,16 +123,16 @@ def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:
 @pytest.mark.parametrize(
     ("desired", "state", "pid", "backoff_ms", "verbs"),
     [
-        (Desired.RUNNING, NodeState.RUNNING, 1, 0, [Verb.RESTART, Verb.STOP, Verb.REMOVE]),
-        (Desired.RUNNING, NodeState.FAILED, 0, 0, [Verb.START, Verb.STOP, Verb.REMOVE]),
-        (Desired.RUNNING, NodeState.STARTING, 0, 900, [Verb.START, Verb.STOP, Verb.REMOVE]),
-        (Desired.STOPPED, NodeState.STOPPED, 0, 0, [Verb.START, Verb.REMOVE]),
-        (Desired.STOPPED, NodeState.STOPPING, 1, 0, [Verb.START, Verb.REMOVE]),
+        (Desired.RUNNING, NodeState.RUNNING, 1, 0, [NodeVerb.RESTART, NodeVerb.STOP, NodeVerb.REMOVE]),
+        (Desired.RUNNING, NodeState.FAILED, 0, 0, [NodeVerb.START, NodeVerb.STOP, NodeVerb.REMOVE]),
+        (Desired.RUNNING, NodeState.STARTING, 0, 900, [NodeVerb.START, NodeVerb.STOP, NodeVerb.REMOVE]),
+        (Desired.STOPPED, NodeState.STOPPED, 0, 0, [NodeVerb.START, NodeVerb.REMOVE]),
+        (Desired.STOPPED, NodeState.STOPPING, 1, 0, [NodeVerb.START, NodeVerb.REMOVE]),
         (Desired.ABSENT, NodeState.STOPPING, 1, 0, []),
     ],
 )
 def test_what_makes_no_sense_now_is_not_offered(
-    desired: Desired, state: NodeState, pid: int, backoff_ms: int, verbs: list[Verb]
+    desired: Desired, state: NodeState, pid: int, backoff_ms: int, verbs: list[NodeVerb]
 ) -> None:
     node = a_node(desired=desired)
     report = a_report(node, state=state, pid=pid, backoff_ms=backoff_ms)
@@ -145,9 +145,9 @@ def test_progress_counts_when_there_are_several() -> None:
     nodes = [
         pb.NodeStatus(node_id=str(number), status=status) for number, status in enumerate(["stopping", "stopped"] * 2)
     ]
-    assert progress(nodes) == "2 stopped, 2 stopping"
-    assert progress(nodes[:1]) == "0 is stopping"
-    assert progress([]) == "nothing is left"
+    assert progress_text(nodes) == "2 stopped, 2 stopping"
+    assert progress_text(nodes[:1]) == "0 is stopping"
+    assert progress_text([]) == "nothing is left"
 
 
 def test_gauges_tell_how_full_a_host_is() -> None:
@@ -160,7 +160,7 @@ def test_gauges_tell_how_full_a_host_is() -> None:
 
 def test_what_is_remembered_is_found_anew_after_its_time() -> None:
     clock, found = FakeClock(), iter(range(9))
-    remembered: Remembered[int] = Remembered(clock, 2.0)
+    remembered: CachedValue[int] = CachedValue(clock, 2.0)
     assert [remembered.get(lambda: next(found)) for _ in range(3)] == [0, 0, 0]
     clock.advance(2)
     assert [remembered.get(lambda: next(found)) for _ in range(2)] == [1, 1]
@@ -168,7 +168,7 @@ def test_what_is_remembered_is_found_anew_after_its_time() -> None:
 
 def test_what_could_not_be_found_is_tried_again_at_once() -> None:
     clock = FakeClock()
-    remembered: Remembered[int] = Remembered(clock, 2.0)
+    remembered: CachedValue[int] = CachedValue(clock, 2.0)
     with pytest.raises(ZeroDivisionError):
         remembered.get(lambda: 1 // 0)
     assert remembered.get(lambda: 5) == 5

@@ -10,7 +10,7 @@ from support.values.grid_values import an_agent
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.registry import Registry
 
 pytestmark = pytest.mark.postgres
@@ -32,7 +32,7 @@ def app(url: str) -> Iterator[Flask]:
     config = AdminConfig("127.0.0.1:0", url, "127.0.0.1:1", 1, 2, command_timeout_secs=5, stop_grace_secs=1)
     made = create_app(config)
     yield made
-    links_of(made).close()
+    services_of(made).close()
 
 
 def test_a_locked_table_is_a_503_that_says_so_and_read_again_when_it_is_free(

@@ -54,7 +54,7 @@ def gauges(host: HostSample) -> Sequence[Gauge]:
     return found
 
 
-def why_not_well(agent: Agent) -> str:
+def status_reason(agent: Agent) -> str:
     """The reason of its status in words; empty while all is well."""
     if agent.status is not AgentStatus.HEALTHY:
         return printable(agent.message) or agent.reason
@@ -76,7 +76,7 @@ def _row(agent: Agent, used: int) -> AgentRow:
         size(host.memory_available_bytes) if host else "",
         size(host.disk_free_bytes) if host else "",
         agent.last_heartbeat_ms,
-        why_not_well(agent),
+        status_reason(agent),
     )
 
 

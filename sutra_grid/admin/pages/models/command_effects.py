@@ -6,29 +6,29 @@ from collections.abc import Callable
 from typing import Final
 
 from sutra_grid.admin.commands.agents import AgentVerb
-from sutra_grid.admin.commands.nodes import Verb
+from sutra_grid.admin.commands.nodes import NodeVerb
 from sutra_grid.core.types import Agent, AgentStatus, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 #: A command that has been carried out.
 DONE: Final = {
-    Verb.START: "started",
-    Verb.STOP: "stopped",
-    Verb.RESTART: "restarted",
-    Verb.REMOVE: "removed",
+    NodeVerb.START: "started",
+    NodeVerb.STOP: "stopped",
+    NodeVerb.RESTART: "restarted",
+    NodeVerb.REMOVE: "removed",
     AgentVerb.DRAIN: "drained",
     AgentVerb.UNDRAIN: "open for new nodes again",
 }
 #: One that is under way.
 DOING: Final = {
-    Verb.START: "Starting",
-    Verb.STOP: "Stopping",
-    Verb.RESTART: "Restarting",
-    Verb.REMOVE: "Removing",
+    NodeVerb.START: "Starting",
+    NodeVerb.STOP: "Stopping",
+    NodeVerb.RESTART: "Restarting",
+    NodeVerb.REMOVE: "Removing",
 }
 
 
-def of_node(verb: Verb, node: pb.NodeStatus) -> str:
+def node_effect(verb: NodeVerb, node: pb.NodeStatus) -> str:
     """What happens to this node."""
     words = _OF_NODE[verb](node)
     if node.status == NodeStatus.UNKNOWN:
@@ -36,18 +36,18 @@ def of_node(verb: Verb, node: pb.NodeStatus) -> str:
     return words
 
 
-def of_drain(agent: Agent, nodes: int) -> list[str]:
+def drain_effects(agent: Agent, nodes: int) -> list[str]:
     """What draining does."""
     stay = f"Its {_nodes(nodes)} stay, unless you have them stopped too." if nodes else "It has no nodes."
     return [f"{agent.agent_id} takes no new nodes until it is undrained.", stay]
 
 
-def of_undrain(agent: Agent) -> list[str]:
+def undrain_effects(agent: Agent) -> list[str]:
     """What undraining does."""
     return [f"New nodes may come to {agent.agent_id} again. It uses at most {agent.max_storage_nodes} slots."]
 
 
-def of_removal(agent: Agent, nodes: int) -> list[str]:
+def removal_effects(agent: Agent, nodes: int) -> list[str]:
     """What forgetting an agent does."""
     words = [f"The grid forgets {agent.agent_id} on {agent.hostname}."]
     if agent.status is not AgentStatus.OFFLINE and nodes:
@@ -61,7 +61,7 @@ def of_removal(agent: Agent, nodes: int) -> list[str]:
     return words
 
 
-def progress(nodes: list[pb.NodeStatus]) -> str:
+def progress_text(nodes: list[pb.NodeStatus]) -> str:
     """How far a command is that is under way: the statuses counted, or the one's own."""
     if len(nodes) == 1:
         process = f", process {nodes[0].pid}" if nodes[0].pid else ""
@@ -102,9 +102,9 @@ def _nodes(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
 
 
-_OF_NODE: Final[dict[Verb, Callable[[pb.NodeStatus], str]]] = {
-    Verb.START: _start,
-    Verb.STOP: _stop,
-    Verb.RESTART: _restart,
-    Verb.REMOVE: _remove,
+_OF_NODE: Final[dict[NodeVerb, Callable[[pb.NodeStatus], str]]] = {
+    NodeVerb.START: _start,
+    NodeVerb.STOP: _stop,
+    NodeVerb.RESTART: _restart,
+    NodeVerb.REMOVE: _remove,
 }

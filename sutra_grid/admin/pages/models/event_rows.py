@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sutra_grid.admin.pages.models.timestamps import Moment, moment
+from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.core.event_kinds import AnyEventKind, EventKind
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Event
@@ -38,7 +38,7 @@ class EventRow(NamedTuple):
     """``tone`` is a class of the style sheet."""
 
     event_id: int
-    at: Moment | None
+    at: Timestamp | None
     kind: str
     tone: str
     agent_id: str
@@ -53,7 +53,7 @@ def event_rows(events: list[Event], now_ms: int) -> list[EventRow]:
     return [
         EventRow(
             event.event_id,
-            moment(event.at_ms, now_ms),
+            timestamp(event.at_ms, now_ms),
             event.kind,
             _TONES.get(event.kind, "rest"),
             event.agent_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sutra_grid.admin.commands.nodes import Verb
+from sutra_grid.admin.commands.nodes import NodeVerb
 from sutra_grid.client.advice import Step, grid_does_next, next_step
 from sutra_grid.client.words import exit_text, generation_text
 from sutra_grid.core.age import duration
@@ -16,7 +16,7 @@ from sutra_grid.wire import grid_pb2 as pb
 _NEEDS_START: Final = (NodeStatus.FAILED, NodeStatus.STOPPED)
 
 
-class Explained(NamedTuple):
+class Explanation(NamedTuple):
     """``verbs`` are what makes sense to do to it now."""
 
     because: str
@@ -25,12 +25,12 @@ class Explained(NamedTuple):
     exits: Sequence[str]
     grid_next: str
     you_next: Step
-    verbs: Sequence[Verb]
+    verbs: Sequence[NodeVerb]
 
 
-def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> Explained:
+def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> Explanation:
     """What is known of it, in words."""
-    return Explained(
+    return Explanation(
         ": ".join(part for part in (node.reason, printable(node.message)) if part),
         generation_text(node),
         duration(node.backoff_ms / 1000) if node.backoff_ms and not node.pid else "",
@@ -41,11 +41,11 @@ def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> E
     )
 
 
-def _verbs(node: pb.NodeStatus) -> list[Verb]:
+def _verbs(node: pb.NodeStatus) -> list[NodeVerb]:
     if node.desired == Desired.ABSENT:
         return []
     waits = bool(node.backoff_ms) and not node.pid
-    verbs = [Verb.START] if node.desired == Desired.STOPPED or node.status in _NEEDS_START or waits else []
+    verbs = [NodeVerb.START] if node.desired == Desired.STOPPED or node.status in _NEEDS_START or waits else []
     if node.desired == Desired.RUNNING:
-        verbs += [Verb.STOP] if verbs else [Verb.RESTART, Verb.STOP]
-    return [*verbs, Verb.REMOVE]
+        verbs += [NodeVerb.STOP] if verbs else [NodeVerb.RESTART, NodeVerb.STOP]
+    return [*verbs, NodeVerb.REMOVE]

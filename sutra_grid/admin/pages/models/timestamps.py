@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sutra_grid.core.age import duration
 
 
-class Moment(NamedTuple):
+class Timestamp(NamedTuple):
     """``words`` as ``3m ago``; ``iso`` for programs; ``exact`` for who wants to know."""
 
     words: str
@@ -16,11 +16,11 @@ class Moment(NamedTuple):
     exact: str
 
 
-def moment(at_ms: int, now_ms: int) -> Moment | None:
+def timestamp(at_ms: int, now_ms: int) -> Timestamp | None:
     """Wall-clock milliseconds as seen now; None for never."""
     if at_ms <= 0:
         return None
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     seconds = (now_ms - at_ms) / 1000
     words = f"{duration(seconds)} ago" if seconds >= 1 else "now"
-    return Moment(words, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    return Timestamp(words, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"))
