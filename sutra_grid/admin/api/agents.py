@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Response
 
+from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_agent_from_grid
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
-from sutra_grid.admin.http.responses import LINK_HEADER, answer, conditional_response, page_response
+from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, page_response
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.list_queries import AgentFilter
@@ -48,17 +49,17 @@ def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
     """Keep new nodes away from an agent; those that run stay, unless `stop_nodes=true`."""
     timeout_seconds: float | None = query.get("timeout")
     if not query.get("stop_nodes"):
-        return answer(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
+        return message_response(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
     with long_requests().acquire():
         command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
         caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
-        return answer(stop_nodes(caller, agent_id, lambda _words: None))
+        return message_response(stop_nodes(caller, agent_id, lambda _words: None))
 
 
 @blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
 def undrain_agent(agent_id: str, key: str) -> Response:
     """Let new nodes come to an agent again."""
-    return answer(command_agent(master(), AgentVerb.UNDRAIN, agent_id, key))
+    return message_response(command_agent(master(), AgentVerb.UNDRAIN, agent_id, key))
 
 
 @blueprint.operation(

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Response, request
 
+from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import NOT_MODIFIED, READ_PROBLEMS, Operations, ResponseSpec
-from sutra_grid.admin.http.responses import LINK_HEADER, add_link, answer, conditional_response
+from sutra_grid.admin.http.responses import LINK_HEADER, add_link, conditional_response
 from sutra_grid.admin.reads.event_wait import wait_for_events
 from sutra_grid.admin.reads.records import event_list
 from sutra_grid.admin.schemas.requests import EventFilter
@@ -50,7 +51,7 @@ def list_events(query: dict[str, Any]) -> Response:
         events = wait_for_events(
             lambda: rows.event_page(after), wait_seconds, lambda: long.is_worker_ending() or is_client_gone(environ)
         )
-    return answer(event_list(events, seen))
+    return message_response(event_list(events, seen))
 
 
 def _query(query: dict[str, Any]) -> EventQuery:

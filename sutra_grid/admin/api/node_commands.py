@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response
 
+from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.commands.nodes import NodeVerb, command_node
 from sutra_grid.admin.commands.readiness import run_and_wait, thread_slot_for
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
-from sutra_grid.admin.http.responses import answer
 from sutra_grid.admin.schemas.requests import CommandQuery, RunQuery
 from sutra_grid.admin.schemas.responses import NodeStatus
 from sutra_grid.admin.services import master
@@ -35,7 +35,7 @@ def restart_node(node_id: str, query: dict[str, Any], key: str) -> Response:
 @blueprint.operation("POST", "/<node_id>/stop", ONE, query=CommandQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """End a node's process and keep it so; its data stays."""
-    return answer(command_node(master(), NodeVerb.STOP, node_id, key, query.get("timeout")))
+    return message_response(command_node(master(), NodeVerb.STOP, node_id, key, query.get("timeout")))
 
 
 @blueprint.operation(
@@ -48,7 +48,7 @@ def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
 )
 def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
     """Stop a node and forget it; its data and log stay on the host."""
-    return answer(command_node(master(), NodeVerb.REMOVE, node_id, key, query.get("timeout")))
+    return message_response(command_node(master(), NodeVerb.REMOVE, node_id, key, query.get("timeout")))
 
 
 def _run(verb: NodeVerb, node_id: str, query: dict[str, Any], key: str) -> Response:
@@ -58,4 +58,4 @@ def _run(verb: NodeVerb, node_id: str, query: dict[str, Any], key: str) -> Respo
         return command_node(link, verb, node_id, key, timeout_seconds)
 
     with thread_slot_for(query):
-        return answer(run_and_wait(link, command, query))
+        return message_response(run_and_wait(link, command, query))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
+from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
-from sutra_grid.admin.http.responses import LINK_HEADER, answer, conditional_response, page_response
+from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, page_response
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
@@ -46,4 +47,4 @@ def show_node(node_id: str) -> Response:
 )
 def list_node_samples(node_id: str) -> Response:
     """List the last measurements that the agent keeps of a node."""
-    return answer(master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList))
+    return message_response(master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList))

@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from flask import Response, request, url_for
 
+from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.commands.readiness import thread_slot_for
 from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.problems import problem_document
 from sutra_grid.admin.http.request_parser import invalid_request
-from sutra_grid.admin.http.responses import answer, json_response
-from sutra_grid.admin.schemas.requests import KEY_HEADER, RunQuery, Spawn
+from sutra_grid.admin.http.responses import json_response
+from sutra_grid.admin.http.schemas import KEY_HEADER
+from sutra_grid.admin.schemas.requests import RunQuery, Spawn
 from sutra_grid.admin.schemas.responses import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.services import master
 from sutra_grid.core.errors import GridError
@@ -54,7 +56,7 @@ def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Respon
         if count is not None:
             return _answer_many(spawn_many(link, body, key, count, query))
         node = spawn_one(link, pb.SpawnRequest(request_id=key, **body), query)
-        return answer(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
+        return message_response(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
 
 
 def _one_key(of_header: str, of_body: str) -> str:

@@ -11,7 +11,7 @@ from flask_smorest import Api
 
 from sutra_grid import __version__
 from sutra_grid.admin.http.problems import CONTENT_TYPE
-from sutra_grid.admin.schemas.responses import ProblemSchema
+from sutra_grid.admin.http.schemas import ProblemSchema
 
 OPENAPI_VERSION: Final = "3.1.0"
 DESCRIPTION: Final = """\

@@ -16,7 +16,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 
 from sutra_grid.admin.http.request_parser import StrictParser
-from sutra_grid.admin.schemas.requests import CommandHeaders, Nothing
+from sutra_grid.admin.http.schemas import CommandHeaders, NoInput
 
 View = TypeVar("View", bound=Callable[..., Any])
 SchemaClass = type[Schema]
@@ -98,7 +98,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         @functools.wraps(view)
         def strict(*arguments: Any, **named: Any) -> Any:
             for location in refused:
-                self.ARGUMENTS_PARSER.parse(Nothing(), location=location)
+                self.ARGUMENTS_PARSER.parse(NoInput(), location=location)
             return view(*arguments, **named)
 
         return strict  # type: ignore[return-value]

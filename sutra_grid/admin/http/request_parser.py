@@ -17,7 +17,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from sutra_grid.admin.http.fields import RawText, excerpt
-from sutra_grid.admin.schemas.requests import WHOLE
+from sutra_grid.admin.http.schemas import WHOLE_BODY
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.config.errors import near_miss
@@ -88,7 +88,7 @@ def _names(schema: Schema) -> list[str]:
 
 
 def _fault(name: str, messages: Iterable[str], known: Sequence[str], what: str) -> str:
-    if name == WHOLE:
+    if name == WHOLE_BODY:
         return "; ".join(messages)
     if name not in known:
         return f"unknown {what} {excerpt(name)}{near_miss(name, known)}"

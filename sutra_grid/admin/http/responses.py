@@ -7,10 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
-from google.protobuf.message import Message
 
 from sutra_grid.admin.http.long_requests import ThreadSlot
-from sutra_grid.wire.convert import to_json
 
 #: The header of a page that is not the only one.
 LINK_HEADER: Final[Mapping[str, Any]] = {
@@ -21,11 +19,6 @@ LINK_HEADER: Final[Mapping[str, Any]] = {
 }
 
 NDJSON: Final = "application/x-ndjson"
-
-
-def answer(message: Message, status: int = 200, **headers: str) -> Response:
-    """A message of the wire; an underscore in a header's name is a hyphen."""
-    return json_response(to_json(message), status, **headers)
 
 
 def json_response(document: Any, status: int = 200, **headers: str) -> Response:

@@ -7,9 +7,10 @@ from typing import Final
 from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.models.agent_rows import gauges, status_reason
+from sutra_grid.admin.pages.models.agent_rows import status_reason
 from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
+from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_agent

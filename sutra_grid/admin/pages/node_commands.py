@@ -16,7 +16,8 @@ from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
 from sutra_grid.admin.pages.models.command_effects import DOING, DONE, node_effect, progress_text
 from sutra_grid.admin.pages.renderer import render_page
-from sutra_grid.admin.reads.lookup import find_node, node_statuses
+from sutra_grid.admin.reads.lookup import find_node
+from sutra_grid.admin.reads.records import node_statuses
 from sutra_grid.admin.services import master, registry
 from sutra_grid.admin.upstream.master_caller import derived_key
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound

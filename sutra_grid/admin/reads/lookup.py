@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.status import shown_status
 from sutra_grid.core.types import Agent, Node, Reason
 from sutra_grid.registry import Registry
-from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.convert import node_status
 
 
 def find_agent(rows: Registry, agent_id: str) -> Agent:
@@ -33,11 +28,3 @@ def find_node(rows: Registry, node_id: str) -> Node:
     if rows.was_removed(node_id):
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     raise NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
-
-
-def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
-    """Some nodes as the wire shows them, in their order; reads their agents."""
-    kept = list(nodes)
-    agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
-    statuses = {agent_id: agent.status if agent else None for agent_id, agent in agents.items()}
-    return [node_status(node, shown_status(node, statuses[node.agent_id])) for node in kept]

@@ -8,9 +8,9 @@ from typing import Any
 from sutra_grid.admin.schemas.responses import NOT_IN_LISTS
 from sutra_grid.core.status import shown_status
 from sutra_grid.core.types import Agent, Event, Node
-from sutra_grid.registry import ListedAgent
+from sutra_grid.registry import ListedAgent, Registry
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.convert import agent_record, event_to_message, to_json
+from sutra_grid.wire.convert import agent_record, event_to_message, node_status, to_json
 
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
@@ -29,3 +29,11 @@ def event_list(events: Sequence[Event], last_event_id: int) -> pb.EventList:
     """Events, and the id to follow from: the last one's, or where the reader already was."""
     last = events[-1].event_id if events else last_event_id
     return pb.EventList(events=[event_to_message(event) for event in events], last_event_id=last)
+
+
+def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
+    """Some nodes as the wire shows them, in their order; reads their agents."""
+    kept = list(nodes)
+    agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
+    statuses = {agent_id: agent.status if agent else None for agent_id, agent in agents.items()}
+    return [node_status(node, shown_status(node, statuses[node.agent_id])) for node in kept]

@@ -8,7 +8,8 @@ from typing import Any, Final
 from marshmallow import post_load
 
 from sutra_grid.admin.http.fields import Flag, Text, WholeNumber
-from sutra_grid.admin.schemas.requests import MAX_CURSOR_CHARACTERS, MAX_NAME_CHARACTERS, RequestSchema
+from sutra_grid.admin.http.schemas import RequestSchema
+from sutra_grid.admin.schemas.requests import MAX_CURSOR_CHARACTERS, MAX_NAME_CHARACTERS
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry import DEFAULT_LIMIT, MAX_LIMIT, AgentQuery, AgentSort, NodeQuery, NodeSort
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, fields
 
+from sutra_grid.admin.http.schemas import ResponseSchema
 from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire.grid_pb2_comments import COMMENTS
 
@@ -34,15 +35,6 @@ _BITS: Final = {
     FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
     FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
 }
-
-
-class ResponseSchema(Schema):
-    """An object of an answer; a newer version may add fields to it, so clients have to let others pass."""
-
-    class Meta:
-        """marshmallow's options."""
-
-        unknown = EXCLUDE
 
 
 def schema_of(message: type[Message], *, without: Collection[str] = ()) -> type[Schema]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from sutra_grid.admin.http.fields import Flag, Text, TextList, WholeNumber
+from sutra_grid.admin.http.schemas import MAX_KEY_CHARACTERS, WHOLE_BODY, RequestSchema
 from sutra_grid.core.types import Actor, Desired, Reason
 from sutra_grid.runtime.net import MAX_PORT
 
@@ -22,33 +23,9 @@ MAX_PAUSE_SECONDS: Final = 86_400
 MAX_NAMED_NODES: Final = 200
 MAX_EVENT_ID: Final = 2**63 - 1
 MAX_MS: Final = 2**53
-MAX_KEY_CHARACTERS: Final = 100
 #: Of names and cursors in a query: a URL is short.
 MAX_NAME_CHARACTERS: Final = 255
 MAX_CURSOR_CHARACTERS: Final = 1024
-KEY_HEADER: Final = "Idempotency-Key"
-
-
-#: Where a fault is told that belongs to no single field.
-WHOLE: Final = "the body"
-
-
-class RequestSchema(Schema):
-    """A query or a body; an unknown name is a fault.
-
-    ``SHAPE`` is what the fields have to do with each other, as JSON Schema.
-    """
-
-    SHAPE: ClassVar[dict[str, Any]] = {}
-
-    class Meta:
-        """marshmallow's options."""
-
-        unknown = RAISE
-
-
-class Nothing(RequestSchema):
-    """Of a request that takes no query, or no body."""
 
 
 class EventFilter(RequestSchema):
@@ -129,7 +106,7 @@ class RollingRestart(RequestSchema):
         """Exactly one way to say which."""
         ways = ["node_ids" in data, "all" in data, bool({"agent_id", "engine"} & set(data))]
         if sum(ways) != 1:
-            raise ValidationError("say which nodes: node_ids, or all, or agent_id and engine", WHOLE)
+            raise ValidationError("say which nodes: node_ids, or all, or agent_id and engine", WHOLE_BODY)
 
 
 class Spawn(RequestSchema):
@@ -155,27 +132,3 @@ class Spawn(RequestSchema):
         taken = [name for name in ("port", "storage_path") if data.get(name)]
         if "count" in data and taken:
             raise ValidationError("belongs to one node; with count the agents choose it", taken[0])
-
-
-class CommandHeaders(Schema):
-    """The header that makes a retry harmless. Loads to the key itself, empty without one."""
-
-    class Meta:
-        """marshmallow's options."""
-
-        unknown = EXCLUDE
-
-    key = Text(
-        "Of your choice, such as a UUID: a retry with the same key gets the first answer and changes nothing again; "
-        "another request with it is refused with 422",
-        data_key=KEY_HEADER,
-        may_be_empty=True,
-        max_characters=MAX_KEY_CHARACTERS,
-        is_ascii=True,
-    )
-
-    @post_load
-    def the_key(self, data: dict[str, Any], **_: Any) -> str:
-        """The key alone."""
-        key: str = data.get("key", "")
-        return key

@@ -6,8 +6,8 @@ from typing import Final
 
 from marshmallow import fields
 
-from sutra_grid.admin.schemas.messages import ResponseSchema, schema_of
-from sutra_grid.core.errors import GridError
+from sutra_grid.admin.http.schemas import ProblemSchema, ResponseSchema
+from sutra_grid.admin.schemas.messages import schema_of
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -42,24 +42,6 @@ class AgentListSchema(ResponseSchema):
 
     agents = fields.List(fields.Nested(ListedAgent), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
-
-
-class ProblemSchema(ResponseSchema):
-    """Why a request was refused, or failed (RFC 9457)."""
-
-    type = fields.String(required=True, metadata={"description": "A URN of the reason"})
-    title = fields.String(required=True, metadata={"description": "What kind of thing it is, in words"})
-    status = fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
-    detail = fields.String(required=True, metadata={"description": "What is wrong, naming the thing"})
-    code = fields.String(
-        required=True,
-        metadata={"enum": sorted(cls.code for cls in GridError.__subclasses__()), "description": "That of gRPC"},
-    )
-    reason = fields.String(
-        required=True, metadata={"enum": [reason.value for reason in Reason], "description": "To decide by"}
-    )
-    hint = fields.String(required=True, metadata={"description": "The next step to take; may be empty"})
-    instance = fields.String(required=True, metadata={"description": "The path that was asked"})
 
 
 class SpawnResultsSchema(ResponseSchema):

@@ -7,11 +7,11 @@ from support.values.grid_values import HOST, a_node, a_report, an_event
 from sutra_grid.admin.commands.nodes import NodeVerb
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
-from sutra_grid.admin.pages.models.agent_rows import gauges
 from sutra_grid.admin.pages.models.badges import badge, node_badge
 from sutra_grid.admin.pages.models.command_effects import progress_text
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import LEAST_WIDTH, WIDTH, history
+from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.log_text import log_text
 from sutra_grid.admin.pages.models.sparkline import HEIGHT, sparkline

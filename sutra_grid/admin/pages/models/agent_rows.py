@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge
 from sutra_grid.core.host_changes import is_disk_low
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
-from sutra_grid.core.types import Agent, AgentStatus, HostSample
+from sutra_grid.core.types import Agent, AgentStatus
 from sutra_grid.registry import ListedAgent
 
 
@@ -29,29 +29,9 @@ class AgentRow(NamedTuple):
     why: str
 
 
-class Gauge(NamedTuple):
-    """How much of something is used; ``share`` from 0 to 100."""
-
-    title: str
-    share: int
-    words: str
-    is_bad: bool
-
-
 def agent_rows(agents: Iterable[ListedAgent]) -> list[AgentRow]:
     """One row each, in their order."""
     return [_row(agent, used) for agent, used in agents]
-
-
-def gauges(host: HostSample) -> Sequence[Gauge]:
-    """CPU, memory and disk of an agent's host."""
-    cpu = round(host.cpu_percent)
-    found = [Gauge("CPU", cpu, f"{cpu}% of {host.cpu_count}, load {host.load_average_1m:.2f}", False)]
-    if host.memory_total_bytes:
-        found.append(_used("Memory", host.memory_total_bytes, host.memory_available_bytes, False))
-    if host.disk_total_bytes:
-        found.append(_used("Disk of its data", host.disk_total_bytes, host.disk_free_bytes, is_disk_low(host)))
-    return found
 
 
 def status_reason(agent: Agent) -> str:
@@ -78,8 +58,3 @@ def _row(agent: Agent, used: int) -> AgentRow:
         agent.last_heartbeat_ms,
         status_reason(agent),
     )
-
-
-def _used(title: str, total: int, free: int, is_bad: bool) -> Gauge:
-    share = round(100 * (total - free) / total)
-    return Gauge(title, share, f"{size(free)} free of {size(total)}", is_bad)

@@ -1,0 +1,35 @@
+"""How much of an agent's host is used: CPU, memory, disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.size import size
+from sutra_grid.core.types import HostSample
+
+
+class Gauge(NamedTuple):
+    """How much of something is used; ``share`` from 0 to 100."""
+
+    title: str
+    share: int
+    words: str
+    is_bad: bool
+
+
+def gauges(host: HostSample) -> Sequence[Gauge]:
+    """CPU, memory and disk of an agent's host."""
+    cpu = round(host.cpu_percent)
+    found = [Gauge("CPU", cpu, f"{cpu}% of {host.cpu_count}, load {host.load_average_1m:.2f}", False)]
+    if host.memory_total_bytes:
+        found.append(_used("Memory", host.memory_total_bytes, host.memory_available_bytes, False))
+    if host.disk_total_bytes:
+        found.append(_used("Disk of its data", host.disk_total_bytes, host.disk_free_bytes, is_disk_low(host)))
+    return found
+
+
+def _used(title: str, total: int, free: int, is_bad: bool) -> Gauge:
+    share = round(100 * (total - free) / total)
+    return Gauge(title, share, f"{size(free)} free of {size(total)}", is_bad)
