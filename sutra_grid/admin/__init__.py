@@ -1,5 +1,5 @@
-"""The admin: an HTTP API over the shared registry.
+"""The admin: the HTTP API and the web pages of a grid.
 
-Reads come from the registry; commands go to the master over gRPC, so that the master
-stays the only writer of what is desired. Imports no other role.
+Reads come from the shared registry. Commands go to the master over gRPC, so that the master stays the only writer of
+the desired state. Imports no other role.
 """

@@ -1,4 +1,4 @@
-"""The Flask application: links, blueprints, errors, headers. Each resource has a blueprint of its own."""
+"""The Flask application: services, blueprints, error handlers, headers. Each resource has its own blueprint."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 
 def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str = "") -> Flask:
-    """The application. Opens nothing: registry and master are reached by the first request that needs them.
+    """Make the application. Opens no connection: the first request that needs the registry or the master does.
 
-    ``secret_key`` signs the forms of the pages, and is the same in all workers; without one it is made here.
+    ``secret_key`` signs the forms of the pages and must be the same in all workers. Without one, a key is generated.
     """
     app = Flask("sutra_grid.admin")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the wire
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the field order of the protobuf messages
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
     master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
-    links = Services(
+    services = Services(
         RegistryLink(config.registry_url, clock),
         MasterLink(master, config.command_timeout_secs),
         LongRequests(config.threads),
         clock,
     )
-    install_services(app, links)
+    install_services(app, services)
     problems.install(app)
     app.before_request(correlation_ids.bind_correlation_id)
     app.before_request(origins.refuse_cross_site_commands)
@@ -52,8 +52,8 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     return app
 
 
-def _add_headers(answer: Response) -> Response:
-    answer.headers.setdefault("Cache-Control", "no-store")
-    answer.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+def _add_headers(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

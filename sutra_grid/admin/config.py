@@ -1,4 +1,4 @@
-"""What the admin is told at its start: schema, flags, and the checked values."""
+"""The admin's configuration: schema, command line flags, and the checked values."""
 
 from __future__ import annotations
 
@@ -41,22 +41,27 @@ SCHEMA: Final = Schema(
                     "registry_url",
                     "str",
                     "sqlite:///sutra-grid.db",
-                    help="The registry that the master uses; the admin only reads it",
+                    help="URL of the registry that the master uses; the admin only reads it",
                     check=_registry_url,
                 ),
                 Key(
                     "master",
                     "str",
                     f"127.0.0.1:{DEFAULT_MASTER_PORT}",
-                    help="Address of the master, which carries out commands",
+                    help="Address of the master, which executes commands",
                     check=host_port(DEFAULT_MASTER_PORT),
                 ),
-                Key("workers", "int", 2, help="Processes that serve requests", check=between(1, 64)),
+                Key("workers", "int", 2, help="Number of worker processes", check=between(1, 64)),
                 Key(
                     "threads",
                     "int",
                     16,
+<<<<<<< HEAD
                     help="Threads of each worker; a command holds one until its outcome is known",
+=======
+                    help="Threads of each worker. A command occupies one until its outcome is known. "
+                    "Requests that follow a log or wait may occupy half of them",
+>>>>>>> 42e4cef (admin: messages, hints and docstrings of the API in plain English)
                     check=between(2, 256),
                 ),
                 Key(
@@ -64,7 +69,7 @@ SCHEMA: Final = Schema(
                     "float",
                     60.0,
                     unit="seconds",
-                    help="How long a command may take before the answer is 504",
+                    help="How long a command may take before it is answered with 504",
                     check=between(1, 600),
                 ),
                 Key(
@@ -72,17 +77,22 @@ SCHEMA: Final = Schema(
                     "int",
                     20,
                     unit="seconds",
-                    help="What requests in flight get at a stop or reload",
+                    help="How long requests in progress may continue at a stop or reload",
                     check=at_least(1),
                 ),
                 Key(
                     "secret_key_file",
                     "str",
                     "",
+<<<<<<< HEAD
                     help="File with at least 32 random characters to sign the pages' forms; empty: made at each start",
+=======
+                    help="File with at least 32 random characters that sign the forms of the pages. Needed only "
+                    "where several admins share one address. Empty: a key is generated at each start",
+>>>>>>> 42e4cef (admin: messages, hints and docstrings of the API in plain English)
                 ),
             ],
-            help="The HTTP API and the pages",
+            help="The HTTP API and the web pages",
         ),
         LOGGING_SECTION,
     ]
@@ -90,15 +100,15 @@ SCHEMA: Final = Schema(
 
 FLAGS: Final = [
     Flag("--listen", f"{SECTION}.listen", "Address of the HTTP server"),
-    Flag("--registry-url", f"{SECTION}.registry_url", "The registry that the master uses"),
+    Flag("--registry-url", f"{SECTION}.registry_url", "URL of the registry that the master uses"),
     Flag("--master", f"{SECTION}.master", "Address of the master"),
-    Flag("--log-level", "logging.level", "The least severe records that are written"),
+    Flag("--log-level", "logging.level", "Lowest level of log records that are written"),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminConfig:
-    """The checked settings; see ``SCHEMA`` for each."""
+    """The checked settings. ``SCHEMA`` describes each."""
 
     listen: str
     registry_url: str
@@ -111,12 +121,12 @@ class AdminConfig:
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:
-        """The section of a loaded configuration."""
+        """The settings of a loaded configuration."""
         return cls(**config.section(SECTION))
 
 
 def load_from_environment(environ: Mapping[str, str] = os.environ) -> Config:
-    """For a WSGI server that is not ours: the file that ``SUTRA_GRID_ADMIN_CONFIG`` names, if any, and variables.
+    """Load the configuration for another WSGI server: from ``SUTRA_GRID_ADMIN_CONFIG``, if set, and the environment.
 
     Raises ``ConfigError``.
     """

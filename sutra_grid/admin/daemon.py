@@ -1,4 +1,4 @@
-"""``sutra-grid-admin``: gunicorn around the application, until a signal ends it."""
+"""``sutra-grid-admin``: runs the application in gunicorn until a signal stops it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_po
 if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
 
-log = get_logger("sutra_grid.admin.daemon")  # also when it is run as a module, by the name __main__
+log = get_logger("sutra_grid.admin.daemon")  # when run as a module, __name__ is __main__
 
-ORPHANS_SECONDS: Final = 3.0
+#: How long the port may stay in use by the workers of a killed admin. They exit within a second.
+ORPHANED_WORKERS_SECONDS: Final = 3.0
 
 
 def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT. Raises ``GridError`` for a taken address and a registry that can never be read."""
+    """Serve until SIGTERM or SIGINT. Raises ``GridError`` for an address in use or an unusable registry."""
     settings = AdminConfig.of(config)
     _refuse_taken_port(settings.listen)
     _refuse_wrong_registry(settings.registry_url)
@@ -33,12 +34,12 @@ def run(config: Config) -> int:
 
 
 def _refuse_taken_port(listen: str) -> None:
-    """gunicorn would try for seconds and then not say who has it.
+    """Raise ``AlreadyExists`` when the port is in use. gunicorn would retry for seconds and not name the owner.
 
-    The workers of an admin that was killed keep its port until they notice, within a second: they are waited for.
+    Waits for the workers of a killed admin, which keep its port until they notice.
     """
     host, port = parse_host_port(listen, DEFAULT_PORT)
-    never, deadline = threading.Event(), time.monotonic() + ORPHANS_SECONDS
+    never, deadline = threading.Event(), time.monotonic() + ORPHANED_WORKERS_SECONDS
     while port != 0 and not is_port_free(port, host):
         if time.monotonic() >= deadline:
             raise _port_taken(host, port)
@@ -47,27 +48,27 @@ def _refuse_taken_port(listen: str) -> None:
 
 def _port_taken(host: str, port: int) -> AlreadyExists:
     holder = port_holder(port)
-    held = f"it is taken by {holder}" if holder else "this host does not have the address, or this user may not use it"
+    why = f"it is in use by {holder}" if holder else "this host does not have the address, or this user may not use it"
     return AlreadyExists(
-        f"can't listen on {format_host_port(host, port)}: {held}",
+        f"cannot listen on {format_host_port(host, port)}: {why}",
         reason=Reason.PORT_TAKEN,
-        hint="Stop what listens there, or give another address: --listen HOST:PORT",
+        hint="Stop the process that uses it, or choose another address with --listen HOST:PORT",
     )
 
 
 def _refuse_wrong_registry(url: str) -> None:
-    """A registry that does not answer yet is waited for, as one that has to be rebuilt is; one that is newer is not."""
+    """Raise ``GridError`` for a registry that is newer than this program. One that is unavailable may recover."""
     from sutra_grid.registry import Registry
 
     try:
-        Registry.open(url, migrate=False).close()  # the workers open it anew, after the fork
+        Registry.open(url, migrate=False).close()  # each worker opens its own after the fork
     except Unavailable as error:
         log.warning("registry not available", error=error.message, hint=error.hint)
 
 
 main = daemon_command(
     "sutra-grid-admin",
-    help="The HTTP API and the pages of a grid: reads from the registry, commands through the master.",
+    help="The HTTP API and the web pages of a grid. Reads come from the registry, commands go to the master.",
     schema=SCHEMA,
     run=run,
     check=AdminConfig.of,

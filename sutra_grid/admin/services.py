@@ -1,4 +1,4 @@
-"""Where a request finds the registry and the master."""
+"""What the requests of one application share: registry, master, limits and clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEY = "sutra_grid"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What one application shares between its requests."""
+    """The shared objects of one application."""
 
     registry: RegistryLink
     master: MasterLink
@@ -25,14 +25,14 @@ class Services:
     clock: Clock
 
     def close(self) -> None:
-        """Give up both; a later request opens them again."""
+        """Close the connections. A later request opens them again."""
         self.master.close()
         self.registry.close()
 
 
-def install_services(app: Flask, links: Services) -> None:
-    """Give ``app`` its links."""
-    app.extensions[_KEY] = links
+def install_services(app: Flask, services: Services) -> None:
+    """Attach the services to ``app``."""
+    app.extensions[_KEY] = services
 
 
 def services_of(app: Flask) -> Services:
@@ -42,20 +42,20 @@ def services_of(app: Flask) -> Services:
 
 
 def registry() -> Registry:
-    """The registry, open. Raises ``Unavailable``. Within a request."""
+    """The open registry. Raises ``Unavailable``. Needs a request context."""
     return services_of(current_app).registry.get()
 
 
 def master() -> MasterLink:
-    """The line to the master. Within a request."""
+    """The connection to the master. Needs a request context."""
     return services_of(current_app).master
 
 
 def long_requests() -> LongRequests:
-    """The bound on requests that hold a thread for long. Within a request."""
+    """The limit on long requests. Needs a request context."""
     return services_of(current_app).long_requests
 
 
 def clock() -> Clock:
-    """The clock. Within a request."""
+    """The clock. Needs a request context."""
     return services_of(current_app).clock

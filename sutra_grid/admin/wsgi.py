@@ -1,7 +1,7 @@
 """The application for a WSGI server: ``gunicorn -c etc/gunicorn.conf.py sutra_grid.admin.wsgi:app``.
 
-Configured by the file that ``SUTRA_GRID_ADMIN_CONFIG`` names and by ``SUTRA_GRID_ADMIN__KEY``
-variables. Do not preload it: links to registry and master are made in the worker.
+Configured by the file named in ``SUTRA_GRID_ADMIN_CONFIG`` and by ``SUTRA_GRID_ADMIN__KEY`` variables. Do not preload
+it: each worker must make its own connections to the registry and the master.
 """
 
 from __future__ import annotations

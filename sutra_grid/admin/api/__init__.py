@@ -1,4 +1,4 @@
-"""The JSON API: one module and one blueprint a resource."""
+"""The JSON API: one module and one blueprint per resource."""
 
 from sutra_grid.admin.api import (
     agents,
@@ -27,4 +27,4 @@ BLUEPRINTS = (
     rolling_restarts.blueprint,
     events.blueprint,
 )
-"""In the order in which they are registered."""
+"""In the order of registration."""

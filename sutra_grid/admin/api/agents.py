@@ -22,7 +22,9 @@ from sutra_grid.client.draining import stop_nodes
 from sutra_grid.registry import AgentQuery
 from sutra_grid.wire.convert import to_json
 
-blueprint = Operations("agents", __name__, url_prefix="/agents", description="Hosts that run storage nodes")
+blueprint = Operations(
+    "agents", __name__, url_prefix="/agents", description="Agents, one per host that runs storage nodes"
+)
 
 ONE = ResponseSpec(AgentRecord, "The agent")
 
@@ -31,7 +33,7 @@ ONE = ResponseSpec(AgentRecord, "The agent")
     "GET", "", ResponseSpec(AgentListSchema, "A page of agents", headers=LINK_HEADER), NOT_MODIFIED, query=AgentFilter
 )
 def list_agents(query: AgentQuery) -> Response:
-    """List agents, a page at a time, each without its nodes but with their number."""
+    """List agents in pages, each with the number of its nodes but without the nodes."""
     page = registry().agent_page(query)
     return page_response("agents", [listed_agent(each) for each in page.items], page.next_cursor)
 
@@ -46,30 +48,30 @@ def show_agent(agent_id: str) -> Response:
 
 @blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
-    """Keep new nodes away from an agent; those that run stay, unless `stop_nodes=true`."""
+    """Place no new nodes on an agent. Its running nodes stay, unless `stop_nodes=true`."""
     timeout_seconds: float | None = query.get("timeout")
     if not query.get("stop_nodes"):
         return message_response(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
     with long_requests().acquire():
         command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
         caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
-        return message_response(stop_nodes(caller, agent_id, lambda _words: None))
+        return message_response(stop_nodes(caller, agent_id, lambda _message: None))
 
 
 @blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
 def undrain_agent(agent_id: str, key: str) -> Response:
-    """Let new nodes come to an agent again."""
+    """Allow new nodes on an agent again."""
     return message_response(command_agent(master(), AgentVerb.UNDRAIN, agent_id, key))
 
 
 @blueprint.operation(
     "DELETE",
     "/<agent_id>",
-    ResponseSpec(None, "It is forgotten", status=HTTPStatus.NO_CONTENT),
+    ResponseSpec(None, "The agent is removed", status=HTTPStatus.NO_CONTENT),
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
-    """Forget an agent that is offline or has no nodes."""
+    """Remove an agent that is offline or has no nodes."""
     remove_agent_from_grid(master(), agent_id, key)
     return "", HTTPStatus.NO_CONTENT

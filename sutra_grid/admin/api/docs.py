@@ -1,4 +1,4 @@
-"""``/docs``: the OpenAPI document for people, by Swagger UI from files of this package; no other server is asked."""
+"""``/docs``: the OpenAPI document in Swagger UI, served from files of this package only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app
 
 blueprint = Blueprint("docs", __name__)
 
-# Its scripts are files. Swagger UI sets styles on its elements, and has its icons as data.
+# Swagger UI sets inline styles and has its icons as data URLs. Its scripts are files.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -17,7 +17,7 @@ POLICY: Final = (
 
 @blueprint.get("/docs")
 def show_docs() -> Response:
-    """The page."""
+    """Show the API documentation."""
     page = current_app.send_static_file("docs/index.html")
     page.headers["Content-Security-Policy"] = POLICY
     return page

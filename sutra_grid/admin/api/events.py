@@ -1,4 +1,4 @@
-"""``/events``: what happened, to list and to follow."""
+"""``/events``: list and follow events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.registry import EventQuery
 from sutra_grid.wire.convert import to_json
 
-blueprint = Operations("events", __name__, description="What happened")
+blueprint = Operations("events", __name__, description="Events: what happened, when and why")
 
 
 @blueprint.operation(
@@ -33,18 +33,18 @@ blueprint = Operations("events", __name__, description="What happened")
     problems=READ_PROBLEMS | {429},
 )
 def list_events(query: dict[str, Any]) -> Response:
-    """List events: those after an id, or the newest.
+    """List events after an id, or the newest ones.
 
-    Follow with `last_event_id` of the answer as `after_event_id`; with `wait_seconds` the answer waits for the next
-    one when there is none yet. A worker lets half of its threads wait or follow; one more is answered 429.
+    To follow events, pass `last_event_id` of the response as `after_event_id`. With `wait_seconds` the request waits
+    for the next event. Half of a worker's threads may wait or follow; further requests are answered with 429.
     """
     wait_seconds = query.pop("wait_seconds", 0)
     rows = registry()
     chosen = _query(query)
-    # Read before the events: one that comes in between is then read again, and none is missed.
+    # Read before the events: an event recorded in between is then read again, not missed.
     seen = chosen.after_event_id or rows.last_event_id()
     if not wait_seconds:
-        return _answer_page(rows.event_page(chosen), seen)
+        return _page_response(rows.event_page(chosen), seen)
     after = replace(chosen, after_event_id=seen)
     long, environ = long_requests(), request.environ
     with long.acquire():
@@ -56,11 +56,11 @@ def list_events(query: dict[str, Any]) -> Response:
 
 def _query(query: dict[str, Any]) -> EventQuery:
     kinds = {"reason": Reason, "actor": Actor}
-    chosen: dict[str, Any] = {name: kinds[name](value) if name in kinds else value for name, value in query.items()}
-    return EventQuery(**chosen)
+    filters: dict[str, Any] = {name: kinds[name](value) if name in kinds else value for name, value in query.items()}
+    return EventQuery(**filters)
 
 
-def _answer_page(events: Sequence[Event], seen: int) -> Response:
+def _page_response(events: Sequence[Event], seen: int) -> Response:
     response = conditional_response(to_json(event_list(events, seen)))
     if events:
         add_link(response, "prev", before_event_id=events[0].event_id, after_event_id=None)

@@ -1,4 +1,4 @@
-"""``/livez`` and ``/readyz``: for load balancers, monitoring, and scripts that wait for a grid."""
+"""``/livez`` and ``/readyz``: health checks for load balancers, monitoring and scripts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from sutra_grid.admin.schemas.responses import AliveSchema, ReadySchema
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
 
-blueprint = Operations("health", __name__, description="Whether the admin works")
+blueprint = Operations("health", __name__, description="Health checks of the admin")
 
 PROBLEMS = frozenset({400, 500})
 
 
-@blueprint.operation("GET", "/livez", ResponseSpec(AliveSchema, "The process answers"), problems=PROBLEMS)
+@blueprint.operation("GET", "/livez", ResponseSpec(AliveSchema, "The process is alive"), problems=PROBLEMS)
 def show_alive() -> Response:
-    """Tell that the process answers; it looks at nothing else."""
+    """Check that the process responds. Checks nothing else."""
     return json_response({"status": "alive"})
 
 
 @blueprint.operation(
     "GET",
     "/readyz",
-    ResponseSpec(ReadySchema, "Reads work; read_only: without the master, so commands do not"),
-    ResponseSpec(ReadySchema, "Reads do not work", status=HTTPStatus.SERVICE_UNAVAILABLE),
+    ResponseSpec(ReadySchema, "Reads work. `read_only`: the master is unavailable, so commands fail"),
+    ResponseSpec(ReadySchema, "Reads fail: the registry is unavailable", status=HTTPStatus.SERVICE_UNAVAILABLE),
     problems=PROBLEMS,
 )
 def show_ready() -> Response:
-    """Tell whether registry and master answer."""
+    """Check whether the registry and the master respond."""
     parts = {"registry": _state(lambda: registry().check()), "master": _state(master().check)}
     if not parts["registry"]["ok"]:
         return json_response({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)

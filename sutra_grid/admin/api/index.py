@@ -1,4 +1,4 @@
-"""``/``: what there is, for whoever comes without documentation."""
+"""``/``: the list of resources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.responses import IndexSchema
 
-blueprint = Operations("index", __name__, description="Where to go")
+blueprint = Operations("index", __name__, description="The list of resources")
 
 LINKS = {
     "status": "/status",
@@ -31,15 +31,15 @@ LINKS = {
 @blueprint.operation(
     "GET",
     "/",
-    ResponseSpec(IndexSchema, "What there is"),
-    ResponseSpec(None, "The pages, for who accepts text/html rather than JSON", status=HTTPStatus.FOUND),
+    ResponseSpec(IndexSchema, "Name, version and links to the resources"),
+    ResponseSpec(None, "Redirect to the web pages, if `Accept` prefers text/html to JSON", status=HTTPStatus.FOUND),
     problems=frozenset({400, 500}),
 )
 def show_index() -> Any:
-    """Tell name, version and where to go; a browser is sent to the pages."""
+    """Show name, version and links. A browser is redirected to the web pages."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        answer: Any = redirect("/ui/")
+        response: Any = redirect("/ui/")
     else:
-        answer = json_response({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
-    answer.vary.add("Accept")
-    return answer
+        response = json_response({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
+    response.vary.add("Accept")
+    return response

@@ -1,4 +1,4 @@
-"""``/nodes/ID/logs``: what a node wrote, read through the master from its agent."""
+"""``/nodes/ID/logs``: a node's log, read from its agent through the master."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sutra_grid.admin.services import long_requests, master
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
-blueprint = Operations("logs", __name__, url_prefix="/nodes", description="What nodes wrote")
+blueprint = Operations("logs", __name__, url_prefix="/nodes", description="Logs of nodes")
 
 DEFAULT_LINES: Final = 100
 TEXT: Final = "text/plain; charset=utf-8"
@@ -30,16 +30,18 @@ AS_TEXT: Final = {"type": "string"}
 @blueprint.operation(
     "GET",
     "/<node_id>/logs",
-    ResponseSpec(LogChunk, "The lines, and the cursor to go on with"),
-    ResponseSpec(AS_TEXT, "The lines alone, for who accepts text/plain, and when following", content_type="text/plain"),
-    ResponseSpec(AS_TEXT, "When following, for who accepts JSON: an object a line", content_type=NDJSON),
+    ResponseSpec(LogChunk, "The lines, and the cursor to continue from"),
+    ResponseSpec(AS_TEXT, "The lines only, with `Accept: text/plain` or `follow=true`", content_type="text/plain"),
+    ResponseSpec(
+        AS_TEXT, "With `follow=true` and `Accept: application/json`: one LogChunk per line", content_type=NDJSON
+    ),
     query=LogQuery,
     problems=MASTER_PROBLEMS,
 )
 def show_logs(node_id: str, query: dict[str, Any]) -> Response:
-    """Read a node's log, from so many lines before its end, or from a cursor; follow it with `follow=true`.
+    """Read a node's log from a number of lines before its end, or from a cursor; `follow=true` follows it.
 
-    A worker lets half of its threads follow or wait; one more is answered 429.
+    Half of a worker's threads may wait or follow; further requests are answered with 429.
     """
     follow = query.pop("follow", False)
     if follow:
@@ -52,11 +54,11 @@ def show_logs(node_id: str, query: dict[str, Any]) -> Response:
 
 
 def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
-    """The first chunk. Without lines to show it is the cursor of the log's end alone."""
+    """The first chunk. With ``tail=0`` it has no lines, only the cursor of the log's end."""
     tail = query.pop("tail", DEFAULT_LINES)
     if "cursor" in query:
         return master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, **query), pb.LogChunk)
-    # To the agent, no lines at all would mean as many as it likes.
+    # An agent takes 0 lines as its default number of lines.
     chunk = master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), **query), pb.LogChunk)
     return chunk if tail else pb.LogChunk(cursor=chunk.cursor)
 

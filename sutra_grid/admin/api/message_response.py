@@ -10,5 +10,5 @@ from sutra_grid.wire.convert import to_json
 
 
 def message_response(message: Message, status: int = 200, **headers: str) -> Response:
-    """A message of the wire; an underscore in a header's name is a hyphen."""
+    """A wire message as JSON. An underscore in a header's name becomes a hyphen."""
     return json_response(to_json(message), status, **headers)

@@ -1,4 +1,4 @@
-"""``/metrics``: the grid for Prometheus."""
+"""``/metrics``: metrics of the grid for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-blueprint = Operations("metrics", __name__, description="The grid for Prometheus")
+blueprint = Operations("metrics", __name__, description="Metrics for Prometheus")
 
 
 @blueprint.operation(
     "GET",
     "/metrics",
-    ResponseSpec({"type": "string"}, "The grid in Prometheus' text format", content_type="text/plain"),
+    ResponseSpec({"type": "string"}, "Metrics in Prometheus' text format", content_type="text/plain"),
     problems=frozenset({400, 500}),
 )
 def show_metrics() -> Response:
-    """Show the grid's numbers for Prometheus.
+    """Show the metrics of the grid for Prometheus.
 
-    Without the registry the answer is still 200 and says `sutra_grid_registry_up 0`: a scrape that fails says
-    less. `Accept: application/openmetrics-text` gets that format.
+    While the registry is unavailable the response is still 200 and contains `sutra_grid_registry_up 0`, so that the
+    scrape does not fail. `Accept: application/openmetrics-text` selects that format.
     """
     now_ms = wall_ms(clock())
     metrics = CollectorRegistry()
@@ -42,5 +42,5 @@ def _counts(now_ms: int) -> GridCounts | None:
     try:
         return registry().counts(now_ms - EVENTS_WINDOW_MS)
     except Unavailable as error:
-        log.warning("no metrics of the grid", why=error)
+        log.warning("grid metrics unavailable", error=error)
         return None

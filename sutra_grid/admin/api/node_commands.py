@@ -1,4 +1,4 @@
-"""``/nodes/ID/start|stop|restart`` and ``DELETE /nodes/ID``: what is done to a node."""
+"""``/nodes/ID/start|stop|restart`` and ``DELETE /nodes/ID``: commands for a node."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from sutra_grid.admin.schemas.responses import NodeStatus
 from sutra_grid.admin.services import master
 from sutra_grid.wire import grid_pb2 as pb
 
-blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="What is done to a node")
+blueprint = Operations("node commands", __name__, url_prefix="/nodes", description="Commands for a node")
 
-ONE = ResponseSpec(NodeStatus, "The node as it is now")
+ONE = ResponseSpec(NodeStatus, "The node after the command")
 
 
 @blueprint.operation("POST", "/<node_id>/start", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def start_node(node_id: str, query: dict[str, Any], key: str) -> Response:
-    """Have a node run; also ends the back-off or the failure of one that crashed."""
+    """Start a node. For a crashed node this ends the back-off or the failed state."""
     return _run(NodeVerb.START, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/restart", ONE, query=RunQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def restart_node(node_id: str, query: dict[str, Any], key: str) -> Response:
-    """Stop and start a node's process once."""
+    """Stop a node's process and start it again."""
     return _run(NodeVerb.RESTART, node_id, query, key)
 
 
 @blueprint.operation("POST", "/<node_id>/stop", ONE, query=CommandQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def stop_node(node_id: str, query: dict[str, Any], key: str) -> Response:
-    """End a node's process and keep it so; its data stays."""
+    """Stop a node's process and keep it stopped. Its data stays."""
     return message_response(command_node(master(), NodeVerb.STOP, node_id, key, query.get("timeout")))
 
 
 @blueprint.operation(
     "DELETE",
     "/<node_id>",
-    ResponseSpec(NodeStatus, "The node as it was last"),
+    ResponseSpec(NodeStatus, "The node in its last state"),
     query=CommandQuery,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
-    """Stop a node and forget it; its data and log stay on the host."""
+    """Stop a node and remove it. Its data and log stay on the host."""
     return message_response(command_node(master(), NodeVerb.REMOVE, node_id, key, query.get("timeout")))
 
 

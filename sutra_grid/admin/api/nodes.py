@@ -1,4 +1,4 @@
-"""``/nodes``: list, show, samples."""
+"""``/nodes``: list nodes, show a node and its measurements."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sutra_grid.registry import NodeQuery
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import node_status, to_json
 
-blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage processes")
+blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage nodes")
 
 
 @blueprint.operation(
     "GET", "", ResponseSpec(NodeListSchema, "A page of nodes", headers=LINK_HEADER), NOT_MODIFIED, query=NodeFilter
 )
 def list_nodes(query: NodeQuery) -> Response:
-    """List nodes, a page at a time."""
+    """List nodes in pages."""
     page = registry().node_page(query)
     nodes = [to_json(node_status(node, shown)) for node, shown in page.items]
     return page_response("nodes", nodes, page.next_cursor)
@@ -42,9 +42,9 @@ def show_node(node_id: str) -> Response:
 @blueprint.operation(
     "GET",
     "/<node_id>/samples",
-    ResponseSpec(NodeSampleList, "Measurements of its process, oldest first"),
+    ResponseSpec(NodeSampleList, "Measurements of the node's process, oldest first"),
     problems=MASTER_PROBLEMS,
 )
 def list_node_samples(node_id: str) -> Response:
-    """List the last measurements that the agent keeps of a node."""
+    """List the latest measurements of a node, which its agent keeps."""
     return message_response(master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList))

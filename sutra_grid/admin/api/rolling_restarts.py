@@ -1,4 +1,4 @@
-"""``POST /rolling-restarts``: some nodes or all, a few at a time, told line by line while it goes on."""
+"""``POST /rolling-restarts``: restart many nodes, a few at a time, and stream the progress as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from sutra_grid.admin.schemas.requests import RollingRestart
 from sutra_grid.admin.services import long_requests, master
 from sutra_grid.admin.upstream.master_caller import MasterCaller
 
-blueprint = Operations("rolling restarts", __name__, description="Many nodes, a few at a time")
+blueprint = Operations("rolling restarts", __name__, description="Restarts of many nodes, a few at a time")
 
 
 @blueprint.operation(
     "POST",
     "/rolling-restarts",
-    ResponseSpec({"type": "string"}, "A RollingLine a line; the last one is of the kind end", content_type=NDJSON),
+    ResponseSpec({"type": "string"}, "One RollingLine per line; the last one has the kind `end`", content_type=NDJSON),
     body=RollingRestart,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def roll(body: dict[str, Any], key: str) -> Response:
-    """Restart nodes one after the other, or some at a time.
+    """Restart nodes one after the other, or a few at a time.
 
-    The next one is taken when the one before runs and is healthy. The first failure ends it; the last line says what
-    is done, what is left, why it ended, and the request that takes it up again. It goes on only as long as the
-    client reads: one that leaves ends it, and only the restarts that were begun are finished. A worker carries
-    out one at a time.
+    The next node follows when the previous one runs and is healthy. The first failure ends the rolling restart. The
+    last line lists what is done and what is left, the failure, and the request that resumes it. The rolling restart
+    continues only while the client reads: when the client disconnects, only the restarts in progress are finished.
+    A worker runs one at a time.
     """
     long, environ = long_requests(), request.environ
     caller = MasterCaller(master(), key=key)

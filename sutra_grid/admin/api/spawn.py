@@ -1,4 +1,4 @@
-"""``POST /nodes``: one new node, or several."""
+"""``POST /nodes``: spawn one node or several."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sutra_grid.core.errors import GridError
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
-blueprint = Operations("spawning", __name__, url_prefix="/nodes", description="New nodes")
+blueprint = Operations("spawning", __name__, url_prefix="/nodes", description="Spawning nodes")
 
-LOCATION: Final = {"description": "Path of the node; not there with count", "schema": {"type": "string"}}
+LOCATION: Final = {"description": "Path of the node; absent with count", "schema": {"type": "string"}}
 
 
 @blueprint.operation(
@@ -32,42 +32,42 @@ LOCATION: Final = {"description": "Path of the node; not there with count", "sch
     "",
     ResponseSpec(
         {"anyOf": [NodeStatus, SpawnResultsSchema]},
-        "The node, or with count the nodes; their processes run",
+        "The node, or with `count` the nodes. Their processes run",
         status=HTTPStatus.CREATED,
         headers={"Location": LOCATION},
     ),
-    ResponseSpec(SpawnResultsSchema, "Of several only some run", status=HTTPStatus.MULTI_STATUS),
+    ResponseSpec(SpawnResultsSchema, "Only some of the nodes run", status=HTTPStatus.MULTI_STATUS),
     query=RunQuery,
     body=Spawn,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
 def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Response:
-    """Spawn a node, or with `count` several alike; answers once their processes run.
+    """Spawn a node, or `count` identical nodes, and respond when their processes run.
 
-    An error says that no process is left running, or that this is not recorded yet; but one that came while
-    `wait=running` waited names the node, which stays. With `count` and a key each node has a key of its own, made
-    of it: the same request again starts only those that the first one did not.
+    After an error no process is left running, or the message says that the removal could not be saved yet. An error
+    during `wait=running` names the node, which stays. With `count` and an idempotency key, each node has a key
+    derived from yours: sending the same request again spawns only the missing nodes.
     """
-    key = _one_key(key, body.pop("request_id", ""))
+    key = _idempotency_key(key, body.pop("request_id", ""))
     count: int | None = body.pop("count", None)
     link = master()
     with thread_slot_for(query):
         if count is not None:
-            return _answer_many(spawn_many(link, body, key, count, query))
+            return _many_response(spawn_many(link, body, key, count, query))
         node = spawn_one(link, pb.SpawnRequest(request_id=key, **body), query)
         return message_response(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
 
 
-def _one_key(of_header: str, of_body: str) -> str:
-    """The client's idempotency key: of the header, or of the body."""
-    if of_header and of_body and of_header != of_body:
-        raise invalid_request([f"{KEY_HEADER} and request_id differ"], hint="Send one of them")
-    return of_header or of_body
+def _idempotency_key(from_header: str, from_body: str) -> str:
+    """The idempotency key from the header or the body. Raises ``InvalidArgument`` when they differ."""
+    if from_header and from_body and from_header != from_body:
+        raise invalid_request([f"{KEY_HEADER} and request_id differ"], hint="Send only one of them")
+    return from_header or from_body
 
 
-def _answer_many(results: list[pb.NodeStatus | GridError]) -> Response:
-    """201: all run. 207: some. When none does, the first reason is the answer."""
+def _many_response(results: list[pb.NodeStatus | GridError]) -> Response:
+    """201 when all nodes run, 207 when some do. Raises the first error when none does."""
     nodes = [to_json(result) for result in results if not isinstance(result, GridError)]
     errors = [result for result in results if isinstance(result, GridError)]
     if not nodes:

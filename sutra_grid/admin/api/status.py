@@ -1,4 +1,4 @@
-"""``/status``: the grid in numbers and one word."""
+"""``/status``: the status of the grid."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS, ClusterStatus
 from sutra_grid.admin.services import registry
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 
-blueprint = Operations("status", __name__, description="The grid in numbers and one word")
+blueprint = Operations("status", __name__, description="Status of the grid")
 
 
-@blueprint.operation(
-    "GET", "/status", ResponseSpec(ClusterStatus, "The grid in numbers, one word, and why"), NOT_MODIFIED
-)
+@blueprint.operation("GET", "/status", ResponseSpec(ClusterStatus, "Status, counts and reasons"), NOT_MODIFIED)
 def show_status() -> Response:
     """Show the status of the grid.
 
-    `healthy`: every agent is and every node that should run runs; `critical`: more than half of the agents are
-    offline; else `degraded`.
+    `healthy`: all agents are healthy and all nodes that should run do run. `critical`: more than half of the agents
+    are offline. Otherwise `degraded`.
     """
     status = to_json(cluster_summary_to_message(registry().cluster_summary()))
     return conditional_response({name: value for name, value in status.items() if name not in MASTER_ONLY_FIELDS})

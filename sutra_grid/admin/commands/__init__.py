@@ -1,1 +1,1 @@
-"""What the API and the pages send to the master, and how they wait for its outcome."""
+"""Commands that the API and the pages send to the master, and the wait for their outcome."""

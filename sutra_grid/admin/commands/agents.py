@@ -10,7 +10,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 class AgentVerb(StrEnum):
-    """What is done to an agent that stays."""
+    """A command that changes an agent and keeps it."""
 
     DRAIN = "drain"
     UNDRAIN = "undrain"
@@ -22,11 +22,11 @@ _AGENT_METHODS: Final = {AgentVerb.DRAIN: "DrainAgent", AgentVerb.UNDRAIN: "Undr
 def command_agent(
     link: MasterLink, verb: AgentVerb, agent_id: str, key: str, timeout_seconds: float | None = None
 ) -> pb.AgentRecord:
-    """Close an agent for new nodes or open it again; its record as it is then."""
+    """Drain or undrain an agent. Returns its record after the change."""
     request = pb.AgentCommand(agent_id=agent_id, request_id=key)
     return link.command(_AGENT_METHODS[verb], request, pb.AgentRecord, timeout_seconds)
 
 
 def remove_agent_from_grid(link: MasterLink, agent_id: str, key: str) -> None:
-    """Remove an agent that is offline or has no nodes."""
+    """Remove an agent, which must be offline or have no nodes."""
     link.command("RemoveAgent", pb.AgentCommand(agent_id=agent_id, request_id=key), pb.Empty)

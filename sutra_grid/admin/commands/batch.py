@@ -1,4 +1,4 @@
-"""Several commands of one request, a few at a time."""
+"""Runs the commands of one request, a few at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ R = TypeVar("R")
 MAX_CONCURRENT_COMMANDS: Final = 8
 
 
-def run_batch(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridError]:
-    """Carry out several, some at a time: what came of each, in order. What is logged of them belongs to the request."""
+def run_batch(command: Callable[[T], R], items: Iterable[T]) -> list[R | GridError]:
+    """Run ``command`` for each item. Returns results or errors in order; log lines keep the correlation id."""
 
     def result(one: T) -> R | GridError:
         try:
@@ -25,5 +25,5 @@ def run_batch(command: Callable[[T], R], each: Iterable[T]) -> list[R | GridErro
             return error
 
     with ThreadPoolExecutor(MAX_CONCURRENT_COMMANDS, thread_name_prefix="command") as pool:
-        under_way = [pool.submit(copy_context().run, result, one) for one in each]
-        return [future.result() for future in under_way]
+        running = [pool.submit(copy_context().run, result, one) for one in items]
+        return [future.result() for future in running]

@@ -11,7 +11,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 class NodeVerb(StrEnum):
-    """What is done to a node."""
+    """A command for a node."""
 
     START = "start"
     STOP = "stop"
@@ -29,7 +29,7 @@ _METHODS: Final = {
 def command_node(
     link: MasterLink, verb: NodeVerb, node_id: str, key: str, timeout_seconds: float | None = None
 ) -> pb.NodeStatus:
-    """Do it to a node; the node as it is then."""
+    """Send a command for a node. Returns the node after the change."""
     if verb is NodeVerb.STOP:
         stop = pb.StopRequest(node_id=node_id, request_id=key)
         return outcome(link.command("StopStorageNode", stop, pb.StopResponse, timeout_seconds))

@@ -1,4 +1,4 @@
-"""``?wait=running&timeout=30``: a command's answer when the node runs and no health probe denies it."""
+"""``?wait=running&timeout=30``: run a command and wait until the node runs and its health probe succeeds."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
-#: What a look at the node gets when the command took all of the time.
-LEAST_SECONDS: Final = 0.1
+#: Time left to check the node once when the command used up the timeout.
+MIN_WAIT_SECONDS: Final = 0.1
 
 Command = Callable[[float | None], pb.NodeStatus]
 
 
 def thread_slot_for(query: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """The right to wait, taken before anything is changed; nothing when ``query`` does not ask for it. In a request."""
+    """A thread slot if ``query`` waits, acquired before anything changes. Needs a request context."""
     return long_requests().acquire() if "wait" in query else nullcontext()
 
 
 def run_and_wait(link: MasterLink, command: Command, query: Mapping[str, Any]) -> pb.NodeStatus:
-    """Carry ``command`` out, which gets the seconds that it may take, and wait if that is asked for.
+    """Run ``command``, which takes its timeout in seconds, and wait for the node if ``query`` asks for it.
 
-    Raises ``GridError``: ``DeadlineExceeded`` (504) that says in which state the node still is, ``FailedPrecondition``
-    (409) when it has become something else.
+    Raises ``DeadlineExceeded`` (504) with the node's state when the time is up, ``FailedPrecondition`` (409) when the
+    node reached another final state, and any other ``GridError`` of the command.
     """
     timeout_seconds: float | None = query.get("timeout")
     if "wait" not in query:
@@ -38,5 +38,5 @@ def run_and_wait(link: MasterLink, command: Command, query: Mapping[str, Any]) -
     seconds = timeout_seconds or link.command_timeout_seconds
     deadline = time.monotonic() + seconds
     node = command(seconds)
-    caller = MasterCaller(link, timeout_seconds=max(LEAST_SECONDS, round(deadline - time.monotonic(), 1)))
-    return await_settled(caller, node, NodeStatus.RUNNING, lambda _words: None, is_up)
+    caller = MasterCaller(link, timeout_seconds=max(MIN_WAIT_SECONDS, round(deadline - time.monotonic(), 1)))
+    return await_settled(caller, node, NodeStatus.RUNNING, lambda _message: None, is_up)

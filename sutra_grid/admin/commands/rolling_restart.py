@@ -1,4 +1,4 @@
-"""A rolling restart as lines of JSON, for as long as somebody reads them."""
+"""A rolling restart as a stream of JSON lines. It continues only while the client reads."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
 
 PATH: Final = "/rolling-restarts"
-#: A line comes at least so often, so that whoever reads, and every proxy between, knows that it goes on.
-QUIET_SECONDS: Final = 10.0
+#: Longest time without a line, so that clients and proxies do not time out.
+MAX_SILENCE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class RollingRestartRequest:
-    """What was asked for."""
+    """The nodes to restart, and how."""
 
     selection: Selection
     spec: RollSpec
@@ -32,13 +32,13 @@ class RollingRestartRequest:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> RollingRestartRequest:
-        """Of a body that was checked."""
+        """Make it from a validated body."""
         selection = Selection(tuple(body.get("node_ids", ())), body.get("agent_id", ""), body.get("engine", ""))
         spec = RollSpec(body.get("max_unavailable", 1), body.get("pause_seconds", 0))
         return cls(selection, spec, body.get("started_before_ms"))
 
     def resumed(self, left: list[str], resume_ms: int) -> dict[str, Any]:
-        """The body that takes it up again, with the same bounds."""
+        """The body of the request that resumes it, with the same limits."""
         chosen = self.selection
         if chosen.node_ids:
             body: dict[str, Any] = {"node_ids": left}
@@ -52,21 +52,21 @@ class RollingRestartRequest:
 
 
 def rolling_restart_lines(caller: Caller, asked: RollingRestartRequest, is_over: Callable[[], bool]) -> Iterator[str]:
-    """Choose the nodes, and answer the lines; nothing is restarted before the first is read. Raises ``GridError``."""
+    """Choose the nodes and return the lines. The first restart begins with the first read. Raises ``GridError``."""
     chosen = choose_from(caller, asked.selection)
     names = due(chosen, asked.selection, asked.started_before_ms)
     resume_ms = asked.started_before_ms or newest_start_ms(chosen.values())
     news: deque[dict[str, Any]] = deque()
     done: list[str] = []
 
-    def tell(node: pb.NodeStatus) -> None:
+    def report_restarted(node: pb.NodeStatus) -> None:
         done.append(node.node_id)
         news.append({"kind": "restarted", "done": len(done), "total": len(names), "node": to_json(node)})
 
-    def tell_waiting(words: str) -> None:
-        news.append({"kind": "waiting", "message": words})
+    def report_waiting(message: str) -> None:
+        news.append({"kind": "waiting", "message": message})
 
-    roll = Roll(caller, asked.spec, names, scope_of(caller, asked.selection, chosen), tell, tell_waiting)
+    roll = Roll(caller, asked.spec, names, scope_of(caller, asked.selection, chosen), report_restarted, report_waiting)
     news.append({"kind": "begin", "total": len(names)})
     return _lines(roll, news, is_over, lambda: _end(roll.progress, asked, resume_ms))
 
@@ -74,16 +74,19 @@ def rolling_restart_lines(caller: Caller, asked: RollingRestartRequest, is_over:
 def _lines(
     roll: Roll, news: deque[dict[str, Any]], is_over: Callable[[], bool], end: Callable[[], dict[str, Any]]
 ) -> Iterator[str]:
-    told_at = time.monotonic()
+    written_at = time.monotonic()
     try:
         for _ in roll.turns():
-            if not news and time.monotonic() - told_at >= QUIET_SECONDS:
+            if not news and time.monotonic() - written_at >= MAX_SILENCE_SECONDS:
                 news.append(
-                    {"kind": "waiting", "message": f"for {', '.join(sorted(roll.progress.in_flight)) or 'room'}"}
+                    {
+                        "kind": "waiting",
+                        "message": f"for {', '.join(sorted(roll.progress.in_flight)) or 'a free place'}",
+                    }
                 )
             while news:
                 yield json.dumps(news.popleft()) + "\n"
-                told_at = time.monotonic()
+                written_at = time.monotonic()
             if is_over():
                 break
         while news:

@@ -1,4 +1,4 @@
-"""Spawns one node, or several alike. All raise ``GridError``."""
+"""Spawns one node, or several identical ones. All functions raise ``GridError``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 def spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: Mapping[str, Any]) -> pb.NodeStatus:
-    """One new node. ``query`` is that of ``run_and_wait``."""
+    """Spawn one node. ``query`` is that of ``run_and_wait``."""
 
     def command(timeout_seconds: float | None) -> pb.NodeStatus:
         return outcome(link.command("SpawnStorageNode", spawn, pb.SpawnResponse, timeout_seconds))
@@ -27,19 +27,19 @@ def spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: Mapping[str, Any]
 def spawn_many(
     link: MasterLink, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
 ) -> list[pb.NodeStatus | GridError]:
-    """``count`` new nodes alike, and what came of each, in order; after the first some are under way run_batch."""
+    """Spawn ``count`` identical nodes: first one, then the rest a few at a time. Returns nodes or errors in order."""
 
     def spawn(request: pb.SpawnRequest) -> pb.NodeStatus:
         return spawn_one(link, request, query)
 
-    spawns = _alike(body, key, count)
+    spawns = _identical_requests(body, key, count)
     [first] = run_batch(spawn, spawns[:1])
     if isinstance(first, GridError) and first.reason == Reason.REQUEST_ID_REUSED:
-        raise first  # the key came with another request before: none of this one's is spawned
+        raise first  # the key belongs to another request: spawn nothing
     return [first, *run_batch(spawn, spawns[1:])]
 
 
-def _alike(body: Mapping[str, Any], key: str, count: int) -> list[pb.SpawnRequest]:
-    """The requests of several; the first has the client's key itself, so that it counts as used."""
+def _identical_requests(body: Mapping[str, Any], key: str, count: int) -> list[pb.SpawnRequest]:
+    """One request per node. The first has the client's own key, so that the master records it as used."""
     keys = ["" if not key else key if number == 1 else derived_key(key, str(number)) for number in range(1, count + 1)]
     return [pb.SpawnRequest(request_id=each, of_count=count, **body) for each in keys]

@@ -1,1 +1,1 @@
-"""How requests are read and answered: schemas, errors, origins, correlation ids. Knows Flask, not the grid."""
+"""Request parsing, responses, errors, cross-site checks and correlation ids. Knows Flask, not the grid."""

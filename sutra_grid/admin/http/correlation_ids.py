@@ -1,8 +1,7 @@
-"""Gives each request a correlation id, the client's own if it sent one, and returns it with the answer.
+"""Correlation ids: every log line about a request carries the same id, in the admin, the master and the agent.
 
-All log lines about the request carry it. The header is ``X-Request-ID``, as proxies and load balancers send
-it. It travels with the calls to the master, and from there to the agent. It is not an ``Idempotency-Key``:
-that one stays the same for a retry.
+The id comes from the client's ``X-Request-ID`` header, or is generated. The response returns it, and calls to the
+master forward it. It is not an ``Idempotency-Key``, which repeats a command safely.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ HEADER: Final = "X-Request-ID"
 
 
 def bind_correlation_id() -> None:
-    """Before each request, first of all: what is logged from now on by this thread belongs to it."""
+    """Bind the request's correlation id to this thread. Runs before each request, before anything is logged."""
     given = request.headers.get(HEADER, "")
     correlation_id.bind(given if correlation_id.is_valid(given) else correlation_id.generate())
 
 
-def add_correlation_id(answer: Response) -> Response:
-    """After each request."""
-    answer.headers[HEADER] = correlation_id.current()
-    return answer
+def add_correlation_id(response: Response) -> Response:
+    """Return the correlation id to the client. Runs after each request."""
+    response.headers[HEADER] = correlation_id.current()
+    return response

@@ -1,6 +1,6 @@
-"""The fields of requests. A value that does not fit is told with what was found and what is allowed.
+"""Fields of requests. An invalid value raises an error that says what is allowed and what was found.
 
-A field's message follows its name: ``port must be an integer from 0 to 65535, found "x"``.
+The message follows the field's name: ``port must be an integer from 0 to 65535, found "x"``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ ASCII_PATTERN: Final = "^[ -~]*$"
 
 
 class Text(fields.String):
-    """A text without control characters, or, ``is_ascii``, of printable ASCII; ``choices`` lists the only ones allowed.
+    """A string without control characters; with ``is_ascii`` printable ASCII only; with ``choices`` one of them.
 
-    An empty one is a fault, most often a script's unset variable, unless it ``may_be_empty``.
+    An empty string is refused unless ``may_be_empty``: it is most often an unset variable in a script.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Text(fields.String):
             close = near_miss(value, self._choices)
             raise ValidationError(f"must be one of {', '.join(self._choices)}, found {excerpt(value)}{close}")
         if not value and not self._may_be_empty:
-            raise ValidationError("must not be empty; leave it out")
+            raise ValidationError("must not be empty; omit it instead")
         if len(value) > self._max_characters:
-            raise ValidationError(f"may have {self._max_characters} characters, found {len(value)}")
+            raise ValidationError(f"must have at most {self._max_characters} characters, found {len(value)}")
         if self._is_ascii and not (value.isascii() and value.isprintable()):
-            raise ValidationError(f"must have printable ASCII characters only, found {excerpt(value)}")
+            raise ValidationError(f"must contain only printable ASCII characters, found {excerpt(value)}")
         if not _is_plain(value):
-            raise ValidationError(f"must not hold control characters or broken Unicode, found {excerpt(value)}")
+            raise ValidationError(f"must not contain control characters or invalid Unicode, found {excerpt(value)}")
         return value
 
 
 class WholeNumber(fields.Integer):
-    """A whole number in a range, both ends allowed; a boolean, a fraction or, in JSON, a text is none."""
+    """An integer in an inclusive range. Booleans, fractions and, in JSON, strings are refused."""
 
     def __init__(self, description: str, low: int, high: int, **given: Any) -> None:
         self._low, self._high = low, high
@@ -81,14 +81,14 @@ class WholeNumber(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
         number = _number_of_text(value, self._high) if isinstance(value, RawText) else value
         if isinstance(number, float) and number.is_integer():
-            number = int(number)  # JSON has one kind of number: 3.0 is 3
+            number = int(number)  # JSON does not distinguish 3.0 from 3
         if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
             raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
         return number
 
 
 class Flag(fields.Boolean):
-    """``true`` or ``false``; ``only``: the one value that it may have."""
+    """A boolean; ``only`` restricts it to one value."""
 
     def __init__(self, description: str, *, only: bool | None = None, **given: Any) -> None:
         self._allowed = (True, False) if only is None else (only,)
@@ -111,12 +111,12 @@ class Flag(fields.Boolean):
 
 
 class TextList(fields.List[str]):
-    """At least one text, none twice."""
+    """A list of one or more distinct strings."""
 
     def __init__(self, description: str, max_items: int, max_characters: int, **given: Any) -> None:
         self._max_items = max_items
         super().__init__(
-            Text("One of them", max_characters=max_characters),
+            Text("One item", max_characters=max_characters),
             metadata={"description": description, "minItems": 1, "maxItems": max_items, "uniqueItems": True},
             error_messages={"null": f"{self._wanted}, found null"},
             **given,
@@ -135,17 +135,17 @@ class TextList(fields.List[str]):
 
 
 class RawText(str):
-    """A value of a query or a header, where everything is a text."""
+    """A value from a query, a header or a form, where every value is a string."""
 
 
 def excerpt(value: Any) -> str:
-    """A value as JSON, cut to what fits into a message."""
+    """A value as JSON, truncated to fit in a message."""
     text = json.dumps(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
 
 
 def _number_of_text(text: str, high: int) -> int | str:
-    """The number that decimal digits write; the text itself when it is none."""
+    """The integer that ``text`` represents, or ``text`` itself when it is not one."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(high))
     return int(text) if is_number else text
 

@@ -1,7 +1,7 @@
-"""Requests that hold a thread for long: bounded in number, and ended with the worker.
+"""A limit on long requests, which follow a log, wait for an event or run a rolling restart.
 
-A worker has so many threads; whoever follows a log, waits for an event or rolls through nodes keeps one.
-Together they may have half of them, so that the other half always answers.
+Each long request occupies a thread of its worker. Together they may use half of the threads, so that the other half
+stays free for short requests. They end when the worker stops.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sutra_grid.core.types import Reason
 
 
 class ThreadSlot:
-    """The right to one thread. It is given back by ``release``, once or more often, or at the end of a ``with``."""
+    """Permission to occupy a thread. ``release``, which is idempotent, or the end of a ``with`` returns it."""
 
     def __init__(self, release: Callable[[], None]) -> None:
         self._release = release
@@ -26,14 +26,14 @@ class ThreadSlot:
         self._is_held = True
 
     def release(self) -> None:
-        """Let another request have it."""
+        """Return it, so that another request can acquire it."""
         with self._lock:
             was_held, self._is_held = self._is_held, False
         if was_held:
             self._release()
 
     def __enter__(self) -> None:
-        """Hold it."""
+        """Keep it until the end of the ``with``."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -42,7 +42,7 @@ class ThreadSlot:
 
 
 class LongRequests:
-    """Counts them, and tells them when to end. Thread-safe. A server that has workers sets ``is_worker_ending``."""
+    """Counts long requests and tells them when to end. Thread-safe. The server sets ``is_worker_ending``."""
 
     def __init__(self, threads: int) -> None:
         self.limit = max(1, threads // 2)
@@ -51,34 +51,34 @@ class LongRequests:
         self._rolling_restart_free = threading.Semaphore(1)
 
     def acquire(self) -> ThreadSlot:
-        """A slot, at once. Raises ``ResourceExhausted`` (429) when none is free."""
+        """Acquire a slot without waiting. Raises ``ResourceExhausted`` (429) when none is free."""
         return _acquire(
-            self._free, f"{self.limit} requests that wait or follow are open in this worker, and no more may be"
+            self._free, f"this worker already serves {self.limit} requests that wait or follow, which is its limit"
         )
 
     def acquire_rolling_restart(self) -> ThreadSlot:
-        """The slot of the one rolling restart that a worker carries out at a time. Raises ``ResourceExhausted``."""
-        return _acquire(self._rolling_restart_free, "this worker carries out a rolling restart already")
+        """Acquire the slot for the one rolling restart that a worker runs at a time. Raises ``ResourceExhausted``."""
+        return _acquire(self._rolling_restart_free, "this worker already runs a rolling restart")
 
 
-def _acquire(free: threading.Semaphore, why_not: str) -> ThreadSlot:
+def _acquire(free: threading.Semaphore, message: str) -> ThreadSlot:
     if not free.acquire(blocking=False):
-        raise ResourceExhausted(why_not, reason=Reason.OVERLOADED, hint="Try again in a moment, or end one of them")
+        raise ResourceExhausted(message, reason=Reason.OVERLOADED, hint="Try again later, or end one of those requests")
     return ThreadSlot(free.release)
 
 
 def is_client_gone(environ: Mapping[str, Any]) -> bool:
-    """Whether the client has closed its connection, so that nobody reads the answer. Does not block.
+    """Whether the client has closed its connection. Does not block.
 
-    Known of a plain connection that gunicorn serves; of any other the answer is False, and the next
-    write tells.
+    Works for plain connections served by gunicorn. For any other connection it returns False, and the next write
+    fails instead.
     """
     connection = environ.get("gunicorn.socket")
     if type(connection) is not socket.socket:
         return False
     try:
-        poller = select.poll()  # select() knows no descriptor above 1023
+        poller = select.poll()  # select() cannot watch descriptors above 1023
         poller.register(connection, select.POLLIN)
         return bool(poller.poll(0)) and connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except (OSError, ValueError):  # it was reset, or is closed already
+    except (OSError, ValueError):  # the connection was reset or is already closed
         return True

@@ -15,14 +15,14 @@ from sutra_grid.admin.http.schemas import ProblemSchema
 
 OPENAPI_VERSION: Final = "3.1.0"
 DESCRIPTION: Final = """\
-Reads come from the registry, at most a second behind the agents' reports, and go on while the master is down.
-Commands are carried out by the master and answered when their outcome is known. Field names are those of the wire;
-units end them: `_ms`, `_bytes`, `_mb`; `_at_ms` is milliseconds since 1970.
+Reads come from the registry and continue while the master is down. They are at most one second behind the agents'
+reports. Commands go to the master, and the response is sent when the outcome is known. Field names are the same as in
+gRPC and end with their unit: `_ms`, `_bytes`, `_mb`; `_at_ms` is milliseconds since 1970.
 """
 
 
 class ShapePlugin(BasePlugin):
-    """Adds what the fields of a request have to do with each other."""
+    """Adds the constraints between the fields of a request, which marshmallow cannot express."""
 
     def schema_helper(self, name: str, definition: dict[str, Any], **given: Any) -> dict[str, Any] | None:
         """Called by apispec for each schema."""
@@ -30,7 +30,7 @@ class ShapePlugin(BasePlugin):
 
 
 class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
-    """flask-smorest's, with our problems for its errors: ``admin.http.problems`` handles them all."""
+    """flask-smorest's API without its error handlers: ``admin.http.problems`` handles all errors."""
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -41,11 +41,11 @@ class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
                 self.spec.components.response(status.name, _problem_response(status), lazy=True)
 
     def _register_error_handlers(self) -> None:
-        """None of its own."""
+        """Register no error handler."""
 
 
 def make_api(app: Flask) -> GridApi:
-    """The API of ``app``; blueprints are registered through it."""
+    """Make the API of ``app``. Blueprints are registered through it."""
     app.config.update(
         API_TITLE="Sutra Grid",
         API_VERSION=__version__,

@@ -1,7 +1,7 @@
-"""One decorator for an operation of the API: its route, what it takes, what it answers, and how it may fail.
+"""A decorator that declares an operation of the API: route, parameters, responses and errors.
 
-Everything is said once: the request is read by it, and the OpenAPI document is made of it. What
-an operation does not declare, it refuses: an unknown parameter is a mistake that its sender wants to know of.
+The declaration parses the request and produces the OpenAPI document, so that the two cannot differ. An operation
+refuses every parameter that it does not declare, because an unknown parameter is usually a mistake.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SchemaClass = type[Schema]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
-#: What a read may be answered instead: the registry, or the master, does not answer.
+#: Error statuses of a read.
 READ_PROBLEMS: Final = frozenset({400, 404, 500, 503})
-#: What a call to the master may be answered instead.
+#: Error statuses of a read that calls the master.
 MASTER_PROBLEMS: Final = frozenset({400, 404, 409, 429, 500, 501, 503, 504})
-#: What a command may be answered instead.
+#: Error statuses of a command.
 COMMAND_PROBLEMS: Final = MASTER_PROBLEMS | {403, 413, 415, 422}
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
-    """One way in which an operation answers when all is well."""
+    """A successful response of an operation."""
 
     schema: SchemaClass | Mapping[str, Any] | None
     description: str
@@ -42,8 +42,8 @@ class ResponseSpec:
     headers: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: The answer to ``If-None-Match`` with the ETag that the client has.
-NOT_MODIFIED: Final = ResponseSpec(None, "It is as the client has it, by If-None-Match", status=HTTPStatus.NOT_MODIFIED)
+#: The response to an ``If-None-Match`` that names the current ETag.
+NOT_MODIFIED: Final = ResponseSpec(None, "Not modified since the ETag in If-None-Match", status=HTTPStatus.NOT_MODIFIED)
 
 
 class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
@@ -61,7 +61,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         takes_key: bool = False,
         problems: frozenset[int] = READ_PROBLEMS,
     ) -> Callable[[View], View]:
-        """Register a view. It is called with ``query``, ``body`` and ``key`` by name, those that it takes."""
+        """Register a view. It is called with those of ``query``, ``body`` and ``key`` that it declares, by name."""
 
         def register(view: View) -> View:
             decorated: Any = self._strict(view, method, query, body)
@@ -91,7 +91,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         )
 
     def _strict(self, view: View, method: str, query: SchemaClass | None, body: SchemaClass | None) -> View:
-        """The view after a look at what it does not take."""
+        """Wrap the view so that it refuses a query or a body that it does not declare."""
         locations = {"query": query is None, "json": body is None and method not in SAFE_METHODS}
         refused = [location for location, is_refused in locations.items() if is_refused]
 

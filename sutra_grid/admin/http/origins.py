@@ -1,7 +1,7 @@
-"""Keeps pages of other sites from sending commands through an operator's browser.
+"""Refuses commands that a page of another site sends through an operator's browser.
 
-A browser sends a simple POST to any address, the loopback's too, and says whose page sent
-it: ``Sec-Fetch-Site`` (Fetch Metadata), and ``Origin`` in older ones. Programs send neither.
+A browser lets any page send a simple POST to any address, including loopback. It names the page's site in
+``Sec-Fetch-Site`` (Fetch Metadata), older browsers in ``Origin``. Programs send neither header.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from sutra_grid.core.errors import PermissionDenied
 from sutra_grid.core.types import Reason
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OWN_SITES = frozenset({"same-origin", "none"})  # none: the person typed the address
+OWN_SITES = frozenset({"same-origin", "none"})  # none: the user entered the address
 
 
 def refuse_cross_site_commands() -> None:
-    """Before each request: raise ``PermissionDenied`` for a command that another site's page sent."""
+    """Raise ``PermissionDenied`` for a command sent by a page of another site. Runs before each request."""
     if request.method not in SAFE_METHODS and not _is_of_own_site(request):
         raise PermissionDenied(
-            "a page of another site sent this command",
+            "this command was sent by a page of another site",
             reason=Reason.FORBIDDEN,
-            hint="Send commands from the admin's own pages, the command line, or a program",
+            hint="Send commands from the admin's own pages, from the command line, or from a program",
         )
 
 

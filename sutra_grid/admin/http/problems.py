@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457). Holds the one table of codes and HTTP statuses."""
+"""Errors as problem+json (RFC 9457), and the table of error codes and HTTP statuses."""
 
 from __future__ import annotations
 
@@ -32,43 +32,43 @@ STATUSES: Final[dict[type[GridError], HTTPStatus]] = {
     errors.Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-# Where one code means two things to an HTTP client.
+# Reasons that need another status than their code.
 REASON_STATUSES: Final[dict[Reason, HTTPStatus]] = {
-    # draft-ietf-httpapi-idempotency-key-header: the key came before with another request.
+    # As draft-ietf-httpapi-idempotency-key-header requires for a key that was used with another request.
     Reason.REQUEST_ID_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
-    # A full grid stays full when the client just waits, which 429 would ask of it.
+    # 429 asks the client to wait and retry, which does not free a slot, a port or disk space.
     Reason.SLOTS_FULL: HTTPStatus.CONFLICT,
     Reason.NO_PORT_FREE: HTTPStatus.CONFLICT,
     Reason.DISK_FULL: HTTPStatus.CONFLICT,
 }
 
 TITLES: Final[dict[str, str]] = {
-    "invalid_argument": "The request can't be carried out as it is",
-    "not_found": "There is no such thing",
-    "already_exists": "It belongs to something else",
-    "failed_precondition": "Not while things are as they are",
-    "resource_exhausted": "Nothing is left",
-    "aborted": "Something newer came between",
-    "permission_denied": "Not allowed",
-    "unavailable": "A part that is needed does not answer now",
-    "deadline_exceeded": "No outcome in time",
-    "unimplemented": "This version does not have it",
-    "internal": "A fault of the program",
+    "invalid_argument": "Invalid request",
+    "not_found": "Not found",
+    "already_exists": "Already exists",
+    "failed_precondition": "Conflict with the current state",
+    "resource_exhausted": "Limit reached",
+    "aborted": "Superseded by a newer change",
+    "permission_denied": "Permission denied",
+    "unavailable": "Temporarily unavailable",
+    "deadline_exceeded": "Timed out",
+    "unimplemented": "Not supported",
+    "internal": "Internal error",
 }
 
-# HTTP's own refusals in the grid's codes, each with the next step.
-_OF_HTTP: Final[dict[int, tuple[type[GridError], Reason, str]]] = {
-    400: (errors.InvalidArgument, Reason.INVALID_ARGUMENT, "Compare the request with the API's documentation"),
-    404: (errors.NotFound, Reason.NONE, "GET / lists what there is"),
-    405: (errors.Unimplemented, Reason.UNSUPPORTED, "The Allow header lists the methods of this resource"),
+# Errors of the HTTP layer: code, reason and hint by status.
+_HTTP_ERRORS: Final[dict[int, tuple[type[GridError], Reason, str]]] = {
+    400: (errors.InvalidArgument, Reason.INVALID_ARGUMENT, "See GET /docs for the parameters of this request"),
+    404: (errors.NotFound, Reason.NONE, "GET / lists the available resources"),
+    405: (errors.Unimplemented, Reason.UNSUPPORTED, "Use a method from the Allow header"),
     408: (errors.DeadlineExceeded, Reason.TIMED_OUT, "Send the request again"),
-    413: (errors.InvalidArgument, Reason.INVALID_ARGUMENT, "A body of this API has a few hundred bytes"),
+    413: (errors.InvalidArgument, Reason.INVALID_ARGUMENT, "Send a smaller body: the limit is 64 KiB"),
     415: (errors.InvalidArgument, Reason.INVALID_ARGUMENT, "Send JSON: -H 'Content-Type: application/json'"),
 }
 
 
 def http_status(error: GridError) -> HTTPStatus:
-    """The HTTP status of an error: that of its reason, else that of its code."""
+    """The HTTP status of an error, by its reason or else by its code."""
     by_reason = REASON_STATUSES.get(error.reason)
     if by_reason is not None:
         return by_reason
@@ -79,7 +79,7 @@ def http_status(error: GridError) -> HTTPStatus:
 
 
 def problem_document(error: GridError, instance: str, status: HTTPStatus | None = None) -> dict[str, Any]:
-    """The error's members. ``instance`` is the path of the request that it is of."""
+    """The problem document of an error. ``instance`` is the path of the request."""
     return {
         "type": f"urn:sutra-grid:problem:{error.reason or error.code}",
         "title": status.phrase if status else TITLES[error.code],
@@ -93,43 +93,43 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
 
 
 def problem_response(error: GridError, status: HTTPStatus | None = None) -> Response:
-    """The answer for an error. ``status`` is that of HTTP's own refusals, and names them; else the table tells it."""
+    """The response for an error. ``status`` overrides the status and the title for errors of the HTTP layer."""
     code = status or http_status(error)
     document = problem_document(error, request.path, status)
-    answer = Response(json.dumps(document) + "\n", status=int(code), content_type=CONTENT_TYPE)
+    response = Response(json.dumps(document) + "\n", status=int(code), content_type=CONTENT_TYPE)
     if code in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def install(app: Flask) -> None:
-    """Make every error of ``app`` a problem."""
+    """Answer every error of ``app`` with a problem document."""
     app.register_error_handler(GridError, problem_response)
-    app.register_error_handler(HTTPException, _of_http_exception)
-    app.register_error_handler(Exception, _of_fault)
+    app.register_error_handler(HTTPException, _handle_http_exception)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
-def _of_http_exception(error: HTTPException) -> Any:
+def _handle_http_exception(error: HTTPException) -> Any:
     status = HTTPStatus(error.code or 500)
     if status < HTTPStatus.BAD_REQUEST:
         return error  # a redirect
-    cls, reason, hint = _OF_HTTP.get(status, (errors.by_code("internal"), Reason.INTERNAL, ""))
-    answer = problem_response(cls(_words(error), reason=reason, hint=hint), status)
+    cls, reason, hint = _HTTP_ERRORS.get(status, (errors.by_code("internal"), Reason.INTERNAL, ""))
+    response = problem_response(cls(_detail(error), reason=reason, hint=hint), status)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return answer
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
-def _of_fault(error: Exception) -> Response:
-    # The edge of a request: whatever was not foreseen is logged here and told to nobody else.
+def _handle_unexpected_error(error: Exception) -> Response:
+    # The details go to the log only: they may contain secrets.
     log.exception("request failed", method=request.method, path=request.path, error=type(error).__name__)
-    hint = "The admin's log says why; report it with that"
+    hint = "See the admin's log for the cause, and report it as a bug"
     return problem_response(errors.Internal(f"{request.method} {request.path} failed", hint=hint))
 
 
-def _words(error: HTTPException) -> str:
+def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"there is nothing at {request.path}"
+        return f"{request.path} does not exist"
     if isinstance(error, MethodNotAllowed):
-        return f"{request.path} does not take {request.method}"
+        return f"{request.path} does not support {request.method}"
     return error.description or error.name

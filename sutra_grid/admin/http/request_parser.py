@@ -1,7 +1,7 @@
-"""How requests are read: by the schema of their operation, strictly.
+"""Parses requests strictly, by the schemas of their operation.
 
-All faults of a query or a body are reported at once, in the order in which they stand there; an
-unknown name gets the nearest known one.
+An error lists all faults of a query or a body, in the order of the request. For an unknown name it suggests the
+closest known one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _WHAT: Final = {"query": "query parameter", "json": "field", "headers": "header"
 
 
 class StrictParser(FlaskParser):
-    """Reads queries, JSON bodies and headers. A fault is an ``InvalidArgument`` that names every one."""
+    """Reads queries, JSON bodies and headers. Raises one ``InvalidArgument`` that lists all faults."""
 
     DEFAULT_VALIDATION_STATUS: int = 400
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"query": RAISE, "json": RAISE, "headers": EXCLUDE}
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
-        """The JSON object of the body; no body is an empty one."""
+        """The JSON object in the body. An absent body is an empty object."""
         data = _body(req)
         if not data.strip():
             return {}
@@ -43,14 +43,14 @@ class StrictParser(FlaskParser):
         return _json_object(data)
 
     def load_querystring(self, req: Request, schema: Schema) -> dict[str, str]:
-        """The query's parameters, each given once."""
+        """The query parameters. Each may occur once."""
         faults = [f"{name} is given {len(values)} times" for name, values in req.args.lists() if len(values) > 1]
         if faults:
             raise invalid_request(faults)
         return {name: RawText(text) for name, text in req.args.items()}
 
     def load_headers(self, req: Request, schema: Schema) -> dict[str, str]:
-        """Those headers that the schema knows."""
+        """The headers that the schema declares."""
         return {name: RawText(req.headers[name]) for name in _names(schema) if name in req.headers}
 
     def handle_error(
@@ -62,7 +62,7 @@ class StrictParser(FlaskParser):
         error_status_code: int | None,
         error_headers: Mapping[str, str] | None,
     ) -> NoReturn:
-        """Raise the refusal for what marshmallow found."""
+        """Raise ``InvalidArgument`` for the errors that marshmallow found."""
         assert isinstance(error.messages, dict)  # webargs puts them under the location
         [(location, found)] = error.messages.items()
         what = _WHAT.get(location, location)
@@ -72,18 +72,20 @@ class StrictParser(FlaskParser):
         faults = [
             _fault(name, found[name], known, what) for name in sorted(found, key=lambda name: order.get(name, -1))
         ]
-        raise invalid_request(
-            faults, hint=f"Known are {', '.join(known)}" if known else f"This request takes no {what}s"
-        )
+        raise invalid_request(faults, hint=_hint(known, what))
 
 
 def invalid_request(faults: Sequence[str], hint: str = "") -> InvalidArgument:
-    """The refusal that tells them all."""
+    """An ``InvalidArgument`` that lists all faults."""
     return InvalidArgument("; ".join(faults), reason=Reason.INVALID_ARGUMENT, hint=hint)
 
 
+def _hint(known: Sequence[str], what: str) -> str:
+    return f"Allowed {what}s: {', '.join(known)}" if known else f"This request takes no {what}s"
+
+
 def _names(schema: Schema) -> list[str]:
-    """The names by which clients call a schema's fields."""
+    """The names of a schema's fields as clients write them."""
     return [field.data_key or name for name, field in schema.load_fields.items()]
 
 
@@ -96,18 +98,18 @@ def _fault(name: str, messages: Iterable[str], known: Sequence[str], what: str) 
 
 
 def _body(req: Request) -> bytes:
-    """The bytes of the body. Raises ``BadRequest`` when they are not sent as HTTP wants it."""
+    """The bytes of the body. Raises ``BadRequest`` when they do not follow HTTP."""
     try:
         return req.get_data()
-    except ParseException as error:  # gunicorn reads a body in chunks when it is asked for, and only then sees them
-        raise BadRequest(f"the body can't be read: {error}") from error
+    except ParseException as error:  # gunicorn reads a chunked body only now
+        raise BadRequest(f"cannot read the body: {error}") from error
 
 
 def _json_object(data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data, object_pairs_hook=_without_repetition)
-    except ValueError as error:  # bad JSON, bad UTF-8
-        raise invalid_request([f"the body is no JSON: {error}"], hint=JSON_HINT) from error
+        document = json.loads(data, object_pairs_hook=_reject_repeated_names)
+    except ValueError as error:  # invalid JSON or UTF-8
+        raise invalid_request([f"the body is not valid JSON: {error}"], hint=JSON_HINT) from error
     except RecursionError as error:
         raise invalid_request(["the body is nested too deeply"], hint=JSON_HINT) from error
     if not isinstance(document, dict):
@@ -115,10 +117,10 @@ def _json_object(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"{', '.join(repeated)} stands there more than once")
+        raise ValueError(f"{', '.join(repeated)} occurs more than once")
     return document

@@ -1,4 +1,4 @@
-"""Answers as JSON, and those that go on and on."""
+"""JSON responses, list pages and streams."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from flask import Response, jsonify, request
 
 from sutra_grid.admin.http.long_requests import ThreadSlot
 
-#: The header of a page that is not the only one.
+#: The header of a list page that has neighbours.
 LINK_HEADER: Final[Mapping[str, Any]] = {
     "Link": {
-        "description": "Where the next page is; of events also the one before (RFC 8288)",
+        "description": "URL of the next page; for events also of the previous one (RFC 8288)",
         "schema": {"type": "string"},
     }
 }
@@ -22,7 +22,7 @@ NDJSON: Final = "application/x-ndjson"
 
 
 def json_response(document: Any, status: int = 200, **headers: str) -> Response:
-    """Any document."""
+    """A document as JSON. An underscore in a header's name becomes a hyphen."""
     response = jsonify(document)
     response.status_code = status
     for name, value in headers.items():
@@ -31,16 +31,16 @@ def json_response(document: Any, status: int = 200, **headers: str) -> Response:
 
 
 def conditional_response(document: Any) -> Response:
-    """A document with its ETag; 304 without it when the client's ``If-None-Match`` has that. Within a request."""
+    """A document with its ETag, or 304 when ``If-None-Match`` names that ETag. Needs a request context."""
     response = json_response(document)
     response.add_etag()
-    response.headers["Cache-Control"] = "no-cache"  # to be kept, and asked again for each use
+    response.headers["Cache-Control"] = "no-cache"  # clients may store it but must revalidate it
     response.make_conditional(request)
     return response
 
 
 def page_response(name: str, items: Sequence[Any], next_cursor: str) -> Response:
-    """A page of a list, and where the next one is: in the document and as a link (RFC 8288). Within a request."""
+    """A page of a list with the cursor and the link (RFC 8288) of the next one. Needs a request context."""
     response = conditional_response({name: items, "next_cursor": next_cursor})
     if next_cursor:
         add_link(response, "next", cursor=next_cursor)
@@ -48,18 +48,18 @@ def page_response(name: str, items: Sequence[Any], next_cursor: str) -> Response
 
 
 def add_link(response: Response, relation: str, **changes: str | int | None) -> None:
-    """Link to what was asked for with some parameters changed; None takes one away. Within a request."""
+    """Add a link to the same URL with parameters changed; None removes one. Needs a request context."""
     chosen = {name: value for name, value in (request.args.to_dict() | changes).items() if value is not None}
     response.headers.add("Link", f'<{request.path}?{urlencode(chosen)}>; rel="{relation}"')
 
 
 def stream_response(parts: Iterable[str], slot: ThreadSlot, content_type: str) -> Response:
-    """An answer that goes on; its slot is given back when it ends, or the client leaves."""
+    """A streamed response. It releases ``slot`` when it ends or the client disconnects."""
 
-    def released() -> Iterator[str]:
+    def parts_then_release() -> Iterator[str]:
         with slot:
             yield from parts
 
-    response = Response(released(), content_type=content_type)
-    response.call_on_close(slot.release)  # of one that was never begun
+    response = Response(parts_then_release(), content_type=content_type)
+    response.call_on_close(slot.release)  # when the stream was never started
     return response

@@ -1,1 +1,1 @@
-"""What the API and the pages read from the registry, and the logs that the master forwards."""
+"""Reads of the API and the pages: from the registry, and logs through the master."""

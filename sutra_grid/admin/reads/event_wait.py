@@ -1,4 +1,4 @@
-"""Waiting for the next event, by looking into the registry again and again."""
+"""Waits for the next event by polling the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POLL_SECONDS: Final = 0.25
 
 
 def wait_for_events(read: Callable[[], list[Event]], seconds: float, is_over: Callable[[], bool]) -> list[Event]:
-    """What ``read`` finds, as soon as it finds any; nothing after ``seconds``, or when ``is_over``."""
+    """The events that ``read`` returns, once there are any. Empty after ``seconds`` or when ``is_over``."""
     never = threading.Event()
     deadline = time.monotonic() + seconds
     while not (events := read()):

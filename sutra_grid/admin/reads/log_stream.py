@@ -1,4 +1,4 @@
-"""A node's log as it is written: chunk after chunk, until the client leaves or nothing more can come."""
+"""Streams a node's log until the client disconnects or the node is removed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CHUNK_BYTES: Final = 256 * 1024
 def stream_log(
     link: MasterLink, node_id: str, first: pb.LogChunk, is_over: Callable[[], bool], max_seconds: float = MAX_SECONDS
 ) -> Iterator[pb.LogChunk]:
-    """``first`` and what comes after it, by asking again and again with the cursor.
+    """Yield ``first`` and the chunks after it by polling with the cursor.
 
-    Ends when ``is_over``, when the node is removed, or after ``max_seconds``. A master or an agent that is away
-    meanwhile is waited for: the cursor loses nothing.
+    Ends when ``is_over``, when the node is removed, or after ``max_seconds``. Keeps polling while the master or the
+    agent is unavailable: the cursor marks the position, so no line is lost.
     """
     never = threading.Event()
     deadline = time.monotonic() + max_seconds

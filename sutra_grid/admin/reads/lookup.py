@@ -1,4 +1,4 @@
-"""Agents and nodes by their ids, or why there is none."""
+"""Finds agents and nodes by id."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from sutra_grid.registry import Registry
 
 
 def find_agent(rows: Registry, agent_id: str) -> Agent:
-    """The agent. Raises ``NotFound``."""
+    """The agent with this id. Raises ``NotFound``."""
     agent = rows.agent(agent_id)
     if agent is None:
         raise NotFound(
             f"agent {agent_id} is not registered",
             reason=Reason.UNKNOWN_AGENT,
-            hint="the list of agents (GET /agents) has those that are",
+            hint="List the registered agents with GET /agents",
         )
     return agent
 
 
 def find_node(rows: Registry, node_id: str) -> Node:
-    """The node. Raises ``NotFound``, which tells one that was removed from one that never was."""
+    """The node with this id. Raises ``NotFound``, whose reason says whether the node was removed."""
     node = rows.node(node_id)
     if node is not None:
         return node
-    hint = "the list of nodes (GET /nodes) has those that there are"
+    hint = "List the nodes with GET /nodes"
     if rows.was_removed(node_id):
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    raise NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
+    raise NotFound(f"node {node_id} does not exist", reason=Reason.UNKNOWN_NODE, hint=hint)

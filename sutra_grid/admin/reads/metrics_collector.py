@@ -1,7 +1,7 @@
-"""The grid for Prometheus, made of the registry's numbers at each scrape: every worker answers the same.
+"""Metrics of the grid for Prometheus, computed from the registry at each scrape.
 
-Workers and requests of the admin itself are not measured: each worker would tell another number.
-The access log has them.
+Every worker therefore returns the same values. The admin's own requests are not measured, because each worker would
+return different numbers. The access log has them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from sutra_grid.registry import AgentPulse, GridCounts, NodeCount
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
 EVENTS_WINDOW_MS: Final = 3_600_000
 DEFAULT_ENGINE: Final = "storage"
-"""What an agent makes of a node without an engine, as soon as it has it."""
+"""The engine that an agent assigns to a node without one."""
 
 
 class GridCollector(Collector):
-    """One answer: the numbers of one moment; None when the registry does not answer."""
+    """The metrics of one scrape. ``counts`` is None when the registry is unavailable."""
 
     def __init__(self, counts: GridCounts | None, now_ms: int) -> None:
         self._counts = counts
         self._now_ms = now_ms
 
     def collect(self) -> Iterator[Metric]:
-        """Called once."""
-        yield _labelled("sutra_grid_build_info", "Always 1; the version is in the label", "version", {__version__: 1})
+        """Yield the metrics. Called once per scrape."""
+        yield _labelled("sutra_grid_build_info", "Always 1. The label has the version", "version", {__version__: 1})
         yield GaugeMetricFamily(
             "sutra_grid_registry_up",
-            "1 when the registry answers; without it nothing else of the grid is shown",
+            "1 if the registry responds. If 0, the other grid metrics are absent",
             value=self._counts is not None,
         )
         if self._counts is not None:
@@ -56,7 +56,7 @@ def _cluster(counts: GridCounts) -> Iterator[Metric]:
     now = summarize(tally, (), ()).status
     yield _labelled(
         "sutra_grid_cluster_status",
-        "1 for the word that the grid is in now, 0 for the others",
+        "1 for the current status of the grid, 0 for the others",
         "status",
         {health.value: health is now for health in ClusterHealth},
     )
@@ -68,18 +68,18 @@ def _agents(agents: Sequence[AgentPulse], now_ms: int) -> Iterator[Metric]:
         "sutra_grid_agents", "Agents by status", "status", {one.value: statuses[one] for one in AgentStatus}
     )
     drained = sum(agent.drained for agent in agents)
-    yield GaugeMetricFamily("sutra_grid_agents_drained", "Agents that get no new nodes", value=drained)
+    yield GaugeMetricFamily("sutra_grid_agents_drained", "Drained agents, which get no new nodes", value=drained)
     open_slots = sum(
         agent.max_storage_nodes for agent in agents if agent.status is AgentStatus.HEALTHY and not agent.drained
     )
-    yield GaugeMetricFamily("sutra_grid_slots", "Nodes that the healthy, undrained agents take", value=open_slots)
+    yield GaugeMetricFamily("sutra_grid_slots", "Total slots of healthy agents that are not drained", value=open_slots)
     yield _heartbeat_ages(sorted(max(0, now_ms - agent.last_heartbeat_ms) / 1000 for agent in agents))
 
 
 def _heartbeat_ages(ages_seconds: Sequence[float]) -> Metric:
     ages = Metric(
         "sutra_grid_agents_heartbeat_age_seconds",
-        "Time since the last heartbeat of each agent that is on disk, a second late at most; quantile 1 is the oldest",
+        "Time since the last heartbeat of the agents, up to a second late. Quantile 1 is the oldest",
         "summary",
     )
     for quantile in QUANTILES if ages_seconds else ():
@@ -107,20 +107,20 @@ def _nodes(nodes: Sequence[NodeCount]) -> Iterator[Metric]:
     yield by_status
     yield _labelled(
         "sutra_grid_nodes_missing",
-        "Nodes that should run and, as far as anybody sees, do not",
+        "Nodes that should run but are not known to run",
         "engine",
         {engine: missing[engine] for engine in sorted(engines)},
     )
     yield _labelled(
         "sutra_grid_nodes_restarts",
-        "Restarts that the nodes of now have had; falls when one is removed",
+        "Restarts of the existing nodes. Decreases when a node is removed",
         "engine",
         {engine: restarts[engine] for engine in sorted(engines)},
     )
 
 
 def _events(counts: GridCounts) -> Iterator[Metric]:
-    yield CounterMetricFamily("sutra_grid_events", "Events since the registry was made", value=counts.last_event_id)
+    yield CounterMetricFamily("sutra_grid_events", "Events since the registry was created", value=counts.last_event_id)
     yield _labelled(
         "sutra_grid_events_last_hour", "Events of the last hour by kind", "kind", dict(sorted(counts.events.items()))
     )

@@ -1,4 +1,4 @@
-"""What the registry answers, as the wire shows it. Pure."""
+"""Converts rows of the registry to wire messages, as the API and the pages show them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from sutra_grid.wire.convert import agent_record, event_to_message, node_status,
 
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
-    """An agent and all of its nodes."""
+    """An agent with all of its nodes."""
     return agent_record(agent, [(node, shown_status(node, agent.status)) for node in nodes])
 
 
 def listed_agent(listed: ListedAgent) -> dict[str, Any]:
-    """An agent as lists show it: with the number of its nodes."""
+    """An agent as lists show it: with the number of its nodes but without them."""
     record = agent_record(listed.agent, [])
     record.current_storage_nodes = listed.used_slots
     return {name: value for name, value in to_json(record).items() if name not in NOT_IN_LISTS}
 
 
 def event_list(events: Sequence[Event], last_event_id: int) -> pb.EventList:
-    """Events, and the id to follow from: the last one's, or where the reader already was."""
+    """Events and the id to follow from: that of the last event, or else ``last_event_id``."""
     last = events[-1].event_id if events else last_event_id
     return pb.EventList(events=[event_to_message(event) for event in events], last_event_id=last)
 
 
 def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
-    """Some nodes as the wire shows them, in their order; reads their agents."""
+    """Nodes as wire messages, in their order. Reads their agents."""
     kept = list(nodes)
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
     statuses = {agent_id: agent.status if agent else None for agent_id, agent in agents.items()}

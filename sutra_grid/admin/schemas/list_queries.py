@@ -1,4 +1,4 @@
-"""The queries of lists: filter, sort and page. They load to what the registry is asked."""
+"""Queries of lists: filters, order and page. They load to the registry's query types."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ _DESCENDING: Final = "-"
 
 
 class ListQuery(RequestSchema):
-    """Which page of a list."""
+    """The page of a list."""
 
     cursor = Text(
-        "`next_cursor` of the page before, with the same filter and sort", max_characters=MAX_CURSOR_CHARACTERS
+        "`next_cursor` of the previous page, with the same filters and `sort`", max_characters=MAX_CURSOR_CHARACTERS
     )
-    limit = WholeNumber(f"At most so many; {DEFAULT_LIMIT} without it", 1, MAX_LIMIT)
+    limit = WholeNumber(f"Maximum number of rows; default {DEFAULT_LIMIT}", 1, MAX_LIMIT)
 
 
 class NodeFilter(ListQuery):
-    """Which nodes, and in which order."""
+    """Filters and order of nodes."""
 
     agent_id = Text("Only nodes of this agent", max_characters=MAX_NAME_CHARACTERS)
-    status = Text("Only nodes of this status", choices=[*NodeStatus])
+    status = Text("Only nodes with this status", choices=[*NodeStatus])
     engine = Text("Only nodes of this engine", max_characters=MAX_NAME_CHARACTERS)
-    health = Text("Only nodes of whose health probe this is the answer", choices=[*Health])
-    attention = Flag("Only nodes that a person should look at: should run and do not, failed, or fail their probe")
-    q = Text("Only nodes with this in their id", max_characters=MAX_NAME_CHARACTERS)
+    health = Text("Only nodes with this result of the health probe", choices=[*Health])
+    attention = Flag(
+        "Only nodes that need attention: not running although they should, failed, or failing their health probe"
+    )
+    q = Text("Only nodes whose id contains this text", max_characters=MAX_NAME_CHARACTERS)
     sort = Text(
-        "By what; with - descending; rows of the same value by id. status: worst first",
+        "Sort key; a leading - sorts descending. Equal rows are sorted by id. status: worst first",
         choices=[sign + name for name in NodeSort for sign in ("", _DESCENDING)],
     )
 
     @post_load
     def the_query(self, data: dict[str, Any], **_: Any) -> NodeQuery:
-        """As the registry takes it."""
+        """Convert to the registry's query."""
         return NodeQuery(
             **_renamed(data),
             **_chosen(data, {"status": NodeStatus, "health": Health}),
@@ -50,26 +52,26 @@ class NodeFilter(ListQuery):
 
 
 class AgentFilter(ListQuery):
-    """Which agents, and in which order."""
+    """Filters and order of agents."""
 
-    status = Text("Only agents of this status", choices=[*AgentStatus])
-    drained = Flag("Only agents that are drained, or only those that are not")
-    platform = Text("Only agents of this platform", max_characters=MAX_NAME_CHARACTERS)
+    status = Text("Only agents with this status", choices=[*AgentStatus])
+    drained = Flag("true: only drained agents; false: only agents that are not drained")
+    platform = Text("Only agents on this platform", max_characters=MAX_NAME_CHARACTERS)
     label = Text("Only agents with this label: NAME or NAME=VALUE", max_characters=2 * MAX_NAME_CHARACTERS)
-    q = Text("Only agents with this in their id or host name", max_characters=MAX_NAME_CHARACTERS)
+    q = Text("Only agents whose id or host name contains this text", max_characters=MAX_NAME_CHARACTERS)
     sort = Text(
-        "By what; with - descending; rows of the same value by id. status: worst first; used: slots",
+        "Sort key; a leading - sorts descending. Equal rows are sorted by id. status: worst first; used: slots used",
         choices=[sign + name for name in AgentSort for sign in ("", _DESCENDING)],
     )
 
     @post_load
     def the_query(self, data: dict[str, Any], **_: Any) -> AgentQuery:
-        """As the registry takes it."""
+        """Convert to the registry's query."""
         return AgentQuery(**_renamed(data), **_chosen(data, {"status": AgentStatus}), **_sorted_by(data, AgentSort))
 
 
 def _renamed(data: dict[str, Any]) -> dict[str, Any]:
-    """What the registry takes as it is."""
+    """Filters that need no conversion, under the registry's names."""
     names = {"q": "text"}
     special = {"status", "health", "sort"}
     return {names.get(name, name): value for name, value in data.items() if name not in special}

@@ -1,4 +1,4 @@
-"""Schemas of messages of the wire, made of their descriptors and comments: what ``wire.convert.to_json`` writes."""
+"""Schemas of wire messages as ``wire.convert.to_json`` writes them, made from their descriptors and comments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sutra_grid.admin.http.schemas import ResponseSchema
 from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire.grid_pb2_comments import COMMENTS
 
-# Texts of the wire whose values are enumerated, by message and field.
+# String fields with enumerated values, by message and field.
 ENUMS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
     ("AgentRecord", "status"): AgentStatus,
     ("AgentRecord", "reason"): Reason,
@@ -38,7 +38,7 @@ _BITS: Final = {
 
 
 def schema_of(message: type[Message], *, without: Collection[str] = ()) -> type[Schema]:
-    """The schema of a message as JSON. ``without``: fields that the answer leaves out."""
+    """The schema of a message as JSON. ``without`` names fields that the response omits."""
     return _schema(message.DESCRIPTOR, frozenset(without))
 
 
@@ -65,10 +65,10 @@ def _value(message: str, field: FieldDescriptor, *, required: bool, about: dict[
     if field.type == FieldDescriptor.TYPE_BOOL:
         return fields.Boolean(required=required, metadata=about)
     if field.type in (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT):
-        return fields.Float(required=required, allow_none=True, metadata=about)  # null: no number, such as infinity
+        return fields.Float(required=required, allow_none=True, metadata=about)  # null stands for infinity and NaN
     if field.type in _BITS:
         low, high = _BITS[field.type]
         return fields.Integer(required=required, metadata={"minimum": low, "maximum": high, **about})
-    words = ENUMS.get((message, field.name))
-    enum = {"enum": [word.value for word in words]} if words else {}
+    members = ENUMS.get((message, field.name))
+    enum = {"enum": [member.value for member in members]} if members else {}
     return fields.String(required=required, metadata={**enum, **about})

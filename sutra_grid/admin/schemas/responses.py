@@ -1,4 +1,4 @@
-"""Answers that are no messages of the wire, and those that are."""
+"""Schemas of responses: of wire messages, and of documents that only the HTTP API has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sutra_grid.admin.schemas.messages import schema_of
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
-#: What only the master can tell of itself; the registry, which is read here, does not have it.
+#: Fields that only the master knows. The admin reads the status from the registry, which does not have them.
 MASTER_ONLY_FIELDS: Final = frozenset({"master_version", "master_started_at_ms"})
 
 NodeStatus = schema_of(pb.NodeStatus)
@@ -20,14 +20,14 @@ EventList = schema_of(pb.EventList)
 ClusterStatus = schema_of(pb.ClusterStatus, without=MASTER_ONLY_FIELDS)
 NodeSampleList = schema_of(pb.NodeSampleList)
 LogChunk = schema_of(pb.LogChunk)
-"""Its ``data`` is the log's text, not base64."""
+"""``data`` is the log's text, not base64."""
 
 
-#: What a list of agents leaves out; ``/agents/ID`` has it, and ``/nodes`` lists them.
+#: Fields that a list of agents omits. ``/agents/ID`` has them.
 NOT_IN_LISTS: Final = frozenset({"storage_nodes"})
 ListedAgent = type("ListedAgent", (schema_of(pb.AgentRecord, without=NOT_IN_LISTS),), {})
 
-_NEXT_CURSOR: Final = "`cursor` of the next page; empty on the last one"
+_NEXT_CURSOR: Final = "Pass as `cursor` to get the next page; empty on the last page"
 
 
 class NodeListSchema(ResponseSchema):
@@ -45,14 +45,14 @@ class AgentListSchema(ResponseSchema):
 
 
 class SpawnResultsSchema(ResponseSchema):
-    """What came of spawning several: the nodes that run, and a problem for each of the others."""
+    """The result of spawning several nodes: the nodes that run, and a problem for each that does not."""
 
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     problems = fields.List(fields.Nested(ProblemSchema), required=True)
 
 
 class RequestToSendSchema(ResponseSchema):
-    """A request that a client may send next."""
+    """A request that the client can send next."""
 
     method = fields.String(required=True)
     path = fields.String(required=True)
@@ -60,25 +60,25 @@ class RequestToSendSchema(ResponseSchema):
 
 
 class RollingLineSchema(ResponseSchema):
-    """One line of a rolling restart: what it is about, and what belongs to it."""
+    """One line of a rolling restart. Its ``kind`` decides which fields it has."""
 
     kind = fields.String(required=True, metadata={"enum": ["begin", "restarted", "waiting", "end"]})
-    total = fields.Integer(metadata={"description": "begin, restarted: how many are to be restarted"})
-    done = fields.Integer(metadata={"description": "restarted: how many are"})
-    node = fields.Nested(NodeStatus, metadata={"description": "restarted: it, as it is now"})
-    message = fields.String(metadata={"description": "waiting: for what"})
-    restarted = fields.List(fields.String(), metadata={"description": "end: their ids"})
-    left = fields.List(fields.String(), metadata={"description": "end: those that are still to be restarted"})
+    total = fields.Integer(metadata={"description": "begin, restarted: number of nodes to restart"})
+    done = fields.Integer(metadata={"description": "restarted: number of nodes restarted so far"})
+    node = fields.Nested(NodeStatus, metadata={"description": "restarted: the node after its restart"})
+    message = fields.String(metadata={"description": "waiting: what the rolling restart waits for"})
+    restarted = fields.List(fields.String(), metadata={"description": "end: ids of the restarted nodes"})
+    left = fields.List(fields.String(), metadata={"description": "end: ids of the nodes that were not restarted"})
     failure = fields.Nested(
-        ProblemSchema, allow_none=True, metadata={"description": "end: why it ended early, or null"}
+        ProblemSchema, allow_none=True, metadata={"description": "end: the error that ended it early, or null"}
     )
     resume = fields.Nested(
-        RequestToSendSchema, allow_none=True, metadata={"description": "end: what takes it up again, or null"}
+        RequestToSendSchema, allow_none=True, metadata={"description": "end: the request that resumes it, or null"}
     )
 
 
 class IndexSchema(ResponseSchema):
-    """Name, version, and where to go."""
+    """Name, version, and links to the resources."""
 
     name = fields.String(required=True)
     version = fields.String(required=True)
@@ -86,13 +86,13 @@ class IndexSchema(ResponseSchema):
 
 
 class AliveSchema(ResponseSchema):
-    """The process answers."""
+    """The process is alive."""
 
     status = fields.String(required=True, metadata={"enum": ["alive"]})
 
 
 class PartSchema(ResponseSchema):
-    """Whether a part that the admin needs answers; else why not."""
+    """Whether a service that the admin needs responds, and if not, why."""
 
     ok = fields.Boolean(required=True)
     reason = fields.String(required=True, metadata={"enum": [reason.value for reason in Reason]})
@@ -101,7 +101,7 @@ class PartSchema(ResponseSchema):
 
 
 class ReadySchema(ResponseSchema):
-    """Whether reads work, and commands too. ``read_only``: the master does not answer."""
+    """Whether reads and commands work. ``read_only``: the master does not respond, so commands fail."""
 
     status = fields.String(required=True, metadata={"enum": ["ready", "read_only", "unavailable"]})
     registry = fields.Nested(PartSchema, required=True)

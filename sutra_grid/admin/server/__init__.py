@@ -1,1 +1,1 @@
-"""gunicorn as the admin runs it, and the secret key that its workers share."""
+"""The gunicorn server of the admin, and the secret key that its workers share."""

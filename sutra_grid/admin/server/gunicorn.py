@@ -1,4 +1,4 @@
-"""gunicorn as the admin runs it: threads, no preload, no control socket, log lines like every daemon's."""
+"""The gunicorn server of the admin: threads, no preload, no control socket, the log format of all daemons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARED_MEMORY: Final = "/dev/shm"
 
 
 class AdminServer(BaseApplication):
-    """The arbiter and its workers; ``run`` blocks until a signal and ends the process."""
+    """The arbiter and its workers. ``run`` blocks until a signal and then exits the process."""
 
     def __init__(self, settings: AdminConfig) -> None:
         self._settings = settings
@@ -34,25 +34,25 @@ class AdminServer(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Called by gunicorn at the start and at a reload."""
+        """Set gunicorn's settings. Called by gunicorn at start and reload."""
         for name, value in gunicorn_settings(self._settings).items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Called by gunicorn in each worker, after the fork: nothing that threads or connects exists before."""
+        """Make the application. Called by gunicorn in each worker after the fork, so that no thread is forked."""
         from sutra_grid.admin.app import create_app
 
         return create_app(self._settings, secret_key=self._secret_key)
 
 
 def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
-    """gunicorn's settings by name; ``etc/gunicorn.conf.py`` has the same for who starts gunicorn by hand."""
+    """The gunicorn settings by name. ``etc/gunicorn.conf.py`` uses them for a gunicorn started by hand."""
     return {
         "bind": format_host_port(*parse_host_port(settings.listen, DEFAULT_PORT)),
         "worker_class": "gthread",
         "workers": settings.workers,
         "threads": settings.threads,
-        "timeout": 60,  # of a worker that does not turn its loop; long requests are on its threads
+        "timeout": 60,  # of a worker whose main loop hangs; long requests run on threads
         "graceful_timeout": settings.stop_grace_secs,
         "keepalive": 5,
         "preload_app": False,
@@ -66,16 +66,16 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
 
 
 class AdminLogger(Logger):
-    """gunicorn's records go where the daemon's go, and each request is one event."""
+    """Writes gunicorn's records to the daemon's log, and one access record per request."""
 
     def setup(self, cfg: GunicornConfig) -> None:
-        """Instead of handlers of its own: what ``runtime.logging`` set up."""
+        """Use the handlers that ``runtime.logging`` configured instead of gunicorn's."""
         self.cfg = cfg
         self.error_log.setLevel(logging.INFO)
         self.error_log.propagate = True
 
     def access(self, resp: Any, req: Any, environ: MutableMapping[str, Any], request_time: timedelta) -> None:
-        """One line a request."""
+        """Log one record per request."""
         access.info(
             "request",
             method=environ["REQUEST_METHOD"],
@@ -87,14 +87,14 @@ class AdminLogger(Logger):
         )
 
     def reopen_files(self) -> None:
-        """The daemon writes to standard error only."""
+        """Do nothing: the daemon logs to standard error only."""
 
     def close_on_exec(self) -> None:
-        """As above."""
+        """Do nothing, for the same reason."""
 
 
 def _when_worker_ready(worker: Worker) -> None:
-    """Requests that go on and on end when their worker is told to, as at a reload."""
+    """Let long requests end when their worker stops, for example at a reload."""
     from sutra_grid.admin.services import services_of
 
     application: Any = worker.wsgi
