@@ -56,12 +56,7 @@ SCHEMA: Final = Schema(
                     "threads",
                     "int",
                     16,
-<<<<<<< HEAD
-                    help="Threads of each worker; a command holds one until its outcome is known",
-=======
-                    help="Threads of each worker. A command occupies one until its outcome is known. "
-                    "Requests that follow a log or wait may occupy half of them",
->>>>>>> 42e4cef (admin: messages, hints and docstrings of the API in plain English)
+                    help="Threads of each worker; a command occupies one until its outcome is known",
                     check=between(2, 256),
                 ),
                 Key(
@@ -84,12 +79,7 @@ SCHEMA: Final = Schema(
                     "secret_key_file",
                     "str",
                     "",
-<<<<<<< HEAD
-                    help="File with at least 32 random characters to sign the pages' forms; empty: made at each start",
-=======
-                    help="File with at least 32 random characters that sign the forms of the pages. Needed only "
-                    "where several admins share one address. Empty: a key is generated at each start",
->>>>>>> 42e4cef (admin: messages, hints and docstrings of the API in plain English)
+                    help="File with at least 32 random characters that sign forms; empty: generated at each start",
                 ),
             ],
             help="The HTTP API and the web pages",

@@ -89,7 +89,7 @@ def test_several_have_no_port_and_no_path_in_common(
 ) -> None:
     answer = client.post("/nodes", json={"count": 2, **field})
     assert answer.status_code == 400
-    assert "belongs to one node" in answer.get_json(force=True)["detail"]
+    assert "applies to a single node" in answer.get_json(force=True)["detail"]
     assert master.calls == {}
 
 

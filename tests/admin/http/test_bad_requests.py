@@ -77,9 +77,9 @@ def test_a_removed_node_is_told_from_an_unknown_one(client: FlaskClient, registr
         ({"port": None}, "found null"),
         ({"memory_limit_mb": 2**64}, "memory_limit_mb must be an integer"),
         ({"engine": ["redis"]}, 'engine must be a string, found ["redis"]'),
-        ({"storage_path": "a\x00b"}, "storage_path must not hold control characters"),
-        ({"storage_path": "a\nb"}, "storage_path must not hold control characters"),
-        ({"storage_path": "x" * 5000}, "storage_path may have 4096 characters, found 5000"),
+        ({"storage_path": "a\x00b"}, "storage_path must not contain control characters"),
+        ({"storage_path": "a\nb"}, "storage_path must not contain control characters"),
+        ({"storage_path": "x" * 5000}, "storage_path must have at most 4096 characters, found 5000"),
         ({"agent_id": 1, "prot": 2, "port": "x"}, "agent_id must be a string, found 1; unknown field"),
     ],
 )
@@ -105,20 +105,20 @@ class BrokenChunks(BytesIO):
 
 def test_a_body_in_broken_chunks_is_refused(client: FlaskClient) -> None:
     answer = client.post("/nodes", input_stream=BrokenChunks(b"zz\r\n"), content_type="application/json")
-    assert "the body can't be read: Invalid chunk size" in problem_of(answer, 400)["detail"]
+    assert "cannot read the body: Invalid chunk size" in problem_of(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"{", "the body is no JSON"),
+        (b"{", "the body is not valid JSON"),
         (b"[]", "the body must be a JSON object, found []"),
         (b'"x"', "the body must be a JSON object"),
-        (b"\xff\xfe", "the body is no JSON"),
-        (b'{"port": 1, "port": 2}', "port stands there more than once"),
+        (b"\xff\xfe", "the body is not valid JSON"),
+        (b'{"port": 1, "port": 2}', "port occurs more than once"),
         (b'{"port": ' + b"[" * 5_000, "the body is n"),
-        (b'{"agent_id": "\\ud800"}', "broken Unicode"),
-        (b'{"port": ' + b"9" * 5_000 + b"}", "the body is no JSON"),
+        (b'{"agent_id": "\\ud800"}', "invalid Unicode"),
+        (b'{"port": ' + b"9" * 5_000 + b"}", "the body is not valid JSON"),
         (b'{"port": NaN}', "found NaN"),
     ],
 )
@@ -157,7 +157,7 @@ def test_an_idempotency_key_is_short_and_plain(client: FlaskClient, master: Fake
         ("/nodes?stauts=running", 'unknown query parameter "stauts"; did you mean status?'),
         ("/nodes?stauts=", 'unknown query parameter "stauts"'),
         ("/nodes?status=", 'status must be one of starting, running, stopping, stopped, failed, unknown, found ""'),
-        ("/nodes?agent_id=", "agent_id must not be empty; leave it out"),
+        ("/nodes?agent_id=", "agent_id must not be empty; omit it instead"),
         ("/events?limit=", 'limit must be an integer from 1 to 1000, found ""'),
         ("/nodes?status=runing", "did you mean running?"),
         ("/nodes?status=running&status=failed", "status is given 2 times"),

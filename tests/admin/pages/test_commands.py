@@ -123,7 +123,7 @@ def test_a_form_whose_outcome_is_not_known_keeps_its_key(client: FlaskClient, ma
 
 def test_a_selection_that_is_empty_or_gone_is_told(client: FlaskClient) -> None:
     assert "no node was selected" in open_page(client, "/ui/act/stop", 400).text()
-    assert "there is no node node-x" in open_page(client, "/ui/act/stop?node_id=node-x", 404).text()
+    assert "node node-x does not exist" in open_page(client, "/ui/act/stop?node_id=node-x", 404).text()
 
 
 def test_progress_is_told_in_words(client: FlaskClient) -> None:

@@ -188,7 +188,7 @@ def test_a_poll_gets_the_part_that_changes_and_nothing_else(client: FlaskClient)
 
 
 def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:
-    assert "there is no node node-x" in open_page(client, "/ui/nodes/node-x", 404).text()
+    assert "node node-x does not exist" in open_page(client, "/ui/nodes/node-x", 404).text()
     assert "agent agent-9 is not registered" in open_page(client, "/ui/agents/agent-9", 404).text()
 
 
