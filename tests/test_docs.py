@@ -67,6 +67,18 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def anchors_of(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_a_heading_find_it(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", page.read_text()):
+        assert anchor in anchors_of(page.parent / target if target else page), f"{page.name} links to {target}#{anchor}"
+
+
 def names_of_tests(module: Path) -> set[str]:
     """The names of the test functions of a module."""
     functions = (node for node in ast.parse(module.read_text()).body if isinstance(node, ast.FunctionDef))
