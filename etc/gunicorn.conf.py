@@ -1,4 +1,4 @@
-"""gunicorn's settings for who starts it by hand instead of sutra-grid-admin, which has the same ones built in:
+"""Settings for starting gunicorn yourself. sutra-grid-admin has the same settings built in. Use it like this:
 
 SUTRA_GRID_ADMIN_CONFIG=/etc/sutra-grid/admin.toml gunicorn -c etc/gunicorn.conf.py sutra_grid.admin.wsgi:app
 """
@@ -18,9 +18,9 @@ setup_logging(_logging["level"], fmt=_logging["format"])
 # Address, workers, threads, timeouts, log lines: from [admin]. No preload and no control socket.
 globals().update(gunicorn_settings(AdminConfig.of(_config)))
 
-# One key for all workers, unless [admin] secret_key_file names a file: it signs the forms of the pages.
+# One key for all workers signs the forms of the pages, unless [admin] secret_key_file names a file.
 os.environ.setdefault(KEY_VARIABLE, secrets.token_hex(32))
 
-# Your own settings may follow, for example:
+# Add your own settings here, for example:
 # certfile = "/etc/sutra-grid/admin.pem"
 # keyfile = "/etc/sutra-grid/admin.key"
