@@ -5,31 +5,31 @@ from __future__ import annotations
 from sutra_grid.core.errors import FailedPrecondition, NotFound, Unavailable
 from sutra_grid.core.placement import unknown_agent
 from sutra_grid.core.types import Agent, AgentStatus, Node, Reason
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.state.cluster_state import ClusterState
 
 
-def known_agent(grid: Grid, agent_id: str) -> Agent:
+def known_agent(state: ClusterState, agent_id: str) -> Agent:
     """The agent. Raises ``NotFound``."""
-    agent = grid.agent(agent_id)
+    agent = state.agents.get(agent_id)
     if agent is None:
         raise unknown_agent(agent_id)
     return agent
 
 
-def known_node(grid: Grid, node_id: str) -> Node:
+def known_node(state: ClusterState, node_id: str) -> Node:
     """The node. Raises ``NotFound``: ``node_removed`` for one that was there, else ``unknown_node``."""
-    node = grid.node(node_id)
+    node = state.nodes.get(node_id)
     if node is not None:
         return node
     hint = "`sutra-grid-cli nodes list` shows them all"
-    if grid.tombstone(node_id) is not None:
+    if state.nodes.tombstone_generation(node_id) is not None:
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     raise NotFound(f"there is no node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
-def reachable_agent(grid: Grid, agent_id: str) -> Agent:
+def reachable_agent(state: ClusterState, agent_id: str) -> Agent:
     """The agent, if it can be called. Raises ``GridError`` that says why not."""
-    agent = known_agent(grid, agent_id)
+    agent = known_agent(state, agent_id)
     if agent.status is AgentStatus.OFFLINE:
         raise Unavailable(
             f"agent {agent_id} is offline: {agent.message or agent.reason}",

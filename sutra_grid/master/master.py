@@ -16,7 +16,6 @@ from sutra_grid.master.commands.nodes import NodeCommands
 from sutra_grid.master.commands.spawn import Spawner, new_node_id
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
 from sutra_grid.master.membership.heartbeat_handler import HeartbeatHandler
@@ -31,6 +30,7 @@ from sutra_grid.master.registry_writes.pruner import Pruner
 from sutra_grid.master.registry_writes.registry_recovery import RegistryRecovery
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.service import MasterService, Parts
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -66,27 +66,33 @@ class MasterCore:
         self.config = config
         self.registry = registry
         self.clock = clock
-        self.grid = Grid(clock)
-        self.grid.load(registry.contents())
-        self.registry_writer = RegistryWriter(registry, self.grid, on_write=on_flush)
+        self.state = ClusterState(clock)
+        self.state.load(registry.contents())
+        self.registry_writer = RegistryWriter(registry, self.state, on_write=on_flush)
         self.commands_limit = ConcurrencyLimit("commands", config.max_concurrent_commands)
         self.reads_limit = ConcurrencyLimit("reads", MAX_CONCURRENT_READS)
-        self.reconciler = Reconciler(self.grid, self.registry_writer, clock)
-        self.reconciliation_writer = ReconciliationWriter(self.grid, registry, self.reconciler, clock)
-        self.registry_recovery = RegistryRecovery(registry, self.grid, clock)
+        self.reconciler = Reconciler(self.state, self.registry_writer, clock)
+        self.reconciliation_writer = ReconciliationWriter(self.state, registry, self.reconciler, clock)
+        self.registry_recovery = RegistryRecovery(registry, self.state, clock)
         self.pruner = Pruner(registry, clock, config.events_max_age_ms, config.max_events)
-        self.statuses = AgentStatuses(self.grid, self.registry_writer)
-        self.monitor = HealthMonitor(self.grid, self.statuses, config.liveness, clock, CHECK_SECONDS)
+        self.statuses = AgentStatuses(self.state, self.registry_writer)
+        self.monitor = HealthMonitor(self.state, self.statuses, config.liveness, clock, CHECK_SECONDS)
         self.registrar = Registrar(
-            registry, self.grid, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
+            registry,
+            self.state,
+            self.reconciler,
+            self.reconciliation_writer,
+            self.statuses,
+            self.registry_writer,
+            clock,
         )
         self.heartbeats = HeartbeatHandler(
-            self.grid, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
+            self.state, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
         )
-        applier = Applier(self.grid, calls, self.reconciler, self.reconciliation_writer)
-        self.spawner = Spawner(registry, self.grid, applier, self.reconciliation_writer, clock, new_id)
-        self.node_commands = NodeCommands(registry, self.grid, applier, self.reconciliation_writer, clock)
-        self.agent_commands = AgentCommands(registry, self.grid, calls.forget, clock)
+        applier = Applier(self.state, calls, self.reconciler, self.reconciliation_writer)
+        self.spawner = Spawner(registry, self.state, applier, self.reconciliation_writer, clock, new_id)
+        self.node_commands = NodeCommands(registry, self.state, applier, self.reconciliation_writer, clock)
+        self.agent_commands = AgentCommands(registry, self.state, calls.forget, clock)
         self.service = self._service(calls)
 
     def metric_sources(self) -> MetricSources:
@@ -100,7 +106,7 @@ class MasterCore:
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
-        views = Views(self.grid, wall_ms(self.clock))
+        views = Views(self.state, wall_ms(self.clock))
         commands = CommandHandler(
             Operations(self.spawner, self.node_commands, self.agent_commands),
             IdempotentCalls(self.registry, self.clock),
@@ -116,7 +122,7 @@ class MasterCore:
             heartbeats=self.heartbeats,
             commands=commands,
             views=views,
-            forwarded_reads=ForwardedReads(self.grid, calls, self.reads_limit),
+            forwarded_reads=ForwardedReads(self.state, calls, self.reads_limit),
             event_reads=EventReads(self.registry, self.registry_writer, self.reads_limit),
         )
         return MasterService(parts, self.clock, int(config.default_interval_seconds * 1000))

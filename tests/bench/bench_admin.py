@@ -27,7 +27,7 @@ from support.harness.ports import free_port
 from support.values.grid_values import a_node, a_report, an_agent, an_event
 
 from sutra_grid.core.types import Agent, AgentStatus, Health, Node, NodeState
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.registry.rows.agents import columns as agent_columns
 from sutra_grid.registry.rows.nodes import columns as node_columns
@@ -183,7 +183,7 @@ def cpu_ms(pid: int) -> float:
 def measure_master(url: str) -> None:
     """What a master does with it: load it all at its start, and write reports behind."""
     registry = Registry.open(url, migrate=False)
-    load = timed(lambda: Grid(SystemClock()).load(registry.contents()))
+    load = timed(lambda: ClusterState(SystemClock()).load(registry.contents()))
     print(f"\nmaster: agents and nodes loaded at the start in {load:.1f} s of CPU")
     reports = [node.report for node in registry.nodes()[:WRITTEN_REPORTS] if node.report is not None]
     batch = Observations(reports=reports)

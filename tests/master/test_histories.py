@@ -125,7 +125,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=PICK, command=st.sampled_from(list(Command)), weather=NETWORK)
     def command(self, pick: int, command: Command, weather: str) -> None:
-        nodes = self.core.grid.nodes()
+        nodes = self.core.state.nodes.all()
         if not nodes:
             return
         node = nodes[pick % len(nodes)]
@@ -215,7 +215,7 @@ class Histories(RuleBasedStateMachine):
         assert {node_id: agreed(node) for node_id, node in rows.items()} == {
             node_id: (report.generation, report.desired) for node_id, report in held.items()
         }
-        assert {node.node_id: agreed(node) for node in self.core.grid.nodes()} == {
+        assert {node.node_id: agreed(node) for node in self.core.state.nodes.all()} == {
             node_id: agreed(node) for node_id, node in rows.items()
         }
         for report in held.values():

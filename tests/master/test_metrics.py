@@ -29,7 +29,7 @@ def told(harness: MasterHarness) -> Scrape:
 def test_heartbeats_are_counted_by_what_was_answered(harness: MasterHarness) -> None:
     core = harness.master.core
     core.registrar.register(an_agent(session_id=""), [])
-    agent = core.grid.agent("agent-1")
+    agent = core.state.agents.get("agent-1")
     assert agent is not None
     for beat in (
         Heartbeat("agent-1", agent.session_id),

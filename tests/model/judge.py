@@ -102,7 +102,7 @@ class Judge:
         """The nodes that a host's journal or the registry has."""
         ids = [entry.node_id for entry in self.journal(host)]
         core = self.master.core if self.master else None
-        known = core.grid.nodes(host.agent_id) if core else []
+        known = core.state.nodes.of_agent(host.agent_id) if core else []
         return [*ids, *(node.node_id for node in known if node.node_id not in ids)]
 
     # -- what the registry was told --
@@ -330,15 +330,18 @@ class Judge:
     def _memory_problems(self, rows: dict[str, Node]) -> list[str]:
         assert self.master is not None
         assert self.master.core is not None
-        grid: Any = self.master.core.grid
-        known = {node.node_id: (node.generation, node.desired, node.spec) for node in grid.nodes()}
+        state: Any = self.master.core.state
+        known = {node.node_id: (node.generation, node.desired, node.spec) for node in state.nodes.all()}
         wanted = {node.node_id: (node.generation, node.desired, node.spec) for node in rows.values()}
         problems = [] if known == wanted else [f"the master has {known} in memory, the registry {wanted}"]
         problems += [
-            f"{agent.agent_id} is {agent.status}" for agent in grid.agents() if agent.status is not AgentStatus.HEALTHY
+            f"{agent.agent_id} is {agent.status}"
+            for agent in state.agents.all()
+            if agent.status is not AgentStatus.HEALTHY
         ]
-        if sum(grid._promised.values()) or sum(grid._calls.values()):
-            problems.append(f"slots {dict(grid._promised)} or calls {dict(grid._calls)} are kept for nobody")
+        reserved, calls = state.slots._reserved, state.pending_assignments._calls
+        if sum(reserved.values()) or sum(calls.values()):
+            problems.append(f"slots {dict(reserved)} or calls {dict(calls)} are kept for nobody")
         return problems
 
     def _told(self, problem: str) -> str:

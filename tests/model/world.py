@@ -150,7 +150,7 @@ class World:
     def record_of(self, host: Host) -> Agent | None:
         """The agent as the master knows it."""
         core = self.master.core
-        return core.grid.agent(host.agent_id) if core is not None and self.master.life.alive else None
+        return core.state.agents.get(host.agent_id) if core is not None and self.master.life.alive else None
 
     def host_of(self, node_id: str) -> Host:
         """Where a node was put, or would be looked for."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Node, NodeReport
 from sutra_grid.master.agent_calls import AgentCaller
-from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import reachable_agent
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.state.cluster_state import ClusterState
+from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -31,22 +32,24 @@ class Deadline:
 class Applier:
     """The fast way to an agent; the certain one is its heartbeat. Thread-safe; blocks on the agent."""
 
-    def __init__(self, grid: Grid, calls: AgentCaller, reconciler: Reconciler, writer: ReconciliationWriter) -> None:
-        self._grid = grid
+    def __init__(
+        self, state: ClusterState, calls: AgentCaller, reconciler: Reconciler, writer: ReconciliationWriter
+    ) -> None:
+        self._state = state
         self._calls = calls
         self._reconciler = reconciler
         self._reconciliation_writer = writer
 
     def apply(self, node: Node, timeout_seconds: float) -> NodeReport:
         """Call the node's agent with its assignment; the report. Raises ``GridError``."""
-        agent = reachable_agent(self._grid, node.agent_id)
-        with self._grid.calling(node.node_id):
+        agent = reachable_agent(self._state, node.agent_id)
+        with self._state.pending_assignments.call(node.node_id):
             log.debug(
                 "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
             reached(Step.AGENT_ANSWERED)
-            self._reconciler.observe(agent, [report], Source.ANSWER)
+            self._reconciler.observe(agent, [report], ReportSource.ANSWER)
         self._keep_resolved(report)
         return report
 

@@ -17,10 +17,10 @@ from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotent_calls import Attempt
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node
 from sutra_grid.master.reconciliation.reconciler import Change
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -28,7 +28,7 @@ from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
-UNHEARD_STEP: Final = 1_000
+UNREPORTED_STEP: Final = 1_000
 """By so much a generation rises while its agent was not heard yet: above all that a lost registry may have given.
 
 One that was restored from an older copy knows no better until then, and the command is the newer wish.
@@ -56,10 +56,10 @@ class NodeCommands:
     """Thread-safe; blocks on the registry and the agent."""
 
     def __init__(
-        self, registry: Registry, grid: Grid, applier: Applier, writer: ReconciliationWriter, clock: Clock
+        self, registry: Registry, state: ClusterState, applier: Applier, writer: ReconciliationWriter, clock: Clock
     ) -> None:
         self._registry = registry
-        self._grid = grid
+        self._state = state
         self._applier = applier
         self._reconciliation_writer = writer
         self._clock = clock
@@ -73,14 +73,15 @@ class NodeCommands:
         order = command.value
         node = self._find(node_id, agent_id)
         before = node.report
-        is_heard = self._grid.was_heard(node.agent_id)  # else what is known of the node may be older than the agent
+        # Until the agent has reported to this master, what is known of the node here may be older than the agent.
+        has_reported = self._state.agents.has_reported(node.agent_id)
         if attempt.earlier is not None:
             if node.desired is not order.desired:
                 raise _overtaken(node, f"it should be {node.desired} by now")
-        elif is_heard and self._is_done(order, node):
+        elif has_reported and self._is_done(order, node):
             return node
-        elif not (self._is_recorded(order, node) and is_heard):
-            node = self._record(order, node, attempt, step=1 if is_heard else UNHEARD_STEP)
+        elif not (self._is_recorded(order, node) and has_reported):
+            node = self._record(order, node, attempt, step=1 if has_reported else UNREPORTED_STEP)
         report = self._apply(order, node, deadline)
         outcome = judge_report(node, report, before)
         if outcome.verdict is Verdict.OVERTAKEN and self._catch_up(node, report):
@@ -90,7 +91,7 @@ class NodeCommands:
         return self._concluded(order, node, report, outcome)
 
     def _find(self, node_id: str, agent_id: str) -> Node:
-        node = known_node(self._grid, node_id)
+        node = known_node(self._state, node_id)
         if agent_id and node.agent_id != agent_id:
             raise FailedPrecondition(
                 f"node {node_id} is on agent {node.agent_id}, not on {agent_id}",
@@ -136,7 +137,7 @@ class NodeCommands:
         )
         reached(Step.DESIRED_RECORDED, changed.desired)
         log.info("command recorded", node=node.node_id, command=order.verb, generation=changed.generation)
-        self._grid.put_node(changed)
+        self._state.nodes.put(changed)
         return changed
 
     def _apply(self, order: _Order, node: Node, deadline: Deadline) -> NodeReport:
@@ -148,7 +149,7 @@ class NodeCommands:
 
     def _catch_up(self, node: Node, report: NodeReport) -> bool:
         """Follow an agent that is ahead of the registry (restored from an older copy); false: a newer command came."""
-        known = self._grid.node(node.node_id)
+        known = self._state.nodes.get(node.node_id)
         if known is None or known.generation >= report.generation:
             return False
         change = Change(Action.FOLLOW, node.agent_id, node.node_id, report, "the agent's generation is newer")
@@ -160,7 +161,7 @@ class NodeCommands:
             case Verdict.DONE:
                 if order.desired is Desired.ABSENT:
                     self._tombstone(node)
-                return self._grid.node(node.node_id) or _with_report(node, report)
+                return self._state.nodes.get(node.node_id) or _with_report(node, report)
             case Verdict.OVERTAKEN:
                 raise _overtaken(node, outcome.message)
             case Verdict.PENDING:

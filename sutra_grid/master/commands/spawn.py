@@ -34,8 +34,8 @@ from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotent_calls import Attempt
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -73,14 +73,14 @@ class Spawner:
     def __init__(
         self,
         registry: Registry,
-        grid: Grid,
+        state: ClusterState,
         applier: Applier,
         writer: ReconciliationWriter,
         clock: Clock,
         new_id: Callable[[], str] = new_node_id,
     ) -> None:
         self._registry = registry
-        self._grid = grid
+        self._state = state
         self._applier = applier
         self._reconciliation_writer = writer
         self._clock = clock
@@ -101,7 +101,7 @@ class Spawner:
         report = self._apply(node, deadline)
         outcome = judge_report(node, report)
         if outcome.verdict is Verdict.DONE or self._heard_running(node) is not None:
-            return self._grid.node(node.node_id) or node
+            return self._state.nodes.get(node.node_id) or node
         if outcome.verdict is Verdict.OVERTAKEN:
             raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
         words = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
@@ -117,25 +117,25 @@ class Spawner:
         try:
             yield agent
         finally:
-            self._grid.end_promise(agent.agent_id)
+            self._state.slots.release_reservation(agent.agent_id)
 
     def _named(self, agent_id: str, engine: str) -> Agent:
         while True:
-            candidate = self._grid.candidate(agent_id)
+            candidate = self._state.slots.candidate(agent_id)
             if candidate is None:
                 raise unknown_agent(agent_id)
             obstacle = obstacle_to_spawn(candidate, engine)
             if obstacle is not None:
                 raise refusal(obstacle)
-            if self._grid.promise_slot(agent_id):
+            if self._state.slots.reserve_slot(agent_id):
                 return candidate.agent
 
     def _placed(self, engine: str) -> Agent:
         for _ in range(PLACEMENT_ATTEMPTS):
-            placement = place(self._grid.candidates(), engine)
+            placement = place(self._state.slots.candidates(), engine)
             if placement.agent is None:
                 raise nowhere(placement)
-            if self._grid.promise_slot(placement.agent.agent_id):
+            if self._state.slots.reserve_slot(placement.agent.agent_id):
                 return placement.agent
         raise Aborted("others took every slot that was found", reason=Reason.CONCURRENT_CHANGE, hint="try again")
 
@@ -154,7 +154,7 @@ class Spawner:
         self._registry.create_node(node, record=attempt.mark(node.node_id), events=[event])
         reached(Step.NODE_RECORDED)
         log.info("node recorded", node=node.node_id, agent=agent.agent_id, engine=spec.engine)
-        return self._grid.put_node(node)
+        return self._state.nodes.put(node)
 
     def _apply(self, node: Node, deadline: Deadline) -> NodeReport:
         try:
@@ -168,7 +168,7 @@ class Spawner:
 
     def _heard_running(self, node: Node) -> NodeReport | None:
         """What the agent said by its heartbeats while the call got no answer, or a late one, if that is: it runs."""
-        known = self._grid.node(node.node_id)
+        known = self._state.nodes.get(node.node_id)
         report = known.report if known else None
         if report is None or report.state is not NodeState.RUNNING or report.generation < node.generation:
             return None
@@ -180,7 +180,7 @@ class Spawner:
 
         A node that was commanded since is kept: the newer wish counts. Returns what to answer.
         """
-        known = self._grid.node(node.node_id)
+        known = self._state.nodes.get(node.node_id)
         if known is not None and known.generation > FIRST_GENERATION:
             log.info("failed spawn is kept: it was commanded since", node=node.node_id, generation=known.generation)
             return type(why)(
@@ -194,7 +194,7 @@ class Spawner:
             self._reconciliation_writer.remove_failed_spawn(node, event)
             return _unrecorded(node, why, error)
         reached(Step.DESIRED_RECORDED, absent.desired)
-        self._grid.put_node(absent)
+        self._state.nodes.put(absent)
         try:
             if tell_agent is not None:
                 report = self._applier.apply(absent, tell_agent.remaining(at_least_seconds=1.0))
@@ -208,7 +208,7 @@ class Spawner:
 
     def _taken_up(self, node_id: str) -> Node:
         """The node that an earlier try of this request made, whose answer was lost with a master."""
-        node = self._grid.node(node_id)
+        node = self._state.nodes.get(node_id)
         if node is None or node.desired is Desired.ABSENT:
             raise Aborted(
                 f"the first try of this request made node {node_id}, which was given up or removed",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -21,13 +21,13 @@ _KINDS = {
 class AgentStatuses:
     """The one place where a status of a registered agent changes."""
 
-    def __init__(self, grid: Grid, registry_writer: RegistryWriter) -> None:
-        self._grid = grid
+    def __init__(self, state: ClusterState, registry_writer: RegistryWriter) -> None:
+        self._state = state
         self._registry_writer = registry_writer
 
-    def change(self, judged: Agent, change: StatusChange, heard_before: float | None = None) -> Agent | None:
+    def change(self, judged: Agent, change: StatusChange, heartbeat_before: float | None = None) -> Agent | None:
         """Apply ``change`` unless the agent is no longer as it was ``judged``; see ``Grid.change_status``."""
-        agent = self._grid.change_status(judged, change, heard_before)
+        agent = self._state.agents.change_status(judged, change, heartbeat_before)
         if agent is None:
             return None
         self._registry_writer.queue_status(agent.agent_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sutra_grid.core.liveness import LivenessPolicy, change_by_silence, pause_to_forgive
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 
@@ -18,10 +18,15 @@ class HealthMonitor:
     """One check judges every agent. Called by one thread, a ticker's, or by a test."""
 
     def __init__(
-        self, grid: Grid, statuses: AgentStatuses, policy: LivenessPolicy, clock: Clock, interval_seconds: float
+        self,
+        state: ClusterState,
+        statuses: AgentStatuses,
+        policy: LivenessPolicy,
+        clock: Clock,
+        interval_seconds: float,
     ) -> None:
         self.interval_seconds = interval_seconds
-        self._grid = grid
+        self._state = state
         self._statuses = statuses
         self._policy = policy
         self._clock = clock
@@ -34,15 +39,15 @@ class HealthMonitor:
         self._checked_at = now
         if pause:
             log.warning("the master stood still; no agent is judged by that time", seconds=round(pause, 1))
-            self._grid.forgive_silence(pause)
+            self._state.agents.exclude_pause(pause)
             return
-        for silence in self._grid.silences(self._policy.degraded_after_missed):
+        for age in self._state.agents.overdue(self._policy.degraded_after_missed):
             change = change_by_silence(
-                silence.agent.status,
-                silent_seconds=silence.seconds,
-                interval_seconds=silence.agent.heartbeat_interval_ms / 1000,
+                age.agent.status,
+                silent_seconds=age.seconds,
+                interval_seconds=age.agent.heartbeat_interval_ms / 1000,
                 policy=self._policy,
-                heard_since_start=silence.heard_since_start,
+                heard_since_start=age.reported_since_start,
             )
             if change is not None:
-                self._statuses.change(silence.agent, change, heard_before=now)
+                self._statuses.change(age.agent, change, heartbeat_before=now)

@@ -11,11 +11,12 @@ from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import change_by_heartbeat
 from sutra_grid.core.sessions import HeartbeatInstruction, Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
-from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
+from sutra_grid.master.state.cluster_state import ClusterState
+from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -52,14 +53,14 @@ class HeartbeatHandler:
 
     def __init__(
         self,
-        grid: Grid,
+        state: ClusterState,
         reconciler: Reconciler,
         writer: ReconciliationWriter,
         statuses: AgentStatuses,
         registry_writer: RegistryWriter,
         clock: Clock,
     ) -> None:
-        self._grid = grid
+        self._state = state
         self._reconciler = reconciler
         self._reconciliation_writer = writer
         self._statuses = statuses
@@ -82,7 +83,7 @@ class HeartbeatHandler:
             return {instruction: self._counts[instruction] for instruction in HeartbeatInstruction}
 
     def _answer(self, beat: Heartbeat) -> HeartbeatAnswer:
-        agent = self._grid.agent(beat.agent_id)
+        agent = self._state.agents.get(beat.agent_id)
         if agent is None:
             return HeartbeatAnswer(
                 False, HeartbeatInstruction.REGISTER, f"no agent {beat.agent_id!r} is registered here"
@@ -90,19 +91,21 @@ class HeartbeatHandler:
         refusal = _refusal(agent, beat)
         if refusal is not None:
             return refusal
-        heard = self._grid.hear(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
-        if heard is None:  # another registration came in between
+        recorded = self._state.agents.record_heartbeat(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
+        if recorded is None:  # another registration came in between
             return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "another session of this agent has just begun")
-        change = change_by_heartbeat(heard.silence.agent.status, heard.silence.seconds)
+        change = change_by_heartbeat(recorded.previous.agent.status, recorded.previous.seconds)
         if change is not None:
-            self._statuses.change(heard.silence.agent, change)
+            self._statuses.change(recorded.previous.agent, change)
         self._tell_of_host(agent, beat.host)
         self._registry_writer.queue_heartbeat(
-            beat.agent_id, wall_ms(self._clock), beat.host if heard.keep_samples else None
+            beat.agent_id, wall_ms(self._clock), beat.host if recorded.samples_due else None
         )
         if not beat.session_id or beat.nodes is None:
             return HeartbeatAnswer(True)
-        received = self._reconciler.inventory(agent, beat.nodes, Source.HEARTBEAT, keep_samples=heard.keep_samples)
+        received = self._reconciler.inventory(
+            agent, beat.nodes, ReportSource.HEARTBEAT, keep_samples=recorded.samples_due
+        )
         self._reconciliation_writer.enqueue(received.changes)
         return HeartbeatAnswer(True, assignments=received.assignments)
 

@@ -15,12 +15,13 @@ from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
-from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
+from sutra_grid.master.state.cluster_state import ClusterState
+from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -48,7 +49,7 @@ class Registrar:
     def __init__(
         self,
         registry: Registry,
-        grid: Grid,
+        state: ClusterState,
         reconciler: Reconciler,
         writer: ReconciliationWriter,
         statuses: AgentStatuses,
@@ -56,7 +57,7 @@ class Registrar:
         clock: Clock,
     ) -> None:
         self._registry = registry
-        self._grid = grid
+        self._state = state
         self._reconciler = reconciler
         self._reconciliation_writer = writer
         self._statuses = statuses
@@ -72,13 +73,13 @@ class Registrar:
         """
         reached(Step.REGISTRATION_RECEIVED)
         _check(agent)
-        known = self._grid.agent(agent.agent_id)
+        known = self._state.agents.get(agent.agent_id)
         if known is not None and known.host_id and known.host_id != agent.host_id:
             self._refuse(agent, known)
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
         reached(Step.AGENT_SAVED)
-        self._grid.put_agent(admitted)
+        self._state.agents.register(admitted)
         # A batch that was under way may have written the status from before over the one just saved.
         self._registry_writer.queue_status(admitted.agent_id)
         log.info(
@@ -90,7 +91,7 @@ class Registrar:
         )
         if not agent.host_id:  # a client of the first protocol has no inventory
             return Registered(admitted.session_id, ())
-        received = self._reconciler.inventory(admitted, inventory, Source.REGISTRATION)
+        received = self._reconciler.inventory(admitted, inventory, ReportSource.REGISTRATION)
         for change in received.changes:
             self._reconciliation_writer.carry_out(change)
         reached(Step.REGISTRATION_DUE)
@@ -101,7 +102,7 @@ class Registrar:
 
         Raises ``NotFound`` for an unknown agent, ``FailedPrecondition`` without a session where one is needed.
         """
-        agent = known_agent(self._grid, agent_id)
+        agent = known_agent(self._state, agent_id)
         if not session_id and agent.host_id:
             raise FailedPrecondition(
                 f"agent {agent_id} has a session; only who holds it may end it",

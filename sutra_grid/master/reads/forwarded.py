@@ -5,8 +5,8 @@ from __future__ import annotations
 from sutra_grid.core.types import Agent
 from sutra_grid.master.agent_calls import AgentCaller
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_node, reachable_agent
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.wire import grid_pb2 as pb
 
 TIMEOUT_SECONDS = 5.0
@@ -15,8 +15,8 @@ TIMEOUT_SECONDS = 5.0
 class ForwardedReads:
     """Thread-safe; blocks on the agent for at most ``TIMEOUT_SECONDS``."""
 
-    def __init__(self, grid: Grid, calls: AgentCaller, limit: ConcurrencyLimit) -> None:
-        self._grid = grid
+    def __init__(self, state: ClusterState, calls: AgentCaller, limit: ConcurrencyLimit) -> None:
+        self._state = state
         self._calls = calls
         self._limit = limit
 
@@ -33,4 +33,4 @@ class ForwardedReads:
             return self._calls.samples(agent, node_id, TIMEOUT_SECONDS)
 
     def _agent_of(self, node_id: str) -> Agent:
-        return reachable_agent(self._grid, known_node(self._grid, node_id).agent_id)
+        return reachable_agent(self._state, known_node(self._state, node_id).agent_id)

@@ -7,8 +7,8 @@ from collections import defaultdict
 from sutra_grid import __version__
 from sutra_grid.core.status import ShownStatus, cluster_summary, shown_status
 from sutra_grid.core.types import Agent, Node
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.lookups import known_agent, known_node
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, cluster_summary_to_message, node_status
 
@@ -16,20 +16,20 @@ from sutra_grid.wire.convert import agent_record, cluster_summary_to_message, no
 class Views:
     """Thread-safe; never blocks."""
 
-    def __init__(self, grid: Grid, started_at_ms: int) -> None:
-        self._grid = grid
+    def __init__(self, state: ClusterState, started_at_ms: int) -> None:
+        self._state = state
         self._started_at_ms = started_at_ms
 
     def agents(self) -> pb.AgentList:
         """All agents with their nodes."""
         nodes: dict[str, list[Node]] = defaultdict(list)
-        for node in self._grid.nodes():
+        for node in self._state.nodes.all():
             nodes[node.agent_id].append(node)
-        return pb.AgentList(agents=[self._record(agent, nodes[agent.agent_id]) for agent in self._grid.agents()])
+        return pb.AgentList(agents=[self._record(agent, nodes[agent.agent_id]) for agent in self._state.agents.all()])
 
     def agent(self, agent_id: str) -> pb.AgentRecord:
         """One agent with its nodes. Raises ``NotFound``."""
-        return self._record(known_agent(self._grid, agent_id), self._grid.nodes(agent_id))
+        return self._record(known_agent(self._state, agent_id), self._state.nodes.of_agent(agent_id))
 
     def node(self, node: Node) -> pb.NodeStatus:
         """One node with its status."""
@@ -37,18 +37,20 @@ class Views:
 
     def node_by_id(self, node_id: str) -> pb.NodeStatus:
         """One node with its status. Raises ``NotFound``."""
-        return self.node(known_node(self._grid, node_id))
+        return self.node(known_node(self._state, node_id))
 
     def find_node(self, node_id: str) -> pb.NodeStatus | None:
         """One node with its status, or None."""
-        node = self._grid.node(node_id)
+        node = self._state.nodes.get(node_id)
         return self.node(node) if node else None
 
     def nodes(self, request: pb.ListNodesRequest) -> pb.NodeList:
         """The nodes that the request asks for, by id."""
-        statuses = {agent.agent_id: agent.status for agent in self._grid.agents()}
+        statuses = {agent.agent_id: agent.status for agent in self._state.agents.all()}
         found = []
-        for node in self._grid.nodes(request.agent_id or None):
+        table = self._state.nodes
+        asked = table.of_agent(request.agent_id) if request.agent_id else table.all()
+        for node in asked:
             shown = shown_status(node, statuses.get(node.agent_id))
             message = node_status(node, shown)
             if request.status in {"", shown.status} and request.engine in {"", message.spec.engine}:
@@ -57,15 +59,15 @@ class Views:
 
     def cluster(self) -> pb.ClusterStatus:
         """The grid in numbers and one word."""
-        summary = cluster_summary(self._grid.agents(), self._grid.nodes())
+        summary = cluster_summary(self._state.agents.all(), self._state.nodes.all())
         return cluster_summary_to_message(summary, master_version=__version__, master_started_at_ms=self._started_at_ms)
 
     def _shown(self, node: Node) -> ShownStatus:
-        agent = self._grid.agent(node.agent_id)
+        agent = self._state.agents.get(node.agent_id)
         return shown_status(node, agent.status if agent else None)
 
     def _record(self, agent: Agent, nodes: list[Node]) -> pb.AgentRecord:
         record = agent_record(agent, [(node, shown_status(node, agent.status)) for node in nodes])
         if not agent.host_id:  # a client of the first protocol has no inventory; its word counts
-            record.current_storage_nodes = self._grid.claimed_nodes(agent.agent_id)
+            record.current_storage_nodes = self._state.agents.claimed_nodes(agent.agent_id)
         return record

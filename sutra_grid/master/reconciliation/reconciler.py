@@ -14,8 +14,9 @@ from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
 from sutra_grid.core.report_changes import events_between, is_material
 from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
-from sutra_grid.master.grid import Grid, Source
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
+from sutra_grid.master.state.cluster_state import ClusterState
+from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 
@@ -48,51 +49,51 @@ class Received:
 class Reconciler:
     """Thread-safe; never blocks."""
 
-    def __init__(self, grid: Grid, registry_writer: RegistryWriter, clock: Clock) -> None:
-        self._grid = grid
+    def __init__(self, state: ClusterState, registry_writer: RegistryWriter, clock: Clock) -> None:
+        self._state = state
         self._registry_writer = registry_writer
         self._clock = clock
         self._lock = threading.Lock()
         self._foreign: set[tuple[str, str]] = set()  # agent and node that were told of; guarded by _lock
 
     def inventory(
-        self, agent: Agent, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
+        self, agent: Agent, reports: Iterable[NodeReport], source: ReportSource, *, keep_samples: bool = True
     ) -> Received:
         """Take an agent's full inventory; what it is to be told and what is to be written.
 
         ``keep_samples``: measurements are written too, not only what has changed.
         """
         listed = {report.node_id: report for report in reports}
-        missing = [node for node in self._grid.nodes(agent.agent_id) if node.node_id not in listed]
+        missing = [node for node in self._state.nodes.of_agent(agent.agent_id) if node.node_id not in listed]
         lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
         self.observe(agent, [*listed.values(), *lost], source, keep_samples=keep_samples)
         decisions: list[_Decided] = [(r.node_id, r, self.decide(agent, r)) for r in listed.values()]
         decisions += [(node.node_id, None, decide_missing(node)) for node in missing]
-        if source is Source.HEARTBEAT:
+        if source is ReportSource.HEARTBEAT:
             decisions = [
                 (node_id, report, decision)
                 for node_id, report, decision in decisions
-                if not self._grid.is_settling(agent.session_id, node_id, report)
+                if self._state.heartbeat_decides(node_id, agent.session_id, report)
             ]
         return self._received(agent.agent_id, decisions)
 
     def decide(self, agent: Agent, report: NodeReport) -> Decision:
         """What to do about one reported node as things are now."""
-        node = self._grid.node(report.node_id)
-        tombstone = self._grid.tombstone(report.node_id) if node is None else None
+        node = self._state.nodes.get(report.node_id)
+        tombstone = self._state.nodes.tombstone_generation(report.node_id) if node is None else None
         return decide_reported(
             agent.agent_id, report, node, tombstone, owner_on_same_host=self._is_renamed_from(agent, node)
         )
 
     def observe(
-        self, agent: Agent, reports: Iterable[NodeReport], source: Source, *, keep_samples: bool = True
+        self, agent: Agent, reports: Iterable[NodeReport], source: ReportSource, *, keep_samples: bool = True
     ) -> None:
         """Put reports of the agent's session to their nodes, tell what happened since the ones before as events."""
         now_ms = wall_ms(self._clock)
         written: list[str] = []
         events: list[Event] = []
         for report in reports:
-            before = self._grid.observe(agent, report, source)
+            before = self._state.nodes.record_report(agent, report, source)
             if before is None:
                 continue
             material = is_material(before.report, report)
@@ -131,7 +132,7 @@ class Reconciler:
     def _is_renamed_from(self, agent: Agent, node: Node | None) -> bool:
         if node is None or node.agent_id == agent.agent_id or not agent.host_id:
             return False
-        owner = self._grid.agent(node.agent_id)
+        owner = self._state.agents.get(node.agent_id)
         return owner is not None and owner.host_id == agent.host_id
 
     def _tell(self, events: Sequence[Event]) -> None:

@@ -17,8 +17,8 @@ from sutra_grid.core.errors import GridError, NotFound, Unavailable
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.reconcile import Action, moved_node, node_as_reported, resolved_spec
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, Reason
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.reconciliation.reconciler import Change, Reconciler
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -33,8 +33,8 @@ RETRY_INTERVAL_SECONDS = 1.0
 class ReconciliationWriter:
     """A context manager around its thread. ``carry_out`` may be called from any thread."""
 
-    def __init__(self, grid: Grid, registry: Registry, reconciler: Reconciler, clock: Clock) -> None:
-        self._grid = grid
+    def __init__(self, state: ClusterState, registry: Registry, reconciler: Reconciler, clock: Clock) -> None:
+        self._state = state
         self._registry = registry
         self._reconciler = reconciler
         self._clock = clock
@@ -82,24 +82,24 @@ class ReconciliationWriter:
 
     def tombstone(self, node_id: str) -> None:
         """The agent no longer has a node that was to go: its row becomes a tombstone. Raises ``GridError``."""
-        node = self._grid.node(node_id)
+        node = self._state.nodes.get(node_id)
         if node is None:
             return
         self._registry.bury_node(
             node_id, [self._event(EventKind.NODE_REMOVED, node, Reason.COMMANDED, _removal_message(node))]
         )
         reached(Step.NODE_BURIED)
-        self._grid.bury(node_id)
+        self._state.nodes.tombstone(node_id)
 
     def store_resolved_spec(self, report: NodeReport) -> None:
         """Keep what the agent filled into a node's specification. Raises ``GridError``."""
-        node = self._grid.node(report.node_id)
+        node = self._state.nodes.get(report.node_id)
         if node is None or node.generation != report.generation:
             return
         spec = resolved_spec(node.spec, report.spec)
         if spec != node.spec and self._registry.resolve_spec(node.node_id, node.generation, spec):
             reached(Step.SPEC_RESOLVED)
-            self._grid.put_node(replace(node, spec=spec))
+            self._state.nodes.put(replace(node, spec=spec))
 
     # -- on the writer's thread --
 
@@ -117,10 +117,10 @@ class ReconciliationWriter:
                 log.warning("change waits for the next heartbeat", node=change.node_id, action=change.action, why=error)
 
     def _end_failed_spawn(self, node: Node, event: Event) -> None:
-        known = self._grid.node(node.node_id)
+        known = self._state.nodes.get(node.node_id)
         if known is not None and known.generation == node.generation:
             try:
-                self._grid.put_node(self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event]))
+                self._state.nodes.put(self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event]))
             except Unavailable:
                 return  # the next tick tries again
             except NotFound:
@@ -129,14 +129,14 @@ class ReconciliationWriter:
             self._failed_spawns.pop(node.node_id, None)
 
     def _is_still_right(self, change: Change) -> bool:
-        node = self._grid.node(change.node_id)
+        node = self._state.nodes.get(change.node_id)
         if change.report is None:
             return node is not None and node.agent_id == change.agent_id and node.desired is Desired.ABSENT
-        agent = self._grid.agent(change.agent_id)
+        agent = self._state.agents.get(change.agent_id)
         return agent is not None and self._reconciler.decide(agent, change.report).action is change.action
 
     def _adopt(self, change: Change, report: NodeReport, kind: EventKind, reason: Reason) -> None:
-        row = self._grid.node(change.node_id)
+        row = self._state.nodes.get(change.node_id)
         if row is None:
             node = node_as_reported(change.agent_id, report, wall_ms(self._clock))
         else:
@@ -146,14 +146,14 @@ class ReconciliationWriter:
         except NotFound:
             return  # its agent was removed meanwhile
         reached(Step.NODE_ADOPTED)
-        self._grid.put_node(node)
+        self._state.nodes.put(node)
 
     def _reassert(self, change: Change) -> None:
-        row = self._grid.node(change.node_id)
+        row = self._state.nodes.get(change.node_id)
         if row is None:
             return
         event = self._event(EventKind.NODE_FOLLOWED, row, Reason.CONCURRENT_CHANGE, change.why)
-        self._grid.put_node(self._registry.change_desired(row.node_id, row.desired, events=[event]))
+        self._state.nodes.put(self._registry.change_desired(row.node_id, row.desired, events=[event]))
 
     def _event(self, kind: EventKind, node: Node, reason: Reason, message: str) -> Event:
         return Event(kind, wall_ms(self._clock), Actor.MASTER, node.agent_id, node.node_id, reason, message)

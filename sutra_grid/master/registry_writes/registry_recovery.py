@@ -13,7 +13,7 @@ from typing import Self
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, Reason
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -31,9 +31,9 @@ UNSEEN_EVENTS = 10_000
 class RegistryRecovery:
     """A context manager around its thread."""
 
-    def __init__(self, registry: Registry, grid: Grid, clock: Clock) -> None:
+    def __init__(self, registry: Registry, state: ClusterState, clock: Clock) -> None:
         self._registry = registry
-        self._grid = grid
+        self._state = state
         self._clock = clock
         self._ticker = Ticker("registry-recovery", CHECK_INTERVAL_SECONDS, self.check)
         # used by its own thread alone, once that runs:
@@ -65,13 +65,13 @@ class RegistryRecovery:
             message=message,
         )
         try:
-            contents = self._registry.refill(self._grid.contents(), [event], self._last_event_id + UNSEEN_EVENTS)
+            contents = self._registry.refill(self._state.contents(), [event], self._last_event_id + UNSEEN_EVENTS)
         except GridError as error:
             if str(error) != self._told:
                 log.warning("registry can't be brought back yet; it is tried again", why=error)
             self._told = str(error)
             return
-        self._grid.load(contents)  # of a backup: what this master did not know
+        self._state.load(contents)  # of a backup: what this master did not know
         self._lost_at, self._told = None, ""
         log.warning(event.kind, registry=self._registry.name, agents=len(contents.agents), nodes=len(contents.nodes))
 

@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Event, HostSample
-from sutra_grid.master.grid import Grid
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -58,12 +58,12 @@ class RegistryWriter:
     def __init__(
         self,
         registry: Registry,
-        grid: Grid,
+        state: ClusterState,
         interval_seconds: float = FLUSH_INTERVAL_SECONDS,
         on_write: Callable[[float], object] = lambda seconds: None,
     ) -> None:
         self._registry = registry
-        self._grid = grid
+        self._state = state
         self._on_write = on_write  # is told how many seconds each write took, also one that failed
         self._ticker = Ticker("registry-writer", interval_seconds, self.flush)
         self._changed = threading.Condition()
@@ -163,10 +163,10 @@ class RegistryWriter:
 
     def _observations(self, dirty: _Dirty, events: Sequence[Event]) -> Observations:
         """The batch as the grid is now; what was removed meanwhile is left out."""
-        nodes = (self._grid.node(node_id) for node_id in dirty.reports)
+        nodes = (self._state.nodes.get(node_id) for node_id in dirty.reports)
         return Observations(
             heartbeats=dirty.heartbeats,
-            agents=[agent for agent_id in dirty.agents if (agent := self._grid.agent(agent_id))],
+            agents=[agent for agent_id in dirty.agents if (agent := self._state.agents.get(agent_id))],
             hosts=dirty.hosts,
             reports=[node.report for node in nodes if node and node.report],
             events=events,

@@ -10,8 +10,8 @@ from support.values.grid_values import a_node, an_agent, an_event
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Desired, Event, Node
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
+from sutra_grid.master.state.cluster_state import ClusterState
 
 NODE = a_node("node-1", generation=1, desired=Desired.RUNNING)
 
@@ -36,23 +36,23 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def grid() -> Grid:
-    grid = Grid(FakeClock())
-    grid.put_agent(an_agent("agent-1"))
-    grid.put_node(NODE)
-    return grid
+def state() -> ClusterState:
+    state = ClusterState(FakeClock())
+    state.agents.register(an_agent("agent-1"))
+    state.nodes.put(NODE)
+    return state
 
 
 @pytest.fixture
-def writer(grid: Grid, registry: Any) -> ReconciliationWriter:
+def writer(state: ClusterState, registry: Any) -> ReconciliationWriter:
     nothing: Any = None
-    writer = ReconciliationWriter(grid, registry, nothing, FakeClock())
+    writer = ReconciliationWriter(state, registry, nothing, FakeClock())
     writer.remove_failed_spawn(NODE, an_event("node.spawn_failed"))
     return writer
 
 
 def test_it_is_written_once_as_soon_as_the_registry_takes_it(
-    writer: ReconciliationWriter, grid: Grid, registry: Registry
+    writer: ReconciliationWriter, state: ClusterState, registry: Registry
 ) -> None:
     registry.is_locked = True
     writer.write_queued()
@@ -61,25 +61,27 @@ def test_it_is_written_once_as_soon_as_the_registry_takes_it(
     writer.write_queued()
 
     assert registry.written == ["node-1"]
-    known = grid.node("node-1")
+    known = state.nodes.get("node-1")
     assert known is not None
     assert known.desired is Desired.ABSENT
 
 
 def test_a_command_that_came_before_is_the_newer_wish(
-    writer: ReconciliationWriter, grid: Grid, registry: Registry
+    writer: ReconciliationWriter, state: ClusterState, registry: Registry
 ) -> None:
-    grid.put_node(replace(NODE, desired=Desired.STOPPED, generation=2))
+    state.nodes.put(replace(NODE, desired=Desired.STOPPED, generation=2))
     writer.write_queued()
 
     assert registry.written == []
-    known = grid.node("node-1")
+    known = state.nodes.get("node-1")
     assert known is not None
     assert known.desired is Desired.STOPPED
 
 
-def test_one_that_is_gone_meanwhile_is_left_alone(writer: ReconciliationWriter, grid: Grid, registry: Registry) -> None:
-    grid.bury("node-1")
+def test_one_that_is_gone_meanwhile_is_left_alone(
+    writer: ReconciliationWriter, state: ClusterState, registry: Registry
+) -> None:
+    state.nodes.tombstone("node-1")
     writer.write_queued()
 
     assert registry.written == []

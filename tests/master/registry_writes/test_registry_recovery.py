@@ -12,8 +12,8 @@ from support.values.grid_values import an_event
 from support.waiting import eventually
 
 from sutra_grid.core.types import Event
-from sutra_grid.master.grid import Grid
 from sutra_grid.master.registry_writes.registry_recovery import SETTLE_SECONDS, UNSEEN_EVENTS, RegistryRecovery
+from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
 
 MANY_EVENTS = 5 * UNSEEN_EVENTS
@@ -31,7 +31,7 @@ def registry_with_many_events(file: Path) -> Registry:
 def test_event_ids_go_on_above_the_old_ones_though_the_registry_is_lost_before_the_first_look(tmp_path: Path) -> None:
     clock = FakeClock()
     file = tmp_path / "registry.db"
-    with closing(registry_with_many_events(file)) as registry, RegistryRecovery(registry, Grid(clock), clock):
+    with closing(registry_with_many_events(file)) as registry, RegistryRecovery(registry, ClusterState(clock), clock):
         delete_registry(file)
 
         def made_anew() -> list[Event]:

@@ -13,8 +13,8 @@ from support.values.grid_values import a_node, a_report, an_agent
 from sutra_grid.core.types import AgentStatus, NodeState
 from sutra_grid.master.agent_calls import AgentCalls
 from sutra_grid.master.config import MasterConfig
-from sutra_grid.master.grid import Source
 from sutra_grid.master.master import MasterCore
+from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.registry import Observations, Registry
 
 AGENT = "agent-1"
@@ -53,10 +53,10 @@ def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterC
     core.registrar.register(an_agent(AGENT), [])
     node = a_node(agent_id=AGENT, report=None)
     core.registry.create_node(node, record=None)
-    core.grid.put_node(node)
-    core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.STARTING), Source.ANSWER)
+    core.state.nodes.put(node)
+    core.state.nodes.record_report(an_agent(AGENT), a_report(node, state=NodeState.STARTING), ReportSource.ANSWER)
     core.registry_writer.queue_reports([node.node_id])
-    core.grid.observe(an_agent(AGENT), a_report(node, state=NodeState.RUNNING), Source.ANSWER)
+    core.state.nodes.record_report(an_agent(AGENT), a_report(node, state=NodeState.RUNNING), ReportSource.ANSWER)
 
     core.registry_writer.flush()
 
