@@ -16,7 +16,7 @@ from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
 from sutra_grid.master.lookups import known_agent
-from sutra_grid.master.membership.agent_statuses import AgentStatuses
+from sutra_grid.master.membership.agent_statuses import AgentStatuses, recovery_event
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
@@ -79,9 +79,7 @@ class Registrar:
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
         reached(Step.AGENT_SAVED)
-        self._state.agents.register(admitted)
-        # A batch that was under way may have written the status from before over the one just saved.
-        self._registry_writer.queue_status(admitted.agent_id)
+        self._statuses.register(admitted, known)
         log.info(
             "agent registered",
             agent=agent.agent_id,
@@ -141,8 +139,7 @@ class Registrar:
         if known is None:
             return events
         if known.status is not AgentStatus.HEALTHY:
-            was = f"it was {known.status}: {known.message}"
-            events.append(event(EventKind.AGENT_RECOVERED, Actor.MASTER, Reason.RECOVERED, was))
+            events.append(recovery_event(agent, known))
         elif known.instance_id != agent.instance_id:
             message = f"a newer process on {agent.hostname} took over from the one on {known.hostname}"
             events.append(event(EventKind.AGENT_SUPERSEDED, Actor.MASTER, Reason.SUPERSEDED, message))

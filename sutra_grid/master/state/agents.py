@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import RLock
 
 from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
-from sutra_grid.core.types import Agent, HostSample
+from sutra_grid.core.types import Agent, AgentStatus, HostSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 #: How often measurements reach the registry when nothing else has changed. Memory always has the newest.
@@ -107,9 +107,11 @@ class AgentTable:
             entry = self._entries.get(agent.agent_id)
             known = entry.now() if entry else None
             if known is not None:
-                agent = replace(agent, drained=known.drained)
-                if known.status is not agent.status:
-                    AGENT_TRANSITIONS.check(known.status, agent.status)
+                agent = replace(agent, drained=known.drained, status_since_ms=known.status_since_ms)
+                if agent.status is not known.status:
+                    agent = self._transition(
+                        agent, known.status, StatusChange(agent.status, agent.reason, agent.message)
+                    )
             self._removed.discard(agent.agent_id)
             self._entries[agent.agent_id] = _Entry(agent, now, True, agent.last_heartbeat_ms, agent.host, now)
             return known
@@ -182,14 +184,7 @@ class AgentTable:
                 return None
             if heartbeat_before is not None and entry.heartbeat_at >= heartbeat_before:
                 return None
-            AGENT_TRANSITIONS.check(entry.agent.status, change.status)
-            entry.agent = replace(
-                entry.agent,
-                status=change.status,
-                reason=change.reason,
-                message=change.message,
-                status_since_ms=wall_ms(self._clock),
-            )
+            entry.agent = self._transition(entry.agent, entry.agent.status, change)
             return entry.now()
 
     def claimed_nodes(self, agent_id: str) -> int:
@@ -197,3 +192,14 @@ class AgentTable:
         with self._lock:
             entry = self._entries.get(agent_id)
             return entry.claimed_nodes if entry else 0
+
+    def _transition(self, agent: Agent, before: AgentStatus, change: StatusChange) -> Agent:
+        """The record with its new status, if that may follow ``before``. Every change of a status passes here."""
+        AGENT_TRANSITIONS.check(before, change.status)
+        return replace(
+            agent,
+            status=change.status,
+            reason=change.reason,
+            message=change.message,
+            status_since_ms=wall_ms(self._clock),
+        )
