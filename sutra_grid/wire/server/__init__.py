@@ -1,0 +1,5 @@
+"""The gRPC server of every daemon: threads, interceptors, health, metrics of calls. ``serve`` starts one."""
+
+from sutra_grid.wire.server.grpc_server import RunningServer, serve
+
+__all__ = ["RunningServer", "serve"]
