@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 from sutra_grid.agent.engines import DEFAULT_ENGINE
 from sutra_grid.core.types import Agent, Desired, Health, HostSample, NodeReport, NodeState
 from sutra_grid.runtime.metrics.process import new_registry
-from sutra_grid.wire.call_metrics import CallMetrics
 from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server.call_metrics import CallMetrics
 
 MIB_BYTES: Final = 1024 * 1024
 

@@ -17,8 +17,8 @@ from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.metrics.process import new_registry
-from sutra_grid.wire.call_metrics import CallMetrics
 from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server.call_metrics import CallMetrics
 
 FLUSH_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: from a commit on a fast disk to the longest wait for a lock."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import grpc
 
 from sutra_grid.runtime.correlation_id import bound
-from sutra_grid.wire.wrapping import Handler, WrappingInterceptor, unary
+from sutra_grid.wire.server.interceptor import Handler, WrappingInterceptor, unary
 
 METADATA_KEY: Final = "x-request-id"
 

@@ -18,9 +18,9 @@ from sutra_grid.runtime.config import ConfigError, Schema, load
 from sutra_grid.runtime.metrics.endpoint import MAX_SCRAPES, MetricsEndpoint
 from sutra_grid.runtime.metrics.process import new_registry
 from sutra_grid.runtime.metrics.section import metrics_listen, metrics_section
-from sutra_grid.wire.call_metrics import CallMetrics
-from sutra_grid.wire.observing import AnsweredCall
-from sutra_grid.wire.workers import WorkerUse
+from sutra_grid.wire.server.call_metrics import CallMetrics
+from sutra_grid.wire.server.call_observer import AnsweredCall
+from sutra_grid.wire.server.worker_pool import WorkerUse
 
 LOOPBACK = ("127.0.0.1", 0)
 SCHEMA = Schema([metrics_section(7070)])

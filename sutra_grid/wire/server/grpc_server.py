@@ -15,11 +15,11 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.correlation_ids import CorrelationIdInterceptor
-from sutra_grid.wire.decoding import DecodingInterceptor
-from sutra_grid.wire.health import SERVICE_NAME as HEALTH_SERVICE
-from sutra_grid.wire.health import HealthServicer
-from sutra_grid.wire.observing import CallObserver, ObservingInterceptor
-from sutra_grid.wire.workers import WorkerPool, WorkerUse
+from sutra_grid.wire.server.call_observer import CallObserver, ObservingInterceptor
+from sutra_grid.wire.server.health import SERVICE_NAME as HEALTH_SERVICE
+from sutra_grid.wire.server.health import HealthServicer
+from sutra_grid.wire.server.request_decoder import DecodingInterceptor
+from sutra_grid.wire.server.worker_pool import WorkerPool, WorkerUse
 
 log = get_logger(__name__)
 

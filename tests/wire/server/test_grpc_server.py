@@ -17,8 +17,8 @@ from sutra_grid.runtime import listening
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
-from sutra_grid.wire.health import HealthServicer
 from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server.health import HealthServicer
 
 TIMEOUT_SECONDS = 10.0
 

@@ -13,8 +13,8 @@ from sutra_grid.core.types import Reason
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, ErrorDetail, NodeReport, SpawnResponse
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
-from sutra_grid.wire.observing import AnsweredCall
 from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server.call_observer import AnsweredCall
 
 APPLY = "grid.GridAgent/Apply"
 TIMEOUT_SECONDS = 10.0

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.errors import abort
-from sutra_grid.wire.wrapping import Behaviour, Handler, WrappingInterceptor
+from sutra_grid.wire.server.interceptor import Behaviour, Handler, WrappingInterceptor
 
 Deserializer = Callable[[bytes], Any]
 

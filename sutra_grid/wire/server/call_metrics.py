@@ -7,8 +7,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from sutra_grid.wire.observing import AnsweredCall
-from sutra_grid.wire.workers import WorkerUse
+from sutra_grid.wire.server.call_observer import AnsweredCall
+from sutra_grid.wire.server.worker_pool import WorkerUse
 
 DURATION_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds: from a heartbeat to the longest command."""
