@@ -19,7 +19,7 @@ from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridErr
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.words import reason_or_none
+from sutra_grid.wire.enums import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0

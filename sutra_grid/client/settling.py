@@ -12,7 +12,7 @@ from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, NotFoun
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.words import reason_or_none
+from sutra_grid.wire.enums import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 LOG_LINES: Final = 3

@@ -20,8 +20,8 @@ from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.wire.enums import reason_or_none, utf8
 from sutra_grid.wire.grid_pb2 import ErrorDetail
-from sutra_grid.wire.words import reason_or_none, utf8
 
 log = get_logger(__name__)
 

@@ -17,7 +17,7 @@ from sutra_grid.core.types import (
     NodeState,
 )
 from sutra_grid.wire import grid_pb2
-from sutra_grid.wire.words import member, reason_or_none, utf8
+from sutra_grid.wire.enums import member, reason_or_none, utf8
 
 if TYPE_CHECKING:
     from sutra_grid.core.status import ShownStatus

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import grpc
 
 from sutra_grid.core.types import Reason
+from sutra_grid.wire.enums import reason_or_none
 from sutra_grid.wire.server.interceptor import Behaviour, Handler, WrappingInterceptor, unary
-from sutra_grid.wire.words import reason_or_none
 
 UNKNOWN_METHOD: Final = "unknown"
 
