@@ -1,4 +1,4 @@
-"""The edge of the etcd services: what a handler raises becomes the status that etcd's clients know."""
+"""``KvError`` as the gRPC status that etcd's clients know."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Response = TypeVar("Response")
 
 
 def abort(context: grpc.ServicerContext, error: KvError) -> NoReturn:
-    """End the call with etcd's code and words."""
+    """End the call with etcd's status code and message."""
     context.abort(grpc.StatusCode[error.fault.code], error.fault.message)
     raise AssertionError("abort returned")
 
 
-def answers_faults(
+def handle_kv_errors(
     method: Callable[[Service, Request, grpc.ServicerContext], Response],
 ) -> Callable[[Service, Request, grpc.ServicerContext], Response]:
-    """For unary servicer methods: ``KvError`` as etcd has it, any other error as everywhere in the grid."""
+    """Decorate a unary servicer method: ``KvError`` ends the call as in etcd, others as everywhere in the grid."""
 
     @functools.wraps(method)
     def wrapper(service: Service, request: Request, context: grpc.ServicerContext) -> Response:

@@ -10,7 +10,7 @@ from sutra_grid.storage.counter import Counter
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.identity import Identity
 from sutra_grid.storage.keyspace import Draft
-from sutra_grid.storage.kv_errors import answers_faults
+from sutra_grid.storage.kv_errors import handle_kv_errors
 from sutra_grid.storage.store import Store
 from sutra_grid.wire import storage_pb2 as pb
 from sutra_grid.wire import storage_pb2_grpc as rpc
@@ -24,7 +24,7 @@ class KvService(rpc.KVServicer):
         self._identity = identity
         self._reads = reads
 
-    @answers_faults
+    @handle_kv_errors
     def Range(self, request: pb.RangeRequest, context: grpc.ServicerContext) -> pb.RangeResponse:
         """Read at the newest state that is on disk."""
         checks.check_key(request)
@@ -33,7 +33,7 @@ class KvService(rpc.KVServicer):
         self._identity.sign(response.header)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
         """Write one key; answered when it is on disk."""
         checks.check_put(request)
@@ -42,7 +42,7 @@ class KvService(rpc.KVServicer):
         self._identity.sign(response.header)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def DeleteRange(self, request: pb.DeleteRangeRequest, context: grpc.ServicerContext) -> pb.DeleteRangeResponse:
         """Delete keys; answered when that is on disk."""
         checks.check_key(request)
@@ -51,7 +51,7 @@ class KvService(rpc.KVServicer):
         self._identity.sign(response.header)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def Txn(self, request: pb.TxnRequest, context: grpc.ServicerContext) -> pb.TxnResponse:
         """Compare and do one branch; answered when it is on disk. One that cannot write never waits."""
         checks.check_txn(request)
@@ -64,7 +64,7 @@ class KvService(rpc.KVServicer):
         self._identity.sign(response.header)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def Compact(self, request: pb.CompactionRequest, context: grpc.ServicerContext) -> pb.CompactionResponse:
         """Succeeds for the newest revision: everything older is gone already."""
         revision = self._store.state.revision

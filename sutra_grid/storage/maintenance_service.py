@@ -16,7 +16,7 @@ from sutra_grid.storage.archive import FORMAT, Manifest, archive, archive_bytes
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.identity import TERM, VERSION, Identity
 from sutra_grid.storage.keyspace import Committed
-from sutra_grid.storage.kv_errors import abort, answers_faults
+from sutra_grid.storage.kv_errors import abort, handle_kv_errors
 from sutra_grid.storage.records import KEY_PREFIX, KEYS_END
 from sutra_grid.storage.store import Copy, Store
 from sutra_grid.wire import errors
@@ -35,7 +35,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
         self._identity = identity
         self._snapshots = threading.BoundedSemaphore(MAX_SNAPSHOTS)
 
-    @answers_faults
+    @handle_kv_errors
     def Status(self, request: pb.StatusRequest, context: grpc.ServicerContext) -> pb.StatusResponse:
         """Sizes, revision, and why the node is read-only."""
         sizes = self._store.statistics()
@@ -54,7 +54,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
         self._identity.sign(response.header, revision)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def Alarm(self, request: pb.AlarmRequest, context: grpc.ServicerContext) -> pb.AlarmResponse:
         """NOSPACE while the node is read-only."""
         if request.action != pb.AlarmRequest.GET:
@@ -69,7 +69,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
         self._identity.sign(response.header, self._store.state.revision)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def Defragment(self, request: pb.DefragmentRequest, context: grpc.ServicerContext) -> pb.DefragmentResponse:
         """Compact the files; may take minutes."""
         self._store.compact()
@@ -77,7 +77,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
         self._identity.sign(response.header, self._store.state.revision)
         return response
 
-    @answers_faults
+    @handle_kv_errors
     def HashKV(self, request: pb.HashKVRequest, context: grpc.ServicerContext) -> pb.HashKVResponse:
         """Checksum of all keys."""
         state = self._store.state

@@ -12,7 +12,7 @@ from sutra_grid.runtime.clock import Clock
 from sutra_grid.storage.counter import Counter
 from sutra_grid.storage.identity import Identity
 from sutra_grid.storage.keyspace import Draft
-from sutra_grid.storage.kv_errors import answers_faults
+from sutra_grid.storage.kv_errors import handle_kv_errors
 from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.store import Store
 from sutra_grid.wire import node_pb2 as pb
@@ -33,13 +33,13 @@ class NodeService(rpc.StorageNodeServicer):
         self._clock = clock
         self._started_at = clock.monotonic()
 
-    @answers_faults
+    @handle_kv_errors
     def BulkWrite(self, request: pb.BulkWriteRequest, context: grpc.ServicerContext) -> pb.BulkWriteResponse:
         """Write all entries or none; answered when they are on disk."""
         check_bulk(request)
         return self._store.write(lambda draft: bulk_write(draft, request))
 
-    @answers_faults
+    @handle_kv_errors
     def GetStatistics(self, request: pb.StatisticsRequest, context: grpc.ServicerContext) -> pb.StatisticsResponse:
         """Sizes and counts."""
         sizes = self._store.statistics()
@@ -64,12 +64,12 @@ class NodeService(rpc.StorageNodeServicer):
             reason="" if failure is None else str(failure),
         )
 
-    @answers_faults
+    @handle_kv_errors
     def Flush(self, request: pb.FlushRequest, context: grpc.ServicerContext) -> pb.FlushResponse:
         """Move everything into sorted files."""
         return pb.FlushResponse(revision=self._store.flush())
 
-    @answers_faults
+    @handle_kv_errors
     def Checkpoint(self, request: pb.CheckpointRequest, context: grpc.ServicerContext) -> pb.CheckpointResponse:
         """Copy the store into a directory."""
         copy = self._store.checkpoint(request.name)

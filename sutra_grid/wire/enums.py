@@ -1,4 +1,4 @@
-"""Words of the wire -> members of enumerations, and texts that protobuf accepts."""
+"""Strings of the wire as members of enumerations."""
 
 from __future__ import annotations
 
@@ -11,27 +11,22 @@ from sutra_grid.core.types import Reason
 E = TypeVar("E", bound=StrEnum)
 
 
-def member(enum: type[E], word: str, field: str) -> E:
-    """The member of that value. Raises ``InvalidArgument`` that names the field and what is allowed."""
+def member(enum: type[E], value: str, field: str) -> E:
+    """The member with that value. Raises ``InvalidArgument``, which names the field and what is allowed."""
     try:
-        return enum(word)
+        return enum(value)
     except ValueError:
         allowed = " | ".join(enum)
         raise InvalidArgument(
-            f"{field} is {word!r}, which is none of {allowed}",
+            f"{field} is {value!r}, allowed: {allowed}",
             reason=Reason.INVALID_ARGUMENT,
-            hint="The sender may be of a newer version; upgrade this side",
+            hint="The sender may have a newer version; upgrade this side",
         ) from None
 
 
-def reason_or_none(word: str) -> Reason:
-    """The reason of that value; one of a newer version explains nothing here and becomes ``NONE``."""
+def reason_or_none(value: str) -> Reason:
+    """The reason with that value; ``NONE`` for an unknown one: a newer version may have more, and it only explains."""
     try:
-        return Reason(word)
+        return Reason(value)
     except ValueError:
         return Reason.NONE
-
-
-def utf8(text: str) -> str:
-    """The text with whatever is not UTF-8 (undecodable bytes of file names, of logs) as question marks."""
-    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -20,8 +20,9 @@ from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.logging import get_logger
-from sutra_grid.wire.enums import reason_or_none, utf8
+from sutra_grid.wire.enums import reason_or_none
 from sutra_grid.wire.grid_pb2 import ErrorDetail
+from sutra_grid.wire.text import shorten, utf8
 
 log = get_logger(__name__)
 
@@ -93,7 +94,7 @@ def from_detail(detail: ErrorDetail) -> GridError:
 
 def abort(context: grpc.ServicerContext, error: GridError) -> NoReturn:
     """End the call with the error's status. Texts are cut to what fits into trailers."""
-    message, hint = _cut(error.message, MAX_MESSAGE_BYTES), _cut(error.hint, MAX_HINT_BYTES)
+    message, hint = shorten(error.message, MAX_MESSAGE_BYTES), shorten(error.hint, MAX_HINT_BYTES)
     packed = AnyMessage()
     packed.Pack(ErrorDetail(code=error.code, reason=error.reason, message=message, hint=hint))
     status = Status(code=status_code(error).value[0], message=message, details=[packed])
@@ -170,8 +171,3 @@ def _plain_message(cls: type[GridError], code: grpc.StatusCode, details: str, ta
     if cls is errors.DeadlineExceeded:
         return f"{who} did not answer in time"
     return f"{who} answered {code.name}: {details}"
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    data = utf8(text).encode()
-    return utf8(text) if len(data) <= limit_bytes else data[: limit_bytes - 3].decode(errors="ignore") + "…"

@@ -1,4 +1,4 @@
-"""The endpoint of metrics, and what master and agent have in common behind it."""
+"""The endpoint of metrics, and its section of the configuration."""
 
 import socket
 import threading
@@ -18,9 +18,6 @@ from sutra_grid.runtime.config import ConfigError, Schema, load
 from sutra_grid.runtime.metrics.endpoint import MAX_SCRAPES, MetricsEndpoint
 from sutra_grid.runtime.metrics.process import new_registry
 from sutra_grid.runtime.metrics.section import metrics_listen, metrics_section
-from sutra_grid.wire.server.call_metrics import CallMetrics
-from sutra_grid.wire.server.call_observer import AnsweredCall
-from sutra_grid.wire.server.worker_pool import WorkerUse
 
 LOOPBACK = ("127.0.0.1", 0)
 SCHEMA = Schema([metrics_section(7070)])
@@ -121,28 +118,6 @@ def test_a_scraper_that_says_nothing_does_not_keep_a_daemon_from_ending() -> Non
     with socket.create_connection((host, int(port))):
         endpoint.__exit__(None, None, None)
     assert endpoint.address == ""
-
-
-def test_calls_are_shown_by_method_and_code_and_refusals_by_reason() -> None:
-    registry = CollectorRegistry()
-    metrics = CallMetrics(registry)
-    for code, refused in (("OK", None), ("OK", Reason.SLOTS_FULL), ("OK", Reason.NONE), ("NOT_FOUND", None)):
-        metrics.observe(AnsweredCall("grid.GridMaster/Spawn", code, 0.02, refused))
-    metrics.watch_workers(lambda: WorkerUse(8, 3, 2))
-
-    with MetricsEndpoint(LOOPBACK, registry) as endpoint:
-        found = parse(HttpClient(endpoint.address).get("/metrics"))
-
-    method = "grid.GridMaster/Spawn"
-    assert found.value("sutra_grid_rpc_duration_seconds_count", method=method, code="OK") == 3
-    assert found.value("sutra_grid_rpc_duration_seconds_sum", method=method, code="NOT_FOUND") == pytest.approx(0.02)
-    assert found.value("sutra_grid_rpc_duration_seconds_bucket", method=method, code="OK", le="0.025") == 3
-    assert found.value("sutra_grid_rpc_duration_seconds_bucket", method=method, code="OK", le="0.01") == 0
-    assert found.value("sutra_grid_rpc_refusals_total", method=method, reason="slots_full") == 1
-    assert found.value("sutra_grid_rpc_refusals_total", method=method, reason="none") == 1
-    assert found.value("sutra_grid_rpc_threads") == 8
-    assert found.value("sutra_grid_rpc_threads_busy") == 3
-    assert found.value("sutra_grid_rpc_calls_waiting") == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sutra_grid.core.event_kinds import event_kind
 from sutra_grid.core.types import Actor, ClusterHealth, ClusterSummary, Event
 from sutra_grid.wire import grid_pb2
-from sutra_grid.wire.enums import member, reason_or_none, utf8
+from sutra_grid.wire.enums import member, reason_or_none
+from sutra_grid.wire.text import utf8
 
 
 def event_to_message(event: Event) -> grid_pb2.Event:

@@ -17,7 +17,8 @@ from sutra_grid.core.types import (
     NodeState,
 )
 from sutra_grid.wire import grid_pb2
-from sutra_grid.wire.enums import member, reason_or_none, utf8
+from sutra_grid.wire.enums import member, reason_or_none
+from sutra_grid.wire.text import utf8
 
 if TYPE_CHECKING:
     from sutra_grid.core.status import ShownStatus

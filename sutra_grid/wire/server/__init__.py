@@ -1,5 +1,5 @@
 """The gRPC server of every daemon: threads, interceptors, health, metrics of calls. ``serve`` starts one."""
 
-from sutra_grid.wire.server.grpc_server import RunningServer, serve
+from sutra_grid.wire.server.grpc_server import Adder, RunningServer, serve
 
-__all__ = ["RunningServer", "serve"]
+__all__ = ["Adder", "RunningServer", "serve"]

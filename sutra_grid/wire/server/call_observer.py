@@ -1,6 +1,6 @@
-"""Tells somebody of each call that a server has answered: which method, with what outcome, how long it took.
+"""Reports each call that a server has answered to an observer: method, outcome, duration.
 
-Unary calls alone are told; a stream lasts as long as its reader likes.
+Only unary calls are reported; a stream lasts as long as its reader likes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import grpc
 
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.enums import reason_or_none
-from sutra_grid.wire.server.interceptor import Behaviour, Handler, WrappingInterceptor, unary
+from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor, unary
 
 UNKNOWN_METHOD: Final = "unknown"
 
@@ -33,22 +33,22 @@ class AnsweredCall(NamedTuple):
 
 
 CallObserver = Callable[[AnsweredCall], object]
-"""Is told of a call on the thread that ran it; must be quick and may not raise."""
+"""Gets each call on the thread that ran it; must be quick and must not raise."""
 
 
-class ObservingInterceptor(WrappingInterceptor):
-    """Tells of every unary call of a server."""
+class CallReporter(MethodInterceptor):
+    """Reports every unary call of a server."""
 
     def __init__(self, observe: CallObserver) -> None:
         super().__init__()
         self._observe = observe
 
     def on_unknown(self) -> None:
-        """Told as ``unknown``."""
+        """Report it as ``unknown``."""
         self._observe(AnsweredCall(UNKNOWN_METHOD, grpc.StatusCode.UNIMPLEMENTED.name, 0.0))
 
     def wrap(self, handler: Any, path: str) -> Handler:
-        """The same method, told of when it has answered."""
+        """The same method, reported when it has answered."""
         if handler.unary_unary is None:
             return handler  # type: ignore[no-any-return]
         return unary(handler, _observed(handler.unary_unary, path.removeprefix("/"), self._observe))
@@ -59,7 +59,7 @@ def _observed(behaviour: Behaviour, method: str, observe: CallObserver) -> Behav
         started = time.perf_counter()
         try:
             response = behaviour(request, context)
-        except BaseException:  # of every abort; passed on as it is
+        except BaseException:  # an abort raises too; it passes unchanged
             observe(AnsweredCall(method, _code(context, grpc.StatusCode.UNKNOWN), time.perf_counter() - started))
             raise
         seconds = time.perf_counter() - started
@@ -69,16 +69,16 @@ def _observed(behaviour: Behaviour, method: str, observe: CallObserver) -> Behav
     return observed
 
 
-def _code(context: Any, otherwise: grpc.StatusCode) -> str:
-    """The name of the status: the one that was set, else CANCELLED when the caller has gone."""
+def _code(context: Any, default: grpc.StatusCode) -> str:
+    """The name of the status: the one that was set, else CANCELLED when the caller is gone."""
     code = context.code()
     if code is None and not context.is_active():
         return grpc.StatusCode.CANCELLED.name
-    return code.name if isinstance(code, grpc.StatusCode) else otherwise.name
+    return code.name if isinstance(code, grpc.StatusCode) else default.name
 
 
 def _refusal(response: Any) -> Reason | None:
-    """Why an answer says ``success=false``; None for every other one."""
+    """The reason of an answer ``success=false``; None for every other answer."""
     if not _may_refuse(response.DESCRIPTOR) or response.success:
         return None
     return reason_or_none(response.error.reason)
@@ -86,5 +86,5 @@ def _refusal(response: Any) -> Reason | None:
 
 @cache
 def _may_refuse(descriptor: Any) -> bool:
-    """Whether messages of that type have ``success``. To ask one for a field that it lacks costs as much as a call."""
+    """Whether messages of that type have ``success``. Asking one for a field that it lacks costs as much as a call."""
     return "success" in descriptor.fields_by_name

@@ -14,11 +14,11 @@ from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
-from sutra_grid.wire.correlation_ids import CorrelationIdInterceptor
-from sutra_grid.wire.server.call_observer import CallObserver, ObservingInterceptor
+from sutra_grid.wire.server.call_observer import CallObserver, CallReporter
+from sutra_grid.wire.server.correlation_binder import CorrelationBinder
 from sutra_grid.wire.server.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.server.health import HealthServicer
-from sutra_grid.wire.server.request_decoder import DecodingInterceptor
+from sutra_grid.wire.server.request_decoder import RequestDecoder
 from sutra_grid.wire.server.worker_pool import WorkerPool, WorkerUse
 
 log = get_logger(__name__)
@@ -137,5 +137,5 @@ def serve(
 
 def _interceptors(observe_call: CallObserver | None) -> list[grpc.ServerInterceptor]:
     """The outermost first: who observes sees what the others refuse."""
-    observing = [ObservingInterceptor(observe_call)] if observe_call else []
-    return [*observing, CorrelationIdInterceptor(), DecodingInterceptor()]
+    observing = [CallReporter(observe_call)] if observe_call else []
+    return [*observing, CorrelationBinder(), RequestDecoder()]

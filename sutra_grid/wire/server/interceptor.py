@@ -1,4 +1,4 @@
-"""What the interceptors of a server have in common: each wraps a method once, at its first call."""
+"""The base of the server's interceptors: each wraps a method once, at its first call."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic for type check
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
 
-class WrappingInterceptor(grpc.ServerInterceptor):
-    """Thread-safe."""
+class MethodInterceptor(grpc.ServerInterceptor):
+    """Wraps the methods of a server. Thread-safe."""
 
     def __init__(self) -> None:
         # By path; as many as the server has methods. Two threads may make the same entry, and either is good.
@@ -21,13 +21,13 @@ class WrappingInterceptor(grpc.ServerInterceptor):
 
     @abstractmethod
     def wrap(self, handler: Any, path: str) -> Handler:
-        """The method as it is called from now on; ``handler`` itself to leave it alone.
+        """The method as it is called from now on; ``handler`` itself to leave it unchanged.
 
         ``path`` is ``/grid.GridMaster/Heartbeat``.
         """
 
     def on_unknown(self) -> None:
-        """A method was called that the server does not have."""
+        """Called for a method that the server does not have."""
 
     def intercept_service(
         self,

@@ -1,8 +1,8 @@
-"""Requests are read inside the handler's own error path, not by gRPC before it.
+"""Decodes requests inside the handler's own error path, instead of in gRPC before it.
 
-gRPC answers bytes that are no message of the method's type with INTERNAL, as if the server were at fault, writes a
-traceback into the log for each, and (1.76) keeps some 10 KiB of every such call for ever: measured, a client that
-sends noise fills the memory of the server. Here it is told INVALID_ARGUMENT, and nothing stays.
+For bytes that are not a message of the method's type, gRPC answers INTERNAL, as if the server were at fault. It
+logs a traceback for each, and (1.76) keeps about 10 KiB of every such call for ever: a client that sends noise
+fills the server's memory, as measured. Here the client gets INVALID_ARGUMENT, and nothing is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.errors import abort
-from sutra_grid.wire.server.interceptor import Behaviour, Handler, WrappingInterceptor
+from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor
 
 Deserializer = Callable[[bytes], Any]
 
@@ -28,11 +28,11 @@ _MAKERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
 }
 
 
-class DecodingInterceptor(WrappingInterceptor):
-    """Has every request of a server read within its handler."""
+class RequestDecoder(MethodInterceptor):
+    """Decodes every request of a server within its handler."""
 
     def wrap(self, handler: Any, path: str) -> Handler:
-        """The same method, which takes bytes from gRPC and reads them itself."""
+        """The same method, which takes bytes from gRPC and decodes them itself."""
         if handler.request_deserializer is None:
             return handler  # type: ignore[no-any-return]
         behaviour: Behaviour = (
@@ -58,9 +58,9 @@ def _reader(deserialize: Deserializer, path: str) -> Callable[[bytes, grpc.Servi
             abort(
                 context,
                 InvalidArgument(
-                    f"the request of {path} can't be read: its {len(data)} bytes are no message of that method",
+                    f"the request of {path} is not valid: its {len(data)} bytes are not a message of that method",
                     reason=Reason.INVALID_ARGUMENT,
-                    hint="Use a client made from this version's proto files",
+                    hint="Use a client that was generated from this version's proto files",
                 ),
             )
 
