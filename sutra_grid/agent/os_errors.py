@@ -14,10 +14,12 @@ def from_os_error(what: str, error: OSError, reason: Reason) -> GridError:
     """``what`` failed with ``error``. A full disk has its own reason, whatever ``reason`` is given."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceExhausted(
-            f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free some space on that file system"
+            f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free space on that file system"
         )
     return FailedPrecondition(
-        f"{what}: {error.strerror or error}", reason=reason, hint="Check the path and the rights of the agent's user"
+        f"{what}: {error.strerror or error}",
+        reason=reason,
+        hint="Check the path, and the permissions of the agent's user",
     )
 
 

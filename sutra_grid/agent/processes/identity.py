@@ -1,6 +1,6 @@
-"""Facts about a process of this host that no clock change and no reuse of its pid can blur.
+"""What identifies a process of this host: facts that stay true when the clock changes or a pid is reused.
 
-Reads ``/proc``; where there is none, asks psutil. Nothing here signals anything.
+Reads ``/proc``, or asks psutil on systems without it. Sends no signals.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 @functools.cache
 def boot_id() -> str:
-    """The id of this boot of the host; another one after every boot."""
+    """The id of this boot of the host. It changes with every boot."""
     try:
         return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -31,9 +31,9 @@ def boot_id() -> str:
 
 
 def start_ticks(pid: int, *, zombies: bool = False) -> int | None:
-    """The kernel's start time of a living process; None when there is none.
+    """The kernel's start time of a live process, in clock ticks since the boot; None when there is no such process.
 
-    A zombie counts as none, unless ``zombies``: it has ended and only waits to be reaped.
+    A zombie is not live: it has ended and only waits to be reaped. With ``zombies`` it counts too.
     """
     if not _PROC.joinpath("self/stat").exists():
         return _start_ticks_by_psutil(pid)
@@ -41,7 +41,7 @@ def start_ticks(pid: int, *, zombies: bool = False) -> int | None:
         stat = (_PROC / str(pid) / "stat").read_bytes()
     except OSError:
         return None
-    # The command name stands in brackets and may hold spaces and brackets itself: count from the last one.
+    # The command name is in brackets and may contain spaces and brackets: count from the last one.
     fields = stat[stat.rindex(b")") + 2 :].split()
     if not zombies and fields[0].decode() in _DEAD_STATES:
         return None
@@ -59,9 +59,9 @@ def _start_ticks_by_psutil(pid: int) -> int | None:
 
 
 def environment(pid: int) -> Mapping[str, str]:
-    """The environment a process was started with; empty when it may not be read.
+    """The environment that a process was started with; empty when it can't be read.
 
-    Also empty when the program has written over it, as redis does to show a title in ``ps``.
+    It is also empty when the program has overwritten it, as redis does to show a title in ``ps``.
     """
     try:
         if not _PROC.joinpath("self/environ").exists():
@@ -73,7 +73,7 @@ def environment(pid: int) -> Mapping[str, str]:
 
 
 def leads_session(pid: int) -> bool:
-    """Whether the process leads a session of its own, as a launched one does and its children do not."""
+    """Whether the process is a session leader. A launched process is one; its children are not."""
     try:
         return os.getsid(pid) == pid
     except OSError:
@@ -81,7 +81,7 @@ def leads_session(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process; none where the kernel does not tell."""
+    """The pids of the children of a process; empty when the kernel does not list them."""
     try:
         tasks = [path.read_text() for path in (_PROC / str(pid) / "task").glob("*/children")]
     except OSError:
@@ -90,7 +90,7 @@ def children(pid: int) -> list[int]:
 
 
 def output_file(pid: int) -> tuple[int, int] | None:
-    """Device and inode of the file that its standard output goes to; None when that can't be seen."""
+    """Device and inode of the file that standard output goes to; None when it can't be read."""
     try:
         status = os.stat(_PROC / str(pid) / "fd" / "1")
     except OSError:
@@ -99,7 +99,7 @@ def output_file(pid: int) -> tuple[int, int] | None:
 
 
 def identify(pid: int, launch: int, *, zombies: bool = False) -> ProcessIdentity | None:
-    """The identity of a process that was just started; None when it is gone."""
+    """The identity of the process that has ``pid`` now; None when there is none. ``zombies`` as in ``start_ticks``."""
     ticks = start_ticks(pid, zombies=zombies)
     return None if ticks is None else ProcessIdentity(boot_id(), pid, ticks, launch)
 

@@ -1,4 +1,4 @@
-"""From a node's record to a process plan: program, arguments, environment, tag, log file."""
+"""Plans the launch of a node: program, arguments, environment, tag, log file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OWN_PREFIX = "SUTRA_GRID_"
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """All that is needed to start one process. ``environment`` is complete, with the mark's tag."""
+    """Everything that is needed to start one process. ``environment`` is complete and has the tag of ``mark``."""
 
     mark: LaunchMark
     argv: tuple[str, ...]
@@ -37,7 +37,7 @@ class LaunchPlan:
 
 
 class LaunchPlanner:
-    """Plans launches for one agent. The mark makes a process recognizable as this state directory's own."""
+    """Plans the launches of one agent. The mark identifies a process as launched from this state directory."""
 
     def __init__(
         self, *, agent_id: str, host_id: str, log_directory: Path, environ: Mapping[str, str] | None = None
@@ -45,16 +45,16 @@ class LaunchPlanner:
         self._agent_id = agent_id
         self._host_id = host_id
         self._log_directory = log_directory
-        # The agent's own settings are none of a node's business, and a foreign tag would be a lie.
+        # Nodes do not get the agent's settings, nor the tag of a node that may have started this agent.
         inherited = os.environ if environ is None else environ
         self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
 
     def mark(self, node_id: str, launch: int) -> LaunchMark:
-        """What proves a process to be that launch of that node."""
+        """What proves that a process is this launch of this node."""
         return LaunchMark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
 
     def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
-        """The plan of the launch that the record announces. Raises ``GridError`` when the program is missing."""
+        """Plan the launch that the record has announced. Raises ``GridError`` when the program can't be executed."""
         node_id, spec = record.assignment.node_id, record.assignment.spec
         mark = self.mark(node_id, record.launches)
         tags = {

@@ -18,22 +18,22 @@ log = get_logger(__name__)
 
 
 class ProcessLauncher(Protocol):
-    """Where processes come from: the operating system, or a test's imagination."""
+    """Where processes come from: the operating system, or a fake of the tests."""
 
     def launch(self, plan: LaunchPlan) -> ProcessHandle:
         """Start a process. Raises ``OSError``."""
         ...
 
     def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """Hold a process that runs already; None unless it is proved to be ours."""
+        """A handle of a process that runs already; None unless it is proved to be the agent's own."""
         ...
 
 
 class OsProcessLauncher:
-    """Starts and adopts processes of this host. Used by one thread."""
+    """Starts processes of this host and attaches to them. Used by one thread."""
 
     def launch(self, plan: LaunchPlan) -> ProcessHandle:
-        """Start the process in a session of its own, its output appended to its log file.
+        """Start the process in its own session and append its output to its log file.
 
         Raises ``OSError`` when the program can't be executed or a file can't be opened.
         """
@@ -52,17 +52,17 @@ class OsProcessLauncher:
         finally:
             os.close(log_fd)
         reached(Step.PROCESS_STARTED)
-        # Not reaped before poll() is called, so the pid can't be another's between these lines.
+        # The child is not reaped before poll() is called, so its pid is not reused until then.
         identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:
-            raise OSError(f"process {child.pid} of {plan.argv[0]} vanished at its start")
+            raise OSError(f"process {child.pid} of {plan.argv[0]} has disappeared right after its start")
         return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
 
     def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """Hold a process that an earlier agent started, or None when it can't be proved to be that one.
+        """Attach to a process that an earlier agent started; None when that can't be proved.
 
-        The pidfd is opened first and the identity checked after: what is proved is
-        then what the descriptor means, whatever becomes of the pid.
+        The pidfd is opened before the identity is checked. So the proof is about the process that
+        the descriptor refers to, even if the pid is reused.
         """
         try:
             pidfd = _open_pidfd(identity.pid)
@@ -76,7 +76,7 @@ class OsProcessLauncher:
 
 
 def _open_pidfd(pid: int) -> int | None:
-    """A pidfd, or None where the system has none. Raises ``ProcessLookupError`` when the pid is unused."""
+    """A pidfd; None when the system has no pidfds. Raises ``ProcessLookupError`` when the pid is unused."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:
@@ -84,5 +84,5 @@ def _open_pidfd(pid: int) -> int | None:
     except ProcessLookupError:
         raise
     except OSError as error:
-        log.warning("no pidfd; falling back to polling", pid=pid, error=error)
+        log.warning("pidfd can't be opened; the process is polled", pid=pid, error=error)
         return None

@@ -1,6 +1,6 @@
-"""Asks nodes whether they work: a connection, a gRPC health check, an HTTP request.
+"""Health probes of nodes: a TCP connection, a gRPC health check, or an HTTP request.
 
-A few threads ask; each question has a timeout, and each gets an answer.
+A few threads run them. Each probe has a timeout and reports a result.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from sutra_grid.wire.channels import open_channel
 
 log = get_logger(__name__)
 
-_THREADS = 4
+_THREADS = 4  # nodes whose probes may hang at the same time without delaying the others
 
 ProbeCallback = Callable[[str], None]
 
 
 class ProbeFailure(Exception):
-    """The node does not work; the text says how that showed."""
+    """The probe failed; the text says how."""
 
 
 class Prober:
-    """Asks in threads of its own; the answer is called there with what is wrong, or ""."""
+    """Runs probes in its own threads and calls ``on_result`` there with the problem; "" when there is none."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="prober")
 
-    def submit(self, probe: ProbeSpec, port: int, answer: ProbeCallback) -> None:
-        """Ask once. Never blocks. Nothing is answered after ``stop``."""
-        self._pool.submit(self._run, probe, port, answer)
+    def submit(self, probe: ProbeSpec, port: int, on_result: ProbeCallback) -> None:
+        """Run one probe soon. Never blocks. After ``stop`` no result is reported."""
+        self._pool.submit(self._run, probe, port, on_result)
 
     def stop(self) -> None:
-        """Drop the questions that wait; those under way end by their timeouts."""
+        """Drop the probes that wait. Those that run end by their timeouts."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> Self:
@@ -53,19 +53,19 @@ class Prober:
     ) -> None:
         self.stop()
 
-    def _run(self, probe: ProbeSpec, port: int, answer: ProbeCallback) -> None:
+    def _run(self, probe: ProbeSpec, port: int, on_result: ProbeCallback) -> None:
         try:
             problem = run_probe(probe, port)
-        except Exception as error:  # the thread's top: a question without an answer would never be asked again
+        except Exception as error:  # top of the thread: without a result the node would never be probed again
             log.exception("probe failed", kind=probe.kind, port=port)
             problem = f"{type(error).__name__}: {error}"
-        answer(problem)
+        on_result(problem)
 
 
 def run_probe(probe: ProbeSpec, port: int) -> str:
-    """What is wrong with the node on ``port`` of this host, in words; "" when nothing is. Blocks up to its timeout."""
+    """Probe the node on ``port`` of this host. Returns the problem, or "". Blocks for the timeout at most."""
     if not port:
-        return "its port is not known"
+        return "the port of the node is unknown"
     try:
         _PROBES[probe.kind](probe, port)
     except ProbeFailure as failure:
@@ -81,16 +81,16 @@ def _probe_tcp(probe: ProbeSpec, port: int) -> None:
 
 def _probe_grpc(probe: ProbeSpec, port: int) -> None:
     with open_channel(f"{LOOPBACK}:{port}") as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)  # its stubs do not know the methods
+        health: Any = health_pb2_grpc.HealthStub(channel)  # the package has no type information
         try:
-            answer = health.Check(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
+            response = health.Check(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                return  # it serves gRPC, and has no health service to ask
+                return  # the server answers, but has no health service
             code = error.code().name if isinstance(error, grpc.Call) else str(error)
             raise ProbeFailure(f"grpc health check of port {port}: {code}") from error
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    if response.status != health_pb2.HealthCheckResponse.SERVING:
+        status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
         raise ProbeFailure(f"grpc health check of port {port}: {status}")
 
 
@@ -105,13 +105,13 @@ def _probe_http(probe: ProbeSpec, port: int) -> None:
         raise ProbeFailure(f"http probe of port {port}{probe.path}: status {status}")
 
 
-def _probe_nothing(probe: ProbeSpec, port: int) -> None:
-    """Engines without a probe are never unhealthy."""
+def _no_probe(probe: ProbeSpec, port: int) -> None:
+    """A node without a probe is never unhealthy."""
 
 
 _PROBES: dict[str, Callable[[ProbeSpec, int], None]] = {
     "tcp": _probe_tcp,
     "grpc": _probe_grpc,
     "http": _probe_http,
-    "none": _probe_nothing,
+    "none": _no_probe,
 }

@@ -1,8 +1,8 @@
-"""One operating-system process of a node: started or adopted, signalled, reaped.
+"""The handle of one process of a node: signal it, reap it.
 
-A process is held by its pidfd, which can never come to mean another process; a
-signal goes only through it. Where the kernel has no pidfd, a child is protected by
-not being reaped yet, and an adopted process is proved again before each signal.
+A signal goes through the pidfd of the process, which never refers to another process. Without
+pidfds a child is safe to signal because it is not reaped yet, and an adopted process is proved
+again before each signal.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
 
 
 class ProcessHandle(Protocol):
-    """A process that is ours. The owner closes it after its end, and nobody else uses it then."""
+    """A process of the agent. Its owner closes it after the process has ended."""
 
     @property
     def identity(self) -> ProcessIdentity:
-        """Who it is."""
+        """The identity of the process."""
         ...
 
     @property
     def pidfd(self) -> int | None:
-        """Becomes readable at the process's end; None where the kernel has none."""
+        """A descriptor that becomes readable when the process ends; None when the kernel has no pidfds."""
         ...
 
     def send_signal(self, number: int, *, whole_group: bool = False) -> None:
-        """Signal it; nothing happens when it is gone."""
+        """Send a signal. Does nothing when the process is gone."""
         ...
 
     def poll(self) -> ExitStatus | None:
-        """Reap it if it has ended; None while it lives. Never blocks."""
+        """Reap the process if it has ended; None while it is alive. Never blocks."""
         ...
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class ProcessHandle(Protocol):
 
 
 class OsProcessHandle:
-    """A process of this host, held by its pidfd where there is one."""
+    """A process of this host, referred to by its pidfd where there is one."""
 
     def __init__(
         self, identity: ProcessIdentity, mark: LaunchMark, pidfd: int | None, child: subprocess.Popen[bytes] | None
@@ -62,22 +62,22 @@ class OsProcessHandle:
 
     @property
     def identity(self) -> ProcessIdentity:
-        """Who it is."""
+        """The identity of the process."""
         return self._identity
 
     @property
     def pidfd(self) -> int | None:
-        """The descriptor that becomes readable at its end."""
+        """A descriptor that becomes readable when the process ends."""
         return self._pidfd
 
     def send_signal(self, number: int, *, whole_group: bool = False) -> None:
-        """Signal the process, or all of its process group; one that is gone is left in peace."""
+        """Signal the process or its whole process group. Does nothing when the process is gone."""
         try:
             self._send(number, whole_group)
         except ProcessLookupError:
             return
-        except PermissionError as error:  # a program that has become another user
-            log.error("may not signal", pid=self._identity.pid, signal=number, error=error)
+        except PermissionError as error:  # the program has changed its user
+            log.error("signal not permitted", pid=self._identity.pid, signal=number, error=error)
             return
         reached(Step.SIGNAL_SENT, signal_name(number))
 
@@ -91,17 +91,17 @@ class OsProcessHandle:
             os.kill(self._identity.pid, number)
 
     def _signal_group(self, pidfd: int, number: int) -> bool:
-        """True when the kernel could signal the group that the process leads, by its pidfd."""
+        """Signal the process group by the pidfd of its leader; False when the kernel can't."""
         try:
             signal.pidfd_send_signal(pidfd, number, None, _PIDFD_SIGNAL_PROCESS_GROUP)
         except ProcessLookupError:
             return True
         except OSError:
-            return False  # an older kernel: only the process itself can be signalled safely
+            return False  # before Linux 6.9: only the process itself can be signalled safely
         return True
 
     def poll(self) -> ExitStatus | None:
-        """Reap a child; of an adopted process only the end can be known, not the code."""
+        """Reap a child. Of an adopted process only the end is known, because the exit code goes to its parent."""
         if self._child is not None:
             returncode = self._child.poll()
             if returncode is None:
@@ -116,7 +116,7 @@ class OsProcessHandle:
         return bool(poller.poll(0))
 
     def close(self) -> None:
-        """Release the pidfd. Only after the watchdog has let go of it."""
+        """Close the pidfd. Only after the watchdog has stopped using it."""
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None

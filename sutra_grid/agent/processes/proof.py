@@ -1,11 +1,11 @@
-"""Whether a process is one of ours: launched from this state directory, for this node.
+"""Proves that a process is the agent's own: launched from this state directory, for this node.
 
-A pid alone proves nothing, it may be another's by now. Proof of a journaled process is
-the boot's id, the pid and the kernel's start time together with the mark of its
-launch: it leads a session of its own, and the agent put a tag into its environment.
-What it starts itself inherits the tag, but does not lead. A program may have written
-over its environment (redis does); then its standard output, which the agent had
-opened on the node's own log file, stands in for the tag.
+A pid alone proves nothing, because the kernel reuses pids. A journaled process is proved by boot id,
+pid and kernel start time, together with the mark of its launch: it is a session leader, and its
+environment has the tag that the agent set. Its children inherit the tag, but they lead no session.
+
+A program may have overwritten its environment, as redis does. Then its standard output, which the
+agent opened on the node's log file, replaces the tag.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOG_SUFFIX = ".log"
 
 @dataclass(frozen=True, slots=True)
 class LaunchTag:
-    """What one launch puts into the environment of its process, and nobody else's has."""
+    """Identifies one launch. It is in the environment of the launched process, and in that of no other launch."""
 
     host_id: str
     node_id: str
@@ -45,7 +45,7 @@ class LaunchTag:
 
     @classmethod
     def parse(cls, text: str) -> LaunchTag | None:
-        """None for what no agent wrote."""
+        """Read a tag; None when the text is not one."""
         parts = text.split("/")
         if len(parts) != 3 or not parts[2].isdecimal():
             return None
@@ -54,13 +54,13 @@ class LaunchTag:
 
 @dataclass(frozen=True, slots=True)
 class LaunchMark:
-    """By what a process shows that it is that launch of that node: the tag, or its output to that log."""
+    """Marks a process as one launch of one node: the tag, or standard output to the node's log."""
 
     tag: LaunchTag
     log_path: Path
 
     def matches(self, pid: int) -> bool:
-        """Whether the process carries it, and has not only inherited it: a launched one leads its session."""
+        """Whether the process has the mark and is a session leader, so that it has not inherited the mark."""
         if not leads_session(pid):
             return False
         variables = environment(pid)
@@ -71,9 +71,9 @@ class LaunchMark:
 
 @dataclass(frozen=True, slots=True)
 class FoundProcess:
-    """A living process of ours, and what it was started with as far as that can be seen.
+    """A live process of the agent, with what its environment says about its launch.
 
-    The launch in ``identity`` is 0, and ``spec`` is empty, when only its output shows whose it is.
+    Without an environment only the log file identifies the node: ``identity.launch`` is 0 and ``spec`` is empty.
     """
 
     node_id: str
@@ -83,7 +83,7 @@ class FoundProcess:
 
 
 def is_proved(identity: ProcessIdentity, mark: LaunchMark) -> bool:
-    """Whether the pid still is the very process of ``identity`` and carries ``mark``."""
+    """Whether the process of ``identity`` is still alive under its pid and has ``mark``."""
     return (
         identity.boot_id == boot_id()
         and start_ticks(identity.pid) == identity.start_ticks
@@ -92,10 +92,9 @@ def is_proved(identity: ProcessIdentity, mark: LaunchMark) -> bool:
 
 
 def find_own_processes(host_id: str, log_directory: Path) -> list[FoundProcess]:
-    """All living processes that the agent of this state directory launched, oldest first.
+    """All live processes that were launched from this state directory, oldest first.
 
-    Only leaders of a session: what a node started itself has inherited environment and
-    output, but not the session's leadership.
+    Only session leaders: a child of a node inherits its environment and output, but leads no session.
     """
     logs = {file_key(path): path.name.removesuffix(LOG_SUFFIX) for path in log_directory.glob(f"*{LOG_SUFFIX}")}
     leaders = (pid for pid in psutil.pids() if leads_session(pid))
@@ -122,7 +121,7 @@ def _own_process(pid: int, host_id: str, logs: Mapping[tuple[int, int] | None, s
 
 
 def file_key(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None when there is none."""
+    """Device and inode of a file; None when it can't be read."""
     try:
         status = path.stat()
     except OSError:

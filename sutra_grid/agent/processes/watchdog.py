@@ -1,8 +1,8 @@
-"""One thread that waits for the ends of all processes at once, children and adopted alike.
+"""One thread that waits for the end of every process, whether started or adopted.
 
-It polls their pidfds, which become readable the moment a process ends; processes
-without one are looked at several times a second. It reaps, tells the end once, and
-has then let go of the process: closing it is its owner's business.
+It polls their pidfds, which become readable when a process ends. Processes without a pidfd are
+checked several times a second. It reaps a process, reports its end once, and then no longer uses
+it; the owner of the process closes it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ log = get_logger(__name__)
 
 OnExit = Callable[[str, ProcessHandle, ExitStatus], None]
 
-_POLL_SECONDS = 0.2  # between two looks at processes without a pidfd
-_IDLE_SECONDS = 30.0
-_JOIN_SECONDS = 5.0
+_POLL_SECONDS = 0.2  # between two checks of processes without a pidfd
+_IDLE_SECONDS = 30.0  # between two wake-ups without any event; a pidfd or the pipe wakes the thread earlier
+_JOIN_SECONDS = 5.0  # a thread that is stuck longer is left to end with the process
 
 
 class Watchdog:
-    """Calls ``on_exit(node_id, process, status)`` from its own thread, once a process."""
+    """Calls ``on_exit(node_id, process, status)`` from its own thread, once per process."""
 
     def __init__(self, on_exit: OnExit) -> None:
         self._on_exit = on_exit
@@ -39,17 +39,17 @@ class Watchdog:
         self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._poller = select.poll()
-        self._watched: dict[int, tuple[str, ProcessHandle]] = {}  # by pidfd; the thread's own
-        self._polled: list[tuple[str, ProcessHandle]] = []  # without a pidfd; the thread's own
+        self._watched: dict[int, tuple[str, ProcessHandle]] = {}  # by pidfd; used by the thread only
+        self._polled: list[tuple[str, ProcessHandle]] = []  # without a pidfd; used by the thread only
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
-        """Wait for the end of ``process`` too. Any thread; never blocks."""
+        """Also wait for the end of ``process``. Any thread; never blocks."""
         with self._lock:
             self._added.append((node_id, process))
         self._wake()
 
     def stop(self) -> None:
-        """End the thread. The processes live on; nothing is told of them any more."""
+        """End the thread. The processes run on, and their ends are no longer reported."""
         with self._lock:
             self._stopping = True
         self._wake()
@@ -68,7 +68,7 @@ class Watchdog:
         self.stop()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
+        with contextlib.suppress(BlockingIOError):  # the pipe is full of wake-ups already
             os.write(self._wake_writer, b"\0")
 
     def _run(self) -> None:
@@ -78,15 +78,15 @@ class Watchdog:
             ready = [fd for fd, _ in self._poller.poll(timeout_seconds * 1000)]
             try:
                 self._handle(ready)
-            except Exception:  # the thread's top: the other processes must still be watched
-                log.exception("watching failed")
+            except Exception:  # top of the thread: the other processes must still be watched
+                log.exception("the end of a process could not be handled")
 
     def _take_added(self) -> bool:
-        """Take over what was handed in; False when it is time to end."""
+        """Start to watch the added processes; False when the thread must end."""
         with self._lock:
-            arriving, self._added = self._added, []
+            added, self._added = self._added, []
             stopping = self._stopping
-        for node_id, process in arriving:
+        for node_id, process in added:
             if process.pidfd is None:
                 self._polled.append((node_id, process))
             else:

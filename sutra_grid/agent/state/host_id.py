@@ -1,4 +1,4 @@
-"""The identity of a host's state directory: made at the first start, and kept with the data."""
+"""The identity of a state directory: made at the first start, and kept with the data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORM = re.compile(r"[0-9a-f]{32}\Z")
 
 
 def load_host_id(state_path: Path) -> str:
-    """Read the id, or make it if there is none yet. Under the lock of the state directory.
+    """Read the id, or make one at the first start. Requires the lock of the state directory.
 
-    Raises ``GridError`` when the file can't be read or written or holds something else: a
-    new id would not know the processes that run under the old one.
+    Raises ``GridError`` when the file can't be read or written or is invalid. An agent with a new
+    id would not recognize the processes that were launched under the old one.
     """
     path = state_path / "host_id"
     try:
@@ -26,11 +26,11 @@ def load_host_id(state_path: Path) -> str:
             write_atomically(path, f"{uuid.uuid4().hex}\n".encode())
         text = path.read_text(errors="replace").strip()
     except OSError as error:
-        raise from_os_error(f"the host id {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
+        raise from_os_error(f"the host id file {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error
     if not _FORM.match(text):
         raise FailedPrecondition(
-            f"{path} does not hold a host id (32 hexadecimal digits)",
+            f"the host id file {path} is invalid: it must have 32 hexadecimal digits",
             reason=Reason.JOURNAL_CORRUPT,
-            hint="Restore it; if no node of this agent runs any more, remove it and a new one is made",
+            hint="Restore the file. If no node of this agent runs, delete it: the next start makes a new one",
         )
     return text

@@ -1,11 +1,11 @@
-"""The agent's memory on disk: one small file a node, whole at every moment.
+"""The journal: one small file per node that survives a crash at any moment.
 
     STATE/nodes/NODE_ID.json            the last record
     STATE/nodes/NODE_ID.json.previous   the one before
-    STATE/nodes/NODE_ID.json.damaged-N  what could not be read, set aside for a person
+    STATE/nodes/NODE_ID.json.damaged-N  a damaged file, renamed and kept
 
-Written to a temporary name, synced and renamed. A damaged file never stops the
-others, and one of a newer format is left as it is.
+A record is written to a temporary file, synced and renamed. A damaged file does not affect other
+nodes. A file of a newer format is not touched.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _NODE_FILE = re.compile(r"^(?P<node_id>[A-Za-z0-9][A-Za-z0-9._-]*?)\.json(\.prev
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One node as the journal tells it.
+    """What the journal has about one node.
 
-    ``record`` is None when no copy could be read. ``damage`` says in words what was
-    wrong with the newest copy and where it is now; empty when it was whole. ``newer``:
-    the file belongs to a newer version and must not be written.
+    ``record`` is None when no copy could be read. ``damage`` says what was wrong with the newest
+    copy and where it is now; it is empty when the copy was intact. ``newer``: a newer version
+    wrote the file, and it must not be overwritten.
     """
 
     node_id: str
@@ -43,27 +43,27 @@ class JournalEntry:
 
 
 class Journal:
-    """The files of one state directory. One thread writes; the state lock keeps other agents out."""
+    """The files of one state directory. Used by one thread, under the lock of the state directory."""
 
     def __init__(self, directory: Path, boot_id: str) -> None:
         self._directory = directory
         self._boot_id = boot_id
 
     def open(self) -> None:
-        """Make the directory if need be and clear away what an interrupted write left. Raises ``OSError``."""
+        """Make the directory and delete temporary files of interrupted writes. Raises ``OSError``."""
         self._directory.mkdir(parents=True, exist_ok=True)
         for leftover in self._directory.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
 
     def write(self, record: NodeRecord) -> None:
-        """Make ``record`` durable; returns when it is. Raises ``OSError``, with the file as it was."""
+        """Write ``record`` durably. Raises ``OSError``; then the file is as it was."""
         write_atomically(self._path(record.assignment.node_id), encode(record, self._boot_id), keep_previous=True)
         reached(Step.NODE_JOURNALED, record.phase)
 
     def delete(self, node_id: str) -> None:
-        """Forget the node. Idempotent."""
+        """Delete the files of the node. Idempotent. Raises ``OSError``."""
         path = self._path(node_id)
-        # The newest goes last: while it is there it says "absent", the one before might say "running".
+        # The newest record goes last: it says "absent", but the one before may say "running".
         path.with_name(path.name + PREVIOUS_SUFFIX).unlink(missing_ok=True)
         reached(Step.JOURNAL_CUT)
         path.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class Journal:
         reached(Step.JOURNAL_DELETED)
 
     def load(self) -> list[JournalEntry]:
-        """Read all nodes; damaged files are set aside and told of. Raises ``OSError`` for the directory only."""
+        """Read all nodes. Damaged files are renamed and reported. Raises ``OSError`` for the directory only."""
         names = (_NODE_FILE.match(path.name) for path in self._directory.iterdir())
         node_ids = {found["node_id"] for found in names if found}
         return [self._load_one(node_id) for node_id in sorted(node_ids)]
@@ -84,18 +84,18 @@ class Journal:
         try:
             return self._read(node_id, path)
         except JournalNewer as error:
-            log.error("journal of a newer version is left alone", node=node_id, path=path, error=error)
-            return JournalEntry(node_id, None, damage=f"{path} is left as it is: {error}", newer=True)
+            log.error("journal of a newer version is not touched", node=node_id, path=path, error=error)
+            return JournalEntry(node_id, None, damage=f"{path} is not touched: {error}", newer=True)
         except (JournalDamaged, OSError) as error:
             aside = self._set_aside(path)
-            damage = f"its journal could not be used ({error}) and is kept as {aside}"
+            damage = f"the journal of the node can't be used ({error}); the file is kept as {aside}"
             log.error("journal damaged", node=node_id, error=error, kept_as=aside)
             return self._load_previous(node_id, damage)
 
     def _read(self, node_id: str, path: Path) -> JournalEntry:
         record, rebooted = decode(path.read_bytes(), self._boot_id)
         if record.assignment.node_id != node_id:
-            raise JournalDamaged(f"it speaks of {record.assignment.node_id}")
+            raise JournalDamaged(f"it is the record of node {record.assignment.node_id}")
         return JournalEntry(node_id, record, rebooted)
 
     def _load_previous(self, node_id: str, damage: str) -> JournalEntry:
@@ -104,13 +104,13 @@ class Journal:
         try:
             entry = self._read(node_id, previous)
         except JournalNewer as error:
-            return JournalEntry(node_id, None, damage=f"{damage}; {previous} is left as it is: {error}", newer=True)
+            return JournalEntry(node_id, None, damage=f"{damage}; {previous} is not touched: {error}", newer=True)
         except (JournalDamaged, OSError):
             return JournalEntry(node_id, None, damage=damage)
-        return JournalEntry(node_id, entry.record, entry.rebooted, damage=f"{damage}; the copy before it is used")
+        return JournalEntry(node_id, entry.record, entry.rebooted, damage=f"{damage}; the previous copy is used")
 
     def _set_aside(self, path: Path) -> str:
-        """Rename a damaged file to a free name; its new name, or why it has none."""
+        """Rename a damaged file. Returns its new name, or its old one and why it could not be renamed."""
         number = 1
         while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
             number += 1

@@ -1,9 +1,9 @@
-"""A node's record as the bytes of its journal file, and back.
+"""Converts a node's record to the bytes of its journal file, and back.
 
     {"format": 1, "checksum": "sha256:…", "boot_id": "…", "record": {…}}
 
-The checksum is over the canonical JSON of boot id and record. ``boot_id`` says in
-which boot the record's monotonic times count.
+The checksum covers the canonical JSON of boot id and record. The monotonic times of the record
+are valid only in the boot that ``boot_id`` names.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ FORMAT = 1
 
 
 class JournalDamaged(Exception):
-    """The bytes are no whole journal of a format that this version knows; the text says what is wrong."""
+    """The bytes are not a valid journal file; the text says what is wrong."""
 
 
 class JournalNewer(Exception):
-    """A newer version wrote it: ``format`` is higher than this version knows."""
+    """A newer version wrote the file: its ``format`` is higher than the one of this version."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"journal format {number} is newer than this agent's {FORMAT}")
+        super().__init__(f"journal format {number} is newer than format {FORMAT} of this agent")
         self.format = number
 
 
 def encode(record: NodeRecord, boot_id: str) -> bytes:
-    """The file's content."""
+    """The content of the file."""
     body = {"boot_id": boot_id, "record": dataclasses.asdict(record)}
     return json.dumps({"format": FORMAT, "checksum": _checksum(body), **body}, indent=1).encode() + b"\n"
 
 
 def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
-    """The record, and whether the host was booted anew since it was written.
+    """The record, and whether the host has rebooted since it was written.
 
-    Times of an earlier boot's clock mean nothing in this one and are dropped. Raises
+    After a reboot the monotonic times are dropped, because the clock began again. Raises
     ``JournalDamaged`` or ``JournalNewer``.
     """
     try:
@@ -51,10 +51,10 @@ def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
             raise JournalNewer(number)
         body = {"boot_id": document["boot_id"], "record": document["record"]}
         if document["checksum"] != _checksum(body):
-            raise JournalDamaged("its checksum does not match its content")
+            raise JournalDamaged("the checksum does not match the content")
         record = _record(document["record"])
     except (ValueError, KeyError, TypeError) as error:
-        raise JournalDamaged(f"it is not readable: {type(error).__name__}: {error}") from error
+        raise JournalDamaged(f"invalid content: {type(error).__name__}: {error}") from error
     if document["boot_id"] == boot_id:
         return record, False
     return _without_times(record), True
@@ -70,7 +70,7 @@ def _without_times(record: NodeRecord) -> NodeRecord:
 
 
 def _record(fields: dict[str, Any]) -> NodeRecord:
-    """Rebuild a record. Fields that only a later minor version knows are left out."""
+    """Build the record from its fields. Unknown fields of a later minor version are ignored."""
     known = {field.name for field in dataclasses.fields(NodeRecord)}
     values = {name: value for name, value in fields.items() if name in known}
     values["assignment"] = _assignment(fields["assignment"])

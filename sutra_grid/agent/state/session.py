@@ -1,7 +1,7 @@
-"""The last session of a state directory's agents: told at each registration, so that the next one is above it.
+"""Keeps the last session of the agent, which each registration sends, so that the next session is higher.
 
-The registry knows it too, unless it was lost. Then a wall clock that was turned back would give a lower session,
-and a copy of the registry from before would make the agent that lives look like one that was superseded.
+The registry has it too, unless the registry was lost or restored from an older copy. A wall clock that was set back
+could then give a lower session, and the live agent would look like a superseded one.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-_MAX_BYTES: Final = 256  # more is no session
+_MAX_BYTES: Final = 256  # a session is about 30 characters; a damaged file may be of any size
 
 
 class SessionFile:
-    """``STATE/session``. Under the lock of the state directory; one thread."""
+    """The file ``STATE/session``. Requires the lock of the state directory; used by one thread."""
 
     def __init__(self, state_path: Path) -> None:
         self._path = state_path / "session"
         self.last = self._read()
 
     def save(self, session_id: str) -> None:
-        """Remember a session, here and for the agent's next process. A file that can't be written is logged."""
+        """Keep a session for this process and the next one. A failed write is only logged."""
         self.last = session_id
         try:
             write_atomically(self._path, f"{session_id}\n".encode())
         except OSError as error:
-            log.warning("session not kept", path=self._path, error=error)
+            log.warning("the session could not be saved", path=self._path, error=error)
 
     def _read(self) -> str:
-        """Empty when there is none that can be read: the registry alone says then what came before."""
+        """The session of the file; empty when it can't be read. Then only the registry knows the last session."""
         try:
             with open(self._path, "rb") as stream:
                 text = stream.read(_MAX_BYTES).decode("ascii").strip()

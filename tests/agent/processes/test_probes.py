@@ -68,7 +68,7 @@ def test_a_server_that_says_nothing_fails_in_time() -> None:
 
 
 def test_a_port_that_is_not_known_is_no_crash() -> None:
-    assert run_probe(ProbeSpec("tcp"), 0) == "its port is not known"
+    assert run_probe(ProbeSpec("tcp"), 0) == "the port of the node is unknown"
 
 
 def test_every_question_gets_an_answer_even_one_of_an_unknown_kind() -> None:
