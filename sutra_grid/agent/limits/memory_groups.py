@@ -1,20 +1,20 @@
-"""One control group for each launch of a node: it limits, measures, and tells what the kernel killed.
+"""One control group per launch of a node. It limits memory, measures it, and counts kills by the kernel.
 
-A group is named by node and launch, ``sutra-grid-HOST_ID/NODE_ID.LAUNCH``: its counters begin
-with the launch and stay until it is removed, so that an agent that was down meanwhile can
-still read how a process ended. It is removed after the process is gone, or as soon as what
-the node left behind is.
+The name has node and launch: ``sutra-grid-HOST_ID/NODE_ID.LAUNCH``. The counters begin with the launch
+and stay until the group is removed, so an agent that was down can still read how a process ended. A
+group is removed after its last process has ended.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from typing import Final, Protocol
 
 from sutra_grid.agent.config import MemoryLimits
-from sutra_grid.agent.limits import cgroups
-from sutra_grid.agent.limits.cgroups import CgroupParent, CgroupsUnavailable
+from sutra_grid.agent.limits import cgroup_discovery, cgroups
+from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable
 from sutra_grid.agent.processes.identity import children, start_ticks
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node.events import OomKill
@@ -26,35 +26,34 @@ log = get_logger(__name__)
 
 HOME_PREFIX: Final = "sutra-grid-"
 _MIB: Final = 1024 * 1024
-_SIGKILL: Final = 9
 
 
 class MemoryGroups(Protocol):
-    """Where processes of nodes are held to their limits; nothing here ever raises. Thread-safe."""
+    """Enforces the memory limits of nodes by groups. No method raises. Thread-safe."""
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
-        """Put a process that was launched or adopted into its group, unless it is there already."""
+        """Put a launched or adopted process into the group of its launch."""
         ...
 
     def release(self, record: NodeRecord, status: ExitStatus) -> OomKill | None:
-        """The process of the record has ended: remove its group, and tell whether the kernel killed it for memory."""
+        """Remove the group of a process that has ended. Returns the kill if the kernel killed it for memory."""
         ...
 
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
-        """What the group of that launch holds and the kernel can't take back; 0 where there is none."""
+        """The memory that the kernel can't take back from the group of a launch; 0 without a group."""
         ...
 
     def remove_leftovers(self) -> None:
-        """At the agent's start, after what lives was taken over: remove what earlier agents left and nothing is in."""
+        """Remove empty groups of earlier agents. Once, after the live processes were adopted."""
         ...
 
     def retry_removals(self) -> None:
-        """Remove the groups that could not be removed before."""
+        """Try again to remove the groups that were still in use."""
         ...
 
 
 class NoMemoryGroups:
-    """There are no groups: the agent measures by itself."""
+    """No groups: the agent measures the memory, or does not limit it."""
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
         """See ``MemoryGroups``."""
@@ -75,17 +74,17 @@ class NoMemoryGroups:
 
 
 class CgroupMemoryGroups:
-    """Groups of one state directory's nodes, below a directory of their own in ``place``."""
+    """The groups of one state directory, in a directory of their own below ``parent``."""
 
-    def __init__(self, place: CgroupParent, host_id: str) -> None:
-        self._parent = place
-        self._home = place.directory / f"{HOME_PREFIX}{host_id}"
-        self._lock = threading.Lock()  # guards _groups and _ended, and that no home vanishes under a new group
-        self._groups: dict[tuple[str, int], Path] = {}  # of processes that live
-        self._ended: set[Path] = set()  # not removed yet
+    def __init__(self, parent: CgroupParent, host_id: str) -> None:
+        self._parent = parent
+        self._home = parent.directory / f"{HOME_PREFIX}{host_id}"
+        self._lock = threading.Lock()  # guards _groups and _ended, and keeps the home while a group is made in it
+        self._groups: dict[tuple[str, int], Path] = {}  # of live processes
+        self._ended: set[Path] = set()  # of ended processes, still to be removed
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
-        """See ``MemoryGroups``. Without a group the node runs on, and the agent measures it."""
+        """See ``MemoryGroups``. On an error the node runs on without a group."""
         node_id, limit_bytes = record.assignment.node_id, record.assignment.spec.memory_limit_mb * _MIB
         if not limit_bytes:
             return
@@ -98,7 +97,7 @@ class CgroupMemoryGroups:
                 self._move(process, group)
                 self._groups[node_id, process.launch] = group
         except OSError as error:
-            log.warning("a node has no memory group; its memory is sampled", node=node_id, error=error)
+            log.warning("node has no memory group; its memory is sampled", node=node_id, error=error)
 
     def release(self, record: NodeRecord, status: ExitStatus) -> OomKill | None:
         """See ``MemoryGroups``."""
@@ -138,8 +137,8 @@ class CgroupMemoryGroups:
         self.retry_removals()
 
     def _existing(self, node_id: str, process: ProcessIdentity) -> Path | None:
-        """The group of that launch in which the process is already, made by an agent that may have lived elsewhere."""
-        group = cgroups.group_of(process.pid, self._parent.mount)
+        """The group of this launch that already has the process. An agent in another group may have made it."""
+        group = cgroup_discovery.group_of(process.pid, self._parent.mount)
         is_it = group is not None and (group.parent.name, group.name) == (
             self._home.name,
             _name(node_id, process.launch),
@@ -147,23 +146,23 @@ class CgroupMemoryGroups:
         return group if is_it else None
 
     def _move(self, process: ProcessIdentity, group: Path) -> None:
-        """Move the process, and after it what it has started meanwhile; nobody whose identity is not proved."""
+        """Move the process and its descendants, if the pid is still that of the process."""
         if start_ticks(process.pid, zombies=True) == process.start_ticks:
             self._move_family(process.pid, group)
 
     def _move_family(self, pid: int, group: Path) -> None:
-        """A parent first: what it starts from then on is born into the group."""
-        if cgroups.group_of(pid, self._parent.mount) != group:
+        """Move a parent before its children, because new children start in the group of their parent."""
+        if cgroup_discovery.group_of(pid, self._parent.mount) != group:
             try:
-                cgroups.put(pid, group)
+                cgroups.move_process(pid, group)
             except ProcessLookupError:
-                return  # it has just ended
+                return  # the process has just ended
         for child in children(pid):
             self._move_family(child, group)
 
     def _oom_kill(self, group: Path, status: ExitStatus, limit_mb: int) -> OomKill | None:
-        """None unless the kernel killed in the group and the process ended as killed ones do, as far as is known."""
-        if status.known and status.signal != _SIGKILL:
+        """The kill, if the kernel killed a process of the group and the exit status is SIGKILL or unknown."""
+        if status.known and status.signal != signal.SIGKILL:
             return None
         try:
             kills = self._parent.hierarchy.oom_kills(group)
@@ -173,46 +172,43 @@ class CgroupMemoryGroups:
             return None
         if kills.over_limit:
             hard_limit_mb = cgroups.hard_limit_bytes(limit_mb * _MIB) // _MIB
-            why = (
-                f"it used more memory than its limit of {limit_mb} MiB, and grew to {hard_limit_mb} MiB "
-                "before it could be stopped"
-            )
+            why = f"its memory reached {hard_limit_mb} MiB, above its limit of {limit_mb} MiB"
         else:
-            why = "no memory was left for it, but it was within its own limit"
-        killed = "was killed by the kernel" if status.known else "ended when the kernel killed a process of it"
+            why = "memory ran out on the host or in a parent control group; the node was within its own limit"
+        killed = "was killed by the kernel" if status.known else "exited, and the kernel killed a process of it"
         return OomKill(kills.over_limit, f"{killed}: {why}")
 
     def _remove(self, group: Path) -> bool:
         try:
             return cgroups.remove(group)
         except OSError as error:
-            log.warning("a memory group can't be removed", group=group, error=error)
+            log.warning("memory group can't be removed", group=group, error=error)
             return True
 
 
 def make_memory_groups(mode: MemoryLimits, host_id: str) -> MemoryGroups:
-    """As the configuration says, and as this host permits.
+    """What the configuration asks for and the host allows.
 
-    Raises ``FailedPrecondition`` when groups are asked for and may not be made.
+    Raises ``FailedPrecondition`` when the configuration requires groups and they can't be made.
     """
     if mode in (MemoryLimits.OFF, MemoryLimits.SAMPLED):
         log.info("memory limits", by="nothing" if mode is MemoryLimits.OFF else "samples")
         return NoMemoryGroups()
     try:
-        place = cgroups.find_parent()
+        parent = cgroup_discovery.find_parent()
     except CgroupsUnavailable as error:
         if mode is MemoryLimits.CGROUP:
             raise FailedPrecondition(
-                f"memory limits by control groups are not possible: {error}",
+                f"memory limits by control groups are not available: {error}",
                 reason=Reason.UNSUPPORTED,
-                hint='Set [limits] memory = "sampled", or let the agent make groups (see docs/agent.md)',
+                hint='Set [limits] memory = "sampled", or let the agent make groups as docs/agent.md describes',
             ) from error
         log.info("memory limits", by="samples", because=error)
         return NoMemoryGroups()
-    log.info("memory limits", by=place.hierarchy.name, at=place.directory)
-    return CgroupMemoryGroups(place, host_id)
+    log.info("memory limits", by=parent.hierarchy.name, at=parent.directory)
+    return CgroupMemoryGroups(parent, host_id)
 
 
 def _name(node_id: str, launch: int) -> str:
-    """No two launches share it: what follows the last dot is the number."""
+    """Unique per launch: the number of the launch follows the last dot."""
     return f"{node_id}.{launch}"

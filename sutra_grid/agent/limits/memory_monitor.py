@@ -1,13 +1,12 @@
-"""How much memory nodes use, and which of them use more than they may.
+"""Measures the memory of all nodes and reports those over their limit.
 
-A launched node leads a session of its own, so its memory is that of all processes of
-the session. Two steps keep this cheap and fair: the resident memory of all is read at
-once and is an upper bound (a page that processes share counts for each); only a node
-above its limit is then measured exactly, without what the kernel can take back, such
-as mapped files. Linux only: elsewhere nothing is measured.
+A launched node is a session leader, so its memory is that of all processes of its session. There are
+two steps. The resident memory of all processes is read first: it is cheap and an upper bound, because
+shared pages count for each process. Only a node above its limit is then measured exactly, without what
+the kernel can take back, such as mapped files. On systems other than Linux nothing is measured.
 
-What the control group of a node counts is looked at beside that: it sees processes that
-have left the session, but not what a process held before it came into the group.
+The count of the node's control group is read too. It has processes that left the session, but not the
+memory that a process had before it entered the group.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _MIB: Final = 1024 * 1024
 _KIB: Final = 1024
 _SESSION_FIELD: Final = 6  # of /proc/PID/stat, counted from 1
 _RSS_FIELD: Final = 24  # in pages
-_KEPT: Final = ("Pss_Anon", "Pss_Shmem", "SwapPss")
+_UNRECLAIMABLE: Final = ("Pss_Anon", "Pss_Shmem", "SwapPss")  # of /proc/PID/smaps_rollup
 
 
 class MemoryMonitor:
-    """Tells ``exceeded`` (node id, launch, words) of each node over its limit. Used by one thread.
+    """Calls ``exceeded`` (node id, launch, message) for each node over its limit. Used by one thread.
 
-    ``group_bytes`` (node id, launch): what the control group of that launch holds; 0 where there is none.
+    ``group_bytes`` (node id, launch) returns the count of the control group of a launch; 0 without a group.
     """
 
     def __init__(self, exceeded: Exceeded, group_bytes: GroupBytes = lambda node_id, launch: 0) -> None:
@@ -44,7 +43,7 @@ class MemoryMonitor:
         self._group_bytes = group_bytes
 
     def check(self, views: Iterable[NodeView]) -> None:
-        """Measure all nodes once."""
+        """Measure all nodes once, and report those over their limit."""
         sessions = resident_bytes_by_session()
         for view in views:
             record = view.runtime.record
@@ -57,12 +56,12 @@ class MemoryMonitor:
                 _used_bytes(process, sessions.get(process.pid, {}), limit),
             )
             if used > limit:
-                words = f"uses {used // _MIB} MiB of memory, its limit is {limit // _MIB} MiB"
-                self._exceeded(view.runtime.node_id, process.launch, words)
+                message = f"uses {used // _MIB} MiB of memory; its limit is {limit // _MIB} MiB"
+                self._exceeded(view.runtime.node_id, process.launch, message)
 
 
 def _used_bytes(process: ProcessIdentity, members: Mapping[int, int], limit_bytes: int) -> int:
-    """What the processes of a session keep; 0 when they can't be over the limit."""
+    """The memory of a session that the kernel can't take back; 0 when it can't be over the limit."""
     bound = sum(members.values())
     if bound <= limit_bytes or start_ticks(process.pid) != process.start_ticks:
         return 0
@@ -79,16 +78,16 @@ def resident_bytes_by_session() -> Mapping[int, Mapping[int, int]]:
         try:
             stat = (_PROC / name / "stat").read_bytes()
         except OSError:
-            continue  # it has ended
-        fields = stat[stat.rindex(b")") + 2 :].split()  # from the third on: a name may hold spaces
+            continue  # the process has ended
+        fields = stat[stat.rindex(b")") + 2 :].split()  # from the third field on: the name before it may contain spaces
         sessions[int(fields[_SESSION_FIELD - 3])][int(name)] = int(fields[_RSS_FIELD - 3]) * page
     return sessions
 
 
 def unreclaimable_bytes(pid: int, resident: int) -> int:
-    """What a process holds that the kernel can't take back, shared pages by its share.
+    """The memory that the kernel can't take back from a process, with its share of shared pages.
 
-    ``resident`` where the kernel does not tell, or not us.
+    Returns ``resident`` when the kernel does not report this, or not to this user.
     """
     try:
         lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
@@ -97,4 +96,4 @@ def unreclaimable_bytes(pid: int, resident: int) -> int:
     kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
     if "Pss_Anon" not in kib:
         return resident
-    return sum(kib.get(name, 0) for name in _KEPT) * _KIB
+    return sum(kib.get(name, 0) for name in _UNRECLAIMABLE) * _KIB

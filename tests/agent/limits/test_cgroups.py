@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from sutra_grid.agent.config import MemoryLimits
-from sutra_grid.agent.limits import cgroups
-from sutra_grid.agent.limits.cgroups import CgroupParent, CgroupsUnavailable, OomKills, find_parent
+from sutra_grid.agent.limits import cgroup_discovery, cgroups
+from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable, find_parent
+from sutra_grid.agent.limits.cgroups import OomKills
 from sutra_grid.agent.limits.memory_groups import CgroupMemoryGroups, NoMemoryGroups, make_memory_groups
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.core.errors import FailedPrecondition
@@ -230,7 +231,7 @@ def test_v2_opens_the_true_root_but_no_containers(tmp_path: Path) -> None:
     assert (host.mount / "cgroup.subtree_control").read_text() == "+memory"
     (host.mount / "cgroup.subtree_control").write_text("")
     (host.mount / "cgroup.type").write_text("domain\n")
-    with pytest.raises(CgroupsUnavailable, match="hands its memory controller on"):
+    with pytest.raises(CgroupsUnavailable, match="delegates its memory controller"):
         host.place()
 
 
@@ -244,13 +245,13 @@ def test_v2_without_the_controller_and_a_host_without_groups_say_so(tmp_path: Pa
     (host.proc / "self/mountinfo").write_text("30 23 0:28 / / rw - ext4 /dev/vda rw\n")
     with pytest.raises(CgroupsUnavailable, match="no hierarchy"):
         host.place()
-    with pytest.raises(CgroupsUnavailable, match="does not tell"):
+    with pytest.raises(CgroupsUnavailable, match="can't be read"):
         find_parent(tmp_path / "nowhere")
 
 
 def test_where_nothing_may_be_made_the_reason_names_the_directory(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(CgroupsUnavailable, match=f"may make no group in {host.home}"):
+    with pytest.raises(CgroupsUnavailable, match=f"can't make groups in {host.home}"):
         host.place()
 
 
@@ -260,7 +261,7 @@ def test_a_container_sees_its_own_group_at_the_mount(tmp_path: Path) -> None:
     proc = proc_with(tmp_path / "proc", mountinfo, "4:memory:/docker/c1\n")
     assert find_parent(proc).directory == own
     (proc / "self/cgroup").write_text("4:memory:/elsewhere\n")
-    with pytest.raises(CgroupsUnavailable, match="not seen"):
+    with pytest.raises(CgroupsUnavailable, match="not visible"):
         find_parent(proc)
 
 
@@ -279,10 +280,10 @@ def test_no_kill_counts_where_the_kernel_has_no_counter(tmp_path: Path) -> None:
 
 def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere() -> CgroupParent:
-        raise CgroupsUnavailable("this user may make no group in /sys/fs/cgroup")
+        raise CgroupsUnavailable("this user can't make groups in /sys/fs/cgroup")
 
-    monkeypatch.setattr(cgroups, "find_parent", nowhere)
-    with pytest.raises(FailedPrecondition, match="this user may make no group") as caught:
+    monkeypatch.setattr(cgroup_discovery, "find_parent", nowhere)
+    with pytest.raises(FailedPrecondition, match="this user can't make groups") as caught:
         make_memory_groups(MemoryLimits.CGROUP, "host")
     assert "sampled" in caught.value.hint
     for mode in (MemoryLimits.AUTO, MemoryLimits.SAMPLED, MemoryLimits.OFF):
@@ -291,6 +292,6 @@ def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(m
 
 def test_by_default_groups_are_used_where_they_may_be_made(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     place = host.place()
-    monkeypatch.setattr(cgroups, "find_parent", lambda: place)
+    monkeypatch.setattr(cgroup_discovery, "find_parent", lambda: place)
     assert isinstance(make_memory_groups(MemoryLimits.AUTO, "host"), CgroupMemoryGroups)
     assert isinstance(make_memory_groups(MemoryLimits.SAMPLED, "host"), NoMemoryGroups)

@@ -7,35 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent.limits import cgroups
-from sutra_grid.agent.limits.cgroups import CgroupParent, CgroupsUnavailable
+from sutra_grid.agent.limits import cgroup_discovery, cgroups
+from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable
 from sutra_grid.agent.limits.memory_groups import HOME_PREFIX
 
 
 def place_or_skip() -> CgroupParent:
     """Where groups may be made. Where they may not, the host has none to give: the sampled limit is tested there."""
     try:
-        return cgroups.find_parent()
+        return cgroup_discovery.find_parent()
     except CgroupsUnavailable as error:
         pytest.skip(f"needs the right to make control groups that limit memory: {error}")
 
 
 def groups_of(state: Path) -> list[str]:
     """The names of the groups that the agent of a state directory has."""
-    home = cgroups.find_parent().directory / f"{HOME_PREFIX}{host_id(state)}"
+    home = cgroup_discovery.find_parent().directory / f"{HOME_PREFIX}{host_id(state)}"
     return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
 
 
 def group_of(pid: int) -> str:
     """The name of the group in which a process is."""
-    group = cgroups.group_of(pid, cgroups.find_parent().mount)
+    group = cgroup_discovery.group_of(pid, cgroup_discovery.find_parent().mount)
     return group.name if group else ""
 
 
 def remove_groups_below(root: Path) -> None:
     """Remove what is left of the groups of all agents with a state directory below ``root``; their nodes are gone."""
     try:
-        place = cgroups.find_parent()
+        place = cgroup_discovery.find_parent()
     except CgroupsUnavailable:
         return
     for found in root.rglob("host_id"):
