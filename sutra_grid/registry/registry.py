@@ -18,13 +18,13 @@ from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, N
 from sutra_grid.registry.database import schema
 from sutra_grid.registry.database.engine import Database, open_database
 from sutra_grid.registry.database.faults import RegistryDamaged
+from sutra_grid.registry.database.integrity import damaged
 from sutra_grid.registry.lists import agents as agent_lists
-from sutra_grid.registry.lists import cluster
+from sutra_grid.registry.lists import cluster_summary as cluster
 from sutra_grid.registry.lists import counts as row_counts
 from sutra_grid.registry.lists import nodes as node_lists
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
-from sutra_grid.registry.repair.integrity import damaged
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows

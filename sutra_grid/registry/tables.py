@@ -75,7 +75,7 @@ class NodeRow(Base):
 
     ``report`` is the whole of it; ``state`` to ``cpu_percent`` repeat what lists are filtered
     and sorted by, and are null or zero until the first report. ``facts`` is what the status
-    depends on, as one number (``registry.lists.facts``), renewed by whatever changes one of them.
+    depends on, as one number (``registry.rows.facts``), renewed by whatever changes one of them.
     ``report`` stands last: SQLite reads a row from its start.
 
     Of the indexes, one counts an agent's nodes; the other is a narrow copy of the table for

@@ -15,8 +15,8 @@ from sutra_grid.core.types import Agent, Node
 from sutra_grid.registry import Registry
 from sutra_grid.registry.database.engine import open_database
 from sutra_grid.registry.database.schema import REVISIONS
-from sutra_grid.registry.lists.facts import FACTS
 from sutra_grid.registry.rows.agents import columns as agent_columns
+from sutra_grid.registry.rows.facts import FACTS
 from sutra_grid.registry.rows.nodes import columns as node_columns
 from sutra_grid.registry.rows.statements import NODES
 from sutra_grid.registry.tables import Base

@@ -13,8 +13,8 @@ from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.status import facts_of, needs_attention, shown_status
 from sutra_grid.core.types import Desired, Health, Node, NodeReport, NodeState, NodeStatus
 from sutra_grid.registry import ListedNode, NodeQuery, NodeSort, Observations, Registry
-from sutra_grid.registry.lists.facts import FACTS
 from sutra_grid.registry.lists.nodes import STATUS_ORDER
+from sutra_grid.registry.rows.facts import FACTS
 from sutra_grid.registry.rows.statements import NODES
 
 STATUSES = {agent.agent_id: agent.status for agent in AGENTS}

@@ -21,7 +21,12 @@ from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.engine import Database
 from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, lock_fault, unavailable
 from sutra_grid.registry.database.files import beside
-from sutra_grid.registry.repair.integrity import damaged, refuse_damaged_log, refuse_damaged_pages, refuse_missing_parts
+from sutra_grid.registry.database.integrity import (
+    damaged,
+    refuse_damaged_log,
+    refuse_damaged_pages,
+    refuse_missing_parts,
+)
 from sutra_grid.registry.tables import Base
 from sutra_grid.runtime.files import sync_directory
 

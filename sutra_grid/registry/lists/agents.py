@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
 
 from sutra_grid.core.types import AgentStatus
-from sutra_grid.registry.lists.facts import TAKES_A_SLOT
 from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, AgentSort, ListedAgent
 from sutra_grid.registry.rows.agents import from_row
+from sutra_grid.registry.rows.facts import TAKES_A_SLOT
 from sutra_grid.registry.rows.statements import AGENTS, NODES
 
 #: Worst first.

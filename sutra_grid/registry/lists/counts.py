@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from sutra_grid.core.types import AgentStatus
-from sutra_grid.registry.lists.facts import FACTS
+from sutra_grid.registry.rows.facts import FACTS
 from sutra_grid.registry.rows.statements import AGENTS, EVENTS, NODES
 from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
 

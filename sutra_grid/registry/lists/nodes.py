@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, o
 
 from sutra_grid.core.status import needs_attention, shown_status, status_of
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
-from sutra_grid.registry.lists.facts import judged, numbers_in_use, rank
 from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
+from sutra_grid.registry.rows.facts import judged, numbers_in_use, rank
 from sutra_grid.registry.rows.nodes import from_row
 from sutra_grid.registry.rows.statements import AGENTS, NODES
 

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, bindparam, delete, literal, select, upda
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.status import facts_of
 from sutra_grid.core.types import Desired, Node, NodeReport, NodeSample, NodeSpec, Reason
-from sutra_grid.registry.lists.facts import number_of
 from sutra_grid.registry.rows.agents import lock as lock_agent
 from sutra_grid.registry.rows.codec import (
     clean,
@@ -21,6 +20,7 @@ from sutra_grid.registry.rows.codec import (
     spec_to_document,
     storable,
 )
+from sutra_grid.registry.rows.facts import number_of
 from sutra_grid.registry.rows.statements import NODES, TOMBSTONES, insert_new, upsert
 
 # An agent that was away for longer may bring a removed node back, to be removed again.

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, update
 
-from sutra_grid.registry.lists.facts import AS_REPORTED, report_parameters
 from sutra_grid.registry.rows.agents import status_columns
 from sutra_grid.registry.rows.codec import host_to_document
 from sutra_grid.registry.rows.events import append_unwritten
+from sutra_grid.registry.rows.facts import AS_REPORTED, report_parameters
 from sutra_grid.registry.rows.nodes import report_columns
 from sutra_grid.registry.rows.statements import AGENTS, NODES, chunks
 from sutra_grid.registry.values import Observations

@@ -1,6 +1,6 @@
 """What lists are filtered and sorted by, out of the reports into columns of their own; indexes for lists.
 
-The numbers of ``facts`` are those of ``registry.lists.facts``, which never change.
+The numbers of ``facts`` are those of ``registry.rows.facts``, which never change.
 """
 
 from __future__ import annotations

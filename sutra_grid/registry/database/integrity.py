@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exc, inspect
 from sutra_grid.registry.database.engine import Database
 from sutra_grid.registry.database.faults import RegistryDamaged, way_out
 from sutra_grid.registry.database.files import beside
-from sutra_grid.registry.repair.write_ahead_log import damage_of_log
+from sutra_grid.registry.database.write_ahead_log import damage_of_log
 from sutra_grid.registry.tables import Base
 
 #: A check that takes longer is left off, so that a start never hangs on it: a gigabyte takes a few seconds.

@@ -6,7 +6,7 @@ import pytest
 from support.faults.registry_files import FRAME_BYTES, LOG_HEAD_BYTES, make_registry
 
 from sutra_grid.registry import Registry
-from sutra_grid.registry.repair.write_ahead_log import damage_of_log
+from sutra_grid.registry.database.write_ahead_log import damage_of_log
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from sutra_grid.core.status import (
     summarize,
 )
 from sutra_grid.core.types import AgentStatus, ClusterSummary
-from sutra_grid.registry.lists.facts import FACTS, judged, number_of
 from sutra_grid.registry.rows import agents, nodes
+from sutra_grid.registry.rows.facts import FACTS, judged, number_of
 from sutra_grid.registry.rows.statements import AGENTS, NODES
 
 _OF_AGENT = AGENTS.c.agent_id == NODES.c.agent_id
