@@ -165,7 +165,7 @@ class Heartbeat:
             )
             self._ticker.trigger()  # one that is back is told at once, not an interval later
             return
-        reached(Step.BEAT_ANSWERED)
+        reached(Step.HEARTBEAT_ANSWERED)
         self._count(OK)
         if self._problem:
             log.info("heartbeats arrive again", agent=agent.agent_id)

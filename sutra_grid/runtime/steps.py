@@ -21,7 +21,7 @@ class Step(StrEnum):
 
     # The agent.
     ASSIGNMENT_RECEIVED = "assignment received"  # by a call
-    ASSIGNMENT_HEARD = "assignment heard"  # by the answer to a heartbeat or registration
+    ASSIGNMENT_FETCHED = "assignment fetched"  # with the answer to a heartbeat or registration
     NODE_JOURNALED = "node journaled"  # with the phase that the journal tells now
     PROCESS_STARTED = "process started"  # nobody knows its identity yet
     SIGNAL_SENT = "signal sent"  # with the signal's name
@@ -29,7 +29,7 @@ class Step(StrEnum):
     JOURNAL_CUT = "journal cut"  # the record before the last is deleted
     JOURNAL_DELETED = "journal deleted"
     REPORT_DUE = "report due"  # the answer to a call is about to be sent
-    BEAT_ANSWERED = "beat answered"
+    HEARTBEAT_ANSWERED = "heartbeat answered"
 
     # The master.
     COMMAND_RECEIVED = "command received"
@@ -37,9 +37,9 @@ class Step(StrEnum):
     DESIRED_RECORDED = "desired recorded"  # with what is desired
     AGENT_ANSWERED = "agent answered"
     SPEC_RESOLVED = "spec resolved"
-    NODE_BURIED = "node buried"
+    NODE_REMOVED = "node removed"
     ANSWER_KEPT = "answer kept"  # and is about to be sent
-    BEAT_RECEIVED = "beat received"
+    HEARTBEAT_RECEIVED = "heartbeat received"
     OBSERVATIONS_WRITTEN = "observations written"
     REGISTRATION_RECEIVED = "registration received"
     AGENT_SAVED = "agent saved"

@@ -46,9 +46,9 @@ CRASH_LOOP = kill_points(
 ADOPTION = kill_points(
     Step.FILE_WRITTEN, Step.FILE_KEPT, (Step.NODE_JOURNALED, Phase.STARTING), (Step.NODE_JOURNALED, Phase.RUNNING)
 )
-HEARD = kill_points(Step.ASSIGNMENT_HEARD)
+HEARD = kill_points(Step.ASSIGNMENT_FETCHED)
 #: What comes all the time, whatever is commanded.
-IDLE = kill_points(Step.BEAT_ANSWERED)
+IDLE = kill_points(Step.HEARTBEAT_ANSWERED)
 EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *LADDER, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 

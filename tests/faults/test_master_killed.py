@@ -26,7 +26,7 @@ FAILED_SPAWN = kill_points(
     Step.SPEC_RESOLVED,
     (Step.DESIRED_RECORDED, Desired.ABSENT),
     Step.AGENT_ANSWERED,
-    Step.NODE_BURIED,
+    Step.NODE_REMOVED,
     Step.ANSWER_KEPT,
 )
 
@@ -39,14 +39,14 @@ def change(desired: Desired, *ends: Step) -> tuple[KillPoint, ...]:
 
 STOP = change(Desired.STOPPED)
 RESTART = change(Desired.RUNNING)
-REMOVE = change(Desired.ABSENT, Step.NODE_BURIED)
+REMOVE = change(Desired.ABSENT, Step.NODE_REMOVED)
 REGISTRATION = kill_points(Step.REGISTRATION_RECEIVED, Step.AGENT_SAVED, Step.REGISTRATION_DUE)
 TAKEOVER = kill_points(
     Step.REGISTRATION_RECEIVED, Step.AGENT_SAVED, Step.NODE_ADOPTED, Step.NODE_ADOPTED, Step.REGISTRATION_DUE
 )
 RESOLVED = (str(Step.SPEC_RESOLVED), "")
 #: What comes all the time, whatever is commanded.
-IDLE = kill_points(Step.BEAT_RECEIVED, Step.OBSERVATIONS_WRITTEN)
+IDLE = kill_points(Step.HEARTBEAT_RECEIVED, Step.OBSERVATIONS_WRITTEN)
 EVERY = (*SPAWN, *FAILED_SPAWN, *STOP, *RESTART, *REMOVE, *REGISTRATION, *TAKEOVER, *IDLE)
 
 
@@ -211,7 +211,7 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     cell = killable.spawn(new_request()).result().node_id
     walked(SPAWN, begun)
     begun = orders.mark()  # that heartbeat, if it was not one before, is one of the next two
-    eventually(lambda: orders.reached(begun)[str(Step.BEAT_RECEIVED), ""] >= 2, message="two heartbeats")
+    eventually(lambda: orders.reached(begun)[str(Step.HEARTBEAT_RECEIVED), ""] >= 2, message="two heartbeats")
     for method, points in (
         ("RestartStorageNode", RESTART),
         ("StopStorageNode", STOP),

@@ -81,7 +81,7 @@ class Supervisor:
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
         """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
         for assignment in assignments:
-            reached(Step.ASSIGNMENT_HEARD)
+            reached(Step.ASSIGNMENT_FETCHED)
             self._calls.put(functools.partial(self._nodes.assign_or_report, assignment))
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:

@@ -71,7 +71,7 @@ class HeartbeatHandler:
 
     def receive(self, beat: Heartbeat) -> HeartbeatAnswer:
         """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
-        reached(Step.BEAT_RECEIVED)
+        reached(Step.HEARTBEAT_RECEIVED)
         answer = self._answer(beat)
         with self._counting:
             self._counts[answer.instruction] += 1
