@@ -20,15 +20,16 @@ from sutra_grid.registry.database.engine import Database, open_database
 from sutra_grid.registry.database.faults import RegistryDamaged
 from sutra_grid.registry.database.integrity import damaged
 from sutra_grid.registry.lists import agents as agent_lists
-from sutra_grid.registry.lists import cluster_summary as cluster
+from sutra_grid.registry.lists import cluster_summary
 from sutra_grid.registry.lists import counts as row_counts
+from sutra_grid.registry.lists import events as event_lists
 from sutra_grid.registry.lists import nodes as node_lists
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
-from sutra_grid.registry.rows import idempotency
+from sutra_grid.registry.rows import idempotency, retention, tombstones
 from sutra_grid.registry.rows import nodes as node_rows
 from sutra_grid.registry.rows import observations as observation_rows
 from sutra_grid.registry.rows.codec import decoding
@@ -143,7 +144,7 @@ class Registry:
     def cluster_summary(self) -> ClusterSummary:
         """The grid in numbers and one word, counted and not loaded."""
         with self._database.reading() as connection, decoding("agents and nodes"):
-            return cluster.summary(connection)
+            return cluster_summary.summary(connection)
 
     def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
         """Insert the agent, or overwrite all of its columns."""
@@ -159,7 +160,7 @@ class Registry:
         """Forget the agent; its nodes become tombstones. ``NotFound`` if there is none."""
         with self._writing(events) as connection:
             agent_rows.lock(connection, agent_id)
-            node_rows.bury_of_agent(connection, agent_id, wall_ms(self._clock))
+            tombstones.replace_nodes_of_agent(connection, agent_id, wall_ms(self._clock))
             agent_rows.remove(connection, agent_id)
 
     # -- nodes --
@@ -182,12 +183,12 @@ class Registry:
     def was_removed(self, node_id: str) -> bool:
         """Whether there was such a node; as far as it is remembered."""
         with self._database.reading() as connection:
-            return node_rows.is_buried(connection, node_id)
+            return tombstones.exists(connection, node_id)
 
     def tombstones(self) -> dict[str, int]:
         """The generation of each removed node."""
         with self._database.reading() as connection:
-            return node_rows.select_tombstones(connection)
+            return tombstones.select_all(connection)
 
     def create_node(self, node: Node, *, record: IdempotencyRecord | None, events: Sequence[Event] = ()) -> None:
         """Record a new node and the idempotency key of the call that made it.
@@ -229,16 +230,16 @@ class Registry:
         with self._database.writing() as connection:
             return node_rows.resolve_spec(connection, node_id, generation, spec)
 
-    def bury_node(self, node_id: str, events: Sequence[Event] = ()) -> None:
+    def remove_node(self, node_id: str, events: Sequence[Event] = ()) -> None:
         """Turn the node into a tombstone with its generation; without such a node nothing happens, events neither."""
         with self._database.writing() as connection:
-            if node_rows.bury(connection, node_id, wall_ms(self._clock)):
+            if tombstones.replace_node(connection, node_id, wall_ms(self._clock)):
                 event_rows.append(connection, events)
 
     def raise_tombstone(self, node_id: str, generation: int) -> None:
         """Lift a tombstone's generation to at least ``generation``; it never falls."""
         with self._database.writing() as connection:
-            node_rows.raise_tombstone(connection, node_id, generation)
+            tombstones.raise_generation(connection, node_id, generation)
 
     def counts(self, events_since_ms: int) -> GridCounts:
         """The grid in numbers; events by kind are those since a moment of the wall clock."""
@@ -279,7 +280,7 @@ class Registry:
     def event_page(self, query: EventQuery) -> list[Event]:
         """Events, oldest first. Their ids are the cursors: go on after the last, or before the first."""
         with self._database.reading() as connection:
-            return event_rows.select_some(connection, query)
+            return event_lists.select_page(connection, query)
 
     def last_event_id(self) -> int:
         """The newest event's id; 0 before the first."""
@@ -287,14 +288,12 @@ class Registry:
             return event_rows.last_id(connection)
 
     def prune(self, now_ms: int, max_age_ms: int, max_events: int) -> None:
-        """Delete events that are too old or too many, requests of yesterday, tombstones of last season.
+        """Delete old events, idempotency records and tombstones; ``rows.retention`` has the limits.
 
-        At most some thousand rows a call, so that the lock is held shortly: call it regularly.
+        At most some thousand rows a call, so that the lock is held for a short time: call it regularly.
         """
         with self._database.writing() as connection:
-            event_rows.prune(connection, before_ms=now_ms - max_age_ms, max_events=max_events)
-            idempotency.prune(connection, before_ms=now_ms - idempotency.MAX_AGE_MS)
-            node_rows.prune_tombstones(connection, before_ms=now_ms - node_rows.TOMBSTONE_MAX_AGE_MS)
+            retention.delete_old_rows(connection, now_ms, max_age_ms, max_events)
 
     # -- idempotency keys --
 

@@ -85,10 +85,10 @@ class ReconciliationWriter:
         node = self._state.nodes.get(node_id)
         if node is None:
             return
-        self._registry.bury_node(
+        self._registry.remove_node(
             node_id, [self._event(EventKind.NODE_REMOVED, node, Reason.COMMANDED, _removal_message(node))]
         )
-        reached(Step.NODE_BURIED)
+        reached(Step.NODE_REMOVED)
         self._state.nodes.tombstone(node_id)
 
     def store_resolved_spec(self, report: NodeReport) -> None:

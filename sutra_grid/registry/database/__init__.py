@@ -1,1 +1,1 @@
-"""Opens a database: transactions, schema and migrations, faults of the drivers, what differs by backend."""
+"""Opens a database: connections, transactions, schema, migrations, integrity checks, driver faults as core errors."""

@@ -1,1 +1,1 @@
-"""Pages of agents and nodes, and the grid in numbers: reads of many rows."""
+"""Reads of many rows: pages of agents, nodes and events, and the grid in numbers."""

@@ -1,1 +1,1 @@
-"""Checks a registry for damage, sets a damaged one aside, and fills a new one from a master's memory."""
+"""Sets a damaged registry aside, and makes a lost one again from a master's memory."""

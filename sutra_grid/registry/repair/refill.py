@@ -22,6 +22,7 @@ from sutra_grid.registry.database.files import BESIDE, beside
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
 from sutra_grid.registry.rows import nodes as node_rows
+from sutra_grid.registry.rows import tombstones
 from sutra_grid.registry.rows.statements import AGENTS, NODES
 from sutra_grid.registry.values import Contents
 from sutra_grid.runtime.files import sync_directory
@@ -81,7 +82,7 @@ def _fill(
             merged = Contents(
                 agent_rows.select_all(connection),
                 node_rows.select_all(connection, None),
-                node_rows.select_tombstones(connection),
+                tombstones.select_all(connection),
             )
     finally:
         new.dispose()  # the last connection's end takes the log into the file
@@ -94,14 +95,14 @@ def _merge(connection: Connection, contents: Contents, at_ms: int) -> None:
         agent_rows.save(connection, agent)
     there = set(connection.execute(select(AGENTS.c.agent_id)).scalars())
     for agent_id in contents.removed_agents & there:
-        node_rows.bury_of_agent(connection, agent_id, at_ms)
+        tombstones.replace_nodes_of_agent(connection, agent_id, at_ms)
         agent_rows.remove(connection, agent_id)
     generations = {
         row.node_id: row.generation for row in connection.execute(select(NODES.c.node_id, NODES.c.generation))
     }
     for node_id, generation in contents.tombstones.items():
         if generations.get(node_id, 0) <= generation:
-            node_rows.put_tombstone(connection, node_id, generation, at_ms)
+            tombstones.put(connection, node_id, generation, at_ms)
     for node in contents.nodes:
         if generations.get(node.node_id, 0) <= node.generation:
             node_rows.adopt(connection, node)

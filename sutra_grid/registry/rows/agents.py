@@ -1,4 +1,4 @@
-"""Queries about agents."""
+"""Rows of agents."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lock(connection: Connection, agent_id: str, *, shared: bool = False) -> None
 
 
 def remove(connection: Connection, agent_id: str) -> None:
-    """Delete the agent; its nodes were buried before."""
+    """Delete the agent; its nodes are tombstones already."""
     connection.execute(_DELETE, {"key": agent_id})
 
 

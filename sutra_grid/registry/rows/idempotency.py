@@ -1,15 +1,13 @@
-"""Queries about idempotency keys and the answers to their calls, kept for retries."""
+"""Rows of idempotency keys with the answers to their calls, kept for retries; ``retention`` deletes old ones."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.rows.statements import IDEMPOTENCY_RECORDS, insert_new
 from sutra_grid.registry.values import IdempotencyRecord
-
-MAX_AGE_MS = 24 * 3600 * 1000
 
 _BY_KEY = IDEMPOTENCY_RECORDS.c.request_id == bindparam("key")
 _ONE = select(IDEMPOTENCY_RECORDS).where(_BY_KEY)
@@ -47,8 +45,3 @@ def insert(connection: Connection, record: IdempotencyRecord | None) -> None:
 def save_outcome(connection: Connection, key: str, outcome: bytes) -> None:
     """Store the answer of a call beside its key."""
     connection.execute(_UPDATE, {"key": key, "outcome": outcome})
-
-
-def prune(connection: Connection, *, before_ms: int) -> None:
-    """Delete records that were made before ``before_ms``."""
-    connection.execute(delete(IDEMPOTENCY_RECORDS).where(IDEMPOTENCY_RECORDS.c.created_at_ms < before_ms))

@@ -1,4 +1,4 @@
-"""Queries about nodes and the tombstones of removed ones."""
+"""Rows of nodes: what is desired of each, and its last report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.status import facts_of
 from sutra_grid.core.types import Desired, Node, NodeReport, NodeSample, NodeSpec, Reason
+from sutra_grid.registry.rows import tombstones
 from sutra_grid.registry.rows.agents import lock as lock_agent
 from sutra_grid.registry.rows.codec import (
     clean,
@@ -21,10 +22,7 @@ from sutra_grid.registry.rows.codec import (
     storable,
 )
 from sutra_grid.registry.rows.facts import number_of
-from sutra_grid.registry.rows.statements import NODES, TOMBSTONES, insert_new, upsert
-
-# An agent that was away for longer may bring a removed node back, to be removed again.
-TOMBSTONE_MAX_AGE_MS = 90 * 24 * 3600 * 1000
+from sutra_grid.registry.rows.statements import NODES, insert_new, upsert
 
 _BY_KEY = NODES.c.node_id == bindparam("key")
 _ALL = select(NODES).order_by(NODES.c.node_id)
@@ -33,14 +31,12 @@ _ONE = select(NODES).where(_BY_KEY)
 _LOCKED = select(NODES.c.agent_id, NODES.c.generation).where(_BY_KEY).with_for_update()
 _UPDATE = update(NODES).where(_BY_KEY)
 _UPDATE_GENERATION = _UPDATE.where(NODES.c.generation == bindparam("expected"))
-_DELETE = delete(NODES).where(_BY_KEY)
 _NO_SAMPLE = NodeSample()
 _UNREPORTED: dict[str, Any] = {
     **dict.fromkeys(("state", "pid", "health", "reason", "reported_generation", "report")),
     **dict.fromkeys(("restarts", "started_at_ms", "rss_bytes", "cpu_percent"), 0),
     "reported_engine": "",
 }
-_TOMBSTONE = select(TOMBSTONES.c.node_id).where(TOMBSTONES.c.node_id == bindparam("key"))
 
 
 def select_all(connection: Connection, agent_id: str | None) -> list[Node]:
@@ -57,21 +53,10 @@ def select_one(connection: Connection, node_id: str) -> Node | None:
         return None if row is None else from_row(row)
 
 
-def select_tombstones(connection: Connection) -> dict[str, int]:
-    """The generation of each removed node."""
-    rows = connection.execute(select(TOMBSTONES.c.node_id, TOMBSTONES.c.generation))
-    return {row.node_id: row.generation for row in rows}
-
-
-def is_buried(connection: Connection, node_id: str) -> bool:
-    """Whether a node of this id was removed."""
-    return connection.execute(_TOMBSTONE, {"key": node_id}).one_or_none() is not None
-
-
 def insert(connection: Connection, node: Node) -> None:
     """Record a node whose id was never used."""
     lock_agent(connection, node.agent_id, shared=True)
-    if is_buried(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
+    if tombstones.exists(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
         raise AlreadyExists(
             f"node id {node.node_id} is in use or was",
             reason=Reason.CONCURRENT_CHANGE,
@@ -82,7 +67,7 @@ def insert(connection: Connection, node: Node) -> None:
 def adopt(connection: Connection, node: Node) -> None:
     """Insert or overwrite a node as its agent has it."""
     lock_agent(connection, node.agent_id, shared=True)
-    connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.node_id == node.node_id))
+    tombstones.remove(connection, node.node_id)
     upsert(connection, NODES, columns(node))
 
 
@@ -112,48 +97,6 @@ def resolve_spec(connection: Connection, node_id: str, generation: int, spec: No
     return connection.execute(_UPDATE_GENERATION, changes).rowcount == 1
 
 
-def bury(connection: Connection, node_id: str, at_ms: int) -> bool:
-    """Turn a node into a tombstone; False if there is no such node."""
-    row = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
-    if row is None:
-        return False
-    connection.execute(_DELETE, {"key": node_id})
-    upsert(
-        connection,
-        TOMBSTONES,
-        {"node_id": node_id, "agent_id": row.agent_id, "generation": row.generation, "removed_at_ms": at_ms},
-    )
-    return True
-
-
-def bury_of_agent(connection: Connection, agent_id: str, at_ms: int) -> None:
-    """Turn all nodes of an agent into tombstones."""
-    of_agent = NODES.c.agent_id == agent_id
-    buried = select(NODES.c.node_id, NODES.c.agent_id, NODES.c.generation, literal(at_ms)).where(of_agent)
-    names = ["node_id", "agent_id", "generation", "removed_at_ms"]
-    connection.execute(TOMBSTONES.insert().from_select(names, buried))
-    connection.execute(delete(NODES).where(of_agent))
-
-
-def put_tombstone(connection: Connection, node_id: str, generation: int, at_ms: int) -> None:
-    """Make the tombstone of a node, whatever is known of it; of which agent it was is not said."""
-    connection.execute(_DELETE, {"key": node_id})
-    values = {"node_id": node_id, "agent_id": "", "generation": generation, "removed_at_ms": at_ms}
-    if not insert_new(connection, TOMBSTONES, values):
-        raise_tombstone(connection, node_id, generation)
-
-
-def raise_tombstone(connection: Connection, node_id: str, generation: int) -> None:
-    """Lift a tombstone's generation; it never falls."""
-    lower = (TOMBSTONES.c.node_id == node_id) & (TOMBSTONES.c.generation < generation)
-    connection.execute(update(TOMBSTONES).where(lower).values(generation=generation))
-
-
-def prune_tombstones(connection: Connection, *, before_ms: int) -> None:
-    """Delete tombstones that were made before ``before_ms``."""
-    connection.execute(delete(TOMBSTONES).where(TOMBSTONES.c.removed_at_ms < before_ms))
-
-
 def report_columns(report: NodeReport) -> dict[str, Any]:
     """The columns that a report fills; ``facts`` depends on the row too."""
     sample = report.sample or _NO_SAMPLE
@@ -174,7 +117,7 @@ def report_columns(report: NodeReport) -> dict[str, Any]:
 
 def _missing(connection: Connection, node_id: str) -> NotFound:
     hint = "List the nodes: sutra-grid-cli nodes list"
-    if is_buried(connection, node_id):
+    if tombstones.exists(connection, node_id):
         return NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
 

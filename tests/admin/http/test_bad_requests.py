@@ -61,7 +61,7 @@ def test_an_unknown_id_is_named(client: FlaskClient, path: str, reason: str) -> 
 
 
 def test_a_removed_node_is_told_from_an_unknown_one(client: FlaskClient, registry: Registry) -> None:
-    registry.bury_node("node-00000001")
+    registry.remove_node("node-00000001")
     assert problem_of(client.get("/nodes/node-00000001"), 404)["reason"] == "node_removed"
 
 

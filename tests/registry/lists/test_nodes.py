@@ -155,7 +155,7 @@ def test_a_row_that_stays_as_it_is_comes_once_while_others_come_change_and_go(
     for number, page in enumerate(pages(registry, NodeQuery(sort=sort, descending=descending, limit=7))):
         seen += [listed.node.node_id for listed in page]
         gone = passing.pop(choice.randrange(len(passing)))
-        registry.bury_node(gone.node_id)
+        registry.remove_node(gone.node_id)
         moved = choice.choice(passing)
         registry.write_observations(Observations(reports=[a_report(moved, restarts=choice.randrange(9))]))
         registry.create_node(a_node(f"node-{number * 3 + 2:03}"), record=None)

@@ -8,7 +8,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.registry import IdempotencyRecord, Observations, Registry
-from sutra_grid.registry.rows.nodes import TOMBSTONE_MAX_AGE_MS
+from sutra_grid.registry.rows.retention import TOMBSTONE_MAX_AGE_MS
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -47,7 +47,7 @@ def test_a_node_id_is_given_once_even_after_removal(registry: Registry) -> None:
     registry.create_node(a_node(), record=None)
     with pytest.raises(AlreadyExists):
         registry.create_node(a_node(), record=None)
-    registry.bury_node(a_node().node_id)
+    registry.remove_node(a_node().node_id)
     with pytest.raises(AlreadyExists) as caught:
         registry.create_node(a_node(), record=None)
     assert caught.value.reason is Reason.CONCURRENT_CHANGE
@@ -76,7 +76,7 @@ def test_changing_an_unknown_or_removed_node_says_which(registry: Registry) -> N
         registry.change_desired("node-9", Desired.STOPPED)
     assert unknown.value.reason is Reason.UNKNOWN_NODE
     registry.create_node(a_node(), record=None)
-    registry.bury_node("node-00000001")
+    registry.remove_node("node-00000001")
     with pytest.raises(NotFound, match="was removed") as removed:
         registry.change_desired("node-00000001", Desired.RUNNING, events=[an_event()])
     assert removed.value.reason is Reason.NODE_REMOVED
@@ -113,8 +113,8 @@ def test_a_report_of_a_removed_node_is_passed_over(registry: Registry) -> None:
 
 def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registry) -> None:
     registry.create_node(a_node(generation=6), record=None)
-    registry.bury_node("node-00000001", [an_event("node.removed")])
-    registry.bury_node("node-00000001", [an_event("node.removed")])
+    registry.remove_node("node-00000001", [an_event("node.removed")])
+    registry.remove_node("node-00000001", [an_event("node.removed")])
     assert registry.node("node-00000001") is None
     assert registry.nodes() == []
     assert registry.tombstones() == {"node-00000001": 6}
@@ -123,7 +123,7 @@ def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registr
 
 def test_a_tombstone_only_rises(registry: Registry) -> None:
     registry.create_node(a_node(generation=6), record=None)
-    registry.bury_node("node-00000001")
+    registry.remove_node("node-00000001")
     registry.raise_tombstone("node-00000001", 9)
     registry.raise_tombstone("node-00000001", 7)
     registry.raise_tombstone("node-9", 7)
@@ -140,7 +140,7 @@ def test_an_adopted_node_overwrites_what_was_known(registry: Registry) -> None:
 
 def test_an_adopted_node_has_no_tombstone(registry: Registry) -> None:
     registry.create_node(a_node(), record=None)
-    registry.bury_node("node-00000001")
+    registry.remove_node("node-00000001")
     registry.adopt_node(a_node(generation=5))
     assert registry.tombstones() == {}
     assert registry.node("node-00000001") == a_node(generation=5)
@@ -148,7 +148,7 @@ def test_an_adopted_node_has_no_tombstone(registry: Registry) -> None:
 
 def test_tombstones_are_kept_for_a_season(registry: Registry) -> None:
     registry.create_node(a_node(), record=None)
-    registry.bury_node("node-00000001")  # at 5,000 ms
+    registry.remove_node("node-00000001")  # at 5,000 ms
     registry.prune(5_000 + TOMBSTONE_MAX_AGE_MS, DAY_MS, 100)
     assert registry.tombstones() == {"node-00000001": 1}
     registry.prune(5_001 + TOMBSTONE_MAX_AGE_MS, DAY_MS, 100)

@@ -1,0 +1,46 @@
+"""Pages of events, by filters and ids."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from sutra_grid.core.types import Event
+from sutra_grid.registry.lists.queries import EventQuery
+from sutra_grid.registry.rows.codec import decoding
+from sutra_grid.registry.rows.events import from_row
+from sutra_grid.registry.rows.statements import EVENTS
+
+
+def select_page(connection: Connection, query: EventQuery) -> list[Event]:
+    """Events, oldest first: the first after the query's id, or the newest when it has no such id."""
+    statement = select(EVENTS).where(*_conditions(query)).limit(query.limit)
+    with decoding("events"):
+        if query.after_event_id:
+            return [from_row(row) for row in connection.execute(statement.order_by(EVENTS.c.event_id))]
+        newest_first = connection.execute(statement.order_by(EVENTS.c.event_id.desc())).all()
+        return [from_row(row) for row in reversed(newest_first)]
+
+
+def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
+    columns = EVENTS.c
+    conditions = [
+        columns[name] == value for name, value in (("agent_id", query.agent_id), ("node_id", query.node_id)) if value
+    ]
+    conditions += [
+        columns[name] == value.value
+        for name, value in (("reason", query.reason), ("actor", query.actor))
+        if value is not None
+    ]
+    if query.kind:
+        first_part = query.kind + "."
+        same_start = func.substr(columns.kind, 1, len(first_part)) == first_part
+        conditions.append(or_(columns.kind == query.kind, same_start))
+    if query.after_event_id:
+        conditions.append(columns.event_id > query.after_event_id)
+    if query.before_event_id:
+        conditions.append(columns.event_id < query.before_event_id)
+    if query.since_ms:
+        conditions.append(columns.at_ms >= query.since_ms)
+    if query.until_ms:
+        conditions.append(columns.at_ms <= query.until_ms)
+    return conditions

@@ -1,0 +1,38 @@
+"""Deletes old rows: events that are too old or too many, idempotency records after a day, tombstones after 90 days."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, delete, or_, select
+
+from sutra_grid.registry.rows.statements import EVENTS, IDEMPOTENCY_RECORDS, TOMBSTONES
+
+_DAY_MS: Final = 24 * 3600 * 1000
+
+IDEMPOTENCY_MAX_AGE_MS: Final = _DAY_MS
+"""A client that retries later than this gets a second node for a spawn."""
+
+TOMBSTONE_MAX_AGE_MS: Final = 90 * _DAY_MS
+"""An agent that was away for longer may report a removed node, which is then removed again."""
+
+MAX_EVENTS_DELETED: Final = 10_000
+"""Of one call, so that it holds the write lock for a short time only."""
+
+
+def delete_old_rows(connection: Connection, now_ms: int, events_max_age_ms: int, max_events: int) -> None:
+    """Delete what is older than its limit at ``now_ms``, and events beyond the newest ``max_events``."""
+    _delete_events(connection, now_ms - events_max_age_ms, max_events)
+    created_at_ms = IDEMPOTENCY_RECORDS.c.created_at_ms
+    connection.execute(delete(IDEMPOTENCY_RECORDS).where(created_at_ms < now_ms - IDEMPOTENCY_MAX_AGE_MS))
+    removed_at_ms = TOMBSTONES.c.removed_at_ms
+    connection.execute(delete(TOMBSTONES).where(removed_at_ms < now_ms - TOMBSTONE_MAX_AGE_MS))
+
+
+def _delete_events(connection: Connection, before_ms: int, max_events: int) -> None:
+    """Delete the oldest events: those from before ``before_ms``, and those beyond the newest ``max_events``."""
+    ids = select(EVENTS.c.event_id)
+    surplus = connection.execute(ids.order_by(EVENTS.c.event_id.desc()).limit(1).offset(max(max_events, 0))).scalar()
+    too_many = EVENTS.c.event_id <= (surplus or 0)
+    old = ids.where(or_(EVENTS.c.at_ms < before_ms, too_many)).order_by(EVENTS.c.event_id).limit(MAX_EVENTS_DELETED)
+    connection.execute(delete(EVENTS).where(EVENTS.c.event_id.in_(old.scalar_subquery())))
