@@ -11,6 +11,7 @@ import pytest
 from support.harness.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
 from support.harness.daemons import run_program
 from support.programs.node_program import ran_twice, starts
+from support.texts import mentions
 from support.waiting import eventually
 
 from sutra_grid.core.states import Phase
@@ -162,8 +163,7 @@ def test_a_wrong_configuration_ends_with_2_and_names_the_key(tmp_path: Path) -> 
     file.write_text('[agent]\nagent_id = "a b"\nmaster_hots = "x:1"\n[storage]\ndata_path = "/x"\n')
     done = run_program("sutra-grid-agent", "--config", str(file))
     assert done.exit_code == 2
-    for words in ("agent_id", "master_hots", "master_host", "bad.toml"):
-        assert words in done.stderr
+    assert mentions(done.stderr, "agent.agent_id", "agent.master_hots", "master_host", "bad.toml")
     assert "Traceback" not in done.stderr
 
 
@@ -183,7 +183,7 @@ def test_a_port_that_is_taken_ends_with_1_and_names_the_holder(tmp_path: Path) -
         holder.listen()
         blocked.daemon.start()
         assert blocked.daemon.exit_code() == 1
-    assert f"pid {os.getpid()}" in blocked.daemon.log_text()
+    assert mentions(blocked.daemon.log_text(), os.getpid(), blocked.address)
 
 
 def _apply_and_forget(agent: AgentHarness, assignment: Assignment) -> None:

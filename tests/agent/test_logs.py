@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from support.texts import mentions
 
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.core.errors import InvalidArgument, NotFound
@@ -86,11 +87,13 @@ def test_a_tail_begins_at_a_lines_begin(logs: NodeLogs) -> None:
 
 
 def test_a_node_without_a_log_and_a_foreign_cursor_are_refused(logs: NodeLogs) -> None:
-    with pytest.raises(NotFound, match="node n has no log"):
+    with pytest.raises(NotFound) as missing:
         logs.read("n")
+    assert mentions(missing.value.message, "n")
     write(logs, "x")
-    with pytest.raises(InvalidArgument, match="no cursor"):
+    with pytest.raises(InvalidArgument) as refused:
         logs.read("n", cursor="-1")
+    assert "'-1'" in refused.value.message
 
 
 @pytest.mark.parametrize("node_id", ["../secret", "/etc/passwd", "", "a/b"])
