@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from support.fakes.fake_master import FakeMaster
+from support.texts import commands_in, has_line, mentions
 from support.values.cli_records import Ran, agent, node
 from support.waiting import eventually
 
@@ -31,7 +32,8 @@ def test_a_spawned_node_is_told_in_one_line(master: FakeMaster, cli: Cli) -> Non
     master.answers["SpawnStorageNode"] = pb.SpawnResponse(success=True, node_id="node-00000001", node=node())
     ran = cli("nodes", "spawn", "--agent", "agent-1", "--engine", "redis", "--memory-limit-mb", "64")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "node-00000001 running on agent-1 at 127.0.0.1:50051, pid 4711\n"
+    (line,) = ran.out.splitlines()
+    assert mentions(line, "node-00000001", "running", "agent-1", "127.0.0.1:50051", 4711)
     (request,) = master.calls["SpawnStorageNode"]
     assert (request.agent_id, request.engine, request.memory_limit_mb) == ("agent-1", "redis", 64)
     assert request.request_id
@@ -85,7 +87,7 @@ def test_each_command_calls_its_method(master: FakeMaster, cli: Cli, command: st
     yes = ["--yes"] if command == "remove" else []
     ran = cli("nodes", command, "node-00000001", *yes)
     assert ran.code == 0
-    assert ran.out.startswith("node-00000001 " + ("removed" if command == "remove" else "running"))
+    assert mentions(ran.out, "node-00000001", "removed" if command == "remove" else "running")
     assert master.calls[method][0].node_id == "node-00000001"
 
 
@@ -94,8 +96,9 @@ def test_it_waits_until_the_node_has_settled(master: FakeMaster, cli: Cli) -> No
     master.answers["GetStorageNodeStatus"] = [node(status="starting"), node(status="running")]
     ran = cli("nodes", "start", "node-00000001")
     assert ran.code == 0
-    assert ran.out == "node-00000001 running on agent-1 at 127.0.0.1:50051, pid 4711\n"
-    assert "waiting until it is running" in ran.err
+    (line,) = ran.out.splitlines()
+    assert mentions(line, "node-00000001", "running", 4711)
+    assert mentions(ran.err, "node-00000001", "running"), "it says what it waits for"
 
 
 def test_detached_it_returns_with_the_masters_answer(master: FakeMaster, cli: Cli) -> None:
@@ -112,9 +115,9 @@ def test_a_node_that_fails_while_waiting_ends_with_1_and_its_log(master: FakeMas
     master.answers["GetStorageNodeStatus"] = failed
     ran = cli("nodes", "start", "node-00000001")
     assert ran.code == 1
-    assert "node-00000001 is failed, not running (crash_loop: 6 crashes)" in ran.err
+    assert has_line(ran.err, "node-00000001", "failed", "running", "crash_loop", "6 crashes")
     assert "| no space left" in ran.err
-    assert "hint: sutra-grid-cli nodes explain node-00000001" in ran.err
+    assert commands_in(ran.err) == ["sutra-grid-cli nodes explain node-00000001"]
 
 
 def test_what_does_not_settle_in_time_ends_with_4(master: FakeMaster, cli: Cli) -> None:
@@ -122,7 +125,7 @@ def test_what_does_not_settle_in_time_ends_with_4(master: FakeMaster, cli: Cli) 
     master.answers["GetStorageNodeStatus"] = node(status="stopping")
     ran = cli("nodes", "stop", "node-00000001", "--timeout", "0.6")
     assert ran.code == 4
-    assert "still stopping after 0.6 s" in ran.err
+    assert mentions(ran.err, "node-00000001", "stopping", 0.6)
 
 
 def test_of_several_ids_a_wrong_one_does_not_keep_the_others_from_their_turn(master: FakeMaster, cli: Cli) -> None:
@@ -134,7 +137,9 @@ def test_of_several_ids_a_wrong_one_does_not_keep_the_others_from_their_turn(mas
     master.answers["StopStorageNode"] = stop
     ran = cli("nodes", "stop", "a", "b", "c")
     assert ran.code == 3
-    assert ran.out == "a stopped on agent-1\nc stopped on agent-1\n"
+    first, second = ran.out.splitlines()
+    assert mentions(first, "a", "stopped", "agent-1")
+    assert mentions(second, "c", "stopped", "agent-1")
     assert ran.err == "error: no node b\n"
     ran = cli("nodes", "stop", "a", "b", "c", "-o", "json")
     assert [n["node_id"] for n in json.loads(ran.out)["nodes"]] == ["a", "c"]
@@ -153,9 +158,9 @@ def test_agents_are_drained_undrained_and_removed(master: FakeMaster, cli: Cli) 
     master.answers["DrainAgent"] = agent("a", drained=True)
     master.answers["UndrainAgent"] = agent("a")
     master.answers["RemoveAgent"] = pb.Empty()
-    assert cli("agents", "drain", "a").out == "a drained\n"
+    assert mentions(cli("agents", "drain", "a").out, "a", "drained")
     assert cli("agents", "undrain", "a", "-o", "name").out == "a\n"
-    assert cli("agents", "remove", "a", "--yes").out == "a removed\n"
+    assert mentions(cli("agents", "remove", "a", "--yes").out, "a", "removed")
     assert master.calls["RemoveAgent"][0].request_id
 
 
@@ -218,16 +223,16 @@ def test_what_is_not_known_to_be_done_or_refused_is_told_as_that(master: FakeMas
     master.start()
     _, err = process.communicate(timeout=20)
     assert process.returncode == 4
-    assert "not known" in err
-    assert "registry r.db is locked" in err
-    assert "sutra-grid-cli status" in err
+    assert mentions(err, SILENT[2])
+    assert "sutra-grid-cli status" in commands_in(err), "it says how to find out what became of it"
 
 
 def test_a_first_try_that_the_registry_refuses_is_told_at_once(master: FakeMaster, cli: Cli) -> None:
     master.answers["StopStorageNode"] = pb.StopResponse(**refused(*SILENT))
     ran = cli("nodes", "stop", "node-1")
     assert ran.code == 4
-    assert "not known" not in ran.err
+    assert mentions(ran.err, SILENT[2], SILENT[3])
+    assert commands_in(ran.err) == [], "there is nothing to find out: it was refused"
     assert len(master.calls["StopStorageNode"]) == 1
 
 
@@ -235,4 +240,4 @@ def test_a_master_that_was_never_there_is_given_up_before_the_timeout(master: Fa
     master.stop()
     ran = cli("nodes", "stop", "node-1", "--timeout", "600")
     assert ran.code == 4
-    assert f"no master answers at {master.address}" in ran.err
+    assert mentions(ran.err, master.address)

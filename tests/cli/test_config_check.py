@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.texts import has_line, mentions
 from support.values.cli_records import Ran
 
 Cli = Callable[..., Ran]
@@ -20,7 +21,8 @@ def test_the_role_is_told_from_the_sections(cli: Cli, tmp_path: Path, role: str)
     file = tmp_path / "x.toml"
     file.write_text(GOOD[role])
     ran = cli("config", "check", str(file))
-    assert (ran.code, ran.out, ran.err) == (0, f"{file}: right for the {role}\n", "")
+    assert (ran.code, ran.err) == (0, "")
+    assert mentions(ran.out, file, role)
 
 
 def test_a_misspelt_key_is_named_with_its_line_and_what_is_meant(cli: Cli, tmp_path: Path) -> None:
@@ -38,9 +40,10 @@ def test_one_wrong_file_does_not_hide_the_others(cli: Cli, tmp_path: Path) -> No
     good.write_text(GOOD["admin"])
     ran = cli("config", "check", str(wrong), str(tmp_path / "gone.toml"), str(good))
     assert ran.code == 2
-    assert "lisen" in ran.err
-    assert "gone.toml can't be read" in ran.err
-    assert ran.out == f"{good}: right for the admin\n"
+    assert has_line(ran.err, f"{wrong}:2", "master.lisen")
+    assert has_line(ran.err, tmp_path / "gone.toml")
+    (line,) = ran.out.splitlines()
+    assert mentions(line, good, "admin")
 
 
 @pytest.mark.parametrize("text", ["x = [", "[other]\n", "[master]\n[agent]\n"])

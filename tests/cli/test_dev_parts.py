@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.texts import mentions
 from support.waiting import eventually
 
 from sutra_grid.cli.dev import tagged
@@ -64,7 +65,7 @@ def test_a_port_that_was_taken_meanwhile_moves_alone() -> None:
 
 
 def test_agents_with_data_are_not_left_out() -> None:
-    with pytest.raises(InvalidArgument, match="3 agents with data"):
+    with pytest.raises(InvalidArgument, match="3 agents"):
         plan_grid(plan_grid(None, 3, 3, everything_free), 2, None, everything_free)
 
 
@@ -91,19 +92,20 @@ def test_the_plan_is_remembered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", '{"format": 2}', "[]", '{"format": 1}'])
 def test_a_memory_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "grid.json").write_text(text)
-    with pytest.raises(FailedPrecondition, match=r"grid\.json can't be read"):
+    with pytest.raises(FailedPrecondition, match=r"grid\.json"):
         Layout(tmp_path).remembered()
 
 
 def test_a_directory_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(FailedPrecondition, match="holds files"):
+    with pytest.raises(FailedPrecondition, match=str(tmp_path)):
         Layout(tmp_path).make()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FailedPrecondition, match="can't be used"):
+    with pytest.raises(FailedPrecondition, match=str(tmp_path / "file" / "grid")):
         Layout(tmp_path / "file" / "grid").make()
 
 
@@ -172,7 +174,7 @@ def test_a_daemon_that_ends_at_its_start_says_how_and_leaves_its_log(tmp_path: P
     layout.log("master").write_text("of an earlier start\n")
     daemon = Daemon("master", "master", layout)
     daemon.start()
-    assert eventually(daemon.ended).startswith("ended with exit code")
+    assert mentions(eventually(daemon.ended), 2), "the exit code of a wrong configuration"
     assert daemon.log_tail()
     assert "of an earlier start" not in daemon.log_tail()
     assert daemon.await_end(5)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from support.fakes.fake_master import FakeMaster
-from support.values.cli_records import Ran, agent, cluster, node
+from support.texts import commands_in, has_line, mentions
+from support.values.cli_records import MASTER_IS_AWAY, Ran, agent, cluster, node
 from support.waiting import eventually
 
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
@@ -24,9 +25,9 @@ def test_status_says_it_in_numbers_and_one_word(master: FakeMaster, cli: Cli) ->
     master.answers["GetClusterStatus"] = cluster(status="degraded", failed_storage_nodes=1, reasons=["node-1 failed"])
     ran = cli("status")
     assert ran.code == 0
-    assert ran.out.splitlines()[0] == "Grid    degraded"
-    assert "Nodes   9 (9 running, 9 should run, 1 failed)" in ran.out
-    assert "Why     node-1 failed" in ran.out
+    assert ran.out.splitlines()[0].split() == ["Grid", "degraded"]
+    assert has_line(ran.out, "Nodes", "9 running", "1 failed")
+    assert has_line(ran.out, "node-1 failed")
 
 
 def test_global_options_stand_before_or_after_the_command(master: FakeMaster, cli: Cli) -> None:
@@ -73,7 +74,7 @@ def test_lists_come_in_every_format(master: FakeMaster, cli: Cli) -> None:
 def test_filters_travel_to_the_master(master: FakeMaster, cli: Cli) -> None:
     master.answers["ListStorageNodes"] = pb.NodeList()
     ran = cli("nodes", "list", "--agent", "agent-1", "--status", "failed", "--engine", "redis")
-    assert ran.out.startswith("No storage nodes.")
+    assert "NODE" not in ran.out.splitlines()[0], "there is no table without rows"
     assert master.calls["ListStorageNodes"] == [
         pb.ListNodesRequest(agent_id="agent-1", status="failed", engine="redis")
     ]
@@ -97,7 +98,7 @@ def test_a_node_is_shown_with_its_last_exits(master: FakeMaster, cli: Cli) -> No
     master.answers["GetStorageNodeStatus"] = node(
         exits=[pb.NodeExit(signal=9, uptime_ms=12_000, at_ms=1, reason="crashed")]
     )
-    assert "signal 9 (SIGKILL) after 12s, crashed" in cli("nodes", "show", "node-00000001").out
+    assert has_line(cli("nodes", "show", "node-00000001").out, "signal 9", "SIGKILL", "12s", "crashed")
 
 
 def test_what_is_not_there_ends_with_3_and_says_what_to_do(master: FakeMaster, cli: Cli) -> None:
@@ -125,14 +126,14 @@ def test_no_master_ends_with_4_and_names_the_address(master: FakeMaster, cli: Cl
     master.stop()
     ran = cli("status")
     assert ran.code == 4
-    assert f"error: no master answers at {master.address}: Connection refused\n" in ran.err
-    assert "SUTRA_GRID_MASTER" in ran.err
+    assert has_line(ran.err, "error", master.address, "Connection refused")
+    assert mentions(ran.err, "SUTRA_GRID_MASTER")
 
 
 def test_a_name_that_does_not_resolve_is_said(cli: Cli) -> None:
     ran = cli("status", "--master", "nosuch.invalid")
     assert ran.code == 4
-    assert "no master answers at nosuch.invalid:7000: " in ran.err
+    assert has_line(ran.err, "error", "nosuch.invalid:7000")
 
 
 def test_a_master_that_answers_unavailable_is_not_called_gone(master: FakeMaster, cli: Cli) -> None:
@@ -172,13 +173,14 @@ def test_explain_says_on_one_screen_why_and_what_to_do(master: FakeMaster, cli: 
     ran = cli("nodes", "explain", "node-00000001")
     assert ran.code == 0
     for part in (
-        "crash_loop: 6 crashes in 60 s",
-        "exit code 1",
+        "crash_loop",
+        "6 crashes in 60 s",
+        "code 1",
         "node.failed",
-        "| line 19",
-        "$ sutra-grid-cli nodes start",
+        "line 19",
     ):
-        assert part in ran.out
+        assert mentions(ran.out, part)
+    assert "sutra-grid-cli nodes start node-00000001" in commands_in(ran.out)
     assert len(ran.out.splitlines()) <= 24
     facts = json.loads(cli("nodes", "explain", "node-00000001", "-o", "json").out)
     assert facts["next_step"]["command"] == "sutra-grid-cli nodes start node-00000001"
@@ -188,10 +190,11 @@ def test_explain_answers_though_the_agent_and_the_log_cannot_be_read(master: Fak
     master.answers["GetStorageNodeStatus"] = node()
     master.answers["GetAgent"] = NotFound("no agent")
     master.answers["ListEvents"] = Unavailable("the registry is locked")
-    master.answers["ReadNodeLog"] = Unavailable("agent-1 can't be reached")
+    unreachable = "agent-1 can't be reached"
+    master.answers["ReadNodeLog"] = Unavailable(unreachable)
     ran = cli("nodes", "explain", "node-00000001")
     assert ran.code == 0
-    assert "can't be read: agent-1 can't be reached" in ran.out
+    assert mentions(ran.out, unreachable)
 
 
 def log_of(data: bytes) -> Callable[[pb.LogRequest], pb.LogChunk]:
@@ -218,7 +221,7 @@ def test_following_a_log_goes_on_through_a_restart_of_the_master(master: FakeMas
     assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the type checker
     assert process.stdout.readline() == "one\n"
     master.stop()
-    assert "not reachable since" in process.stderr.readline()
+    assert MASTER_IS_AWAY in process.stderr.readline()
     master.answers["ReadNodeLog"] = log_of(b"one\ntwo\n")
     master.start()
     assert process.stdout.readline() == "two\n"
@@ -252,7 +255,7 @@ def test_watching_survives_a_restart_of_the_master(master: FakeMaster, start_cli
     assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the type checker
     assert process.stdout.readline() == "healthy\n"
     master.stop()
-    assert "master not reachable since" in process.stderr.readline()
+    assert MASTER_IS_AWAY in process.stderr.readline()
     master.answers["GetClusterStatus"] = cluster(status="degraded")
     master.start()
     assert process.stdout.readline() == "degraded\n"

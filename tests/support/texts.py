@@ -22,6 +22,16 @@ def numbers_in(text: str) -> set[str]:
     return set(_NUMBER.findall(text))
 
 
+def has_line(text: str, *values: object) -> bool:
+    """Whether one line of ``text`` mentions all of ``values``."""
+    return any(mentions(line, *values) for line in text.splitlines())
+
+
+def commands_in(text: str) -> list[str]:
+    """The ``sutra-grid-cli`` commands that ``text`` gives, each to the end of its line or to the closing quote."""
+    return re.findall(r"sutra-grid-cli [^`'\n]*[^`'\n.]", text)
+
+
 def _whole(value: str) -> str:
     if _NUMBER.fullmatch(value):
         return rf"(?<![\w.-]){re.escape(value)}(?!\.?\d)"

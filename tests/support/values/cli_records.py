@@ -15,6 +15,9 @@ class Ran:
     err: str
 
 
+#: What a command that watches or follows writes while no master answers it.
+MASTER_IS_AWAY = "master not reachable"
+
 NOW_MS = 1_700_000_000_000
 
 
