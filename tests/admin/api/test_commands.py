@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from support.fakes.fake_master import FakeMaster
+from support.texts import mentions
 
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, NotFound, ResourceExhausted
 from sutra_grid.core.types import Reason
@@ -82,8 +83,8 @@ def test_a_refused_command_says_why(
     assert (problem["code"], problem["reason"], problem["detail"], problem["hint"]) == (
         "not_found",
         "unknown_node",
-        "there is no node X",
-        "Look again",
+        refusal.message,
+        refusal.hint,
     )
 
 
@@ -137,7 +138,7 @@ def test_without_a_master_a_command_says_so_and_works_when_it_is_back(client: Fl
     assert answer.status_code == 503
     problem = answer.get_json(force=True)
     assert problem["code"] == "unavailable"
-    assert f"the master at {master.address}" in problem["detail"]
+    assert mentions(problem["detail"], "master", master.address)
     assert answer.headers["Retry-After"]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from support.texts import mentions
 from support.values.grid_values import a_node, a_report, an_event
 
 from sutra_grid.registry import Observations, Registry
@@ -100,22 +101,22 @@ def test_events_link_backward_and_forward(client: FlaskClient, registry: Registr
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "named"),
     [
-        ("/nodes?cursor=x", "the cursor is none that was given out"),
-        ("/nodes?sort=restart", "sort must be one of id, -id, agent, -agent, status, -status, restarts, -restarts, "),
-        ("/nodes?sort=restart", "did you mean restarts?"),
-        ("/nodes?limit=1001&health=ill&sotr=id", "limit must be an integer from 1 to 1000"),
-        ("/nodes?limit=1001&health=ill&sotr=id", 'unknown query parameter "sotr"; did you mean sort?'),
-        ("/nodes?limit=1001&health=ill&sotr=id", "health must be one of unknown, healthy, unhealthy"),
-        ("/agents?drained=yes", "drained must be true or false"),
-        ("/events?reason=nonsense", "reason must be one of"),
+        ("/nodes?cursor=x", ["cursor"]),
+        ("/nodes?sort=restart", ["sort", "id, -id, agent, -agent, status, -status, restarts, -restarts"]),
+        ("/nodes?sort=restart", ["did you mean restarts"]),
+        ("/nodes?limit=1001&health=ill&sotr=id", ["limit", "integer", 1, 1000, 1001]),
+        ("/nodes?limit=1001&health=ill&sotr=id", ['"sotr"', "did you mean sort"]),
+        ("/nodes?limit=1001&health=ill&sotr=id", ["health", "unknown, healthy, unhealthy", '"ill"']),
+        ("/agents?drained=yes", ["drained", "true", "false", '"yes"']),
+        ("/events?reason=nonsense", ["reason", '"nonsense"']),
     ],
 )
-def test_all_faults_of_a_query_are_named(client: FlaskClient, path: str, words: str) -> None:
+def test_all_faults_of_a_query_are_named(client: FlaskClient, path: str, named: list[object]) -> None:
     answer = client.get(path)
     assert answer.status_code == 400
-    assert words in answer.get_json(force=True)["detail"]
+    assert mentions(answer.get_json(force=True)["detail"], *named)
 
 
 def test_a_cursor_of_another_filter_is_refused(client: FlaskClient) -> None:
@@ -123,5 +124,5 @@ def test_a_cursor_of_another_filter_is_refused(client: FlaskClient) -> None:
     answer = client.get(f"/nodes?limit=1&status=running&cursor={cursor}")
     assert answer.status_code == 400
     problem = answer.get_json(force=True)
-    assert problem["detail"] == "the cursor belongs to a list with another filter or sort"
-    assert "next_cursor" in problem["hint"]
+    assert mentions(problem["detail"], "cursor", "filter", "sort")
+    assert mentions(problem["hint"], "next_cursor")

@@ -12,6 +12,7 @@ from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fakes.fake_master import FakeMaster
+from support.texts import mentions
 
 from sutra_grid.admin.app import MAX_BODY_BYTES
 from sutra_grid.admin.http.problems import STATUSES, TITLES
@@ -66,28 +67,28 @@ def test_a_removed_node_is_told_from_an_unknown_one(client: FlaskClient, registr
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "named"),
     [
-        ({"prot": 1}, 'unknown field "prot"; did you mean port?'),
-        ({"port": "50051"}, 'port must be an integer from 0 to 65535, found "50051"'),
-        ({"port": 65_536}, "port must be an integer from 0 to 65535, found 65536"),
-        ({"port": -1}, "found -1"),
-        ({"port": 1.5}, "found 1.5"),
-        ({"port": True}, "found true"),
-        ({"port": None}, "found null"),
-        ({"memory_limit_mb": 2**64}, "memory_limit_mb must be an integer"),
-        ({"engine": ["redis"]}, 'engine must be a string, found ["redis"]'),
-        ({"storage_path": "a\x00b"}, "storage_path must not contain control characters"),
-        ({"storage_path": "a\nb"}, "storage_path must not contain control characters"),
-        ({"storage_path": "x" * 5000}, "storage_path must have at most 4096 characters, found 5000"),
-        ({"agent_id": 1, "prot": 2, "port": "x"}, "agent_id must be a string, found 1; unknown field"),
+        ({"prot": 1}, ['"prot"', "port"]),
+        ({"port": "50051"}, ["port", "integer", 0, 65535, '"50051"']),
+        ({"port": 65_536}, ["port", "integer", 0, 65535, 65536]),
+        ({"port": -1}, ["port", "-1"]),
+        ({"port": 1.5}, ["port", 1.5]),
+        ({"port": True}, ["port", "true"]),
+        ({"port": None}, ["port", "null"]),
+        ({"memory_limit_mb": 2**64}, ["memory_limit_mb", "integer"]),
+        ({"engine": ["redis"]}, ["engine", "string", '["redis"]']),
+        ({"storage_path": "a\x00b"}, ["storage_path", "control characters"]),
+        ({"storage_path": "a\nb"}, ["storage_path", "control characters"]),
+        ({"storage_path": "x" * 5000}, ["storage_path", 4096, 5000]),
+        ({"agent_id": 1, "prot": 2, "port": "x"}, ["agent_id", "string", 1, '"prot"', '"x"']),
     ],
 )
 def test_each_fault_of_a_spawn_is_named(
-    client: FlaskClient, master: FakeMaster, body: dict[str, Any], words: str
+    client: FlaskClient, master: FakeMaster, body: dict[str, Any], named: list[object]
 ) -> None:
     problem = problem_of(client.post("/nodes", json=body), 400)
-    assert words in problem["detail"]
+    assert mentions(problem["detail"], *named)
     assert (problem["code"], problem["reason"]) == ("invalid_argument", "invalid_argument")
     assert "agent_id, storage_path, memory_limit_mb, port, engine" in problem["hint"]
     assert master.calls == {}
@@ -105,26 +106,26 @@ class BrokenChunks(BytesIO):
 
 def test_a_body_in_broken_chunks_is_refused(client: FlaskClient) -> None:
     answer = client.post("/nodes", input_stream=BrokenChunks(b"zz\r\n"), content_type="application/json")
-    assert "cannot read the body: Invalid chunk size" in problem_of(answer, 400)["detail"]
+    assert mentions(problem_of(answer, 400)["detail"], "body", "Invalid chunk size")
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "named"),
     [
-        (b"{", "the body is not valid JSON"),
-        (b"[]", "the body must be a JSON object, found []"),
-        (b'"x"', "the body must be a JSON object"),
-        (b"\xff\xfe", "the body is not valid JSON"),
-        (b'{"port": 1, "port": 2}', "port occurs more than once"),
-        (b'{"port": ' + b"[" * 5_000, "the body is n"),
-        (b'{"agent_id": "\\ud800"}', "invalid Unicode"),
-        (b'{"port": ' + b"9" * 5_000 + b"}", "the body is not valid JSON"),
-        (b'{"port": NaN}', "found NaN"),
+        (b"{", ["body", "JSON"]),
+        (b"[]", ["body", "JSON object", "[]"]),
+        (b'"x"', ["body", "JSON object"]),
+        (b"\xff\xfe", ["body", "JSON"]),
+        (b'{"port": 1, "port": 2}', ["port", "more than once"]),
+        (b'{"port": ' + b"[" * 5_000, ["body"]),
+        (b'{"agent_id": "\\ud800"}', ["Unicode"]),
+        (b'{"port": ' + b"9" * 5_000 + b"}", ["body", "JSON"]),
+        (b'{"port": NaN}', ["NaN"]),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, data: bytes, words: str) -> None:
+def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, data: bytes, named: list[str]) -> None:
     problem = problem_of(client.post("/nodes", data=data, content_type="application/json"), 400)
-    assert words in problem["detail"]
+    assert mentions(problem["detail"], *named)
 
 
 def test_a_body_of_another_type_is_refused(client: FlaskClient) -> None:
@@ -139,8 +140,8 @@ def test_a_body_that_is_too_large_is_refused(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["/nodes/n/stop", "/agents/a/drain"])
 def test_a_command_without_parameters_takes_none(client: FlaskClient, master: FakeMaster, path: str) -> None:
-    assert "unknown field" in problem_of(client.post(path, json={"force": True}), 400)["detail"]
-    assert "unknown query parameter" in problem_of(client.post(f"{path}?force=1"), 400)["detail"]
+    assert mentions(problem_of(client.post(path, json={"force": True}), 400)["detail"], "field", "force")
+    assert mentions(problem_of(client.post(f"{path}?force=1"), 400)["detail"], "query parameter", "force")
     assert master.calls == {}
 
 
@@ -152,29 +153,29 @@ def test_an_idempotency_key_is_short_and_plain(client: FlaskClient, master: Fake
 
 
 @pytest.mark.parametrize(
-    ("path", "words"),
+    ("path", "named"),
     [
-        ("/nodes?stauts=running", 'unknown query parameter "stauts"; did you mean status?'),
-        ("/nodes?stauts=", 'unknown query parameter "stauts"'),
-        ("/nodes?status=", 'status must be one of starting, running, stopping, stopped, failed, unknown, found ""'),
-        ("/nodes?agent_id=", "agent_id must not be empty; omit it instead"),
-        ("/events?limit=", 'limit must be an integer from 1 to 1000, found ""'),
-        ("/nodes?status=runing", "did you mean running?"),
-        ("/nodes?status=running&status=failed", "status is given 2 times"),
-        ("/agents?status=dead", "status must be one of healthy, degraded, offline"),
-        ("/events?limit=0", "limit must be an integer from 1 to 1000"),
-        ("/events?limit=1001", "limit must be an integer from 1 to 1000"),
-        ("/events?limit=ten", 'found "ten"'),
-        ("/events?after_event_id=-1", "after_event_id must be an integer"),
-        ("/events?after_event_id=9999999999999999999", "after_event_id must be an integer"),
-        ("/events?after_event_id=%D9%A1", "after_event_id must be an integer"),
-        ("/nodes/n/logs?tail=x", "tail must be an integer"),
-        ("/status?x=1", 'unknown query parameter "x"'),
+        ("/nodes?stauts=running", ["query parameter", '"stauts"', "status"]),
+        ("/nodes?stauts=", ["query parameter", '"stauts"']),
+        ("/nodes?status=", ["status", "starting, running, stopping, stopped, failed, unknown", '""']),
+        ("/nodes?agent_id=", ["agent_id", "empty"]),
+        ("/events?limit=", ["limit", "integer", 1, 1000, '""']),
+        ("/nodes?status=runing", ["status", '"runing"', "did you mean running"]),
+        ("/nodes?status=running&status=failed", ["status", 2]),
+        ("/agents?status=dead", ["status", "healthy, degraded, offline", '"dead"']),
+        ("/events?limit=0", ["limit", "integer", 1, 1000, 0]),
+        ("/events?limit=1001", ["limit", "integer", 1, 1000, 1001]),
+        ("/events?limit=ten", ["limit", '"ten"']),
+        ("/events?after_event_id=-1", ["after_event_id", "integer"]),
+        ("/events?after_event_id=9999999999999999999", ["after_event_id", "integer"]),
+        ("/events?after_event_id=%D9%A1", ["after_event_id", "integer"]),
+        ("/nodes/n/logs?tail=x", ["tail", "integer"]),
+        ("/status?x=1", ["query parameter", '"x"']),
     ],
 )
 @pytest.mark.usefixtures("registry")
-def test_a_wrong_query_is_named(client: FlaskClient, path: str, words: str) -> None:
-    assert words in problem_of(client.get(path), 400)["detail"]
+def test_a_wrong_query_is_named(client: FlaskClient, path: str, named: list[object]) -> None:
+    assert mentions(problem_of(client.get(path), 400)["detail"], *named)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -193,7 +194,7 @@ def test_before_there_is_a_registry_reads_answer_why(client: FlaskClient) -> Non
     for path in ("/status", "/agents", "/nodes", "/nodes/x", "/events"):
         problem = problem_of(client.get(path), 503)
         assert problem["reason"] == "registry_unavailable"
-        assert "Start the master" in problem["hint"]
+        assert mentions(problem["hint"], "master")
     assert client.get("/livez").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, ready.get_json()["status"]) == (503, "unavailable")

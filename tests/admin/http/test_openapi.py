@@ -1,6 +1,7 @@
 """The OpenAPI document says what the API does: every route, every parameter, and the fields of the wire."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
+PROTO = Path(__file__).parents[3] / "proto" / "grid.proto"
 NOT_OF_THE_API = {"api-docs.openapi_json", "static", "docs.show_docs"}
 
 
@@ -46,7 +48,8 @@ def test_answers_have_the_fields_of_the_wire(document: Any) -> None:
     assert schemas["NodeStatus"]["properties"]["status"]["enum"] == [status.value for status in NodeStatus]
     assert "sample" not in schemas["NodeStatus"]["required"]  # it is absent before the first measurement
     assert "pid" in schemas["NodeStatus"]["required"]
-    assert schemas["NodeExit"]["properties"]["signal"]["description"] == "0: ended by itself, or not known"
+    (comment,) = re.findall(r"uint32 signal = \d+;\s*// (.*)", PROTO.read_text())
+    assert schemas["NodeExit"]["properties"]["signal"]["description"] == comment
 
 
 def test_every_refusal_is_a_problem_document(document: Any) -> None:

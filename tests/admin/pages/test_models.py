@@ -2,6 +2,7 @@
 
 import pytest
 from support.fakes.clock import FakeClock
+from support.texts import mentions, numbers_in
 from support.values.grid_values import HOST, a_node, a_report, an_event
 
 from sutra_grid.admin.commands.nodes import NodeVerb
@@ -62,8 +63,8 @@ def test_cells_stand_with_the_worst_first_and_drained_last() -> None:
         (AgentStatus.DEGRADED, ["c"]),
         (AgentStatus.HEALTHY, ["b", "a"]),
     ]
-    assert groups[1].cells[0].title == "c: degraded, 3 of 10 slots used"
-    assert groups[2].cells[1].title == "a: healthy, drained, 0 of 10 slots used"
+    assert mentions(groups[1].cells[0].title, "c", "degraded", "3 of 10")
+    assert mentions(groups[2].cells[1].title, "a", "healthy", "drained", "0 of 10")
 
 
 @pytest.mark.parametrize(("used", "fill"), [(0, 0), (1, 1), (4, 2), (9, 3), (10, FILLS), (12, FILLS)])
@@ -94,7 +95,7 @@ def test_a_history_fills_the_whole_width_and_shows_the_shortest_outage() -> None
     assert [part.tone for part in told.segments] == ["busy", "good", "bad", "good"]
     assert told.segments[2].width == LEAST_WIDTH
     assert told.segments[-1].x + told.segments[-1].width == WIDTH
-    assert told.label == "starting for 1s, running for 16m, down for 0s"
+    assert mentions(told.label, "starting for 1s", "running for 16m", "down for 0s")
 
 
 def test_a_history_without_anything_to_tell_is_none() -> None:
@@ -117,7 +118,7 @@ def test_links_quote_what_was_typed() -> None:
 
 def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:
     assert log_text(b"a\tb\r\n\x1b[1mc\xff\n").text == "a\tb\n\ufffd[1mc\ufffd"
-    assert log_text(b"").why_not == "It is empty."
+    assert (log_text(b"").text, bool(log_text(b"").why_not)) == ("", True)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +146,10 @@ def test_progress_counts_when_there_are_several() -> None:
     nodes = [
         pb.NodeStatus(node_id=str(number), status=status) for number, status in enumerate(["stopping", "stopped"] * 2)
     ]
-    assert progress_text(nodes) == "2 stopped, 2 stopping"
-    assert progress_text(nodes[:1]) == "0 is stopping"
-    assert progress_text([]) == "nothing is left"
+    assert mentions(progress_text(nodes), "2 stopped", "2 stopping")
+    assert mentions(progress_text(nodes[:1]), 0, "stopping")
+    assert progress_text([])
+    assert numbers_in(progress_text([])) == set()
 
 
 def test_gauges_tell_how_full_a_host_is() -> None:
