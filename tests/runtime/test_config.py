@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.texts import mentions, numbers_in
 
 from sutra_grid.runtime.config import (
     Config,
@@ -65,6 +66,11 @@ def faults_of(file: Path, text: str, environ: dict[str, str] | None = None) -> l
     with pytest.raises(ConfigError) as raised:
         read(file, text, environ)
     return [str(fault).replace(str(file), "FILE") for fault in raised.value.faults]
+
+
+def is_told(fault: str, where: str, *found: object) -> bool:
+    """Whether ``fault`` begins with its place and key, and mentions what was found and what is allowed."""
+    return fault.startswith(f"{where}: ") and mentions(fault.removeprefix(f"{where}: "), *found)
 
 
 # -- values --------------------------------------------------------------------
@@ -189,39 +195,42 @@ def test_without_a_file_the_environment_is_enough() -> None:
 
 def test_every_fault_is_told_at_once_with_its_line(file: Path) -> None:
     text = '[agent]\nagent_id = "a"\nmax_storage_node = 3\nplatform = "dokcer"\n\n[monitring]\nx = 1\n'
-    assert faults_of(file, text, {"SUTRA_GRID_AGENT__MAX_STORAGE_NODES": "many"}) == [
-        "FILE:3: agent.max_storage_node: unknown key, allowed: agent_id, master_host, platform, max_storage_nodes, "
-        "labels, tags, note; did you mean max_storage_nodes?",
-        'FILE:4: agent.platform: found "dokcer", allowed: "docker" | "k8s" | "aws" | "desktop"',
-        "FILE:6: monitring: unknown section, allowed: [agent], [storage], [monitoring], [engines]; "
-        "did you mean monitoring?",
-        'SUTRA_GRID_AGENT__MAX_STORAGE_NODES: agent.max_storage_nodes: found "many", allowed: a whole number',
-    ]
+    key, value, section, variable = faults_of(file, text, {"SUTRA_GRID_AGENT__MAX_STORAGE_NODES": "many"})
+    known = "agent_id, master_host, platform, max_storage_nodes, labels, tags, note"
+    assert is_told(key, "FILE:3: agent.max_storage_node", known, "did you mean max_storage_nodes")
+    assert is_told(value, "FILE:4: agent.platform", '"dokcer"', '"docker" | "k8s" | "aws" | "desktop"')
+    sections = "[agent], [storage], [monitoring], [engines]"
+    assert is_told(section, "FILE:6: monitring", sections, "did you mean monitoring")
+    where = "SUTRA_GRID_AGENT__MAX_STORAGE_NODES: agent.max_storage_nodes"
+    assert is_told(variable, where, '"many"', "whole number")
 
 
 def test_the_message_says_how_many_faults_there_are(file: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         read(file, "[agent]\na = 1\nb = 2")
     first, *rest = str(raised.value).splitlines()
-    assert first == "3 faults in the configuration"
+    assert numbers_in(first) == {"3"}
     assert len(rest) == 3
 
 
 @pytest.mark.parametrize(
-    ("line", "fault"),
+    ("line", "allowed"),
     [
-        ("max_storage_nodes = true", "found true, allowed: a whole number"),
-        ("max_storage_nodes = 3.0", "found 3.0, allowed: a whole number"),
-        ("max_storage_nodes = 0", "found 0, allowed: from 1 to 1000"),
-        ('master_host = "a:b"', 'found "a:b", allowed: host or host:port (default port 7000)'),
-        ("master_host = 7000", "found 7000, allowed: a text in quotes"),
-        ("tags = [1, 2]", "found [1, 2], allowed: a list of texts"),
-        ("labels = {a = 1}", "found {a = 1}, allowed: a table of texts"),
+        ("max_storage_nodes = true", ["whole number"]),
+        ("max_storage_nodes = 3.0", ["whole number"]),
+        ("max_storage_nodes = 0", [1, 1000]),
+        ('master_host = "a:b"', ["host:port", 7000]),
+        ("master_host = 7000", ["quotes"]),
+        ("tags = [1, 2]", ["list"]),
+        ("labels = {a = 1}", ["table"]),
     ],
 )
-def test_a_value_of_the_wrong_kind_says_what_was_found_and_what_is_allowed(file: Path, line: str, fault: str) -> None:
-    (told,) = faults_of(file, MINIMAL + line)
-    assert told == f"FILE:3: agent.{line.partition(' ')[0]}: {fault}"
+def test_a_value_of_the_wrong_kind_says_what_was_found_and_what_is_allowed(
+    file: Path, line: str, allowed: list[object]
+) -> None:
+    key, _, value = line.partition(" = ")
+    (fault,) = faults_of(file, MINIMAL + line)
+    assert is_told(fault, f"FILE:3: agent.{key}", value, *allowed)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "true", '"5"', "0"])
@@ -231,53 +240,54 @@ def test_a_number_must_be_one_and_in_range(file: Path, value: str) -> None:
 
 
 def test_a_missing_key_is_told_with_its_help_and_variable(file: Path) -> None:
-    assert faults_of(file, '[agent]\nplatform = "aws"') == [
-        "FILE:1: agent.agent_id: is missing (its name); set it in the file or as SUTRA_GRID_AGENT__AGENT_ID"
-    ]
+    (fault,) = faults_of(file, '[agent]\nplatform = "aws"')
+    assert is_told(fault, "FILE:1: agent.agent_id", "missing", "its name", "SUTRA_GRID_AGENT__AGENT_ID")
 
 
 def test_a_missing_key_that_has_a_flag_names_it() -> None:
-    with pytest.raises(ConfigError, match=r"in the file, as SUTRA_GRID_AGENT__AGENT_ID or with --id$"):
+    with pytest.raises(ConfigError, match=r"SUTRA_GRID_AGENT__AGENT_ID.* --id\b"):
         load(SCHEMA, None, environ={}, overrides={"agent.agent_id": None}, flags={"agent.agent_id": "--id"})
 
 
 def test_a_missing_key_of_a_table_names_the_table(file: Path) -> None:
     (told,) = faults_of(file, MINIMAL + "[engines.redis]\ngrace_seconds = 1")
-    assert told.startswith("FILE:3: engines.redis.binary_path: is missing")
+    assert is_told(told, "FILE:3: engines.redis.binary_path", "missing")
 
 
 def test_a_wrong_required_key_is_told_once(file: Path) -> None:
-    assert faults_of(file, "[agent]\nagent_id = 5") == ["FILE:2: agent.agent_id: found 5, allowed: a text in quotes"]
+    (fault,) = faults_of(file, "[agent]\nagent_id = 5")
+    assert is_told(fault, "FILE:2: agent.agent_id", 5, "quotes")
 
 
 def test_the_name_of_a_table_is_checked(file: Path) -> None:
     (told,) = faults_of(file, MINIMAL + '[engines."Red is"]\nbinary_path = "/r"')
-    assert told.startswith("FILE:3: engines: found the name 'Red is', allowed:")
+    assert is_told(told, "FILE:3: engines", "'Red is'")
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "where", "belongs"),
     [
-        ("agent = 1\n", "FILE:1: agent: is a section: write it as [agent]"),
-        ("[[agent]]\n", "FILE:1: agent: is a section: write it as [agent]"),
-        ("[engines]\nredis = 1\n", "FILE:2: engines.redis: is a table: write it as [engines.redis]"),
-        ("x = 1\n", "FILE:1: x: unknown key outside of a section, allowed: [agent]"),
+        ("agent = 1\n", "FILE:1: agent", "[agent]"),
+        ("[[agent]]\n", "FILE:1: agent", "[agent]"),
+        ("[engines]\nredis = 1\n", "FILE:2: engines.redis", "[engines.redis]"),
+        ("x = 1\n", "FILE:1: x", "[agent]"),
     ],
 )
-def test_a_misplaced_value_is_told_with_where_it_belongs(file: Path, text: str, fault: str) -> None:
-    assert faults_of(file, text)[0].startswith(fault)
+def test_a_misplaced_value_is_told_with_where_it_belongs(file: Path, text: str, where: str, belongs: str) -> None:
+    assert is_told(faults_of(file, text)[0], where, belongs)
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "where", "problem"),
     [
-        ("[agent]\nagent_id = \n", "FILE:2:12: is not valid TOML: Invalid value"),
-        ("[agent]\na = 1\na = 2\n", "FILE:3:6: is not valid TOML: Cannot overwrite a value"),
-        ('[agent]\na = "x\n', "FILE:2:7: is not valid TOML: Illegal character '\\n'"),
+        ("[agent]\nagent_id = \n", "FILE:2:12", "Invalid value"),
+        ("[agent]\na = 1\na = 2\n", "FILE:3:6", "Cannot overwrite a value"),
+        ('[agent]\na = "x\n', "FILE:2:7", "Illegal character '\\n'"),
     ],
 )
-def test_a_syntax_error_is_one_message_with_line_and_column(file: Path, text: str, fault: str) -> None:
-    assert faults_of(file, text) == [fault]
+def test_a_syntax_error_is_one_message_with_line_and_column(file: Path, text: str, where: str, problem: str) -> None:
+    (fault,) = faults_of(file, text)
+    assert is_told(fault, where, "TOML", problem)
 
 
 @pytest.mark.parametrize("line", ['tags = ["a", 1]', "platform = 2026-01-02"])
@@ -287,35 +297,33 @@ def test_toml_that_the_reader_does_not_take_is_refused_and_not_misread(file: Pat
 
 
 def test_a_file_that_is_missing_a_directory_or_not_text_is_one_message(tmp_path: Path, file: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.toml: can't be read: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"absent\.toml: .*No such file or directory"):
         load(SCHEMA, tmp_path / "absent.toml", environ={}, overrides={})
-    with pytest.raises(ConfigError, match="can't be read: Is a directory"):
+    with pytest.raises(ConfigError, match="Is a directory"):
         load(SCHEMA, tmp_path, environ={}, overrides={})
     file.write_bytes(b"[agent]\nagent_id = '\xff'\n")
-    with pytest.raises(ConfigError, match=r"agent\.toml:2: is not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"agent\.toml:2: .*UTF-8"):
         load(SCHEMA, file, environ={}, overrides={})
 
 
 def test_a_file_that_can_not_be_a_configuration_is_not_read_to_its_end(file: Path) -> None:
     file.write_bytes(b"#" * (2 << 20))
-    with pytest.raises(ConfigError, match="larger than"):
+    with pytest.raises(ConfigError, match=r"agent\.toml"):
         load(SCHEMA, file, environ={}, overrides={})
 
 
 def test_an_unknown_variable_of_a_known_section_is_a_fault(file: Path) -> None:
     (told,) = faults_of(file, MINIMAL, {"SUTRA_GRID_AGENT__AGENTID": "x"})
-    assert told.startswith("SUTRA_GRID_AGENT__AGENTID: agent.agentid: unknown key")
-    assert told.endswith("did you mean agent_id?")
+    assert is_told(told, "SUTRA_GRID_AGENT__AGENTID: agent.agentid", "did you mean agent_id")
 
 
 def test_a_variable_of_a_table_without_a_key_is_a_fault(file: Path) -> None:
-    assert faults_of(file, MINIMAL, {"SUTRA_GRID_ENGINES__REDIS": "x"}) == [
-        "SUTRA_GRID_ENGINES__REDIS: allowed: SUTRA_GRID_ENGINES__NAME__KEY"
-    ]
+    (fault,) = faults_of(file, MINIMAL, {"SUTRA_GRID_ENGINES__REDIS": "x"})
+    assert is_told(fault, "SUTRA_GRID_ENGINES__REDIS", "SUTRA_GRID_ENGINES__NAME__KEY")
 
 
 def test_a_wrong_flag_is_named_as_the_user_wrote_it() -> None:
-    with pytest.raises(ConfigError, match=r'^--max: agent\.max_storage_nodes: found "x", allowed: a whole number$'):
+    with pytest.raises(ConfigError, match=r'^--max: agent\.max_storage_nodes: .*"x".*whole number'):
         load(
             SCHEMA,
             None,
@@ -327,7 +335,8 @@ def test_a_wrong_flag_is_named_as_the_user_wrote_it() -> None:
 
 def test_keys_inside_strings_over_many_lines_are_not_taken_for_keys(file: Path) -> None:
     text = '[agent]\nnote = """\nagent_id = 5\n"""\nagent_id = 7\n'
-    assert faults_of(file, text) == ["FILE:5: agent.agent_id: found 7, allowed: a text in quotes"]
+    (fault,) = faults_of(file, text)
+    assert is_told(fault, "FILE:5: agent.agent_id", 7)
 
 
 # -- description ---------------------------------------------------------------

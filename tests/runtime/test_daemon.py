@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from support.texts import logs, mentions
 
 from sutra_grid import __version__
 from sutra_grid.core.errors import AlreadyExists
@@ -45,20 +46,26 @@ def test_a_wrong_configuration_ends_with_2_and_one_message(tmp_path: Path) -> No
     file.write_text("[demo]\nlisten = 1\n")
     result = invoke("--config", str(file))
     assert result.exit_code == 2
-    assert result.stderr == f"sutra-demo: {file}:2: demo.listen: found 1, allowed: a text in quotes\n"
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"sutra-demo: {file}:2: demo.listen: ")
+    assert mentions(line, "found 1")
 
 
 def test_a_wrong_flag_is_named() -> None:
     result = invoke("--threads", "many")
     assert result.exit_code == 2
-    assert result.stderr == 'sutra-demo: --threads: demo.workers: found "many", allowed: a whole number\n'
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("sutra-demo: --threads: demo.workers: ")
+    assert mentions(line, '"many"')
 
 
 def test_checking_does_not_run(tmp_path: Path) -> None:
     file = tmp_path / "demo.toml"
     file.write_text("[demo]\n")
     result = invoke("--config", str(file), "--check-config")
-    assert (result.exit_code, result.output) == (0, f"{file}: ok\n")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert mentions(result.output, file)
+    assert not mentions(result.output, "ran")
 
 
 def test_checking_tells_faults_between_keys() -> None:
@@ -78,7 +85,7 @@ def test_a_failed_start_ends_with_1_and_one_message(error: Exception) -> None:
 def test_a_fault_of_the_program_is_logged_and_ends_with_1() -> None:
     result = invoke(error=ZeroDivisionError("oops"))
     assert result.exit_code == 1
-    assert '"daemon failed" daemon=sutra-demo error="ZeroDivisionError: oops"' in result.stderr
+    assert logs(result.stderr, daemon="sutra-demo", error='"ZeroDivisionError: oops"')
 
 
 def test_help_of_a_daemon_loads_nothing_heavy() -> None:

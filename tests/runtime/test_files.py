@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.texts import mentions
 
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition
 from sutra_grid.runtime.files import lock_file, write_atomically
@@ -76,9 +77,8 @@ def test_the_second_who_locks_is_told_who_holds_it(tmp_path: Path) -> None:
         with pytest.raises(AlreadyExists) as raised, lock_file(path):
             pass
         assert path.read_text() == f"{os.getpid()} agent agent-1\n"
-    assert raised.value.message.startswith(f"{path} is locked by process {os.getpid()} (")
+    assert mentions(raised.value.message, path, os.getpid(), "agent agent-1")
     assert "python" in raised.value.message
-    assert raised.value.message.endswith("agent agent-1")
 
 
 def test_a_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"
-        with pytest.raises(AlreadyExists, match=f"process {process.pid}"), lock_file(path):
+        with pytest.raises(AlreadyExists, match=rf"\b{process.pid}\b"), lock_file(path):
             pass
         process.kill()
         process.wait(10)
@@ -103,10 +103,11 @@ def test_a_locked_file_without_a_word_about_its_holder_is_refused_as_well(tmp_pa
     path = tmp_path / "lock"
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(AlreadyExists, match="by another process"), lock_file(path):
+        with pytest.raises(AlreadyExists, match=str(path)), lock_file(path):
             pass
 
 
 def test_a_lock_file_in_a_missing_directory_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FailedPrecondition, match="Make its directory"), lock_file(tmp_path / "absent" / "lock"):
+    with pytest.raises(FailedPrecondition, match="absent") as refused, lock_file(tmp_path / "absent" / "lock"):
         pass
+    assert mentions(refused.value.hint, "directory")

@@ -1,5 +1,6 @@
 """The endpoint of metrics, and its section of the configuration."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -69,16 +70,14 @@ def test_without_an_address_nothing_listens() -> None:
 def test_a_taken_port_is_refused_naming_its_holder() -> None:
     with MetricsEndpoint(LOOPBACK, new_registry()) as first:
         port = int(first.address.rpartition(":")[2])
-        with pytest.raises(
-            AlreadyExists, match=rf"can't listen on 127.0.0.1:{port}: the port is taken by pid \d+"
-        ) as raised:
+        with pytest.raises(AlreadyExists, match=rf"127.0.0.1:{port}\b.*\b{os.getpid()}\b") as raised:
             MetricsEndpoint(("127.0.0.1", port), new_registry()).__enter__()
     assert raised.value.reason is Reason.PORT_TAKEN
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
 def test_an_address_that_is_not_of_this_host_is_refused(host: str) -> None:
-    with pytest.raises(InvalidArgument, match=f"can't listen on {host}:0"):
+    with pytest.raises(InvalidArgument, match=f"{host}:0"):
         MetricsEndpoint((host, 0), new_registry()).__enter__()
 
 

@@ -42,7 +42,7 @@ def test_what_is_no_address_is_named(text: str) -> None:
 
 
 def test_without_a_default_the_port_must_be_there() -> None:
-    with pytest.raises(InvalidArgument, match="Write it as host:port"):
+    with pytest.raises(InvalidArgument, match="host:port"):
         parse_host_port("host")
 
 
@@ -67,7 +67,7 @@ def test_free_ports_leave_taken_ones_out() -> None:
 
 
 def test_too_few_free_ports_are_an_error_that_says_so() -> None:
-    with pytest.raises(ResourceExhausted, match="3 free ports are needed from 65535"):
+    with pytest.raises(ResourceExhausted, match=r"3 .*65535"):
         free_ports(3, 65_535)
 
 

@@ -27,6 +27,12 @@ def has_line(text: str, *values: object) -> bool:
     return any(mentions(line, *values) for line in text.splitlines())
 
 
+def logs(text: str, event: str = "", **fields: object) -> bool:
+    """Whether one line of a daemon's log has all of these fields, and the event with that name."""
+    expected = [f"{name}={value}" for name, value in fields.items()]
+    return any(event in line and mentions(line, *expected) for line in text.splitlines())
+
+
 def commands_in(text: str) -> list[str]:
     """The ``sutra-grid-cli`` commands that ``text`` gives, each to the end of its line or to the closing quote."""
     return re.findall(r"sutra-grid-cli [^`'\n]*[^`'\n.]", text)

@@ -91,7 +91,7 @@ def test_a_value_comes_back_from_the_wire_as_it_was(name: str, data: st.DataObje
 def test_an_unknown_word_that_decides_something_is_refused_by_its_field(
     convert_it: Callable[[Any], Any], message: Any, field: str
 ) -> None:
-    with pytest.raises(InvalidArgument, match=rf"^{field} is '\w*', allowed: "):
+    with pytest.raises(InvalidArgument, match=rf"^{field} .*'\w*'"):
         convert_it(message)
 
 

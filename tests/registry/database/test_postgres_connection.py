@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import exc, make_url, text
 from support.harness.postgres import OwnServer, own_server
+from support.values import obstacles
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
@@ -48,7 +49,7 @@ def test_a_statement_on_a_server_that_hangs_ends_with_an_error_and_closes_the_co
     server: OwnServer, connection: BoundedConnection
 ) -> None:
     connection.silence_seconds = 0.3
-    with server.frozen(), pytest.raises(psycopg.OperationalError, match=r"sent nothing for 0\.3 s"):
+    with server.frozen(), pytest.raises(psycopg.OperationalError, match=r"0\.3 s"):
         connection.execute("SELECT 1")
     assert connection.closed
 
@@ -71,7 +72,7 @@ def test_a_call_over_a_pooled_connection_to_a_server_that_hangs_fails_in_time(
     server: OwnServer, database: Database
 ) -> None:
     assert select_one(database) == 1
-    with server.frozen(), pytest.raises(Unavailable, match="can't be reached") as refused:
+    with server.frozen(), pytest.raises(Unavailable, match=obstacles.UNREACHABLE) as refused:
         select_one(database)
     assert refused.value.reason is Reason.REGISTRY_UNAVAILABLE
     assert select_one(database) == 1

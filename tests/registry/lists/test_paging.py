@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import mentions
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.registry.lists.paging import MAX_LIMIT, fingerprint_of, limit_of, read_cursor, write_cursor
@@ -29,9 +30,10 @@ def test_a_cursor_is_read_as_it_was_written(key: str | int | float, row_id: str)
 
 def test_a_cursor_of_another_list_is_refused_with_the_way_out() -> None:
     cursor = write_cursor(fingerprint_of("nodes", "id"), 5, "node-1")
-    with pytest.raises(InvalidArgument, match="another filter or sort") as caught:
+    with pytest.raises(InvalidArgument) as caught:
         read_cursor(cursor, FINGERPRINT, int)
-    assert "leave it out" in caught.value.hint
+    assert mentions(caught.value.message, "cursor", "filter", "sort")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,9 @@ def test_a_cursor_of_another_list_is_refused_with_the_way_out() -> None:
     ],
 )
 def test_a_cursor_that_was_never_given_out_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidArgument, match="the cursor is none that was given out"):
+    with pytest.raises(InvalidArgument, match="cursor") as caught:
         read_cursor(cursor, FINGERPRINT, int)
+    assert not mentions(caught.value.message, "filter"), "that is said of a cursor of another list"
 
 
 @pytest.mark.parametrize("key", [float("nan"), float("inf")])

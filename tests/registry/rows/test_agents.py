@@ -50,7 +50,7 @@ def test_draining_changes_the_flag_alone(registry: Registry) -> None:
 
 
 def test_draining_an_unknown_agent_is_not_found_and_leaves_no_event(registry: Registry) -> None:
-    with pytest.raises(NotFound, match="agent ghost is not registered") as caught:
+    with pytest.raises(NotFound, match="ghost") as caught:
         registry.set_drained("ghost", True, [an_event("agent.drained")])
     assert caught.value.reason is Reason.UNKNOWN_AGENT
     assert registry.events() == []
@@ -113,6 +113,6 @@ def test_text_that_no_database_likes_is_kept_readable(registry: Registry) -> Non
 
 
 def test_a_number_beyond_64_bits_is_refused_by_name(registry: Registry) -> None:
-    with pytest.raises(InvalidArgument, match="can't hold a value"):
+    with pytest.raises(InvalidArgument, match=r"2\^63-1"):
         registry.save_agent(an_agent(max_storage_nodes=2**64 - 1))
     registry.save_agent(an_agent())

@@ -9,6 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.fakes.scripted_agent import SERVICE, ScriptedAgent, start
+from support.texts import mentions
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument
@@ -95,21 +96,20 @@ def test_a_taken_port_is_refused_naming_its_holder(agent: ScriptedAgent, server:
     with pytest.raises(AlreadyExists) as raised:
         start(agent, port=server.port)
     assert raised.value.reason is Reason.PORT_TAKEN
-    me = f"pid {os.getpid()} ({psutil.Process().name()})"
-    assert raised.value.message == f"can't listen on 127.0.0.1:{server.port}: the port is taken by {me}"
+    assert mentions(raised.value.message, f"127.0.0.1:{server.port}", os.getpid(), psutil.Process().name())
 
 
 def test_a_taken_port_whose_holder_is_not_found_is_refused_as_well(
     agent: ScriptedAgent, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "port_holder", lambda _port: None)
-    with pytest.raises(AlreadyExists, match="taken by another process"):
+    with pytest.raises(AlreadyExists, match=str(server.port)):
         start(agent, port=server.port)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
 def test_an_address_that_is_not_of_this_host_is_refused(agent: ScriptedAgent, host: str) -> None:
-    with pytest.raises(InvalidArgument, match=f"can't listen on {host}:0"):
+    with pytest.raises(InvalidArgument, match=f"{host}:0"):
         start(agent, host=host)
 
 
