@@ -285,7 +285,7 @@ def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(m
     def nowhere() -> CgroupParent:
         raise CgroupsUnavailable(obstacle)
 
-    monkeypatch.setattr(cgroups, "find_parent", nowhere)
+    monkeypatch.setattr(cgroup_discovery, "find_parent", nowhere)
     with pytest.raises(FailedPrecondition) as caught:
         make_memory_groups(MemoryLimits.CGROUP, "host")
     assert mentions(caught.value.message, obstacle)
