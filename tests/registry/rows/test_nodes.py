@@ -76,7 +76,7 @@ def test_changing_an_unknown_or_removed_node_says_which(registry: Registry) -> N
         registry.change_desired("node-9", Desired.STOPPED)
     assert unknown.value.reason is Reason.UNKNOWN_NODE
     registry.create_node(a_node(), record=None)
-    registry.bury_node("node-00000001")
+    registry.remove_node("node-00000001")
     with pytest.raises(NotFound, match="node-00000001") as removed:
         registry.change_desired("node-00000001", Desired.RUNNING, events=[an_event()])
     assert removed.value.reason is Reason.NODE_REMOVED
