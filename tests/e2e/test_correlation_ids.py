@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.harness.grid import PATIENT, Grid, GridSpec
+from support.texts import logs
 from support.waiting import eventually
 
 
@@ -31,9 +32,9 @@ def test_the_clients_id_is_told_back_and_stands_in_the_logs_of_admin_master_and_
     node_id = answer.json["node_id"]
     eventually(lambda: lines_of(grid, "from-the-load-balancer-1")["admin"], message="the access log's line")
     lines = lines_of(grid, "from-the-load-balancer-1")
-    assert [line for line in lines["admin"] if "path=/nodes status=201" in line]
-    assert [line for line in lines["master"] if f'"node recorded" node={node_id}' in line]
-    assert [line for line in lines["agent-1"] if f'"node changed" node={node_id} from=stopped to=launching' in line]
+    assert any(logs(line, path="/nodes", status=201) for line in lines["admin"])
+    assert any(logs(line, node=node_id, agent="agent-1") for line in lines["master"])
+    assert any(logs(line, node=node_id, **{"from": "stopped", "to": "launching"}) for line in lines["agent-1"])
 
 
 def test_a_request_without_an_id_or_with_none_that_may_stand_in_a_log_gets_a_fresh_one(grid: Grid) -> None:

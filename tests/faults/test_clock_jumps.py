@@ -18,7 +18,10 @@ from support.faults.wall_clock import WallClock, wall_clock_or_skip
 from support.harness import processes
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.harness.interfaces import NodeView
+from support.texts import logs
 from support.waiting import eventually, throughout
+
+from sutra_grid import __version__
 
 pytestmark = pytest.mark.e2e
 
@@ -151,7 +154,10 @@ def test_an_agent_that_registers_after_a_jump_back_is_the_newer_one(turnable: Tu
         with another_agent(grid, "agent-1", "copied", state=state, run_in=turnable.of_agents.run_in) as newer:
             newer.start()
             newer.wait_ready()
-            eventually(lambda: "registered" in newer.log_text(), message="the newer one is admitted")
+            eventually(
+                lambda: logs(newer.log_text(), agent="agent-1", master_version=__version__),
+                message="the newer one is admitted",
+            )
             eventually(lambda: grid.agent().status == "healthy", message="the newer one is heard")
             older.signal(signal.SIGCONT)
             assert older.exit_code() == 3

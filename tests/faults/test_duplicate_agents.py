@@ -13,6 +13,7 @@ from support.harness.daemons import Daemon, run_program
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.harness.interfaces import NodeView
 from support.harness.processes import NodeProcess
+from support.texts import logs, mentions
 from support.waiting import eventually, throughout
 
 from sutra_grid.agent.daemon import EXIT_SUPERSEDED
@@ -90,7 +91,7 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(grid: Gri
     with another_agent(grid, "agent-1", "impostor") as impostor:
         impostor.start()
         impostor.wait_ready()
-        eventually(lambda: "not registered" in impostor.log_text(), message="the refusal in the impostor's log")
+        eventually(lambda: logs(impostor.log_text(), reason="host_conflict"), message="the refusal in its log")
         holder_never_wavers(grid, grid.agent_address("agent-1"))
         told = told_of(grid, cursor)
         log = impostor.log_text()
@@ -98,8 +99,7 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(grid: Gri
         assert impostor.is_running
         assert impostor.stop() == 0
     holder = grid.agent().hostname
-    assert f"belongs to host {holder}" in log
-    assert "sutra-grid-cli agents remove agent-1" in log
+    assert mentions(log, holder, "sutra-grid-cli agents remove agent-1")
     assert {(event.kind, event.reason) for event in told} == {("agent.refused", "host_conflict")}
     assert all(holder in event.message for event in told)
     assert process_of(grid, node) == before
@@ -111,7 +111,7 @@ def test_an_impostor_takes_the_place_once_its_holder_is_removed(grid: Grid) -> N
     with another_agent(grid, "agent-2", "successor") as successor:
         successor.start()
         successor.wait_ready()
-        eventually(lambda: "not registered" in successor.log_text(), message="refused while there is a holder")
+        eventually(lambda: logs(successor.log_text(), reason="host_conflict"), message="refused at first")
         grid.agents["agent-2"].stop()
         eventually(lambda: grid.agent("agent-2").status == "offline", message="the holder is gone")
         grid.stub.RemoveAgent(pb.AgentId(agent_id="agent-2"), timeout=10)
@@ -129,8 +129,7 @@ def test_a_second_process_of_one_state_directory_ends_and_names_who_holds_it(gri
     second = run_program("sutra-grid-agent", "--config", str(agent.config), "--listen", "127.0.0.1:0")
 
     assert second.exit_code == 1
-    assert f"is locked by process {agent.pid} (" in second.stderr
-    assert "agent agent-1" in second.stderr
+    assert mentions(second.stderr, agent.pid, "agent-1")
     assert "Traceback" not in second.stderr
     holder_never_wavers(grid, grid.agent_address("agent-1"))
     assert told_of(grid, cursor) == []
@@ -159,7 +158,7 @@ def test_an_older_process_is_told_and_ends_and_its_nodes_run_on(grid: Grid, node
         # Who has taken over commands the nodes.
         assert grid.grpc.restart(node.node_id).pid not in (0, node.pid)
         newer.stop()
-    assert "end this one" in older.log_text()
+    assert logs(older.log_text(), "superseded", agent="agent-1")
 
 
 def test_a_whole_state_directory_on_a_second_host_takes_over_once_and_signals_nothing_of_the_first(

@@ -12,6 +12,7 @@ from support.faults.registry_files import back_up_registry, delete_registry
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.harness.interfaces import NodeView, Refused
 from support.harness.processes import kill_and_wait
+from support.values import obstacles
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
@@ -105,10 +106,10 @@ def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_
     last_event_id = grid.events()[-1].event_id
     delete_registry(grid.registry)
 
-    with pytest.raises(Refused, match="was deleted under the running master") as refused:
+    with pytest.raises(Refused, match=obstacles.DELETED) as refused:
         grid.grpc.start(stopped.node_id)
     assert (refused.value.code, refused.value.reason) == ("unavailable", "registry_unavailable")
-    assert "makes it anew" in refused.value.hint
+    assert refused.value.hint
     assert grid.http.get("/nodes").status == 503
     assert set(grid.agent_statuses().values()) == {"healthy"}
 
@@ -153,7 +154,7 @@ def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Pat
     if master_runs:
         copy.replace(grid.registry)  # the log of the lost one stays beside it
         replaced = grid.registry.stat().st_ino
-        with pytest.raises(Refused, match="was replaced under the running master"):
+        with pytest.raises(Refused, match=obstacles.REPLACED):
             grid.grpc.start(stopped)
         made_anew(grid, last_event_id)
         assert grid.registry.stat().st_ino != replaced
@@ -188,8 +189,9 @@ def test_a_command_on_an_older_copy_is_done_by_an_agent_that_was_away(grid: Grid
     copy.replace(grid.registry)
     grid.master.start()
     grid.master.wait_ready()
-    with pytest.raises(Refused, match="recorded: "):
+    with pytest.raises(Refused) as recorded:
         grid.grpc.stop(node_id)
+    assert recorded.value.reason == "agent_offline"
     assert grid.pids()[node_id] == pid
 
     agent.start()
