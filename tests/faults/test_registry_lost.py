@@ -191,7 +191,7 @@ def test_a_command_on_an_older_copy_is_done_by_an_agent_that_was_away(grid: Grid
     grid.master.wait_ready()
     with pytest.raises(Refused) as recorded:
         grid.grpc.stop(node_id)
-    assert recorded.value.reason == "agent_offline"
+    assert recorded.value.reason in {"agent_offline", "agent_unreachable"}
     assert grid.pids()[node_id] == pid
 
     agent.start()

@@ -64,7 +64,7 @@ class TestOpening:
             assert again.state.get(b"a") == (2, 4, 2, b"3")
 
     def test_what_another_process_has_open_is_refused_naming_it(self, store: Store) -> None:
-        with pytest.raises(AlreadyExists, match=f"process {os.getpid()}"):
+        with pytest.raises(AlreadyExists, match=rf"\b{os.getpid()}\b"):
             Store.open(store.path, BUDGET)
 
     def test_makes_missing_directories(self, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ class TestOpening:
     @pytest.mark.parametrize("below", ["", "deeper"])
     def test_a_file_in_its_place_is_refused(self, tmp_path: Path, below: str) -> None:
         (tmp_path / "file").write_text("data")
-        with pytest.raises(FailedPrecondition, match="not a directory"):
+        with pytest.raises(FailedPrecondition, match=str(tmp_path / "file")):
             Store.open(tmp_path / "file" / below, BUDGET)
 
     def test_a_path_that_cannot_be_written_is_refused(self) -> None:
@@ -108,13 +108,15 @@ class TestCopies:
 
     def test_a_name_is_taken_once(self, store: Store) -> None:
         store.checkpoint("x")
-        with pytest.raises(AlreadyExists, match="checkpoints/x exists"):
+        with pytest.raises(AlreadyExists, match="checkpoints/x"):
             store.checkpoint("x")
 
     @pytest.mark.parametrize("name", ["../x", "a/b", ".", "..", ".hidden", "a b", "x" * 129, "x\n"])
     def test_a_name_stays_in_its_directory(self, store: Store, name: str) -> None:
-        with pytest.raises(InvalidArgument, match="not allowed"):
+        with pytest.raises(InvalidArgument) as refused:
             store.checkpoint(name)
+        assert repr(name) in refused.value.message
+        assert not (store.path / "checkpoints").exists()
 
     def test_a_temporary_copy_goes_away(self, store: Store) -> None:
         with store.temporary_copy() as copy:
@@ -141,7 +143,7 @@ class TestSnapshots:
     def test_never_overwrite_a_store(self, store: Store, tmp_path: Path) -> None:
         file = snapshot(store, tmp_path / "snapshot")
         store.close()
-        with pytest.raises(AlreadyExists, match="has a store already"):
+        with pytest.raises(AlreadyExists, match=str(store.path)):
             restore(file, store.path)
         assert content(store.path) == {b"a": b"1", b"b": b"2"}
 
@@ -151,7 +153,7 @@ class TestSnapshots:
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 0xFF
         file.write_bytes({"cut": data[:-1000], "flipped": data, "empty": b"", "text": b"x" * 2592}[damage])
-        with pytest.raises(FailedPrecondition, match="cannot be restored"):
+        with pytest.raises(FailedPrecondition, match=str(file)):
             restore(file, tmp_path / "restored")
         assert not (tmp_path / "restored" / "db").exists()
 
@@ -161,7 +163,7 @@ class TestSnapshots:
 
     def test_a_directory_that_is_no_checkpoint(self, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
-        with pytest.raises(FailedPrecondition, match="not a checkpoint"):
+        with pytest.raises(FailedPrecondition, match=str(tmp_path / "other")):
             restore(tmp_path / "other", tmp_path / "restored")
 
 
