@@ -36,7 +36,7 @@ def test_a_spawn_that_is_refused_says_why_and_keeps_what_was_typed(page: Page, g
     failure = dialog.locator("#failure")
     expect(failure).to_contain_text("/etc")
     expect(failure).to_contain_text("not below data_path")
-    expect(failure).to_contain_text("What to do: Give a path below data_path")
+    expect(failure).to_contain_text("What to do: Choose a path below data_path")
     expect(dialog.locator("#spawn-storage_path")).to_have_value("/etc")
     expect(dialog.locator("#spawn-agent_id")).to_have_value("agent-1")
 

@@ -265,7 +265,7 @@ class AgentProcess:
         self._post(lambda: self._assign(assignment, outcome))
         while not outcome:
             if not self._wait_for_change(deadline):
-                raise Unavailable("the agent did not come to it in time", reason=Reason.TIMED_OUT)
+                raise Unavailable("the agent did not take the assignment in time", reason=Reason.TIMED_OUT)
         if outcome[0] is not None:
             raise outcome[0]
         while not self._is_settled(assignment.node_id) and not give_up():

@@ -1,1 +1,5 @@
-"""The supervision of all nodes of an agent: who may start, what is adopted, one thread that decides and acts."""
+"""Supervises all nodes of an agent: admits, recovers, steps their state machines, and carries out what follows.
+
+In come assignments, journal entries, found processes, exits, probe results and memory alarms. Out go views and
+reports through the inventory. ``supervisor`` has the thread, and ``node_manager`` the same without threads.
+"""

@@ -1,8 +1,7 @@
-"""What a node must satisfy before it gets a journal entry, and again before each launch.
+"""Checks a node before it gets a journal entry, and again before each launch.
 
-Everything a caller may choose is bounded by the agent's own configuration. A refusal
-names the holder of what is taken and leaves nothing behind. Used by the supervisor's
-thread only.
+The agent's configuration bounds everything that a caller can choose. A refusal names who uses what
+was asked for, and leaves nothing behind. Used by the supervisor's thread only.
 """
 
 from __future__ import annotations
@@ -29,133 +28,135 @@ _MIB = 1024 * 1024
 
 
 class Admission:
-    """The checks of one agent. ``held`` is always the other nodes' specifications by node id."""
+    """The checks of one agent. ``others`` are the specifications of all other nodes, by node id."""
 
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
         self._data_path = config.data_path.resolve()
         self._state_path = config.state_path.resolve()
 
-    def resolve(self, node_id: str, asked: NodeSpec, held: Mapping[str, NodeSpec]) -> NodeSpec:
-        """Fill in what was left open and check what was asked, without touching the host.
+    def resolve(self, node_id: str, requested: NodeSpec, others: Mapping[str, NodeSpec]) -> NodeSpec:
+        """Check the requested specification and fill in what it leaves open. Does not touch the host.
 
-        Raises ``GridError``: the engine is unknown, the slots are full, the port or path is another's
-        or outside the bounds.
+        Raises ``GridError`` when the engine is unknown, no slot is free, or the port or path is
+        in use by another node or outside the bounds.
         """
-        engine = self.engine(asked.engine or DEFAULT_ENGINE)
-        self._check_slots(held)
-        path = self._resolve_path(node_id, asked.storage_path, held)
-        port = self._check_port(asked.port, held) if asked.port else self._pick_port(held)
-        memory = asked.memory_limit_mb or self._config.default_memory_mb
+        engine = self.engine(requested.engine or DEFAULT_ENGINE)
+        self._check_slots(others)
+        path = self._resolve_path(node_id, requested.storage_path, others)
+        port = self._check_port(requested.port, others) if requested.port else self._pick_port(others)
+        memory = requested.memory_limit_mb or self._config.default_memory_mb
         return NodeSpec(engine.name, port, str(path), memory)
 
     def engine(self, name: str) -> Engine:
-        """The engine of that name. Raises ``NotFound`` that lists those there are."""
+        """The engine of that name. Raises ``NotFound`` with the list of engines."""
         engine = self._config.engines.get(name)
         if engine is None:
             raise NotFound(
                 f"agent {self._config.agent_id} has no engine {name}",
                 reason=Reason.UNKNOWN_ENGINE,
-                hint=f"It has: {', '.join(sorted(self._config.engines))}",
+                hint=f"Choose one of: {', '.join(sorted(self._config.engines))}",
             )
         return engine
 
     def check_new(self, spec: NodeSpec) -> None:
-        """Check the host for a new node. Raises ``ResourceExhausted`` when the disk is nearly full."""
-        with os_errors_as(f"the free space of {self._data_path} is not known", Reason.PATH_NOT_WRITABLE):
+        """Check the host for a new node. Raises ``GridError``, also when the disk has less free than its reserve."""
+        with os_errors_as(f"the free space of {self._data_path} can't be read", Reason.PATH_NOT_WRITABLE):
             free = shutil.disk_usage(_existing(self._data_path)).free
         if free < self._config.disk_reserve_bytes:
             raise ResourceExhausted(
                 f"{self._data_path} has {free // _MIB} MiB free, less than the reserve of "
                 f"{self._config.disk_reserve_bytes // _MIB} MiB",
                 reason=Reason.DISK_FULL,
-                hint="Free some space, or lower disk_reserve_mb in the agent's configuration",
+                hint="Free space there, or lower disk_reserve_mb in the agent's configuration",
             )
         self.check_launch(spec)
 
     def check_launch(self, spec: NodeSpec) -> None:
-        """Check the host before a process starts: program, port, directory. Leaves no trace. Raises ``GridError``."""
+        """Check program, port and directory before a process starts. Changes nothing. Raises ``GridError``."""
         self.engine(spec.engine).binary()
         self._check_port_free(spec.port)
         self._check_writable(Path(spec.storage_path))
 
     def make_directory(self, spec: NodeSpec) -> None:
-        """Make the node's directory if it is not there. Raises ``GridError``."""
-        with os_errors_as(f"the storage path {spec.storage_path} can't be made", Reason.PATH_NOT_WRITABLE):
+        """Make the node's directory if it does not exist. Raises ``GridError``."""
+        with os_errors_as(f"the storage path {spec.storage_path} can't be created", Reason.PATH_NOT_WRITABLE):
             Path(spec.storage_path).mkdir(parents=True, exist_ok=True)
 
-    def _check_slots(self, held: Mapping[str, NodeSpec]) -> None:
-        if len(held) >= self._config.max_storage_nodes:
+    def _check_slots(self, others: Mapping[str, NodeSpec]) -> None:
+        if len(others) >= self._config.max_storage_nodes:
             raise ResourceExhausted(
-                f"agent {self._config.agent_id} holds {len(held)} nodes, and max_storage_nodes is "
+                f"agent {self._config.agent_id} has {len(others)} nodes, and max_storage_nodes is "
                 f"{self._config.max_storage_nodes}",
                 reason=Reason.SLOTS_FULL,
-                hint="Remove a node (a stopped one keeps its slot), use another agent, or raise max_storage_nodes",
+                hint="Remove a node (a stopped node keeps its slot), use another agent, or raise max_storage_nodes",
             )
 
-    def _resolve_path(self, node_id: str, asked: str, held: Mapping[str, NodeSpec]) -> Path:
-        if "\0" in asked:
+    def _resolve_path(self, node_id: str, requested: str, others: Mapping[str, NodeSpec]) -> Path:
+        if "\0" in requested:
             raise InvalidArgument(
-                "the storage path holds a NUL character",
+                "the storage path has a NUL character",
                 reason=Reason.INVALID_ARGUMENT,
-                hint="Give a path below data_path, or none for data_path/NODE_ID",
+                hint="Choose a path below data_path, or omit it to use data_path/NODE_ID",
             )
-        path = Path(os.path.realpath(self._data_path / (asked or node_id)))
+        given = requested or node_id
+        path = Path(os.path.realpath(self._data_path / given))
         if self._data_path not in path.parents:
+            resolved = "" if given == str(path) else f"resolves to {path}, which "
             raise InvalidArgument(
-                f"the storage path {asked} is {path}, which is not below data_path {self._data_path}",
+                f"the storage path {given} {resolved}is not below data_path {self._data_path}",
                 reason=Reason.PATH_OUTSIDE_DATA,
-                hint="Give a path below data_path, or none for data_path/NODE_ID",
+                hint="Choose a path below data_path, or omit it to use data_path/NODE_ID",
             )
         state_in_data = self._data_path in self._state_path.parents
         if path in self._state_path.parents or (state_in_data and _overlap(path, self._state_path)):
             raise InvalidArgument(
-                f"the storage path {path} overlaps the agent's own state in {self._state_path}",
+                f"the storage path {path} overlaps the agent's state_path {self._state_path}",
                 reason=Reason.PATH_TAKEN,
-                hint="Give another path below data_path",
+                hint="Choose another path below data_path",
             )
-        for other, spec in held.items():
+        for other, spec in others.items():
             if spec.storage_path and _overlap(path, Path(spec.storage_path)):
                 raise AlreadyExists(
                     f"the storage path {path} is in use by node {other} ({spec.storage_path})",
                     reason=Reason.PATH_TAKEN,
-                    hint="Give another path, or remove that node first",
+                    hint="Choose another path, or remove that node first",
                 )
         return path
 
-    def _check_port(self, port: int, held: Mapping[str, NodeSpec]) -> int:
+    def _check_port(self, port: int, others: Mapping[str, NodeSpec]) -> int:
         ports = self._config.ports
         if port not in ports:
             raise InvalidArgument(
-                f"port {port} is outside the agent's range {ports.start}-{ports.stop - 1}",
+                f"port {port} is outside the agent's port range {ports.start}-{ports.stop - 1}",
                 reason=Reason.PORT_OUT_OF_RANGE,
-                hint="Give a port of the range, or none and the agent picks one",
+                hint="Choose a port of the range, or omit it to let the agent pick one",
             )
-        for other, spec in held.items():
+        for other, spec in others.items():
             if spec.port == port:
                 raise AlreadyExists(
-                    f"port {port} belongs to node {other}",
+                    f"port {port} is in use by node {other}",
                     reason=Reason.PORT_TAKEN,
-                    hint="Give another port, or none and the agent picks one",
+                    hint="Choose another port, or omit it to let the agent pick one",
                 )
         return port
 
-    def _pick_port(self, held: Mapping[str, NodeSpec]) -> int:
-        taken = {spec.port for spec in held.values()}
+    def _pick_port(self, others: Mapping[str, NodeSpec]) -> int:
+        taken = {spec.port for spec in others.values()}
         for port in self._config.ports:
             if port not in taken and _is_free_everywhere(port):
                 return port
         ports = self._config.ports
         raise ResourceExhausted(
-            f"no port of the agent's range {ports.start}-{ports.stop - 1} is free",
+            f"no port of the agent's port range {ports.start}-{ports.stop - 1} is free",
             reason=Reason.NO_PORT_FREE,
-            hint="Widen default_port_range in the agent's configuration, or stop what listens on its ports",
+            hint="Widen default_port_range in the agent's configuration, or stop programs that use its ports",
         )
 
     def _check_port_free(self, port: int) -> None:
         if not _is_free_everywhere(port):
             raise AlreadyExists(
-                f"port {port} is taken by {port_holder(port) or 'another process'}",
+                f"port {port} is in use by {port_holder(port) or 'another process'}",
                 reason=Reason.PORT_TAKEN,
                 hint="Stop that process, or give the node another port",
             )
@@ -166,18 +167,18 @@ class Admission:
         if not nearest.is_dir():
             problem = f"{nearest} is not a directory"
         elif not os.access(nearest, os.W_OK | os.X_OK):
-            problem = f"{nearest} can't be written by this user"
+            problem = f"the agent's user can't write to {nearest}"
         else:
             return
         raise FailedPrecondition(
             f"the storage path {path} can't be used: {problem}",
             reason=Reason.PATH_NOT_WRITABLE,
-            hint="Give the agent's user the right to write there",
+            hint="Give the agent's user write permission there, or choose another path",
         )
 
 
 def _is_free_everywhere(port: int) -> bool:
-    """Neither a server of one address nor one of all addresses listens on it."""
+    """Whether no server listens on the port, at any address."""
     return is_port_free(port, "0.0.0.0")
 
 

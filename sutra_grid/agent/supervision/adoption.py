@@ -1,8 +1,7 @@
-"""What to take over at the agent's start: each journal entry with the process that belongs to it.
+"""Decides which process belongs to which journal entry at the agent's start.
 
-Pure decisions over what the journal told and which own processes live; the executor
-attaches and proves. A process is a candidate only if it carries this state
-directory's mark; nothing else is even looked at.
+Pure decisions over journal entries and the agent's own live processes; ``recovery`` attaches to the
+processes and proves them. Only processes that have the mark of this state directory are considered.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from sutra_grid.core.types import Assignment, Desired, Reason
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPlan:
-    """A node to recover: its record in phase recovering, the phase before, and whom to attach first."""
+    """How to recover a node: its record in phase recovering, its phase before, and the processes to try in order."""
 
     record: NodeRecord
     was: Phase
@@ -28,12 +27,12 @@ class RecoveryPlan:
 
 
 def plan_recoveries(entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> list[RecoveryPlan]:
-    """One recovery for each entry that may be touched, and for each process that has no entry."""
+    """One plan for each entry of a known format, and one for each process without an entry."""
     known = {entry.node_id for entry in entries}
-    strays = {process.node_id for process in found} - known
-    lost = [JournalEntry(node_id, None, damage="its journal was missing") for node_id in sorted(strays)]
-    mine = [entry for entry in (*entries, *lost) if not entry.newer]
-    return [_recovery(entry, [one for one in found if one.node_id == entry.node_id]) for entry in mine]
+    unknown = {process.node_id for process in found} - known
+    orphans = [JournalEntry(node_id, None, damage="the journal of the node is missing") for node_id in sorted(unknown)]
+    usable = [entry for entry in (*entries, *orphans) if not entry.newer]
+    return [_recovery(entry, [one for one in found if one.node_id == entry.node_id]) for entry in usable]
 
 
 def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPlan:
@@ -51,10 +50,9 @@ def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPla
 
 
 def _candidates(record: NodeRecord, found: Iterable[ProcessIdentity]) -> Iterable[ProcessIdentity]:
-    """The journaled process first; else one whose launch the journal could not tell the end of.
+    """The journaled process first, then processes of a launch whose end is not in the journal.
 
-    An end of launch n that is journaled means that whatever still carries its tag is
-    not the node but something that it left behind.
+    When the journal has the end of a launch, a process with its tag is a leftover and not the node.
     """
     if record.process is not None:
         yield record.process
@@ -63,14 +61,14 @@ def _candidates(record: NodeRecord, found: Iterable[ProcessIdentity]) -> Iterabl
     for identity in found:
         if identity.launch >= first_open:
             yield identity
-        elif identity.launch == 0 and launching:  # only its output shows whose it is
+        elif identity.launch == 0 and launching:  # only its output identifies it
             yield replace(identity, launch=record.launches)
 
 
 def _without_record(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPlan:
-    """Nothing is known but the node's name and perhaps its process: keep it, at generation 0.
+    """Keep a node of which only the name and perhaps the process are known, at generation 0.
 
-    Generation 0 makes the master send its assignment; until then nothing is started or stopped.
+    Generation 0 makes the master send its assignment. Until then nothing is started or stopped.
     """
     process = found[0] if found else None
     assignment = Assignment(entry.node_id, 0, Desired.RUNNING)

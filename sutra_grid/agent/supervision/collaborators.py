@@ -1,4 +1,4 @@
-"""The collaborators of an executor: what a test replaces to drive it by hand."""
+"""What supervision works with: a test replaces these to drive it by hand."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from sutra_grid.runtime.clock import Clock
 
 
 class NodeMonitor(Protocol):
-    """What goes on beside the executor's thread and comes back as a call of its methods."""
+    """Waits for processes and probes them in other threads. Each result comes back as a call of ``NodeManager``."""
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
-        """Wait for the end; answered by ``process_exited``."""
+        """Wait for the end of a process; then ``process_exited`` is called."""
         ...
 
     def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        """Probe once; answered by ``probe_finished``."""
+        """Probe a node once; then ``probe_finished`` is called."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """The collaborators of an executor."""
+    """The collaborators of a ``NodeManager``. ``chance`` returns a random number from 0 to 1, for jitter."""
 
     journal: NodeJournal
     launcher: ProcessLauncher

@@ -1,8 +1,8 @@
-"""The one thread that decides and acts for all nodes, and the doors to it.
+"""The one thread that decides and acts for all nodes, and how others call it.
 
-Everything that happens comes to this thread through one queue: assignments, ends of
-processes, answers of probes. Timers run out here too. Calls wait outside for the
-outcome, on the inventory, never holding anything the thread needs.
+Everything reaches this thread through one queue: assignments, exits of processes, results of
+probes. Timers run in it too. A call waits for its outcome in its own thread, on the inventory,
+and holds no lock that the supervisor's thread needs.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
-_IDLE_SECONDS = 30.0
-_JOIN_SECONDS = 10.0
+_IDLE_SECONDS = 30.0  # between two wake-ups without any event; a call in the queue wakes the thread earlier
+_JOIN_SECONDS = 10.0  # a disk that hangs can hold the thread longer; then it ends with the process
 
 
 class Supervisor:
-    """Owns the executor's thread, the watchdog and the prober. A context manager; its end touches no node."""
+    """Owns the supervisor's thread, the watchdog and the prober. A context manager; its end touches no node."""
 
     def __init__(self, config: AgentConfig, collaborators: Collaborators, *, endpoint_host: str) -> None:
         self._parts = collaborators
@@ -56,52 +56,53 @@ class Supervisor:
         self._nodes.recover(entries, found)
 
     def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
-        """Take an assignment and answer the node's report when it has settled, or at ``deadline``.
+        """Take an assignment and return the node's report when the node has settled, or at ``deadline``.
 
-        Blocks until then at most (monotonic seconds). Idempotent by generation. Raises ``GridError``
-        when the assignment is refused, ``Unavailable`` when the agent ends or does not come to it.
+        Blocks until ``deadline`` at most (monotonic seconds). Idempotent by generation. Raises
+        ``GridError`` when the assignment is refused, and ``Unavailable`` when the agent is stopping
+        or has not taken the assignment in time.
         """
         reached(Step.ASSIGNMENT_RECEIVED)
         taken: Future[None] = Future()
-        caller = contextvars.copy_context()  # what is logged for the call carries its request's id there too
+        caller = contextvars.copy_context()  # so that the supervisor's log lines have the correlation id
         self._calls.put(lambda: caller.run(_fulfil, taken, lambda: self._nodes.assign(assignment)))
         if self._stopped.is_set():
-            raise _ending()
+            raise _stopping()
         try:
             taken.result(max(0.0, deadline - self._parts.clock.monotonic()))
         except TimeoutError:
             raise Unavailable(
-                f"the agent did not come to node {assignment.node_id} in time",
+                f"the agent did not take the assignment of node {assignment.node_id} in time",
                 reason=Reason.TIMED_OUT,
-                hint="Its disk may be slow or hang; the assignment may still be taken",
+                hint="Its disk may be slow or hang. The agent may still take the assignment later",
             ) from None
         self._inventory.wait_settled(assignment.node_id, deadline, lambda: self._stopped.is_set() or give_up())
         return self._inventory.find(assignment.node_id) or removed_report(assignment, self._inventory.sequence())
 
     def assign_all(self, assignments: Iterable[Assignment]) -> None:
-        """Take the assignments of a heartbeat's answer. Never blocks; a refusal is shown in the reports."""
+        """Take the assignments of a heartbeat's response. Never blocks; a refusal appears in the node's report."""
         for assignment in assignments:
             reached(Step.ASSIGNMENT_FETCHED)
             self._calls.put(functools.partial(self._nodes.assign_or_report, assignment))
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
-        """For the executor: wait for the end of a process."""
+        """Implement ``NodeMonitor``: wait for the end of a process."""
         self._watchdog.watch(node_id, process)
 
     def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        """For the executor: probe a node."""
+        """Implement ``NodeMonitor``: probe a node once."""
 
-        def answer(problem: str) -> None:
+        def on_result(problem: str) -> None:
             self._calls.put(lambda: self._nodes.probe_finished(node_id, launch, problem))
 
-        self._prober.submit(probe, port, answer)
+        self._prober.submit(probe, port, on_result)
 
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
-        """A node uses more memory than it may. Any thread, never blocks."""
+        """Report that a node uses more memory than its limit. Any thread; never blocks."""
         self._calls.put(lambda: self._nodes.memory_exceeded(node_id, launch, message))
 
     def stop(self) -> None:
-        """End the threads. The nodes run on."""
+        """End the threads. The nodes keep running."""
         self._stopped.set()
         self._calls.put(None)
         self._thread.join(_JOIN_SECONDS)
@@ -122,8 +123,8 @@ class Supervisor:
         while not self._stopped.is_set():
             try:
                 self._run_once()
-            except Exception:  # the thread's top: a fault with one node must not leave the others alone
-                log.exception("supervision of a node failed")
+            except Exception:  # top of the thread: a bug that one node meets must not end the supervision of the others
+                log.exception("an event could not be handled")
 
     def _run_once(self) -> None:
         remaining = self._nodes.seconds_until_due()
@@ -143,7 +144,7 @@ class Supervisor:
 
 
 def _fulfil(future: Future[None], work: Callable[[], None]) -> None:
-    """Do the work and let the one who waits know how it went; a fault of the program is logged here as well."""
+    """Do the work and set the outcome for the thread that waits. A bug is also raised here, so that it is logged."""
     if not future.set_running_or_notify_cancel():
         return
     try:
@@ -156,5 +157,7 @@ def _fulfil(future: Future[None], work: Callable[[], None]) -> None:
         future.set_result(None)
 
 
-def _ending() -> Unavailable:
-    return Unavailable("the agent is ending", reason=Reason.ENDING, hint="Its nodes run on; try again when it is back")
+def _stopping() -> Unavailable:
+    return Unavailable(
+        "the agent is stopping", reason=Reason.ENDING, hint="Its nodes keep running. Try again after it has started"
+    )

@@ -1,4 +1,4 @@
-"""Timers of many nodes on one heap. One thread uses it; time is told to it."""
+"""The timers of all nodes on one heap. Used by one thread, which passes the time in."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ K = TypeVar("K", bound=Hashable)
 
 
 class TimerQueue(Generic[K]):
-    """At most one timer a key and name; arming again replaces it. Times in monotonic seconds."""
+    """At most one timer per key and name; arming it again replaces it. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, K, str]] = []
-        self._armed: dict[K, dict[str, int]] = {}  # the heap's other entries are cancelled ones
+        self._armed: dict[K, dict[str, int]] = {}  # entries of the heap with other numbers are cancelled
         self._numbers = itertools.count()
 
     def arm(self, key: K, name: str, due: float) -> None:
-        """Let the timer run out at ``due``."""
+        """Set the timer to ``due``."""
         number = next(self._numbers)
         self._armed.setdefault(key, {})[name] = number
         heapq.heappush(self._heap, (due, number, key, name))
 
     def cancel(self, key: K) -> None:
-        """None of the key's timers runs out any more."""
+        """Cancel all timers of the key."""
         self._armed.pop(key, None)
 
     def pop_due(self, now: float) -> tuple[K, str] | None:
-        """The timer that ran out first, which is armed no more; None when none is due."""
+        """Remove and return the timer that is due first; None when none is due."""
         self._drop_cancelled()
         if not self._heap or self._heap[0][0] > now:
             return None
@@ -38,7 +38,7 @@ class TimerQueue(Generic[K]):
         return key, name
 
     def seconds_until_next(self, now: float) -> float | None:
-        """How long until a timer is due; None when none is armed."""
+        """The time until the next timer is due; None when no timer is armed."""
         self._drop_cancelled()
         return max(0.0, self._heap[0][0] - now) if self._heap else None
 

@@ -1,4 +1,4 @@
-"""The log line of a node's change: from where to where, and why."""
+"""Logs the transitions of a node: from which phase to which, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ log = get_logger(__name__)
 
 
 def log_transition(before: NodeRuntime, after: NodeRuntime) -> None:
-    """One line when the node's phase or its reason has changed."""
+    """Write one line when the phase or its reason has changed."""
     old, new = before.record, after.record
     if (old.phase, old.reason) != (new.phase, new.reason):
         fields: dict[str, object] = {
