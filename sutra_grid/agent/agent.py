@@ -1,12 +1,13 @@
-"""All parts of one agent, put together, started in order and stopped in reverse.
+"""Puts the parts of an agent together, starts them in order, and stops them in reverse.
 
-Order of a start: lock the state directory, read the journal, adopt what lives, serve,
-register, beat. Stopping ends the agent's own threads and nothing else.
+The order of a start: lock the state directory, read the journal, adopt live processes, serve, register,
+send heartbeats. A stop ends the agent's own threads and nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import socket
@@ -51,16 +52,16 @@ from sutra_grid.wire.server import RunningServer, serve
 log = get_logger(__name__)
 
 SERVICE: Final = "grid.GridAgent"
-SAMPLE_SECONDS: Final = 5.0
-ROTATE_SECONDS: Final = 5.0
-MEMORY_SECONDS: Final = 1.0
+SAMPLE_SECONDS: Final = 5.0  # ``statistics.HISTORY`` counts on it
+ROTATE_SECONDS: Final = 5.0  # a log can exceed its size by what the node writes in this time
+MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
 _WILDCARDS: Final = ("0.0.0.0", "::", "")
 
 
 class GridAgent:
-    """One agent. A context manager; entering raises ``GridError`` when it can't start.
+    """One agent. A context manager; entering it raises ``GridError`` when the agent can't start.
 
-    ``on_superseded`` is called from a thread of its own when a newer agent of this name has taken over.
+    ``on_superseded`` is called from the heartbeat thread when a newer agent process has this agent id.
     """
 
     def __init__(
@@ -77,12 +78,12 @@ class GridAgent:
 
     @property
     def endpoint(self) -> str:
-        """host:port by which the master reaches this agent."""
+        """The host:port at which the master reaches this agent."""
         assert self._server is not None
         return format_host_port(endpoint_host(self._config), self._server.port)
 
     def unregister(self, reason: str) -> None:
-        """Stop the heartbeats and tell the master why the agent ends."""
+        """Stop the heartbeats and tell the master why the agent stops."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat.unregister(reason)
@@ -127,7 +128,7 @@ class GridAgent:
             link,
             clock,
             sessions=SessionFile(config.state_path),
-            take=supervisor.assign_all,
+            on_assignments=supervisor.assign_all,
             on_superseded=self._on_superseded,
         )
         self._metrics.watch(MetricsSources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
@@ -193,7 +194,7 @@ class GridAgent:
         )
 
     def _report_soon(self) -> None:
-        """A node has settled otherwise than before: measure it and tell the master now."""
+        """Sample the nodes and send a heartbeat now, because a node has settled in another state than before."""
         if self._sampler is not None:
             self._sampler.trigger()
         if self._heartbeat is not None:
@@ -201,7 +202,7 @@ class GridAgent:
 
 
 def endpoint_host(config: AgentConfig) -> str:
-    """The host by which others reach the agent and its nodes."""
+    """The host at which others reach the agent and its nodes."""
     host = config.advertise or config.listen[0]
     return socket.gethostname() if host in _WILDCARDS else host
 
@@ -211,6 +212,6 @@ def _make_directories(*paths: Path) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not os.access(path, os.W_OK | os.X_OK):
-                raise PermissionError(13, "this user may not write there", str(path))
+                raise PermissionError(errno.EACCES, "this user can't write there", str(path))
         except OSError as error:
             raise from_os_error(f"the directory {path} can't be used", error, Reason.PATH_NOT_WRITABLE) from error

@@ -1,4 +1,4 @@
-"""What the agent's configuration file may hold, and the checked values made of it."""
+"""The keys of the agent's configuration file, and the checked values of a loaded one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ DEFAULT_METRICS_PORT: Final = 7071
 STATE_DIRECTORY: Final = ".agent"
 
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
-# Signals by which programs are asked to end; SIGKILL comes after the grace by itself.
+# Signals that ask a program to end. SIGKILL is not one: it follows after the grace period.
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 class MemoryLimits(StrEnum):
-    """How memory limits are held."""
+    """How memory limits are enforced."""
 
     AUTO = "auto"
     CGROUP = "cgroup"
@@ -43,14 +43,14 @@ def _check_name(value: str) -> str | None:
 
 
 def _check_range(value: str) -> str | None:
-    return None if _parse_range(value) else 'two ports with "-" between, the lower first, from 1 to 65535'
+    return None if _parse_range(value) else 'two ports from 1 to 65535, the lower first, with "-" between them'
 
 
 def _check_args(value: list[str]) -> str | None:
     unknown = unknown_placeholders(value)
-    return (
-        f"no {{{unknown[0]}}}; known are {{port}} {{storage_path}} {{node_id}} {{memory_limit_mb}}" if unknown else None
-    )
+    if not unknown:
+        return None
+    return f"the placeholders {{port}} {{storage_path}} {{node_id}} {{memory_limit_mb}}, and not {{{unknown[0]}}}"
 
 
 def _parse_range(value: str) -> range | None:
@@ -62,76 +62,83 @@ def _parse_range(value: str) -> range | None:
 
 
 def _health_probe(default: str) -> Key:
-    return Key("health_probe", "str", default, help="How a node is asked whether it works", choices=PROBE_KINDS)
+    return Key("health_probe", "str", default, help="Health probe of a node", choices=PROBE_KINDS)
 
 
 _PROCESS_KEYS = [
     Key("health_path", "str", "/", help="Path of the http probe"),
-    Key("health_timeout_secs", "float", 2.0, "seconds", "Wait for a probe's answer", check=at_least(0.1)),
-    Key("start_timeout_secs", "float", 60.0, "seconds", "After that a node that is not ready is reported; it is "
-        "left to go on", check=at_least(0.1)),
-    Key("stop_signal", "str", "SIGTERM", help="First step of a stop", choices=_SIGNALS),
-    Key("stop_grace_secs", "float", 10.0, "seconds", "From the stop signal to SIGKILL", check=at_least(0)),
+    Key("health_timeout_secs", "float", 2.0, "seconds", "Time limit of a health probe", check=at_least(0.1)),
+    Key("start_timeout_secs", "float", 60.0, "seconds", "After this time a node that is not ready is reported; "
+        "it keeps running", check=at_least(0.1)),
+    Key("stop_signal", "str", "SIGTERM", help="Signal that starts a stop", choices=_SIGNALS),
+    Key("stop_grace_secs", "float", 10.0, "seconds", "Time from the stop signal to SIGKILL", check=at_least(0)),
 ]  # fmt: skip
 
 SCHEMA: Final = Schema(
     sections=[
         Section("agent", [
-            Key("agent_id", "str", REQUIRED, help="The agent's name in the grid", check=_check_name),
-            Key("master_host", "str", REQUIRED, help="host:port of the master",
+            Key("agent_id", "str", REQUIRED, help="Name of the agent in the grid", check=_check_name),
+            Key("master_host", "str", REQUIRED, help="Address of the master (host:port)",
                 check=host_port(DEFAULT_MASTER_PORT)),
-            Key("platform", "str", "desktop", help="Where the host lives", choices=tuple(Platform)),
-            Key("max_storage_nodes", "int", 10, help="Nodes that this host takes", check=at_least(0)),
+            Key("platform", "str", "desktop", help="Kind of host", choices=tuple(Platform)),
+            Key("max_storage_nodes", "int", 10, help="Number of nodes that this host can have", check=at_least(0)),
             Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the agent's gRPC service",
                 check=host_port(DEFAULT_PORT)),
-            Key("advertise", "str", "", help="Host by which others reach agent and nodes; empty: that of listen"),
+            Key("advertise", "str", "", help="Host at which others reach agent and nodes; empty: that of listen"),
             Key("state_path", "path", None, help="Journal, lock, host id and node logs; unset: data_path/.agent"),
-            Key("labels", "dict[str,str]", {}, help="Shown with the agent"),
-            Key("workers", "int", 16, help="Threads that answer calls", check=between(2, 256)),
-            Key("max_concurrent_calls", "int", 64, help="Calls in work and waiting", check=at_least(2)),
-        ], help="Who this agent is and whom it talks to"),
+            Key("labels", "dict[str,str]", {}, help="Labels that are shown with the agent"),
+            Key("workers", "int", 16, help="Threads for calls of the master", check=between(2, 256)),
+            Key("max_concurrent_calls", "int", 64, help="Calls that run or wait for a thread; more are refused",
+                check=at_least(2)),
+        ], help="The agent and its master"),
         Section("storage", [
             Key("binary_path", "str", "sutra-storage-server", help="Program of the default engine", check=not_empty),
-            Key("data_path", "path", REQUIRED, help="Directory below which all nodes keep their data"),
-            Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that names none", check=at_least(1)),
-            Key("default_port_range", "str", "50051-50060", help="Ports that nodes may have", check=_check_range),
-            Key("disk_reserve_mb", "int", 100, "MiB", "No new node when less is free on data_path", check=at_least(0)),
-            _health_probe("grpc"),  # tcp would not see a hung node: the kernel goes on to accept connections
+            Key("data_path", "path", REQUIRED, help="Directory of the data of all nodes"),
+            Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that is spawned without one",
+                check=at_least(1)),
+            Key("default_port_range", "str", "50051-50060", help="Ports of the nodes", check=_check_range),
+            Key("disk_reserve_mb", "int", 100, "MiB", "With less free space on data_path no new node is created",
+                check=at_least(0)),
+            _health_probe("grpc"),  # tcp does not detect a hung node: the kernel still accepts connections
             *_PROCESS_KEYS,
-        ], help="The default engine and the bounds of all nodes"),
+        ], help="The default engine, and the bounds of all nodes"),
         Section("monitoring", [
-            Key("heartbeat_interval_secs", "float", 5.0, "seconds", "Between two heartbeats", check=between(0.1, 3600)),
-            Key("health_check_interval_secs", "float", 10.0, "seconds", "Between two probes of a node",
+            Key("heartbeat_interval_secs", "float", 5.0, "seconds", "Time between two heartbeats",
+                check=between(0.1, 3600)),
+            Key("health_check_interval_secs", "float", 10.0, "seconds", "Time between two health probes of a node",
                 check=between(0.1, 3600)),
             Key("restart_unhealthy_after_secs", "float", 0.0, "seconds",
-                "A running node that fails its probe so long is restarted; 0: it is only shown", check=at_least(0)),
-            Key("restart_failed_nodes", "bool", True, help="Whether a node that ended by itself is started again"),
-        ], help="Heartbeats, probes, restarts"),
+                "A running node that fails its probe for this long is restarted; 0: it is only reported",
+                    check=at_least(0)),
+            Key("restart_failed_nodes", "bool", True, help="Whether a node that exits by itself is restarted"),
+        ], help="Heartbeats, health probes, restarts"),
         Section("limits", [
             Key("memory", "str", "auto", help="How memory limits are enforced",
                 choices=tuple(MemoryLimits)),
-        ], help="What nodes may use"),
+        ], help="Resource limits of nodes"),
         Section("restart", [
-            Key("stable_secs", "float", 30.0, "seconds", "A node that was ready so long restarts at once",
+            Key("stable_secs", "float", 30.0, "seconds", "A node that was ready for this long restarts at once",
                 check=at_least(0)),
-            Key("first_delay_secs", "float", 1.0, "seconds", "First back-off; doubles", check=at_least(0.001)),
+            Key("first_delay_secs", "float", 1.0, "seconds", "First back-off; each further one is twice as long",
+                check=at_least(0.001)),
             Key("max_delay_secs", "float", 60.0, "seconds", "Longest back-off", check=at_least(0.001)),
-            Key("max_crashes", "int", 8, help="Ends in a row in the window, then a node is failed", check=at_least(1)),
-            Key("window_secs", "float", 600.0, "seconds", "The window", check=at_least(1)),
-        ], help="How a node that ended by itself is started again"),
+            Key("max_crashes", "int", 8, help="Crashes in a row within window_secs after which a node is failed",
+                check=at_least(1)),
+            Key("window_secs", "float", 600.0, "seconds", "Time in which max_crashes are counted", check=at_least(1)),
+        ], help="How a node that exits by itself is restarted"),
         Section("node_logs", [
-            Key("max_size_mb", "int", 16, "MiB", "A node's log is rotated at this size", check=at_least(1)),
-            Key("keep_files", "int", 3, help="Rotated files kept for each node", check=at_least(1)),
-        ], help="The output of the nodes"),
+            Key("max_size_mb", "int", 16, "MiB", "Size at which the log of a node is rotated", check=at_least(1)),
+            Key("keep_files", "int", 3, help="Rotated log files that are kept for each node", check=at_least(1)),
+        ], help="The logs of the nodes"),
         metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ],
     tables=[
         Section("engines", [
-            Key("binary_path", "str", REQUIRED, help="The program", check=not_empty),
-            Key("args", "list[str]", [], help="Its arguments, with {port} {storage_path} {node_id} {memory_limit_mb}",
+            Key("binary_path", "str", REQUIRED, help="Path or name of the program", check=not_empty),
+            Key("args", "list[str]", [], help="Arguments, with {port} {storage_path} {node_id} {memory_limit_mb}",
                 check=_check_args),
-            Key("environment", "dict[str,str]", {}, help="Variables added to its environment"),
+            Key("environment", "dict[str,str]", {}, help="Environment variables to add"),
             _health_probe("tcp"),
             *_PROCESS_KEYS,
         ], help="Another program that runs as a storage node"),
@@ -141,7 +148,7 @@ SCHEMA: Final = Schema(
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """The checked configuration. Intervals in seconds."""
+    """The checked configuration. Intervals are in seconds."""
 
     agent_id: str
     master: tuple[str, int]
@@ -169,11 +176,11 @@ class AgentConfig:
 
 
 def agent_config(config: Config) -> AgentConfig:
-    """The values of a loaded configuration."""
+    """Convert a loaded configuration."""
     agent, storage, monitoring = config.section("agent"), config.section("storage"), config.section("monitoring")
     logs = config.section("node_logs")
     ports = _parse_range(storage["default_port_range"])
-    assert ports is not None  # the key's check has seen it
+    assert ports is not None  # the check of the key has parsed it
     return AgentConfig(
         agent_id=agent["agent_id"],
         master=parse_host_port(agent["master_host"], DEFAULT_MASTER_PORT),

@@ -1,7 +1,6 @@
 """``sutra-grid-agent``: the agent as a daemon.
 
-Heavy modules are imported in ``run``: ``--help`` answers at once, and grpc is told
-about forks before it is loaded.
+Heavy modules are imported in ``run``, so that ``--help`` is fast and grpc is configured before it is loaded.
 """
 
 from __future__ import annotations
@@ -15,24 +14,24 @@ from sutra_grid.runtime.daemon import Flag, daemon_command, disable_grpc_fork_su
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
 
-log = get_logger("sutra_grid.agent.daemon")  # also when it is run as a module, by the name __main__
+log = get_logger("sutra_grid.agent.daemon")  # the same name when the module runs as __main__
 
 EXIT_SUPERSEDED: Final = 3
 
 FLAGS: Final = [
     Flag("--agent-id", "agent.agent_id"),
     Flag("--master", "agent.master_host", "host:port of the master."),
-    Flag("--listen", "agent.listen", "Address of the agent's own service."),
-    Flag("--advertise", "agent.advertise", "Host by which others reach this one."),
-    Flag("--data-path", "storage.data_path", "Directory below which the nodes keep their data."),
+    Flag("--listen", "agent.listen", "Address of the agent's gRPC service."),
+    Flag("--advertise", "agent.advertise", "Host at which others reach the agent and its nodes."),
+    Flag("--data-path", "storage.data_path", "Directory of the nodes' data."),
     Flag("--state-path", "agent.state_path", "Directory of the journal, the lock and the nodes' logs."),
 ]
 
 
 def run(config: Config) -> int:
-    """Serve until a signal comes or a newer agent takes over; the nodes run on in any case."""
+    """Serve until a signal arrives or a newer agent takes over. The nodes keep running in both cases."""
     disable_grpc_fork_support()
-    reset_affinity()  # a parent's one CPU is not meant for us, still less for our nodes
+    reset_affinity()  # a parent may have pinned itself to one CPU; agent and nodes must not inherit that
     from sutra_grid.agent.agent import GridAgent
 
     settings = agent_config(config)
@@ -46,7 +45,7 @@ def run(config: Config) -> int:
     with shutdown, GridAgent(settings, on_superseded=on_superseded) as agent:
         log.info("ready", agent=settings.agent_id, address=agent.endpoint, data_path=settings.data_path)
         shutdown.wait()
-        log.info("stopping; the nodes run on", reason=shutdown.reason)
+        log.info("stopping; the nodes keep running", reason=shutdown.reason)
         if not superseded:
             agent.unregister(f"the agent was stopped ({shutdown.reason})")
     return EXIT_SUPERSEDED if superseded else 0

@@ -1,6 +1,6 @@
-"""Engines: which programs run as storage nodes, with which arguments, probe and stop signal.
+"""Engines: the programs that run as storage nodes, with their arguments, probe and stop signal.
 
-A caller chooses an engine by name only; program and arguments are the operator's.
+A caller chooses an engine by name. Only the operator sets the program and its arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """How a node is asked whether it works. ``kind`` is one of ``PROBE_KINDS``; ``path`` is for http."""
+    """The health probe of a node. ``kind`` is one of ``PROBE_KINDS``; ``path`` is for http."""
 
     kind: str = "tcp"
     path: str = "/"
@@ -39,7 +39,7 @@ class ProbeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One kind of storage node. The program must stay in the foreground."""
+    """One kind of storage node. Its program must stay in the foreground."""
 
     name: str
     binary_path: str
@@ -52,7 +52,7 @@ class Engine:
 
     @classmethod
     def storage(cls, binary_path: str, **process: Any) -> Engine:
-        """The default engine. Exactly these arguments, so that any program with this contract works."""
+        """The default engine. Its arguments are fixed, so that any program with this interface works."""
         return cls(
             name=DEFAULT_ENGINE,
             binary_path=binary_path,
@@ -62,10 +62,10 @@ class Engine:
         )
 
     def binary(self) -> Path:
-        """The program's file, found now.
+        """Find the program's file.
 
-        A name without a slash is looked for beside this Python program, then in PATH.
-        Raises ``NotFound`` or ``FailedPrecondition`` naming the engine and the file.
+        A name without a slash is searched in the directory of this Python interpreter, then in PATH.
+        Raises ``NotFound`` or ``FailedPrecondition``, with the engine and the file.
         """
         if "/" not in self.binary_path:
             return self._find_by_name()
@@ -80,7 +80,7 @@ class Engine:
             raise FailedPrecondition(
                 f"the program {path} of engine {self.name} is not executable by this user",
                 reason=Reason.BINARY_NOT_EXECUTABLE,
-                hint=f"chmod +x {path}, or correct binary_path in the agent's configuration",
+                hint=f"Run chmod +x {path}, or correct binary_path in the agent's configuration",
             )
         return path
 
@@ -101,13 +101,13 @@ class Engine:
         return (str(self.binary()), *(_substituted(arg, node_id, spec) for arg in self.args))
 
     def variables(self, node_id: str, spec: NodeSpec) -> dict[str, str]:
-        """What this engine adds to the environment."""
+        """The environment variables that this engine adds."""
         return {name: _substituted(value, node_id, spec) for name, value in self.environment.items()}
 
     def rules(
         self, restart: RestartPolicy, probe_interval_seconds: float, restart_unhealthy_after_seconds: float
     ) -> NodeRules:
-        """What a node's machine must know of this engine."""
+        """The rules that the state machine of a node of this engine follows."""
         return NodeRules(
             restart=restart,
             stop_signal=self.stop_signal,
@@ -120,7 +120,7 @@ class Engine:
 
 
 def unknown_placeholders(texts: Iterable[str]) -> list[str]:
-    """Names in braces that nothing fills."""
+    """The names in braces that are not placeholders."""
     return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in _PLACEHOLDERS]
 
 

@@ -1,7 +1,7 @@
-"""Keeps the master informed: registers until it is admitted, then beats, and takes what comes back.
+"""Registers with the master, sends heartbeats, and passes on the assignments that come back.
 
-One ticker's thread does it all. Without a master nothing is lost: each beat carries the
-full inventory, so the first one that arrives mends everything.
+One thread does all of it. Without a master nothing is lost: each heartbeat has the full inventory, so
+the first one that arrives brings the master up to date.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from sutra_grid.runtime.ticker import Ticker
 log = get_logger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.5
-MAX_RETRY_SECONDS: Final = 3.0  # far below a master's grace period: after its restart all are back in time
-HEARTBEAT_RETRY_SECONDS: Final = 1.0
-_STOP_SECONDS: Final = 5.0
+MAX_RETRY_SECONDS: Final = 3.0  # well below the grace period of a master that has restarted
+HEARTBEAT_RETRY_SECONDS: Final = 1.0  # after a failed heartbeat; a lower interval bounds it
+_STOP_SECONDS: Final = 5.0  # a call to the master may take this long
 
-OK: Final = "ok"
+OK: Final = "ok"  # the outcome of a successful call in ``counts``
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSource:
-    """Where a heartbeat gets what it says."""
+    """What registrations and heartbeats report: the agent, its nodes, its host."""
 
     agent: Agent
     inventory: Inventory
@@ -45,7 +45,7 @@ class HeartbeatSource:
 
 
 def retry_delays(interval_seconds: float) -> Iterator[float]:
-    """Seconds between tries to register, before jitter: a master that is back sees all within an interval."""
+    """Seconds between attempts to register, before jitter. Doubling, up to the interval and up to 3 s."""
     delay = FIRST_RETRY_SECONDS
     longest = max(delay, min(MAX_RETRY_SECONDS, interval_seconds))
     while True:
@@ -54,7 +54,7 @@ def retry_delays(interval_seconds: float) -> Iterator[float]:
 
 
 class Heartbeat:
-    """A context manager around the ticker's thread. ``trigger`` makes it beat at once."""
+    """A context manager around the heartbeat thread. ``trigger`` sends a heartbeat at once."""
 
     def __init__(
         self,
@@ -63,55 +63,55 @@ class Heartbeat:
         clock: Clock,
         *,
         sessions: SessionFile,
-        take: Callable[[Iterable[Assignment]], None],
+        on_assignments: Callable[[Iterable[Assignment]], None],
         on_superseded: Callable[[str], None],
     ) -> None:
         self._source = source
         self._master = master
         self._clock = clock
-        self._sessions = sessions  # of the ticker's thread
-        self._take = take
+        self._sessions = sessions  # used by the heartbeat thread only
+        self._on_assignments = on_assignments
         self._on_superseded = on_superseded
         self._stopping = threading.Event()
         self._ticker = Ticker("heartbeat", source.agent.heartbeat_interval_ms / 1000, self.tick, clock=clock)
-        self._session_id = ""  # of the ticker's thread; "" while not admitted
-        self._problem = ""  # what is logged already
+        self._session_id = ""  # set by the heartbeat thread; "" while not registered
+        self._problem = ""  # the problem that was logged last
         self._backing_off_until = 0.0
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter({OK: 0})  # by outcome; guarded by _counting
 
     @property
     def session_id(self) -> str:
-        """The session that the master gave; empty while there is none."""
+        """The session of the registration; empty while the agent is not registered."""
         return self._session_id
 
     def counts(self) -> dict[str, int]:
-        """Registrations and heartbeats since the start: ``ok``, or the code of the error that came back. Any thread."""
+        """Registrations and heartbeats since the start, by outcome: ``ok`` or the error code. Any thread."""
         with self._counting:
             return dict(self._counts)
 
     def trigger(self) -> None:
-        """Something worth telling has happened: beat now. Any thread, never blocks."""
+        """Send a heartbeat now. Any thread; never blocks."""
         self._ticker.trigger()
 
     def tick(self) -> None:
-        """One beat; without a session, registration until it works."""
+        """Send one heartbeat. Without a session, register until that works."""
         if not self._session_id:
-            self._register_until_admitted()
+            self._register_until_accepted()
         elif self._clock.monotonic() >= self._backing_off_until:
             self._send_heartbeat()
 
     def unregister(self, reason: str) -> None:
-        """Tell the master that the agent ends on purpose. After ``stop``; a master that is away is no problem."""
+        """Tell the master that the agent stops on purpose. After ``stop``. An unreachable master is only logged."""
         if not self._session_id:
             return
         try:
             self._master.unregister(self._source.agent.agent_id, self._session_id, reason)
         except GridError as error:
-            log.info("the master could not be told of the end", error=error)
+            log.info("could not unregister", error=error)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread. No heartbeat is sent after that."""
         self._stopping.set()
         self._ticker.stop(_STOP_SECONDS)
 
@@ -125,7 +125,7 @@ class Heartbeat:
     ) -> None:
         self.stop()
 
-    def _register_until_admitted(self) -> None:
+    def _register_until_accepted(self) -> None:
         for delay_seconds in retry_delays(self._source.agent.heartbeat_interval_ms / 1000):
             if self._stopping.is_set() or self._register():
                 return
@@ -134,24 +134,28 @@ class Heartbeat:
     def _register(self) -> bool:
         agent = replace(self._source.agent, host=self._source.host(), session_id=self._sessions.last)
         try:
-            answer = self._master.register(agent, self._source.inventory.reports())
+            response = self._master.register(agent, self._source.inventory.reports())
         except GridError as error:
             self._count(error.code)
-            self._log_once("not registered; trying again", error)
+            self._log_once("registration failed; retrying", error)
             return False
         self._count(OK)
-        self._session_id = answer.session_id
-        self._sessions.save(answer.session_id)
+        self._session_id = response.session_id
+        self._sessions.save(response.session_id)
         self._problem = ""
-        log.info("registered", agent=agent.agent_id, session=answer.session_id, master_version=answer.master_version)
-        self._take(answer.assignments)
+        log.info(
+            "registered", agent=agent.agent_id, session=response.session_id, master_version=response.master_version
+        )
+        self._on_assignments(response.assignments)
         return True
 
     def _send_heartbeat(self) -> None:
         agent = self._source.agent
         reports, at_seconds = self._source.inventory.reports(), int(self._clock.wall())
         try:
-            answer = self._master.heartbeat(agent.agent_id, self._session_id, at_seconds, reports, self._source.host())
+            response = self._master.heartbeat(
+                agent.agent_id, self._session_id, at_seconds, reports, self._source.host()
+            )
         except ResourceExhausted as error:
             self._count(error.code)
             self._backing_off_until = self._clock.monotonic() + random.uniform(0, agent.heartbeat_interval_ms / 1000)
@@ -163,31 +167,31 @@ class Heartbeat:
             self._stopping.wait(
                 random.uniform(0.5, 1.0) * min(HEARTBEAT_RETRY_SECONDS, agent.heartbeat_interval_ms / 1000)
             )
-            self._ticker.trigger()  # one that is back is told at once, not an interval later
+            self._ticker.trigger()  # a master that is back gets the next heartbeat at once
             return
         reached(Step.HEARTBEAT_ANSWERED)
         self._count(OK)
         if self._problem:
-            log.info("heartbeats arrive again", agent=agent.agent_id)
+            log.info("heartbeats succeed again", agent=agent.agent_id)
             self._problem = ""
-        if answer.instruction is HeartbeatInstruction.SUPERSEDED:
-            log.error("superseded", agent=agent.agent_id, session=self._session_id, message=answer.message)
+        if response.instruction is HeartbeatInstruction.SUPERSEDED:
+            log.error("superseded", agent=agent.agent_id, session=self._session_id, message=response.message)
             self._session_id = ""
             self._stopping.set()
-            self._on_superseded(answer.message)
-        elif answer.instruction is HeartbeatInstruction.REGISTER or not answer.acknowledged:
-            log.info("the master asks for a registration", agent=agent.agent_id, message=answer.message)
+            self._on_superseded(response.message)
+        elif response.instruction is HeartbeatInstruction.REGISTER or not response.acknowledged:
+            log.info("the master requires a registration", agent=agent.agent_id, message=response.message)
             self._session_id = ""
-            self._register_until_admitted()
+            self._register_until_accepted()
         else:
-            self._take(answer.assignments)
+            self._on_assignments(response.assignments)
 
     def _count(self, outcome: str) -> None:
         with self._counting:
             self._counts[outcome] += 1
 
     def _log_once(self, event: str, error: GridError) -> None:
-        """Log a problem once, not at every beat."""
+        """Log a problem once, not at every heartbeat."""
         if self._problem != error.message:
             log.warning(event, agent=self._source.agent.agent_id, reason=error.reason or "-", error=error)
             self._problem = error.message

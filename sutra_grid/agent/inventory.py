@@ -1,6 +1,6 @@
-"""What other threads may see of the nodes: always whole, never waiting for a disk.
+"""The nodes as other threads see them: consistent, and without waiting for a disk.
 
-The supervisor's thread writes it after each step; calls and heartbeats read it.
+The supervisor's thread writes after each step; calls and heartbeats read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SampleOf = Callable[[str], NodeSample | None]
 
 
 class Inventory:
-    """The nodes of this agent as they were after the last step of each. Thread-safe."""
+    """Each node of this agent as it was after its last step. Thread-safe."""
 
     def __init__(
         self,
@@ -29,70 +29,70 @@ class Inventory:
     ) -> None:
         self._clock = clock
         self._sample_of = sample_of
-        self._on_change = on_change  # called by put: a node has settled otherwise than it was
+        self._on_change = on_change  # called by put when a node has settled in another state than before
         self._changed = threading.Condition()  # guards _views, _refused and _sequence
         self._views: dict[str, NodeView] = {}
         self._refused: dict[str, NodeReport] = {}
-        # Above those of an earlier process of this agent: the clock goes on from boot to boot.
+        # Higher than in an earlier process of this agent, because the monotonic clock runs on.
         self._sequence = int(clock.monotonic() * 1000)
 
     def put(self, view: NodeView) -> None:
-        """Show a node; whoever waits for it looks again."""
+        """Publish a node, and wake the threads that wait for it."""
         node_id = view.runtime.node_id
         with self._changed:
             before = self._views.get(node_id)
             self._refused.pop(node_id, None)
-            self._views[node_id] = replace(view, sequence=self._count())
+            self._views[node_id] = replace(view, sequence=self._next_sequence())
             self._changed.notify_all()
         if is_settled(view.runtime) and is_material(self._report(before) if before else None, self._report(view)):
             self._on_change()
 
     def put_refused(self, report: NodeReport) -> None:
-        """Show a node that was not let in."""
+        """Publish the report of a node that the agent has refused."""
         with self._changed:
-            self._refused[report.node_id] = replace(report, sequence=self._count())
+            self._refused[report.node_id] = replace(report, sequence=self._next_sequence())
             self._changed.notify_all()
 
     def remove(self, node_id: str) -> None:
-        """The node is gone. Idempotent."""
+        """Remove the node. Idempotent."""
         with self._changed:
             self._views.pop(node_id, None)
             self._refused.pop(node_id, None)
-            self._count()
+            self._next_sequence()
             self._changed.notify_all()
 
     def sequence(self) -> int:
-        """The number of the last change."""
+        """The sequence number of the last change."""
         with self._changed:
             return self._sequence
 
     def views(self) -> list[NodeView]:
-        """All nodes, without the refused ones."""
+        """All nodes except the refused ones."""
         with self._changed:
             return list(self._views.values())
 
     def refused(self, node_id: str) -> NodeReport | None:
-        """What is shown of a node that was not let in."""
+        """The report of a refused node; None when the node is not refused."""
         with self._changed:
             return self._refused.get(node_id)
 
     def reports(self) -> list[NodeReport]:
-        """The full inventory, in order of node ids."""
+        """The full inventory, sorted by node id."""
         with self._changed:
             views, refused = list(self._views.values()), list(self._refused.values())
         reports = [self._report(view) for view in views] + refused
         return sorted(reports, key=lambda report: report.node_id)
 
     def find(self, node_id: str) -> NodeReport | None:
-        """The report of a node as it is now; None when there is no such node."""
+        """The report of a node now; None when there is no such node."""
         with self._changed:
             view, refused = self._views.get(node_id), self._refused.get(node_id)
         return self._report(view) if view is not None else refused
 
     def wait_settled(self, node_id: str, deadline: float, give_up: Callable[[], bool]) -> None:
-        """Block until what was asked of the node last has an outcome.
+        """Block until the node has settled after its last assignment.
 
-        Ends at the monotonic ``deadline`` at the latest, or soon after ``give_up`` turns true.
+        Returns at the monotonic ``deadline`` at the latest, or within a second after ``give_up`` turns true.
         """
         with self._changed:
             while (view := self._views.get(node_id)) is not None and not is_settled(view.runtime):
@@ -101,8 +101,8 @@ class Inventory:
                     return
                 self._changed.wait(min(remaining, 1.0))
 
-    def _count(self) -> int:
-        """The number of a change; with the lock held."""
+    def _next_sequence(self) -> int:
+        """Take the next sequence number. Requires the lock."""
         self._sequence += 1
         return self._sequence
 

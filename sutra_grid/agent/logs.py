@@ -1,13 +1,12 @@
-"""The output of the nodes: one live file a node that it appends to, and rotated parts of it.
+"""The logs of the nodes: one live file per node, and its rotated parts.
 
-    STATE/logs/NODE_ID.log                           what the node writes to
-    STATE/logs/NODE_ID.log.00000000000000004096      an older part; the number is where it
-                                                     begins, counted in bytes of the whole log
+    STATE/logs/NODE_ID.log                           the live file, which the node appends to
+    STATE/logs/NODE_ID.log.00000000000000004096      an older part; the number is the offset of its
+                                                     first byte in the whole log
 
-The node holds the live file open, so rotation copies it away and cuts it to nothing;
-opened for appending, the node goes on at the new end. Every byte keeps its number in
-the whole log, which makes a reader's cursor hold across rotations. Lines that a node
-writes in the instant between the copy's end and the cut are lost.
+The node has the live file open, so rotation copies it and truncates it; the node appends at the new
+end. Every byte keeps its offset in the whole log, so a reader's cursor stays valid across rotations.
+Lines that a node writes between the end of the copy and the truncation are lost.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from sutra_grid.agent.names import is_name
 from sutra_grid.core.errors import InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 
-TAIL_LINES: Final = 20
-_TAIL_BYTES: Final = 8 * 1024
-_LINE_LIMIT: Final = 500
+TAIL_LINES: Final = 20  # in a report
+_TAIL_BYTES: Final = 8 * 1024  # every heartbeat carries the tails of all nodes that are not well
+_LINE_LIMIT: Final = 500  # characters
 DEFAULT_READ_BYTES: Final = 64 * 1024
 MAX_READ_BYTES: Final = 1024 * 1024
-_DIGITS: Final = 20
+_DIGITS: Final = 20  # an offset of 64 bits, so that names sort by offset
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a node's log. ``cursor`` continues after it; ``rotated``: something before it is gone."""
+    """A piece of a node's log. ``cursor`` reads on after it; ``rotated``: bytes before it were deleted."""
 
     data: bytes
     cursor: str
@@ -41,7 +40,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One file of a log; it holds the bytes from ``start`` to ``end`` of the whole."""
+    """One file of a log, with the bytes from ``start`` to ``end`` of the whole log."""
 
     path: Path
     start: int
@@ -49,7 +48,7 @@ class _Part:
 
 
 class NodeLogs:
-    """The log files of one agent. Reading is safe from any thread, rotation is for one."""
+    """The log files of one agent. Any thread may read; one thread rotates."""
 
     def __init__(self, directory: Path, *, max_bytes: int, keep_files: int) -> None:
         self.directory = directory
@@ -57,7 +56,7 @@ class NodeLogs:
         self._keep_files = keep_files
 
     def tail(self, node_id: str, lines: int = TAIL_LINES) -> tuple[str, ...]:
-        """The last lines, bounded in number and length; empty when there are none or they can't be read."""
+        """The last lines, bounded in number and length; empty when the log can't be read."""
         try:
             data = self.read(node_id, tail_lines=lines, max_bytes=_TAIL_BYTES).data
         except (NotFound, OSError):
@@ -65,9 +64,9 @@ class NodeLogs:
         return tuple(line[:_LINE_LIMIT] for line in data.decode(errors="replace").splitlines())
 
     def read(self, node_id: str, *, cursor: str = "", tail_lines: int = 0, max_bytes: int = 0) -> Chunk:
-        """Read on from ``cursor``; without one from ``tail_lines`` before the end (0: from the first byte kept).
+        """Read on from ``cursor``. Without one, begin ``tail_lines`` before the end; 0: at the first byte kept.
 
-        Raises ``NotFound`` for a node without a log, ``InvalidArgument`` for a foreign cursor.
+        Raises ``NotFound`` for a node without a log, and ``InvalidArgument`` for an invalid cursor.
         """
         parts = self._parts(node_id)
         limit = min(max_bytes or DEFAULT_READ_BYTES, MAX_READ_BYTES)
@@ -83,7 +82,7 @@ class NodeLogs:
         return Chunk(data, str(position + len(data)), rotated)
 
     def rotate(self, node_id: str) -> bool:
-        """Put the live file away if it is too large; True when it was. Raises ``OSError``."""
+        """Rotate the live file if it is too large. Returns whether it was. Raises ``OSError``."""
         live = self._live(node_id)
         if not live.exists() or live.stat().st_size < self._max_bytes:
             return False
@@ -97,7 +96,7 @@ class NodeLogs:
         return True
 
     def rotate_all(self) -> None:
-        """Rotate what is too large. Raises ``OSError`` after the others were tried."""
+        """Rotate all live files that are too large. Raises the first ``OSError`` after trying every file."""
         problems = []
         for live in sorted(self.directory.glob("*.log")):
             try:
@@ -115,7 +114,7 @@ class NodeLogs:
         return sorted(path for path in self.directory.glob(f"{name}.*") if path.suffix[1:].isdecimal())
 
     def _parts(self, node_id: str) -> list[_Part]:
-        if not is_name(node_id):  # it comes from a caller and becomes a path
+        if not is_name(node_id):  # the id comes from a caller and becomes a path
             raise _no_log(node_id)
         parts = []
         for path in self._rotated(node_id):
@@ -132,7 +131,7 @@ def _no_log(node_id: str) -> NotFound:
     return NotFound(
         f"node {node_id} has no log on this agent",
         reason=Reason.UNKNOWN_NODE,
-        hint="It was never started here; sutra-grid-cli nodes list shows where it is",
+        hint="The node was never started here. Find its agent with: sutra-grid-cli nodes list",
     )
 
 
@@ -146,9 +145,9 @@ def _size(path: Path) -> int:
 def _position(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdecimal()):
         raise InvalidArgument(
-            f"{cursor!r} is no cursor of a log",
+            f"invalid cursor {cursor!r}",
             reason=Reason.INVALID_ARGUMENT,
-            hint="Pass the cursor of the chunk before, or none to begin anew",
+            hint="Pass the cursor of the previous chunk, or omit it to start from the beginning",
         )
     return int(cursor)
 
@@ -168,11 +167,11 @@ def _read_file(part: _Part, position: int, limit: int) -> bytes:
             stream.seek(position - part.start)
             return stream.read(min(limit, part.end - position))
     except FileNotFoundError:
-        return b""  # rotated away between the look and the reading
+        return b""  # deleted by a rotation after it was listed
 
 
 def _tail_position(parts: list[_Part], lines: int, limit: int) -> int:
-    """Where the last ``lines`` begin, at most ``limit`` bytes before the end."""
+    """The offset at which the last ``lines`` begin, at most ``limit`` bytes before the end."""
     last = parts[-1].end
     begin = max(parts[0].start, last - limit)
     data = _read_parts(parts, begin, limit)

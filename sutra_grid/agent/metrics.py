@@ -1,6 +1,6 @@
-"""What the agent measures: its nodes, its host, its own heartbeats and calls.
+"""The metrics of an agent: its nodes, its host, its heartbeats and its calls.
 
-Labels are bounded: ``node_id`` by the agent's slots, the rest by its configuration.
+Labels are bounded: ``node_id`` by the agent's slots, the others by its configuration.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ MIB_BYTES: Final = 1024 * 1024
 
 _NODE_LABELS: Final = ("agent_id", "node_id", "engine")
 _NODE_GAUGES: Final = {
-    "up": "1 while the node runs and was ready",
+    "up": "1 while the node runs and has been ready",
     "desired": "1 when the node should run",
-    "failed": "1 when it was given up until somebody starts it",
-    "healthy": "1 or 0 by the last health probe; none while there was none",
-    "start_time_seconds": "When its process was started, since 1970",
-    "memory_limit_bytes": "Memory that the node is given",
-    "resident_memory_bytes": "Memory that its process has",
-    "cpu_ratio": "CPUs that its process used lately; 1 is one CPU",
+    "failed": "1 when the node failed and stays down until somebody starts it",
+    "healthy": "1 or 0 by the last health probe; missing before the first probe",
+    "start_time_seconds": "Start time of its process, in seconds since 1970",
+    "memory_limit_bytes": "Memory limit of the node",
+    "resident_memory_bytes": "Resident memory of its process",
+    "cpu_ratio": "CPU use of its process since the previous sample; 1 is one CPU",
     "threads": "Threads of its process",
     "open_files": "File descriptors of its process",
 }
 
 
 class HeartbeatStatistics(Protocol):
-    """What is asked of the heartbeats."""
+    """What the metrics need of the heartbeats."""
 
     @property
     def session_id(self) -> str:
-        """Empty while the master has not admitted the agent."""
+        """Empty while the agent is not registered."""
 
     def counts(self) -> Mapping[str, int]:
-        """Heartbeats by their outcome."""
+        """Registrations and heartbeats by outcome."""
 
 
 class MetricsSources(NamedTuple):
-    """What the numbers are read from, at each scrape."""
+    """Where the metrics are read from at each scrape."""
 
     agent: Agent
     reports: Callable[[], Iterable[NodeReport]]
@@ -56,26 +56,26 @@ class MetricsSources(NamedTuple):
 
 
 class AgentMetrics:
-    """The registry of metrics, and what is counted as it happens."""
+    """The registry of metrics, and the counters of calls."""
 
     def __init__(self) -> None:
         self.registry = new_registry()
         self.calls = CallMetrics(self.registry)
 
     def watch(self, sources: MetricsSources, server: RunningServer) -> None:
-        """Show nodes, host, heartbeats and threads; they are asked at each scrape. Once."""
+        """Export nodes, host, heartbeats and threads, which are read at each scrape. Call it once."""
         self.calls.watch_workers(lambda: server.worker_use)
         self.registry.register(_AgentCollector(sources))
 
 
 class _AgentCollector(Collector):
-    """Reads the parts of an agent. Thread-safe; samples are those that were taken last, a few seconds ago."""
+    """Reads the parts of an agent. Thread-safe. Samples are up to a few seconds old."""
 
     def __init__(self, sources: MetricsSources) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """Called at each scrape."""
+        """Collect all metrics; called at each scrape."""
         agent_id = self._sources.agent.agent_id
         yield from _agent(self._sources)
         yield from _nodes(agent_id, self._sources.reports())
@@ -91,12 +91,14 @@ def _agent(sources: MetricsSources) -> Iterator[Metric]:
     info.add_metric([agent.agent_id], labels)
     yield info
     slots = agent.max_storage_nodes
-    yield _gauge("sutra_grid_agent_slots", "Nodes that the host takes", agent.agent_id, slots)
+    yield _gauge("sutra_grid_agent_slots", "Nodes that the host can have", agent.agent_id, slots)
     is_registered = bool(heartbeat.session_id)
-    yield _gauge("sutra_grid_agent_registered", "1 while the master has admitted it", agent.agent_id, is_registered)
+    yield _gauge(
+        "sutra_grid_agent_registered", "1 while the agent is registered with the master", agent.agent_id, is_registered
+    )
     heartbeats = CounterMetricFamily(
         "sutra_grid_agent_heartbeats",
-        "Registrations and heartbeats by outcome: ok, or the error's code",
+        "Registrations and heartbeats by outcome: ok or the error code",
         labels=["agent_id", "code"],
     )
     for code, count in heartbeat.counts().items():
@@ -110,7 +112,9 @@ def _nodes(agent_id: str, reports: Iterable[NodeReport]) -> Iterator[Metric]:
         for name, help_ in _NODE_GAUGES.items()
     }
     restarts = CounterMetricFamily(
-        "sutra_grid_node_restarts", "Restarts since the node was made; they outlive the agent", labels=_NODE_LABELS
+        "sutra_grid_node_restarts",
+        "Restarts since the node was created, across restarts of the agent",
+        labels=_NODE_LABELS,
     )
     for report in reports:
         labels = [agent_id, report.node_id, report.spec.engine or DEFAULT_ENGINE]
@@ -122,7 +126,7 @@ def _nodes(agent_id: str, reports: Iterable[NodeReport]) -> Iterator[Metric]:
 
 
 def _values(node: NodeReport) -> dict[str, float]:
-    """The gauges of a node; what is not known is left out."""
+    """The gauges of a node. Unknown values are missing."""
     values: dict[str, float] = {
         "up": node.state is NodeState.RUNNING,
         "desired": node.desired is Desired.RUNNING,
@@ -144,14 +148,14 @@ def _values(node: NodeReport) -> dict[str, float]:
 
 def _host(agent_id: str, host: HostSample) -> Iterator[Metric]:
     for name, help_, value in (
-        ("cpu_ratio", "Part of all CPUs of the host that was used lately; 1 is all of them", host.cpu_percent / 100),
+        ("cpu_ratio", "CPU use of the host since the previous sample; 1 is all CPUs", host.cpu_percent / 100),
         ("cpus", "CPUs of the host", host.cpu_count),
-        ("load1", "Load average of one minute", host.load_average_1m),
+        ("load1", "Load average of the last minute", host.load_average_1m),
         ("memory_bytes", "Memory of the host", host.memory_total_bytes),
-        ("memory_available_bytes", "Memory that programs could still get", host.memory_available_bytes),
-        ("disk_bytes", "Size of data_path's file system", host.disk_total_bytes),
-        ("disk_free_bytes", "Free on data_path's file system", host.disk_free_bytes),
-        ("disk_reserve_bytes", "With less free than this no new node is made", host.disk_reserve_bytes),
+        ("memory_available_bytes", "Memory available to programs", host.memory_available_bytes),
+        ("disk_bytes", "Size of the file system of data_path", host.disk_total_bytes),
+        ("disk_free_bytes", "Free space on the file system of data_path", host.disk_free_bytes),
+        ("disk_reserve_bytes", "With less free space than this, no new node is created", host.disk_reserve_bytes),
     ):
         yield _gauge(f"sutra_grid_host_{name}", help_, agent_id, value)
 

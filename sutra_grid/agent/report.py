@@ -1,4 +1,4 @@
-"""What the agent says of a node: a view of it, made into a report."""
+"""Makes the reports of nodes for the master."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, N
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node at one moment. ``log_tail`` holds the last lines of its log after its last end.
+    """A node at one moment. ``log_tail`` has the last lines of its log as of its last exit.
 
-    ``sequence``: the inventory's number of this view; 0 before it has one.
+    ``sequence`` is the number that the inventory gave the view; 0 before that.
     """
 
     runtime: NodeRuntime
@@ -52,7 +52,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
 
 
 def removed_report(assignment: Assignment, sequence: int = 0) -> NodeReport:
-    """The last word of a node that is not there any more. ``sequence``: the inventory's when it was gone."""
+    """The last report of a removed node. ``sequence``: that of the inventory after the removal."""
     return NodeReport(
         node_id=assignment.node_id,
         generation=assignment.generation,
@@ -60,13 +60,13 @@ def removed_report(assignment: Assignment, sequence: int = 0) -> NodeReport:
         state=NodeState.STOPPED,
         spec=assignment.spec,
         reason=Reason.COMMANDED,
-        message="removed; its data and log are kept",
+        message="removed; data and log are kept",
         sequence=sequence,
     )
 
 
 def refused_report(assignment: Assignment, reason: Reason, message: str) -> NodeReport:
-    """A node that the agent's checks did not let in, or whose journal it may not touch."""
+    """The report of a node that the agent has refused, or must not touch."""
     return NodeReport(
         node_id=assignment.node_id,
         generation=assignment.generation,

@@ -1,4 +1,4 @@
-"""The gRPC service of an agent: what the master may ask of it."""
+"""The gRPC service of an agent, which the master calls."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from sutra_grid.wire.convert import (
 from sutra_grid.wire.errors import handle_errors
 from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer
 
-ANSWER_MARGIN_SECONDS: Final = 0.5  # so that the answer arrives before the caller's deadline
-DEFAULT_WAIT_SECONDS: Final = 30.0  # of a caller without a deadline
-MAX_WAIT_SECONDS: Final = 300.0  # a worker thread is held no longer
+ANSWER_MARGIN_SECONDS: Final = 0.5  # so that the response arrives before the caller's deadline
+DEFAULT_WAIT_SECONDS: Final = 30.0  # for a caller without a deadline
+MAX_WAIT_SECONDS: Final = 300.0  # a call occupies a worker thread no longer than this
 
 
 class GridAgentService(GridAgentServicer):
-    """Thread-safe; ``Apply`` holds its worker until the node has settled."""
+    """Thread-safe. ``Apply`` occupies its worker thread until the node has settled."""
 
     def __init__(
         self, supervisor: Supervisor, inventory: Inventory, logs: NodeLogs, statistics: Statistics, clock: Clock
@@ -42,7 +42,7 @@ class GridAgentService(GridAgentServicer):
 
     @handle_errors
     def Apply(self, request: grid_pb2.Assignment, context: grpc.ServicerContext) -> grid_pb2.NodeReport:  # noqa: N802
-        """Take an assignment; answer when the node has settled or the deadline is near."""
+        """Take an assignment; respond when the node has settled, or shortly before the deadline."""
         remaining = context.time_remaining()
         wait_seconds = DEFAULT_WAIT_SECONDS if remaining is None else remaining - ANSWER_MARGIN_SECONDS
         deadline = self._clock.monotonic() + min(max(wait_seconds, 0.0), MAX_WAIT_SECONDS)
@@ -59,18 +59,18 @@ class GridAgentService(GridAgentServicer):
 
     @handle_errors
     def ReadNodeLog(self, request: grid_pb2.LogRequest, context: grpc.ServicerContext) -> grid_pb2.LogChunk:  # noqa: N802
-        """A piece of a node's log; following is reading on from the answer's cursor."""
+        """A chunk of a node's log. To follow the log, read on from the cursor of the response."""
         chunk = self._read_log(request)
         return grid_pb2.LogChunk(data=chunk.data, cursor=chunk.cursor, rotated=chunk.rotated)
 
     @handle_errors
     def ListNodeSamples(self, request: grid_pb2.NodeId, context: grpc.ServicerContext) -> grid_pb2.NodeSampleList:  # noqa: N802
-        """What a node used, as far back as it is kept."""
+        """The resource samples of a node that the agent keeps."""
         if self._inventory.find(request.node_id) is None:
             raise NotFound(
-                f"agent has no node {request.node_id}",
+                f"the agent has no node {request.node_id}",
                 reason=Reason.UNKNOWN_NODE,
-                hint="sutra-grid-cli nodes list shows where it is",
+                hint="Find its agent with: sutra-grid-cli nodes list",
             )
         samples = self._statistics.history(request.node_id)
         return grid_pb2.NodeSampleList(samples=[node_sample_to_message(sample) for sample in samples])
@@ -86,4 +86,4 @@ class GridAgentService(GridAgentServicer):
         except NotFound:
             if self._inventory.find(request.node_id) is None:
                 raise
-            return Chunk(b"", "0")  # it is here and has not been started yet
+            return Chunk(b"", "0")  # the node exists and was not started yet

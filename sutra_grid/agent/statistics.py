@@ -1,4 +1,4 @@
-"""What nodes and host use: cpu, memory, threads, files, disk; the newest sample and a bounded history.
+"""Samples what nodes and host use: CPU, memory, threads, files, disk. Keeps a bounded history.
 
 One thread takes the samples; any thread reads them.
 """
@@ -20,24 +20,24 @@ from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.core.types import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 
-HISTORY: Final = 720  # an hour of samples taken every 5 s
+HISTORY: Final = 720  # samples per node: an hour at one sample every 5 s
 
 
 class Statistics:
-    """Samples of one host and its nodes."""
+    """The samples of one host and its nodes."""
 
     def __init__(self, data_path: Path, clock: Clock, disk_reserve_bytes: int = 0) -> None:
         self._data_path = data_path
         self._disk_reserve_bytes = disk_reserve_bytes
         self._clock = clock
-        self._processes: dict[str, tuple[ProcessIdentity, psutil.Process]] = {}  # the sampling thread's own
+        self._processes: dict[str, tuple[ProcessIdentity, psutil.Process]] = {}  # used by the sampling thread only
         self._lock = threading.Lock()  # guards _histories and _host
         self._histories: dict[str, deque[NodeSample]] = {}
         self._host: HostSample | None = None
-        psutil.cpu_percent()  # the first call only sets the point that the next one measures from
+        psutil.cpu_percent()  # the first call returns 0 and starts the measurement
 
     def take_samples(self, views: Iterable[NodeView]) -> None:
-        """Sample the host and every node that has a process; forget nodes that are not listed."""
+        """Sample the host and every node that has a process. Drop the history of nodes that are not in ``views``."""
         shown = {view.runtime.node_id: view for view in views}
         samples = {node_id: sample for node_id, view in shown.items() if (sample := self._sample(node_id, view))}
         host = self._sample_host()
@@ -57,7 +57,7 @@ class Statistics:
             return history[-1] if history else None
 
     def history(self, node_id: str) -> list[NodeSample]:
-        """All samples that are kept of a node, oldest first."""
+        """All samples of a node that are kept, oldest first."""
         with self._lock:
             return list(self._histories.get(node_id, ()))
 
@@ -82,10 +82,10 @@ class Statistics:
                     open_files=process.num_fds(),
                 )
         except psutil.Error:
-            return None  # it has just ended, or may not be looked at
+            return None  # the process has just ended, or this user can't read it
 
     def _process(self, node_id: str, identity: ProcessIdentity) -> psutil.Process:
-        """The same object each time: cpu_percent measures from its call before."""
+        """The same object each time, because cpu_percent measures since its previous call."""
         known = self._processes.get(node_id)
         if known is not None and known[0] == identity:
             return known[1]
@@ -113,7 +113,7 @@ class Statistics:
 
 
 def _disk_bytes(path: Path) -> tuple[int, int]:
-    """Size and free space of the file system; zeros while it can't be looked at (unmounted, say)."""
+    """Size and free space of the file system; zeros when they can't be read."""
     try:
         disk = psutil.disk_usage(str(path))
     except OSError:

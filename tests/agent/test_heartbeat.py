@@ -73,7 +73,7 @@ class Scene:
             master,
             self.clock,
             sessions=SessionFile(state_path),
-            take=self.taken.extend,
+            on_assignments=self.taken.extend,
             on_superseded=self.superseded.append,
         )
 

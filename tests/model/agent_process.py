@@ -206,7 +206,7 @@ class AgentProcess:
             self.link,
             self.sim.clock,
             sessions=SessionFile(config.state_path),
-            take=self.assign_all,
+            on_assignments=self.assign_all,
             on_superseded=self._on_superseded,
         )
         self._beats = BeatThread(self.sim, self.life, self.heartbeat, HEARTBEAT_SECONDS)
