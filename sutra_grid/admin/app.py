@@ -8,15 +8,14 @@ from flask import Flask, Response
 
 from sutra_grid.admin import pages
 from sutra_grid.admin.api import BLUEPRINTS, docs
-from sutra_grid.admin.config import DEFAULT_MASTER_PORT, AdminConfig
+from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.http import correlation_ids, origins, problems
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
 from sutra_grid.admin.services import Services, install_services
-from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.admin.upstream.master import make_client
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
-from sutra_grid.runtime.net import format_host_port, parse_host_port
 
 MAX_BODY_BYTES: Final = 64 * 1024
 
@@ -31,10 +30,9 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the field order of the protobuf messages
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
-    master = format_host_port(*parse_host_port(config.master, DEFAULT_MASTER_PORT))
     services = Services(
         RegistryLink(config.registry_url, clock),
-        MasterLink(master, config.command_timeout_secs),
+        make_client(config.master, config.command_timeout_secs),
         LongRequests(config.threads),
         clock,
     )

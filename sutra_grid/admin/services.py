@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from sutra_grid.admin.http.long_requests import LongRequests
-from sutra_grid.admin.upstream.master_link import MasterLink
 from sutra_grid.admin.upstream.registry_link import RegistryLink
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock
 
@@ -20,12 +20,12 @@ class Services:
     """The shared objects of one application."""
 
     registry: RegistryLink
-    master: MasterLink
+    master: MasterClient
     long_requests: LongRequests
     clock: Clock
 
     def close(self) -> None:
-        """Close the connections. A later request opens them again."""
+        """Close the connections, at the end of the application."""
         self.master.close()
         self.registry.close()
 
@@ -46,7 +46,7 @@ def registry() -> Registry:
     return services_of(current_app).registry.get()
 
 
-def master() -> MasterLink:
+def master() -> MasterClient:
     """The connection to the master. Needs a request context."""
     return services_of(current_app).master
 

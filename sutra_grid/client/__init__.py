@@ -1,5 +1,4 @@
-"""What whoever commands the master has in common: waiting for an outcome, draining, rolling restarts, words and advice.
+"""The client of a master, and what every interface does with it: waiting, draining, rolling restarts, descriptions.
 
-The command line and the admin use it, each with its own way of calling the master (``caller``). Imports
-core and wire only.
+The command line and the admin configure it (``master_client.ClientConfig``): who calls, for how long, how patiently.
 """

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from sutra_grid.client.caller import Advice, Caller, outcome
+from sutra_grid.client.hints import Hints
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.outcome import outcome
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
 from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -21,9 +23,9 @@ STOPPED_TOGETHER: Final = 8
 SHOWN: Final = 5
 
 
-def drain(caller: Caller, agent_id: str) -> pb.AgentRecord:
+def drain(client: MasterClient, agent_id: str) -> pb.AgentRecord:
     """Close an agent for new nodes; its record as it is then. Raises ``GridError``."""
-    return caller.change("DrainAgent", pb.AgentCommand(agent_id=agent_id), pb.AgentRecord)
+    return client.drain_agent(agent_id)
 
 
 def left_on(agent: pb.AgentRecord) -> list[pb.NodeStatus]:
@@ -44,42 +46,42 @@ def names(nodes: list[pb.NodeStatus]) -> str:
     return ", ".join(node.node_id for node in nodes[:SHOWN]) + more
 
 
-def stop_nodes(caller: Caller, agent_id: str, tell: Callable[[str], None]) -> pb.AgentRecord:
+def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None]) -> pb.AgentRecord:
     """Stop every node of a drained agent, and answer its record when none has a process left.
 
     One that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
-    refused stop, an agent that is offline and can't be asked, or the caller's timeout.
+    refused stop, an agent that is offline and can't be asked, or the client's timeout.
     """
     never = threading.Event()
-    deadline = time.monotonic() + caller.timeout_seconds
+    deadline = time.monotonic() + client.timeout_seconds
     while True:
-        agent = caller.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)
+        agent = client.get_agent(agent_id)
         left = left_on(agent)
         wanted = [node for node in agent.storage_nodes if node.desired == Desired.RUNNING]
         if not left and not wanted:
             return agent
         if agent.status == AgentStatus.OFFLINE:
-            raise _offline(agent, left or wanted, caller.advice)
+            raise _offline(agent, left or wanted, client.hints)
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
-                f"{agent_id} is not drained after {caller.timeout_seconds:g} s: "
+                f"{agent_id} is not drained after {client.timeout_seconds:g} s: "
                 f"{len(left)} nodes have a process: {names(left)}",
                 reason=Reason.TIMED_OUT,
-                hint=f"their stops go on; see {caller.advice.look_at_agent.format(agent_id)}",
+                hint=f"their stops go on; see {client.hints.show_agent.format(agent_id)}",
             )
         tell(f"{agent_id}: {len(left)} nodes have a process: {names(left)}")
         if wanted:
-            _stop_all(caller, [node.node_id for node in wanted])
+            _stop_all(client, [node.node_id for node in wanted])
         else:
             never.wait(POLL_SECONDS)
 
 
-def _stop_all(caller: Caller, node_ids: list[str]) -> None:
+def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
     """Ask for all stops, some at a time; one that takes longer than its call is still on its way."""
 
     def stop(node_id: str) -> GridError | None:
         try:
-            outcome(caller.change("StopStorageNode", pb.StopRequest(node_id=node_id), pb.StopResponse))
+            outcome(client.stop_node(node_id))
         except GridError as error:
             return None if isinstance(error, DeadlineExceeded) else error
         return None
@@ -88,7 +90,7 @@ def _stop_all(caller: Caller, node_ids: list[str]) -> None:
         try:
             errors = list(pool.map(stop, node_ids))
         except KeyboardInterrupt:
-            caller.close()  # ends the calls that the pool would wait for
+            client.close()  # ends the calls that the pool would wait for
             pool.shutdown(cancel_futures=True)
             raise
     refused = next((error for error in errors if error is not None), None)
@@ -96,10 +98,10 @@ def _stop_all(caller: Caller, node_ids: list[str]) -> None:
         raise refused
 
 
-def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus], advice: Advice) -> FailedPrecondition:
+def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus], hints: Hints) -> FailedPrecondition:
     return FailedPrecondition(
         f"{agent.agent_id} is offline: whether its {len(left)} nodes have a process can't be known: {names(left)}",
         reason=Reason.AGENT_OFFLINE,
         hint=f"it takes no new nodes; bring it back, or when its host is gone: "
-        f"{advice.remove_agent.format(agent.agent_id)}",
+        f"{hints.remove_agent.format(agent.agent_id)}",
     )

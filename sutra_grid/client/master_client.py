@@ -76,7 +76,8 @@ class MasterClient:
     over the same connection; closing it leaves the connection open.
     """
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, connection: Connection[_Stubs] | None = None) -> None:
+        """``connection`` belongs to another client; without one this client opens its own."""
         peer = Peer(
             "the master",
             unreachable_reason=Reason.MASTER_UNREACHABLE,
@@ -84,20 +85,16 @@ class MasterClient:
             no_answer_hint=f"The outcome is not known. {config.hints.check_change}",
         )
         self._config = config
-        self._connection = Connection(config.target, peer, _Stubs, _open)
+        self._connection = connection or Connection(config.target, peer, _Stubs, _open)
+        self._owns_connection = connection is None
         self._key_of: Callable[[str], str] = fresh_key
-        self._owns_connection = True
         self._closed = threading.Event()
         self.timeout_seconds = config.change_seconds
 
     def scoped(self, *, timeout_seconds: float | None = None, key_of: Callable[[str], str] = fresh_key) -> MasterClient:
         """A client for one task. ``key_of`` gives the idempotency key of a change, by the id of what is changed."""
-        made = MasterClient.__new__(MasterClient)
-        made._config = self._config
-        made._connection = self._connection
+        made = MasterClient(self._config, self._connection)
         made._key_of = key_of
-        made._owns_connection = False
-        made._closed = threading.Event()
         made.timeout_seconds = timeout_seconds or self._config.change_seconds
         return made
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from sutra_grid.client.caller import Advice, Caller, outcome
+from sutra_grid.client.hints import Hints
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.outcome import outcome
 from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_up, may_come_up
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
@@ -59,7 +61,7 @@ class Roll:
 
     def __init__(
         self,
-        caller: Caller,
+        client: MasterClient,
         spec: RollSpec,
         names: Iterable[str],
         scope: Callable[[], Nodes],
@@ -67,7 +69,7 @@ class Roll:
         wait_told: Callable[[str], None],
     ) -> None:
         self.progress = Progress(list(names))
-        self._caller = caller
+        self._client = client
         self._spec = spec
         self._scope = scope
         self._tell = tell
@@ -102,7 +104,7 @@ class Roll:
     def give_up(self) -> None:
         """End the waiting threads; what the master was told already goes on without us."""
         self._given_up.set()
-        self._caller.close()
+        self._client.close()
         deadline = time.monotonic() + JOIN_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -136,7 +138,7 @@ class Roll:
         fallen = broken(nodes, self.progress.restarted)
         if fallen is not None:
             self.progress.restarted.pop(fallen.node_id)
-            self.progress.failure = _not_well(fallen, _FELL, self._caller.advice)
+            self.progress.failure = _not_well(fallen, _FELL, self._client.hints)
             return {}
         if not nodes and self.progress.unfinished():
             self.progress.left = []
@@ -168,12 +170,12 @@ class Roll:
             self._blocked_since = now
             if hopeful:
                 self._wait_told(f"waiting until {', '.join(blocked_by)} is up")
-        if not hopeful or now - self._blocked_since >= self._caller.timeout_seconds:
+        if not hopeful or now - self._blocked_since >= self._client.timeout_seconds:
             first = nodes[blocked_by[0]]
             self.progress.failure = _not_well(
                 first,
                 f"is down already, one of {len(blocked_by)} of at most {self._spec.max_unavailable}",
-                self._caller.advice,
+                self._client.hints,
             )
             return
         self._given_up.wait(POLL_SECONDS)
@@ -188,32 +190,32 @@ class Roll:
 
     def _restart_and_watch(self, name: str) -> pb.NodeStatus:
         """Restart one node and answer it when it has been up for the pause. Raises ``GridError``."""
-        answer = self._caller.change("RestartStorageNode", pb.NodeCommand(node_id=name), pb.NodeResult)
+        answer = self._client.restart_node(name)
         slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
         node = answer.node if slow else outcome(answer)
-        node = await_settled(self._caller, node, NodeStatus.RUNNING, self._wait_told, is_up)
+        node = await_settled(self._client, node, NodeStatus.RUNNING, self._wait_told, is_up)
         steady_at = time.monotonic() + self._spec.pause_seconds
         while (left_seconds := steady_at - time.monotonic()) > 0 and not self._given_up.is_set():
             self._given_up.wait(min(POLL_SECONDS, left_seconds))
             now = self._read(name) or node
             if broken({name: now}, {name: node}) is not None:
-                raise _not_well(now, _FELL, self._caller.advice)
+                raise _not_well(now, _FELL, self._client.hints)
             node = now
         return node
 
     def _read(self, name: str) -> pb.NodeStatus | None:
         """The node now; None while the master does not answer, which is no fault of the node."""
         try:
-            return self._caller.read("GetStorageNodeStatus", pb.NodeId(node_id=name), pb.NodeStatus)
+            return self._client.get_node(name)
         except (Unavailable, DeadlineExceeded):
             return None
 
 
-def _not_well(node: pb.NodeStatus, what: str, advice: Advice) -> FailedPrecondition:
+def _not_well(node: pb.NodeStatus, what: str, hints: Hints) -> FailedPrecondition:
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     state = "unhealthy" if node.status == NodeStatus.RUNNING and not is_up(node) else node.status
     return FailedPrecondition(
         f"{node.node_id} {what}; it is {state}{f' ({why})' if why else ''}",
         reason=reason_or_none(node.reason),
-        hint=advice.look_at_node.format(node.node_id),
+        hint=hints.show_node.format(node.node_id),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sutra_grid.client.caller import Caller
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.rolling_plan import Nodes, is_older
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Desired, Reason
@@ -20,27 +20,27 @@ class Selection:
     agent_id: str = ""
     engine: str = ""
 
-    def read(self, caller: Caller) -> Nodes:
+    def read(self, client: MasterClient) -> Nodes:
         """The nodes of the selection now, by id."""
         request = pb.ListNodesRequest(agent_id=self.agent_id, engine=self.engine)
-        nodes = caller.read("ListStorageNodes", request, pb.NodeList).nodes
+        nodes = client.list_nodes(request).nodes
         if self.node_ids:
             return {node.node_id: node for node in nodes if node.node_id in self.node_ids}
         return {node.node_id: node for node in nodes if node.desired == Desired.RUNNING}
 
 
-def choose_from(caller: Caller, selection: Selection) -> Nodes:
+def choose_from(client: MasterClient, selection: Selection) -> Nodes:
     """The nodes of the selection at the beginning. Raises ``NotFound`` before anything is touched."""
-    nodes = selection.read(caller)
+    nodes = selection.read(client)
     missing = [name for name in selection.node_ids if name not in nodes]
     if missing:
         raise NotFound(
             f"there is no node {', '.join(missing)}; nothing was restarted",
             reason=Reason.UNKNOWN_NODE,
-            hint=f"`{caller.advice.list_nodes}` shows them all",
+            hint=f"`{client.hints.list_nodes}` shows them all",
         )
     if selection.agent_id and not nodes:
-        caller.read("GetAgent", pb.AgentId(agent_id=selection.agent_id), pb.AgentRecord)
+        client.get_agent(selection.agent_id)
     return nodes
 
 
@@ -50,6 +50,6 @@ def due(chosen: Nodes, selection: Selection, started_before_ms: int | None) -> l
     return [name for name in order if started_before_ms is None or is_older(chosen[name], started_before_ms)]
 
 
-def scope_of(caller: Caller, selection: Selection, chosen: Nodes) -> Callable[[], Nodes]:
+def scope_of(client: MasterClient, selection: Selection, chosen: Nodes) -> Callable[[], Nodes]:
     """Reads the chosen nodes anew; one that was spawned meanwhile does not belong to them."""
-    return lambda: {name: node for name, node in selection.read(caller).items() if name in chosen}
+    return lambda: {name: node for name, node in selection.read(client).items() if name in chosen}

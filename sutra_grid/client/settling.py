@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sutra_grid.client.caller import Advice, Caller
+from sutra_grid.client.hints import Hints
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Health, NodeStatus, Reason
@@ -20,7 +21,7 @@ UNSETTLED: Final = ("", NodeStatus.STARTING, NodeStatus.STOPPING)
 
 
 def await_settled(
-    caller: Caller,
+    client: MasterClient,
     node: pb.NodeStatus,
     wanted: NodeStatus,
     tell: Callable[[str], None],
@@ -29,30 +30,30 @@ def await_settled(
     """Poll until ``node`` has the status ``wanted`` and ``is_well``, and answer it as it is then.
 
     A master that is away meanwhile is waited for. Raises FailedPrecondition when the
-    node has settled otherwise, DeadlineExceeded when the caller's timeout passes first.
+    node has settled otherwise, DeadlineExceeded when the client's timeout passes first.
     """
     never = threading.Event()
-    deadline = time.monotonic() + caller.timeout_seconds
+    deadline = time.monotonic() + client.timeout_seconds
     told = False
     while node.status != wanted or not is_well(node):
         if node.status != wanted and node.status not in UNSETTLED:
-            raise _settled_otherwise(node, wanted, caller.advice)
+            raise _settled_otherwise(node, wanted, client.hints)
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
-                f"{node.node_id} is still {_word(node)} after {caller.timeout_seconds:g} s",
+                f"{node.node_id} is still {_word(node)} after {client.timeout_seconds:g} s",
                 reason=Reason.TIMED_OUT,
-                hint=f"It may still get there: {caller.advice.look_at_node.format(node.node_id)}",
+                hint=f"It may still get there: {client.hints.show_node.format(node.node_id)}",
             )
         if not told:
             tell(f"{node.node_id}: {_word(node)}, waiting until it is {wanted}")
             told = True
         never.wait(POLL_SECONDS)
         try:
-            node = caller.read("GetStorageNodeStatus", pb.NodeId(node_id=node.node_id), pb.NodeStatus)
+            node = client.get_node(node.node_id)
         except NotFound:
             raise
         except (Unavailable, DeadlineExceeded) as error:
-            if caller.is_closed or time.monotonic() >= deadline:
+            if client.is_closed or time.monotonic() >= deadline:
                 raise error
     return node
 
@@ -62,11 +63,11 @@ def _word(node: pb.NodeStatus) -> str:
     return "unhealthy" if unhealthy else node.status or "not reported yet"
 
 
-def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus, advice: Advice) -> FailedPrecondition:
+def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus, hints: Hints) -> FailedPrecondition:
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     tail = "".join(f"\n  | {printable(line)}" for line in node.log_tail[-LOG_LINES:])
     return FailedPrecondition(
         f"{node.node_id} is {node.status}, not {wanted}{f' ({why})' if why else ''}{tail}",
         reason=reason_or_none(node.reason),
-        hint=advice.look_at_node.format(node.node_id),
+        hint=hints.show_node.format(node.node_id),
     )

@@ -7,7 +7,7 @@ from support.fakes.fake_master import FakeMaster
 from support.texts import mentions
 from support.values.cli_records import agent, cluster, node
 
-from sutra_grid.cli.client import Client
+from sutra_grid.cli.client import make_client
 from sutra_grid.cli.context import Options
 from sutra_grid.cli.dev.view import Observer
 from sutra_grid.wire import grid_pb2 as pb
@@ -25,7 +25,7 @@ def observer(master: FakeMaster) -> Iterator[Observer]:
         pb.EventList(events=events, last_event_id=8),
         pb.EventList(events=[pb.Event(event_id=9, kind="node.exited")], last_event_id=9),
     ]
-    with Client(master.address, "the test", 5) as client:
+    with make_client(master.address, "the test", 5) as client:
         yield Observer(client, "the footer")
 
 

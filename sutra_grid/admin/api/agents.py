@@ -17,7 +17,6 @@ from sutra_grid.admin.schemas.list_queries import AgentFilter
 from sutra_grid.admin.schemas.requests import DrainQuery
 from sutra_grid.admin.schemas.responses import AgentListSchema, AgentRecord
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.client.draining import stop_nodes
 from sutra_grid.registry import AgentQuery
 from sutra_grid.wire.convert import to_json
@@ -54,8 +53,8 @@ def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
         return message_response(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
     with long_requests().acquire():
         command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
-        caller = MasterCaller(master(), timeout_seconds=timeout_seconds)
-        return message_response(stop_nodes(caller, agent_id, lambda _message: None))
+        client = master().scoped(timeout_seconds=timeout_seconds)
+        return message_response(stop_nodes(client, agent_id, lambda _message: None))
 
 
 @blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)

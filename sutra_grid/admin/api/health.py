@@ -12,6 +12,7 @@ from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.responses import AliveSchema, ReadySchema
 from sutra_grid.admin.services import master, registry
+from sutra_grid.admin.upstream.master import check_master
 from sutra_grid.core.errors import GridError
 
 blueprint = Operations("health", __name__, description="Health checks of the admin")
@@ -34,7 +35,7 @@ def show_alive() -> Response:
 )
 def show_ready() -> Response:
     """Check whether the registry and the master respond."""
-    parts = {"registry": _state(lambda: registry().check()), "master": _state(master().check)}
+    parts = {"registry": _state(lambda: registry().check()), "master": _state(lambda: check_master(master()))}
     if not parts["registry"]["ok"]:
         return json_response({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)
     return json_response({"status": "ready" if parts["master"]["ok"] else "read_only", **parts})

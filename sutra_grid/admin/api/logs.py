@@ -57,9 +57,9 @@ def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
     """The first chunk. With ``tail=0`` it has no lines, only the cursor of the log's end."""
     tail = query.pop("tail", DEFAULT_LINES)
     if "cursor" in query:
-        return master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, **query), pb.LogChunk)
+        return master().read_node_log(pb.LogRequest(node_id=node_id, **query))
     # An agent takes 0 lines as its default number of lines.
-    chunk = master().read("ReadNodeLog", pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), **query), pb.LogChunk)
+    chunk = master().read_node_log(pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), **query))
     return chunk if tail else pb.LogChunk(cursor=chunk.cursor)
 
 

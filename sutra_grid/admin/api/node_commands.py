@@ -52,10 +52,10 @@ def remove_node(node_id: str, query: dict[str, Any], key: str) -> Response:
 
 
 def _run(verb: NodeVerb, node_id: str, query: dict[str, Any], key: str) -> Response:
-    link = master()
+    client = master()
 
     def command(timeout_seconds: float | None) -> pb.NodeStatus:
-        return command_node(link, verb, node_id, key, timeout_seconds)
+        return command_node(client, verb, node_id, key, timeout_seconds)
 
     with thread_slot_for(query):
-        return message_response(run_and_wait(link, command, query))
+        return message_response(run_and_wait(client, command, query))

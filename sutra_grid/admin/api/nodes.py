@@ -13,7 +13,6 @@ from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, N
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.status import shown_status
 from sutra_grid.registry import NodeQuery
-from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import node_status, to_json
 
 blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Storage nodes")
@@ -47,4 +46,4 @@ def show_node(node_id: str) -> Response:
 )
 def list_node_samples(node_id: str) -> Response:
     """List the latest measurements of a node, which its agent keeps."""
-    return message_response(master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList))
+    return message_response(master().list_node_samples(node_id))

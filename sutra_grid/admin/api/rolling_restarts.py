@@ -12,7 +12,7 @@ from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, Respo
 from sutra_grid.admin.http.responses import NDJSON, stream_response
 from sutra_grid.admin.schemas.requests import RollingRestart
 from sutra_grid.admin.services import long_requests, master
-from sutra_grid.admin.upstream.master_caller import MasterCaller
+from sutra_grid.admin.upstream.master import keys_of
 
 blueprint = Operations("rolling restarts", __name__, description="Restarts of many nodes, a few at a time")
 
@@ -34,11 +34,11 @@ def roll(body: dict[str, Any], key: str) -> Response:
     A worker runs one at a time.
     """
     long, environ = long_requests(), request.environ
-    caller = MasterCaller(master(), key=key)
+    client = master().scoped(key_of=keys_of(key))
     slot = long.acquire_rolling_restart()
     try:
         lines = rolling_restart_lines(
-            caller, RollingRestartRequest.of(body), lambda: long.is_worker_ending() or is_client_gone(environ)
+            client, RollingRestartRequest.of(body), lambda: long.is_worker_ending() or is_client_gone(environ)
         )
     except BaseException:
         slot.release()

@@ -51,11 +51,11 @@ def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Respon
     """
     key = _idempotency_key(key, body.pop("request_id", ""))
     count: int | None = body.pop("count", None)
-    link = master()
+    client = master()
     with thread_slot_for(query):
         if count is not None:
-            return _many_response(spawn_many(link, body, key, count, query))
-        node = spawn_one(link, pb.SpawnRequest(request_id=key, **body), query)
+            return _many_response(spawn_many(client, body, key, count, query))
+        node = spawn_one(client, pb.SpawnRequest(request_id=key, **body), query)
         return message_response(node, HTTPStatus.CREATED, Location=url_for("nodes.show_node", node_id=node.node_id))
 
 

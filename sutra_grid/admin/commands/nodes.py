@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
 
-from sutra_grid.admin.upstream.master_link import MasterLink
-from sutra_grid.client.caller import outcome
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.outcome import outcome
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -19,19 +18,16 @@ class NodeVerb(StrEnum):
     REMOVE = "remove"
 
 
-_METHODS: Final = {
-    NodeVerb.START: "StartStorageNode",
-    NodeVerb.RESTART: "RestartStorageNode",
-    NodeVerb.REMOVE: "RemoveStorageNode",
-}
-
-
 def command_node(
-    link: MasterLink, verb: NodeVerb, node_id: str, key: str, timeout_seconds: float | None = None
+    client: MasterClient, verb: NodeVerb, node_id: str, key: str, timeout_seconds: float | None = None
 ) -> pb.NodeStatus:
     """Send a command for a node. Returns the node after the change."""
-    if verb is NodeVerb.STOP:
-        stop = pb.StopRequest(node_id=node_id, request_id=key)
-        return outcome(link.command("StopStorageNode", stop, pb.StopResponse, timeout_seconds))
-    request = pb.NodeCommand(node_id=node_id, request_id=key)
-    return outcome(link.command(_METHODS[verb], request, pb.NodeResult, timeout_seconds))
+    match verb:
+        case NodeVerb.START:
+            return outcome(client.start_node(node_id, key=key, timeout_seconds=timeout_seconds))
+        case NodeVerb.STOP:
+            return outcome(client.stop_node(node_id, key=key, timeout_seconds=timeout_seconds))
+        case NodeVerb.RESTART:
+            return outcome(client.restart_node(node_id, key=key, timeout_seconds=timeout_seconds))
+        case NodeVerb.REMOVE:
+            return outcome(client.remove_node(node_id, key=key, timeout_seconds=timeout_seconds))

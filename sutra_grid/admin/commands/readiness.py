@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from sutra_grid.admin.services import long_requests
-from sutra_grid.admin.upstream.master_caller import MasterCaller
-from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.rolling_plan import is_up
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus
@@ -26,7 +25,7 @@ def thread_slot_for(query: Mapping[str, Any]) -> AbstractContextManager[None]:
     return long_requests().acquire() if "wait" in query else nullcontext()
 
 
-def run_and_wait(link: MasterLink, command: Command, query: Mapping[str, Any]) -> pb.NodeStatus:
+def run_and_wait(client: MasterClient, command: Command, query: Mapping[str, Any]) -> pb.NodeStatus:
     """Run ``command``, which takes its timeout in seconds, and wait for the node if ``query`` asks for it.
 
     Raises ``DeadlineExceeded`` (504) with the node's state when the time is up, ``FailedPrecondition`` (409) when the
@@ -35,8 +34,8 @@ def run_and_wait(link: MasterLink, command: Command, query: Mapping[str, Any]) -
     timeout_seconds: float | None = query.get("timeout")
     if "wait" not in query:
         return command(timeout_seconds)
-    seconds = timeout_seconds or link.command_timeout_seconds
+    seconds = timeout_seconds or client.timeout_seconds
     deadline = time.monotonic() + seconds
     node = command(seconds)
-    caller = MasterCaller(link, timeout_seconds=max(MIN_WAIT_SECONDS, round(deadline - time.monotonic(), 1)))
-    return await_settled(caller, node, NodeStatus.RUNNING, lambda _message: None, is_up)
+    rest = client.scoped(timeout_seconds=max(MIN_WAIT_SECONDS, round(deadline - time.monotonic(), 1)))
+    return await_settled(rest, node, NodeStatus.RUNNING, lambda _message: None, is_up)

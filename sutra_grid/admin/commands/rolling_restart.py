@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sutra_grid.admin.http.problems import problem_document
-from sutra_grid.client.caller import Caller
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.rolling import Progress, Roll, RollSpec
 from sutra_grid.client.rolling_plan import newest_start_ms
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
@@ -51,9 +51,11 @@ class RollingRestartRequest:
         return body | {name: value for name, value in bounds.items() if value != usual[name]}
 
 
-def rolling_restart_lines(caller: Caller, asked: RollingRestartRequest, is_over: Callable[[], bool]) -> Iterator[str]:
+def rolling_restart_lines(
+    client: MasterClient, asked: RollingRestartRequest, is_over: Callable[[], bool]
+) -> Iterator[str]:
     """Choose the nodes and return the lines. The first restart begins with the first read. Raises ``GridError``."""
-    chosen = choose_from(caller, asked.selection)
+    chosen = choose_from(client, asked.selection)
     names = due(chosen, asked.selection, asked.started_before_ms)
     resume_ms = asked.started_before_ms or newest_start_ms(chosen.values())
     news: deque[dict[str, Any]] = deque()
@@ -66,7 +68,7 @@ def rolling_restart_lines(caller: Caller, asked: RollingRestartRequest, is_over:
     def report_waiting(message: str) -> None:
         news.append({"kind": "waiting", "message": message})
 
-    roll = Roll(caller, asked.spec, names, scope_of(caller, asked.selection, chosen), report_restarted, report_waiting)
+    roll = Roll(client, asked.spec, names, scope_of(client, asked.selection, chosen), report_restarted, report_waiting)
     news.append({"kind": "begin", "total": len(names)})
     return _lines(roll, news, is_over, lambda: _end(roll.progress, asked, resume_ms))
 

@@ -7,30 +7,30 @@ from typing import Any
 
 from sutra_grid.admin.commands.batch import run_batch
 from sutra_grid.admin.commands.readiness import run_and_wait
-from sutra_grid.admin.upstream.master_caller import derived_key
-from sutra_grid.admin.upstream.master_link import MasterLink
-from sutra_grid.client.caller import outcome
+from sutra_grid.admin.upstream.master import derived_key
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.outcome import outcome
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 
-def spawn_one(link: MasterLink, spawn: pb.SpawnRequest, query: Mapping[str, Any]) -> pb.NodeStatus:
+def spawn_one(client: MasterClient, spawn: pb.SpawnRequest, query: Mapping[str, Any]) -> pb.NodeStatus:
     """Spawn one node. ``query`` is that of ``run_and_wait``."""
 
     def command(timeout_seconds: float | None) -> pb.NodeStatus:
-        return outcome(link.command("SpawnStorageNode", spawn, pb.SpawnResponse, timeout_seconds))
+        return outcome(client.spawn_node(spawn, timeout_seconds=timeout_seconds))
 
-    return run_and_wait(link, command, query)
+    return run_and_wait(client, command, query)
 
 
 def spawn_many(
-    link: MasterLink, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
+    client: MasterClient, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
 ) -> list[pb.NodeStatus | GridError]:
     """Spawn ``count`` identical nodes: first one, then the rest a few at a time. Returns nodes or errors in order."""
 
     def spawn(request: pb.SpawnRequest) -> pb.NodeStatus:
-        return spawn_one(link, request, query)
+        return spawn_one(client, request, query)
 
     spawns = _identical_requests(body, key, count)
     [first] = run_batch(spawn, spawns[:1])

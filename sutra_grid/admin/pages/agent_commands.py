@@ -16,7 +16,6 @@ from sutra_grid.admin.pages.models.command_effects import DONE, drain_effects, r
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.admin.upstream.master_caller import MasterCaller
 from sutra_grid.client.draining import stop_nodes
 from sutra_grid.core.errors import GridError
 
@@ -38,7 +37,7 @@ def drain_agent(agent_id: str) -> Response:
             return f"{agent_id} is {DONE[AgentVerb.DRAIN]}."
         with long_requests().acquire():
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
-            stop_nodes(MasterCaller(master()), agent_id, lambda _words: None)
+            stop_nodes(master().scoped(), agent_id, lambda _words: None)
         return f"{agent_id} is drained, and no node has a process left there."
 
     return _act(agent_id, "drain", drain)

@@ -73,7 +73,7 @@ def _read_log(node_id: str) -> LogText:
         return LogText("", f"It can't be read: {fault.message}")
     request = pb.LogRequest(node_id=node_id, tail_lines=LOG_LINES, max_bytes=LOG_BYTES)
     try:
-        return log_text(master().read("ReadNodeLog", request, pb.LogChunk).data)
+        return log_text(master().read_node_log(request).data)
     except GridError as error:
         return LogText("", f"It can't be read: {error.message}")
 
@@ -84,7 +84,7 @@ def _sparklines(node_id: str) -> tuple[Sparkline | None, Sparkline | None, str]:
     if fault is not None:
         return None, None, f"They can't be read: {fault.message}"
     try:
-        samples = master().read("ListNodeSamples", pb.NodeId(node_id=node_id), pb.NodeSampleList).samples
+        samples = master().list_node_samples(node_id).samples
     except GridError as error:
         return None, None, f"They can't be read: {error.message}"
     cpu = sparkline("CPU", [each.cpu_percent for each in samples], LEAST_CPU_PERCENT, lambda share: f"{share:.0f}%")

@@ -19,7 +19,7 @@ from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import node_statuses
 from sutra_grid.admin.services import master, registry
-from sutra_grid.admin.upstream.master_caller import derived_key
+from sutra_grid.admin.upstream.master import derived_key
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
@@ -38,10 +38,10 @@ def ask_about_nodes(verb: str) -> Response:
 @blueprint.post("/act/<any(start, stop, restart, remove):verb>")
 def act_on_nodes(verb: str) -> Response:
     """Have it done; what could not be done is asked again, with the reasons."""
-    done, node_ids, key, link = NodeVerb(verb), _node_ids(request.form.getlist("node_id")), form_key(), master()
+    done, node_ids, key, client = NodeVerb(verb), _node_ids(request.form.getlist("node_id")), form_key(), master()
 
     def act(node_id: str) -> pb.NodeStatus:
-        return command_node(link, done, node_id, key if len(node_ids) == 1 else derived_key(key, node_id))
+        return command_node(client, done, node_id, key if len(node_ids) == 1 else derived_key(key, node_id))
 
     results = run_batch(act, node_ids)
     failed = {

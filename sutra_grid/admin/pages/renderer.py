@@ -11,6 +11,7 @@ from sutra_grid import __version__
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.admin.services import master
+from sutra_grid.admin.upstream.master import check_master
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
@@ -87,7 +88,7 @@ def page_state() -> PageState:
 def _ask_master() -> GridError | None:
     """Takes a second at most."""
     try:
-        master().check()
+        check_master(master())
     except GridError as error:
         return error
     return None

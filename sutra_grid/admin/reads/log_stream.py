@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sutra_grid.admin.upstream.master_link import MasterLink
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -17,7 +17,11 @@ CHUNK_BYTES: Final = 256 * 1024
 
 
 def stream_log(
-    link: MasterLink, node_id: str, first: pb.LogChunk, is_over: Callable[[], bool], max_seconds: float = MAX_SECONDS
+    client: MasterClient,
+    node_id: str,
+    first: pb.LogChunk,
+    is_over: Callable[[], bool],
+    max_seconds: float = MAX_SECONDS,
 ) -> Iterator[pb.LogChunk]:
     """Yield ``first`` and the chunks after it by polling with the cursor.
 
@@ -36,7 +40,7 @@ def stream_log(
             return
         try:
             request = pb.LogRequest(node_id=node_id, cursor=chunk.cursor, max_bytes=CHUNK_BYTES)
-            chunk = link.read("ReadNodeLog", request, pb.LogChunk)
+            chunk = client.read_node_log(request)
         except NotFound:
             return
         except (Unavailable, DeadlineExceeded):

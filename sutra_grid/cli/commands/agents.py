@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import AGENTS, NODES, clock_time
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
@@ -16,6 +16,7 @@ from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import draining
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.words import agent_status
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
@@ -39,7 +40,7 @@ def list_agents(ctx: click.Context, watch: bool, interval_seconds: float) -> Non
     with connect(options) as client:
 
         def draw() -> str:
-            answer = client.read("ListAgents", pb.Empty(), pb.AgentList)
+            answer = client.list_agents()
             return list_text(options, AGENTS, sorted(answer.agents, key=lambda agent: agent.agent_id))
 
         if watch:
@@ -55,7 +56,7 @@ def show(ctx: click.Context, agent_id: str) -> None:
     """One agent: its host, its liveness and its nodes."""
     options = options_of(ctx)
     with connect(options) as client:
-        agent = client.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)
+        agent = client.get_agent(agent_id)
     emit(one_text(options, agent, agent.agent_id, lambda colored: describe_agent(options, agent, colored=colored)))
 
 
@@ -71,7 +72,7 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
     """
     options = options_of(ctx)
 
-    def change(client: Client, agent_id: str) -> tuple[pb.AgentRecord, str]:
+    def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
         agent = draining.drain(client, agent_id)
         if stop_nodes:
             with progress(options, f"{agent_id}: stopping its nodes") as tell:
@@ -91,9 +92,8 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
 def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
     """Let agents take new nodes again."""
 
-    def change(client: Client, agent_id: str) -> tuple[pb.AgentRecord, str]:
-        command = pb.AgentCommand(agent_id=agent_id)
-        return client.change("UndrainAgent", command, pb.AgentRecord), "takes new nodes"
+    def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
+        return client.undrain_agent(agent_id), "takes new nodes"
 
     _change_agents(options_of(ctx), agent_ids, change)
 
@@ -116,14 +116,14 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
     with connect(options) as client:
 
         def remove_one(agent_id: str) -> None:
-            client.change("RemoveAgent", pb.AgentCommand(agent_id=agent_id), pb.Empty)
+            client.remove_agent(agent_id)
             emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
 
         for_each(options, agent_ids, remove_one)
 
 
 def _change_agents(
-    options: Options, ids: tuple[str, ...], change: Callable[[Client, str], tuple[pb.AgentRecord, str]]
+    options: Options, ids: tuple[str, ...], change: Callable[[MasterClient, str], tuple[pb.AgentRecord, str]]
 ) -> None:
     """Change each agent in turn; ``change`` answers it as it is then, and what came of it in words."""
     changed: list[pb.AgentRecord] = []
@@ -193,6 +193,6 @@ def _below_reserve(host: pb.HostSample) -> str:
     return f", below the reserve of {size(host.disk_reserve_bytes)}: no new nodes"
 
 
-def read_agent(client: Client, agent_id: str) -> pb.AgentRecord:
+def read_agent(client: MasterClient, agent_id: str) -> pb.AgentRecord:
     """One agent by id. Raises NotFound."""
-    return client.read("GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord)
+    return client.get_agent(agent_id)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from sutra_grid.cli.client import MasterUnreachable
 from sutra_grid.cli.context import Options
 from sutra_grid.cli.exit_codes import exit_code
 from sutra_grid.cli.output.errors import print_error
 from sutra_grid.core.errors import GridError
+from sutra_grid.wire.connection import PeerUnreachable
 
 
 def for_each(options: Options, ids: Sequence[str], act: Callable[[str], None]) -> None:
@@ -23,7 +23,7 @@ def for_each(options: Options, ids: Sequence[str], act: Callable[[str], None]) -
     for name in dict.fromkeys(ids):
         try:
             act(name)
-        except MasterUnreachable:
+        except PeerUnreachable:
             raise
         except GridError as error:
             print_error(error, options.output)

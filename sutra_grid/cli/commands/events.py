@@ -9,13 +9,14 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import EVENTS, clock_time
 from sutra_grid.cli.commands.options import complete_agents, complete_nodes
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.watch import Outage
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
@@ -40,7 +41,7 @@ def events(ctx: click.Context, node_id: str, agent_id: str, kind: str, limit: in
     options = options_of(ctx)
     request = pb.ListEventsRequest(node_id=node_id, agent_id=agent_id, kind=kind, limit=limit)
     with connect(options) as client:
-        answer = client.read("ListEvents", request, pb.EventList)
+        answer = client.list_events(request)
         if not follow:
             emit(list_text(options, EVENTS, answer.events))
             return
@@ -50,12 +51,12 @@ def events(ctx: click.Context, node_id: str, agent_id: str, kind: str, limit: in
         _follow(client, options, request)
 
 
-def _follow(client: Client, options: Options, request: pb.ListEventsRequest) -> None:
+def _follow(client: MasterClient, options: Options, request: pb.ListEventsRequest) -> None:
     never = threading.Event()
     outage = Outage()
     while True:
         try:
-            answer = client.read("ListEvents", request, pb.EventList)
+            answer = client.list_events(request)
         except (Unavailable, DeadlineExceeded):
             if not outage.lasts:
                 outage.begin_or_go_on()

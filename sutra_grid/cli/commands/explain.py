@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import clock_time
 from sutra_grid.cli.commands.node_show import process_text
 from sutra_grid.cli.commands.options import complete_nodes
@@ -19,6 +19,7 @@ from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
 from sutra_grid.client.advice import grid_does_next, next_step
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.words import agent_status, exit_text, generation_text, node_status
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
@@ -38,7 +39,7 @@ def explain(ctx: click.Context, node_id: str) -> None:
     """Why a node is as it is, what the grid does next, and what you should do."""
     options = options_of(ctx)
     with connect(options) as client:
-        node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node_id), pb.NodeStatus)
+        node = client.get_node(node_id)
         agent = _agent_of(client, node)
         events = _events_of(client, node)
         log = _log_tail(client, node)
@@ -76,28 +77,28 @@ def _runs(lines: list[str]) -> list[tuple[str, int]]:
     return [(line, len(list(run))) for line, run in itertools.groupby(lines)]
 
 
-def _agent_of(client: Client, node: pb.NodeStatus) -> pb.AgentRecord | None:
+def _agent_of(client: MasterClient, node: pb.NodeStatus) -> pb.AgentRecord | None:
     try:
-        return client.read("GetAgent", pb.AgentId(agent_id=node.agent_id), pb.AgentRecord)
+        return client.get_agent(node.agent_id)
     except NotFound:
         return None
 
 
-def _events_of(client: Client, node: pb.NodeStatus) -> list[pb.Event]:
+def _events_of(client: MasterClient, node: pb.NodeStatus) -> list[pb.Event]:
     """The last events, oldest first; none when the registry can't be read, which must not hide the rest."""
     try:
         request = pb.ListEventsRequest(node_id=node.node_id, limit=EVENTS)
-        return list(client.read("ListEvents", request, pb.EventList).events)
+        return list(client.list_events(request).events)
     except (Unavailable, DeadlineExceeded):
         return []
 
 
-def _log_tail(client: Client, node: pb.NodeStatus) -> list[str]:
+def _log_tail(client: MasterClient, node: pb.NodeStatus) -> list[str]:
     """The last lines of the log: from the report, else from the agent, else none."""
     if node.log_tail:
         return list(node.log_tail[-LOG_LINES:])
     try:
-        chunk = client.read("ReadNodeLog", pb.LogRequest(node_id=node.node_id, tail_lines=LOG_LINES), pb.LogChunk)
+        chunk = client.read_node_log(pb.LogRequest(node_id=node.node_id, tail_lines=LOG_LINES))
     except GridError as error:
         return [f"(can't be read: {error.message})"]
     return chunk.data.decode("utf-8", "replace").splitlines()[-LOG_LINES:]

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import (
@@ -20,13 +20,14 @@ from sutra_grid.cli.commands.options import (
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import progress
-from sutra_grid.client.caller import outcome
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.outcome import outcome
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.wire import grid_pb2 as pb
 
-Change = Callable[[Client, str], pb.NodeStatus]
+Change = Callable[[MasterClient, str], pb.NodeStatus]
 
 MAX_COUNT: Final = 1000
 
@@ -51,8 +52,8 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
         raise click.UsageError("--port and --storage-path belong to one node; with --count the agents choose them.")
     options = options_of(ctx)
 
-    def change(client: Client, _name: str) -> pb.NodeStatus:
-        answer = client.change("SpawnStorageNode", pb.SpawnRequest(**spec), pb.SpawnResponse)  # type: ignore[arg-type]
+    def change(client: MasterClient, _name: str) -> pb.NodeStatus:
+        answer = client.spawn_node(pb.SpawnRequest(**spec))  # type: ignore[arg-type]
         node = outcome(answer)
         return node if node.node_id else pb.NodeStatus(node_id=answer.node_id, endpoint=answer.endpoint)
 
@@ -66,9 +67,7 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
 @click.pass_context
 def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
     """Start stopped or failed nodes on the data they have."""
-    change_all(
-        options_of(ctx), node_ids, "starting", command_call("StartStorageNode"), None if detach else NodeStatus.RUNNING
-    )
+    change_all(options_of(ctx), node_ids, "starting", start_node, None if detach else NodeStatus.RUNNING)
 
 
 @click.command(cls=GridCommand)
@@ -78,8 +77,8 @@ def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
     """Stop nodes; they stay known, and their data stays where it is."""
 
-    def change(client: Client, node_id: str) -> pb.NodeStatus:
-        return outcome(client.change("StopStorageNode", pb.StopRequest(node_id=node_id), pb.StopResponse))
+    def change(client: MasterClient, node_id: str) -> pb.NodeStatus:
+        return outcome(client.stop_node(node_id))
 
     change_all(options_of(ctx), node_ids, "stopping", change, None if detach else NodeStatus.STOPPED)
 
@@ -91,19 +90,25 @@ def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
     """Stop nodes and forget them. Their data and logs are kept on the host."""
     confirm_or_refuse(f"Stop and remove {', '.join(node_ids)}? The data stays on the host.", yes=yes)
-    change_all(options_of(ctx), node_ids, "removing", command_call("RemoveStorageNode"), None)
+    change_all(options_of(ctx), node_ids, "removing", remove_node, None)
 
 
 COMMANDS: Final = (spawn, start, stop, remove)
 
 
-def command_call(method: str) -> Change:
-    """A change by one of the methods that take a node's id."""
+def start_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Start a node; as it is then."""
+    return outcome(client.start_node(node_id))
 
-    def change(client: Client, node_id: str) -> pb.NodeStatus:
-        return outcome(client.change(method, pb.NodeCommand(node_id=node_id), pb.NodeResult))
 
-    return change
+def restart_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Stop and start a node; as it is then."""
+    return outcome(client.restart_node(node_id))
+
+
+def remove_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Stop and remove a node; as it was last."""
+    return outcome(client.remove_node(node_id))
 
 
 def change_all(options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None) -> None:

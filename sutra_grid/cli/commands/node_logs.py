@@ -12,12 +12,14 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import Client, MasterUnreachable, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.watch import Outage
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.connection import PeerUnreachable
 
 POLL_SECONDS: Final = 0.5
 CHUNK_BYTES: Final = 256 * 1024
@@ -33,7 +35,7 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
     with connect(options_of(ctx)) as client:
         # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
         request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)
-        chunk = client.read("ReadNodeLog", request, pb.LogChunk)
+        chunk = client.read_node_log(request)
         if tail:
             _write(chunk)
         cursor = _to_the_end(client, node_id, chunk, show=bool(tail))
@@ -41,7 +43,7 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
             _follow(client, node_id, cursor)
 
 
-def _to_the_end(client: Client, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:
+def _to_the_end(client: MasterClient, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:
     """Read on while chunks are full, and answer the last cursor."""
     while len(chunk.data) >= CHUNK_BYTES // 2:
         chunk = _next(client, node_id, chunk.cursor)
@@ -50,7 +52,7 @@ def _to_the_end(client: Client, node_id: str, chunk: pb.LogChunk, *, show: bool)
     return chunk.cursor
 
 
-def _follow(client: Client, node_id: str, cursor: str) -> None:
+def _follow(client: MasterClient, node_id: str, cursor: str) -> None:
     never = threading.Event()
     outage = Outage()
     while True:
@@ -59,7 +61,7 @@ def _follow(client: Client, node_id: str, cursor: str) -> None:
         except (Unavailable, DeadlineExceeded) as error:
             if not outage.lasts:
                 outage.begin_or_go_on()
-                text = outage.text() if isinstance(error, MasterUnreachable) else error.message
+                text = outage.text() if isinstance(error, PeerUnreachable) else error.message
                 print(f"{text}; waiting", file=sys.stderr, flush=True)
             chunk = pb.LogChunk(cursor=cursor)
         else:
@@ -70,9 +72,9 @@ def _follow(client: Client, node_id: str, cursor: str) -> None:
             never.wait(POLL_SECONDS)
 
 
-def _next(client: Client, node_id: str, cursor: str) -> pb.LogChunk:
+def _next(client: MasterClient, node_id: str, cursor: str) -> pb.LogChunk:
     request = pb.LogRequest(node_id=node_id, cursor=cursor, max_bytes=CHUNK_BYTES)
-    return client.read("ReadNodeLog", request, pb.LogChunk)
+    return client.read_node_log(request)
 
 
 def _write(chunk: pb.LogChunk) -> None:

@@ -23,7 +23,7 @@ def show(ctx: click.Context, node_id: str) -> None:
     """One node: what it is, and what it uses."""
     options = options_of(ctx)
     with connect(options) as client:
-        node = client.read("GetStorageNodeStatus", pb.NodeId(node_id=node_id), pb.NodeStatus)
+        node = client.get_node(node_id)
     emit(one_text(options, node, node.node_id, lambda colored: describe_node(node, colored=colored)))
 
 

@@ -41,7 +41,7 @@ def list_nodes(
     with connect(options) as client:
 
         def draw() -> str:
-            answer = client.read("ListStorageNodes", request, pb.NodeList)
+            answer = client.list_nodes(request)
             return list_text(options, NODES, sorted(answer.nodes, key=lambda node: (node.agent_id, node.node_id)))
 
         if watch:

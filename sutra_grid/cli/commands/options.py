@@ -57,10 +57,9 @@ def confirm_or_refuse(question: str, *, yes: bool) -> None:
 
 def complete_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Ids of nodes for the shell; none when the master does not answer at once."""
-    from sutra_grid.wire import grid_pb2 as pb
 
     def read(client: Any) -> list[str]:
-        answer = client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList, timeout_seconds=COMPLETION_SECONDS)
+        answer = client.list_nodes(timeout_seconds=COMPLETION_SECONDS)
         return [node.node_id for node in answer.nodes]
 
     return _complete(ctx, read, incomplete)
@@ -68,10 +67,9 @@ def complete_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Ids of agents for the shell; none when the master does not answer at once."""
-    from sutra_grid.wire import grid_pb2 as pb
 
     def read(client: Any) -> list[str]:
-        answer = client.read("ListAgents", pb.Empty(), pb.AgentList, timeout_seconds=COMPLETION_SECONDS)
+        answer = client.list_agents(timeout_seconds=COMPLETION_SECONDS)
         return [agent.agent_id for agent in answer.agents]
 
     return _complete(ctx, read, incomplete)

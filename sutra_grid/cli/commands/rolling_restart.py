@@ -11,7 +11,7 @@ import click
 
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
-from sutra_grid.cli.commands.node_changes import change_all, command_call, result_line
+from sutra_grid.cli.commands.node_changes import change_all, restart_node, result_line
 from sutra_grid.cli.commands.options import complete_agents, complete_nodes, detach_option
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
@@ -81,7 +81,7 @@ def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, 
     if detach:
         if not node_ids or spec != RollSpec() or started_before_ms is not None:
             raise click.UsageError("--detach does not wait for the outcome, so it takes node ids and nothing else.")
-        change_all(options, selection.node_ids, "restarting", command_call("RestartStorageNode"), None)
+        change_all(options, selection.node_ids, "restarting", restart_node, None)
         return
     _Command(options, selection, spec, started_before_ms).run()
 

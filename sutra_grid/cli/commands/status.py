@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from sutra_grid.cli.client import Client, connect
+from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.options import watch_options
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.watch import Watch
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
@@ -28,7 +29,7 @@ def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
     with connect(options) as client:
 
         def draw() -> str:
-            cluster = client.read("GetClusterStatus", pb.Empty(), pb.ClusterStatus)
+            cluster = client.cluster_status()
             return one_text(
                 options, cluster, cluster.status, lambda colored: describe_cluster(client, cluster, colored=colored)
             )
@@ -39,7 +40,7 @@ def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
             emit(draw())
 
 
-def describe_cluster(client: Client, cluster: pb.ClusterStatus, *, colored: bool) -> str:
+def describe_cluster(client: MasterClient, cluster: pb.ClusterStatus, *, colored: bool) -> str:
     """The status for a person."""
     word = paint(cluster.status, cluster.status) if colored else cluster.status
     version = f", version {cluster.master_version}" if cluster.master_version else ""

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sutra_grid.cli.client import Client
+from sutra_grid.cli.client import make_client
 from sutra_grid.cli.dev import tagged
 from sutra_grid.cli.dev.configs import HOST, write_configs
 from sutra_grid.cli.dev.daemon import Daemon, end_daemons
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.scripts import storage_server
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
 from sutra_grid.core.types import AgentStatus, Reason
 from sutra_grid.runtime.files import write_atomically
 from sutra_grid.runtime.shutdown import Shutdown
-from sutra_grid.wire import grid_pb2 as pb
 
 READY_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
@@ -50,10 +50,10 @@ class DevGrid:
         self._master = Daemon("master", "master", layout)
         self._admin = Daemon("admin", "admin", layout)
         self._agents = [Daemon(agent.agent_id, "agent", layout) for agent in plan.agents]
-        self._client = Client(self.master_address, "the dev grid's plan", READY_SECONDS)
+        self._client = make_client(self.master_address, "the dev grid's plan", READY_SECONDS)
 
     @property
-    def client(self) -> Client:
+    def client(self) -> MasterClient:
         """Calls this grid's master."""
         return self._client
 
@@ -139,7 +139,7 @@ class DevGrid:
 
     def _master_answers(self) -> bool:
         try:
-            self._client.read("GetClusterStatus", pb.Empty(), pb.ClusterStatus, timeout_seconds=PROBE_SECONDS)
+            self._client.cluster_status(timeout_seconds=PROBE_SECONDS)
         except GridError:
             return False
         return True
@@ -147,9 +147,7 @@ class DevGrid:
     def _agent_is_healthy(self, agent_id: str, began_ms: int) -> bool:
         """Healthy by a heartbeat of this life: the master remembers agents from the one before."""
         try:
-            agent = self._client.read(
-                "GetAgent", pb.AgentId(agent_id=agent_id), pb.AgentRecord, timeout_seconds=PROBE_SECONDS
-            )
+            agent = self._client.get_agent(agent_id, timeout_seconds=PROBE_SECONDS)
         except GridError:
             return False
         return agent.status == AgentStatus.HEALTHY and agent.last_heartbeat * 1000 >= began_ms - 1000

@@ -7,7 +7,7 @@ from typing import Final
 
 from sutra_grid.cli.dev.grid import DevGrid, Say
 from sutra_grid.cli.dev.layout import AgentPlan
-from sutra_grid.client.caller import outcome
+from sutra_grid.client.outcome import outcome
 from sutra_grid.client.settling import await_settled
 from sutra_grid.core.errors import DeadlineExceeded
 from sutra_grid.core.types import Desired, NodeStatus
@@ -48,13 +48,13 @@ def _await_return(grid: DevGrid, say: Say) -> None:
 
 def _spawn(grid: DevGrid, agent: AgentPlan, say: Say) -> None:
     began = time.monotonic()
-    answer = grid.client.change("SpawnStorageNode", pb.SpawnRequest(agent_id=agent.agent_id), pb.SpawnResponse)
+    answer = grid.client.spawn_node(pb.SpawnRequest(agent_id=agent.agent_id))
     node = await_settled(grid.client, outcome(answer), NodeStatus.RUNNING, lambda _: None)
     say(node.node_id, f"running on {agent.agent_id} at {node.endpoint} ({time.monotonic() - began:.1f}s)")
 
 
 def _nodes(grid: DevGrid) -> list[pb.NodeStatus]:
     try:
-        return list(grid.client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList).nodes)
+        return list(grid.client.list_nodes().nodes)
     except DeadlineExceeded:
         return []

@@ -16,7 +16,6 @@ from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.net import is_port_free
 from sutra_grid.runtime.shutdown import Shutdown
-from sutra_grid.wire import grid_pb2 as pb
 
 
 def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | None, nodes_per_agent: int | None) -> None:
@@ -75,7 +74,7 @@ def say(who: str, what: str) -> None:
 
 def _any_node(grid: DevGrid) -> str:
     try:
-        nodes = grid.client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList).nodes
+        nodes = grid.client.list_nodes().nodes
     except GridError:
         return "NODE"
     return nodes[0].node_id if nodes else "NODE"

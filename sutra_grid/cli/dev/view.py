@@ -7,7 +7,6 @@ import sys
 from collections import deque
 from typing import Final
 
-from sutra_grid.cli.client import Client
 from sutra_grid.cli.commands.columns import AGENTS, NODES
 from sutra_grid.cli.commands.events import event_line, next_cursor
 from sutra_grid.cli.commands.status import describe_cluster
@@ -17,6 +16,7 @@ from sutra_grid.cli.output.colors import is_terminal
 from sutra_grid.cli.output.printer import list_text
 from sutra_grid.cli.output.table import shorten
 from sutra_grid.cli.output.watch import Outage
+from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.shutdown import Shutdown
 from sutra_grid.wire import grid_pb2 as pb
@@ -28,7 +28,7 @@ EVENTS: Final = 5
 class Observer:
     """Reads what the view shows. The last picture stays while the master does not answer."""
 
-    def __init__(self, client: Client, footer: str) -> None:
+    def __init__(self, client: MasterClient, footer: str) -> None:
         self._client = client
         self._footer = footer
         self._cursor = 0
@@ -41,11 +41,11 @@ class Observer:
     def read(self) -> list[pb.Event]:
         """Read everything anew and answer the events that came since."""
         try:
-            self._cluster = self._client.read("GetClusterStatus", pb.Empty(), pb.ClusterStatus)
-            agents = self._client.read("ListAgents", pb.Empty(), pb.AgentList).agents
-            nodes = self._client.read("ListStorageNodes", pb.ListNodesRequest(), pb.NodeList).nodes
+            self._cluster = self._client.cluster_status()
+            agents = self._client.list_agents().agents
+            nodes = self._client.list_nodes().nodes
             request = pb.ListEventsRequest(after_event_id=self._cursor, limit=EVENTS if not self._cursor else 1000)
-            answer = self._client.read("ListEvents", request, pb.EventList)
+            answer = self._client.list_events(request)
         except GridError:
             self._outage.begin_or_go_on()
             return []
