@@ -38,7 +38,9 @@ def test_a_spawn_needs_no_body(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["SpawnStorageNode"] = pb.SpawnResponse(success=True, node=NODE)
     assert client.post("/nodes").status_code == 201
     assert client.post("/nodes", json={}).status_code == 201
-    assert master.calls["SpawnStorageNode"] == [pb.SpawnRequest()] * 2
+    keys = [call.request_id for call in master.calls["SpawnStorageNode"]]
+    assert master.calls["SpawnStorageNode"] == [pb.SpawnRequest(request_id=key) for key in keys]
+    assert len(set(keys)) == 2, "each request without a key gets one of its own"
 
 
 def test_a_request_id_may_stand_in_the_body_of_a_spawn(client: FlaskClient, master: FakeMaster) -> None:
@@ -127,7 +129,9 @@ def test_removing_an_agent_answers_nothing(client: FlaskClient, master: FakeMast
     master.answers["RemoveAgent"] = pb.Empty()
     answer = client.delete("/agents/agent-1")
     assert (answer.status_code, answer.data) == (204, b"")
-    assert master.calls["RemoveAgent"] == [pb.AgentCommand(agent_id="agent-1")]
+    [call] = master.calls["RemoveAgent"]
+    assert call == pb.AgentCommand(agent_id="agent-1", request_id=call.request_id)
+    assert call.request_id
 
 
 def test_without_a_master_a_command_says_so_and_works_when_it_is_back(client: FlaskClient, master: FakeMaster) -> None:
