@@ -15,7 +15,7 @@ from support.values.cli_records import node
 
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.services import links_of
+from sutra_grid.admin.services import services_of
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import DENSE_KEEPALIVE
@@ -44,7 +44,7 @@ def client(tmp_path: Path, registry_url: str, registry: Registry, proxy: FaultPr
     )
     app = create_app(config, FakeClock())
     yield app.test_client()
-    links_of(app).close()
+    services_of(app).close()
 
 
 def test_a_read_over_a_forgotten_connection_is_answered_within_seconds(
