@@ -9,10 +9,9 @@ stands first. The same function runs in the agent and in the tests' simulated gr
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import (
     Assigned,
     Exited,
@@ -56,10 +55,10 @@ def step(
     changes nothing. Raises ``IllegalTransition`` for an event that can't be.
     """
     work = NodeStep(node, now, rules)
-    _HANDLERS[type(event)](work, event)
-    if work.node.record.phase is Phase.REMOVED:
+    _handle(work, event)
+    if work.record.phase is Phase.REMOVED:
         return work.node, (*work.instructions, DeleteJournal())
-    if work.node.record != node.record:
+    if work.record != node.record:
         return work.node, (WriteJournal(), *work.instructions)
     return work.node, tuple(work.instructions)
 
@@ -84,84 +83,97 @@ def merge_spec(held: NodeSpec, assigned: NodeSpec) -> NodeSpec:
     )
 
 
+def _handle(work: NodeStep, event: NodeEvent) -> None:
+    match event:
+        case Assigned():
+            _on_assigned(work, event)
+        case Launched():
+            _on_launched(work, event)
+        case LaunchFailed():
+            _on_launch_failed(work, event)
+        case Exited():
+            _on_exited(work, event)
+        case ProbePassed():
+            _on_probe_passed(work, event)
+        case ProbeFailed():
+            _on_probe_failed(work, event)
+        case MemoryExceeded():
+            _on_memory_exceeded(work, event)
+        case TimerDue():
+            _on_timer(work, event)
+        case Recovered():
+            on_recovered(work, event)
+
+
 # -- one handler an event -----------------------------------------------------
 
 
 def _on_assigned(work: NodeStep, event: Assigned) -> None:
-    record = work.node.record
-    if event.assignment.generation <= record.assignment.generation:
+    held = work.record.assignment
+    if event.assignment.generation <= held.generation:
         return
-    spec = merge_spec(record.assignment.spec, event.assignment.spec)
-    work.note(assignment=replace(event.assignment, spec=spec))
-    if record.phase is Phase.REMOVED:
+    if work.record.phase is Phase.REMOVED:
         raise work.illegal("an assignment")
-    if work.wanted:
-        _want_running(work)
+    assignment = replace(event.assignment, spec=merge_spec(held.spec, event.assignment.spec))
+    work.record = replace(work.record, assignment=assignment)
+    if work.should_run:
+        _start(work)
     else:
-        _want_down(work)
+        _stop(work)
 
 
-def _want_running(work: NodeStep) -> None:
-    record = work.node.record
+def _start(work: NodeStep) -> None:
+    record = work.record
     if record.phase in _NO_PROCESS:
         first = record.launches == 0
-        work.note(crashes=(), relaunch=not first and work.must_restart)
+        work.record = replace(record, crashes=(), relaunch=not first and work.must_restart)
         if first:
             work.launch(Reason.SPAWNED, "started for the first time")
         else:
             work.launch(Reason.COMMANDED, "started by command")
     elif record.phase in ANSWERS_PROBES and work.must_restart:
-        work.note(crashes=(), relaunch=True)
-        work.stop("stopping for a restart by command")
+        work.record = replace(record, crashes=())
+        work.restart()
     elif record.phase in (Phase.STOPPING, Phase.KILLING):
-        work.note(relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
+        work.record = replace(record, relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
 
 
-def _want_down(work: NodeStep) -> None:
-    record = work.node.record
-    work.note(relaunch=False, crashes=(), stop_cause=Reason.NONE)
-    rests_already = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
+def _stop(work: NodeStep) -> None:
+    work.record = record = replace(work.record, relaunch=False, crashes=(), stop_cause=Reason.NONE)
+    is_stopped = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
     if record.phase in ANSWERS_PROBES:
         work.stop("stopping by command")
-    elif record.phase in _NO_PROCESS and not rests_already:
-        work.rest(Reason.COMMANDED, "no process ran")
-    elif record.reason is Reason.NONE:  # a node that is new here, and not to run
-        work.note(reason=Reason.COMMANDED, message="no process ran")
+    elif record.phase in _NO_PROCESS and not is_stopped:
+        work.conclude(Reason.COMMANDED, "no process ran")
+    elif record.reason is Reason.NONE:  # the node is new on this agent, and shall not run
+        work.explain(Reason.COMMANDED, "no process ran")
 
 
 def _on_launched(work: NodeStep, event: Launched) -> None:
-    record = work.node.record
+    record = work.record
     if record.phase is not Phase.LAUNCHING or event.process.launch != record.launches:
         raise work.illegal(f"the start of launch {event.process.launch}")
-    work.move(
-        Phase.STARTING,
-        process=event.process,
-        launched_at=work.now.monotonic,
-        launched_at_ms=work.now.wall_ms,
-        restarts=record.restarts + (1 if record.relaunch else 0),
-        relaunch=False,
-    )
-    if not work.wanted:
+    work.move(transitions.starting(record, event.process, work.now))
+    if not work.should_run:
         work.stop("stopping by command")
     elif work.must_restart:
-        work.note(relaunch=True)
-        work.stop("stopping for a restart by command")
+        work.restart()
     else:
         work.watch_start()
 
 
 def _on_launch_failed(work: NodeStep, event: LaunchFailed) -> None:
-    if work.node.record.phase is not Phase.LAUNCHING:
+    if work.record.phase is not Phase.LAUNCHING:
         raise work.illegal("a failed launch")
     work.record_exit(ExitStatus(), Reason.START_FAILED)
-    if work.wanted:
+    if work.should_run:
         work.after_end(ready_seconds=0.0, words=event.message, waits_for=event.reason, gives_up_for=event.reason)
     else:
-        work.rest(Reason.COMMANDED, event.message)
+        work.conclude(Reason.COMMANDED, event.message)
 
 
 def _on_exited(work: NodeStep, event: Exited) -> None:
-    record = work.node.record
+    record = work.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
     words = event.oom.words if event.oom else event.status.words()
@@ -171,7 +183,7 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
             return
         ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
         work.record_exit(event.status, Reason.CRASHED)
-        work.note(relaunch=True)
+        work.record = replace(work.record, relaunch=True)
         work.after_end(
             ready_seconds=ready_seconds, words=words, waits_for=Reason.BACK_OFF, gives_up_for=Reason.CRASH_LOOP
         )
@@ -184,30 +196,30 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
         return
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
-    if work.wanted:
+    if work.should_run:
         work.launch(Reason.COMMANDED, "restarted by command")
     elif killed:
         grace = work.rules.stop_grace_seconds
-        work.rest(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
+        work.conclude(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
     else:
-        work.rest(Reason.COMMANDED, f"stopped by command: {words}")
+        work.conclude(Reason.COMMANDED, f"stopped by command: {words}")
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
-    record = work.node.record
+    record = work.record
     if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     if record.phase is Phase.STARTING:
         work.ready(Health.HEALTHY)
         return
     if record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
-        work.note(reason=Reason.RECOVERED, message="answers its health probe again")
+        work.explain(Reason.RECOVERED, "answers its health probe again")
     work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0)
     work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
 
 
 def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
-    record = work.node.record
+    record = work.record
     if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     failures = work.node.probe_failures + 1
@@ -221,9 +233,9 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
     if failures >= work.rules.unhealthy_after_failures:
         if work.node.health is not Health.UNHEALTHY:
             work.node = replace(work.node, health=Health.UNHEALTHY)
-            work.note(
-                reason=Reason.PROBE_FAILED,
-                message=f"its process lives, but {failures} health probes in a row failed: {event.message}",
+            work.explain(
+                Reason.PROBE_FAILED,
+                f"its process lives, but {failures} health probes in a row failed: {event.message}",
             )
             if work.rules.restart_unhealthy_after_seconds > 0 and work.rules.restart.enabled:
                 work.do(ArmTimer(TimerName.UNHEALTHY, work.rules.restart_unhealthy_after_seconds))
@@ -233,13 +245,13 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
 
 
 def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:
-    record = work.node.record
+    record = work.record
     if event.launch == record.launches and record.phase in ANSWERS_PROBES:
         work.stop(event.message, Reason.MEMORY_LIMIT)
 
 
 def _on_timer(work: NodeStep, event: TimerDue) -> None:
-    record = work.node.record
+    record = work.record
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
             work.launch(restart_reason(record), f"restarted: {last_end(record)}")
@@ -253,23 +265,21 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
                 work.stop(f"did not answer its health probe for {waited:g} s and is restarted", Reason.PROBE_FAILED)
         case TimerName.START_TIMEOUT, Phase.STARTING:
             work.node = replace(work.node, health=Health.UNHEALTHY)
-            work.note(
-                reason=Reason.START_TIMEOUT,
-                message=f"its process lives, but did not pass its probe within "
+            work.explain(
+                Reason.START_TIMEOUT,
+                f"its process lives, but did not pass its probe within "
                 f"{work.rules.start_timeout_seconds:g} s; it is left to go on",
             )
         case TimerName.GRACE, Phase.STOPPING:
             grace = work.rules.stop_grace_seconds
-            work.move(
-                Phase.KILLING,
-                reason=Reason.STOP_TIMEOUT,
-                message=f"did not end within {grace:g} s of its stop signal; SIGKILL is sent",
-            )
+            message = f"did not end within {grace:g} s of its stop signal; SIGKILL is sent"
+            work.move(transitions.killing(record, message))
             _kill(work)
         case TimerName.REAP, Phase.KILLING:
-            work.note(
-                message=f"SIGKILL has not ended process {record.process.pid if record.process else 0} yet; "
-                "the kernel holds it (device or network disk?)"
+            work.explain(
+                record.reason,
+                f"SIGKILL has not ended process {record.process.pid if record.process else 0} yet; "
+                "the kernel holds it (device or network disk?)",
             )
             _kill(work)
         case _:
@@ -279,16 +289,3 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
 def _kill(work: NodeStep) -> None:
     work.do(SendSignal(signal.SIGKILL, whole_group=True))
     work.do(ArmTimer(TimerName.REAP, work.rules.reap_seconds))
-
-
-_HANDLERS: dict[type[Any], Callable[[NodeStep, Any], None]] = {
-    Assigned: _on_assigned,
-    Launched: _on_launched,
-    LaunchFailed: _on_launch_failed,
-    Exited: _on_exited,
-    ProbePassed: _on_probe_passed,
-    ProbeFailed: _on_probe_failed,
-    MemoryExceeded: _on_memory_exceeded,
-    TimerDue: _on_timer,
-    Recovered: on_recovered,
-}

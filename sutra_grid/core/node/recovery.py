@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
@@ -12,7 +15,7 @@ from sutra_grid.core.types import Reason
 
 def on_recovered(work: NodeStep, event: Recovered) -> None:
     """Go on from where the journal tells that the node was, with the process that was found, or without one."""
-    if work.node.record.phase is not Phase.RECOVERING:
+    if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
     if event.process is None:
         _recover_without_process(work, event)
@@ -22,24 +25,23 @@ def on_recovered(work: NodeStep, event: Recovered) -> None:
 
 def _recover_process(work: NodeStep, event: Recovered) -> None:
     assert event.process is not None
-    if event.process != work.node.record.process:
+    if event.process != work.record.process:
         _learn_of_launch(work, event.process)
-    record = work.node.record
+    record = work.record
     words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
-    work.note(process=event.process, message=words)
-    if not work.wanted:
+    work.record = replace(record, process=event.process, message=words)
+    if not work.should_run:
         work.stop("stopping by command")
     elif work.must_restart:
-        work.note(relaunch=True)
-        work.stop("stopping for a restart by command")
+        work.restart()
     elif record.stop_cause is not Reason.NONE:
         work.stop(f"{words}; its stop goes on", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
-        work.move(Phase.RUNNING, reason=Reason.ADOPTED)
+        work.move(transitions.adopted(work.record, Phase.RUNNING))
         if work.rules.probed:
             work.do(ArmTimer(TimerName.PROBE, 0.0))
     else:
-        work.move(Phase.STARTING, reason=Reason.ADOPTED)
+        work.move(transitions.adopted(work.record, Phase.STARTING))
         work.watch_start()
 
 
@@ -49,11 +51,12 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
     Its agent was killed between start and journal, or the journal is an older copy: then what that one tells of
     has ended since.
     """
-    ended = work.node.record.process is not None
+    ended = work.record.process is not None
     if ended:
         work.record_exit(ExitStatus(), Reason.LOST, lived_seconds=0.0)
-    record = work.node.record
-    work.note(
+    record = work.record
+    work.record = replace(
+        record,
         launches=process.launch,
         launched_at=work.now.monotonic,
         launched_at_ms=work.now.wall_ms,
@@ -64,38 +67,33 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
 
 
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:
-    record = work.node.record
+    record = work.record
     lost = record.process is not None
     why = Reason.REBOOTED if event.rebooted else Reason.LOST
     words = _how_it_was_lost(record, event.rebooted)
     if event.oom:
         words = f"{words}; it {event.oom.words}"
-    if event.oom and event.oom.over_limit and work.wanted and event.was in ANSWERS_PROBES:
+    if event.oom and event.oom.over_limit and work.should_run and event.was in ANSWERS_PROBES:
         end_for_memory(work, ExitStatus(), words, lived_seconds=0.0)
         return
     if lost:
         work.record_exit(ExitStatus(), why, lived_seconds=0.0)
-    if not work.wanted:
-        work.rest(why if lost else record.reason or Reason.COMMANDED, words)
+    if not work.should_run:
+        work.conclude(why if lost else record.reason or Reason.COMMANDED, words)
     elif event.was is Phase.FAILED and not work.must_restart:
-        work.move(Phase.FAILED)
+        work.move(transitions.resumed(work.record, Phase.FAILED))
     elif event.was is Phase.WAITING and event.rebooted:
         work.launch(why, f"restarted after the host was booted: {last_end(record)}")
     elif event.was is Phase.WAITING:
-        work.move(Phase.WAITING)
+        work.move(transitions.resumed(work.record, Phase.WAITING))
         work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
     elif event.was in ANSWERS_PROBES:
-        work.note(relaunch=True)
+        work.record = replace(work.record, relaunch=True)
         if work.rules.restart.enabled or event.rebooted:
             work.launch(why, f"restarted: {words}")
         else:
-            work.move(
-                Phase.FAILED,
-                reason=Reason.RESTARTS_DISABLED,
-                message=f"{words}; not started again: restart_failed_nodes is off",
-                relaunch=False,
-                ready_at=None,
-            )
+            message = f"{words}; not started again: restart_failed_nodes is off"
+            work.move(transitions.failed(work.record, Reason.RESTARTS_DISABLED, message))
     else:
         work.launch(record.reason or Reason.SPAWNED, record.message)
 

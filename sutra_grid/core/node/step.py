@@ -7,8 +7,8 @@ they decided: the node so far and the instructions so far.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
+from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, SendSignal, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
@@ -40,83 +40,68 @@ class NodeStep:
         """Add an instruction behind those so far."""
         self.instructions.append(instruction)
 
-    def note(self, **changes: Any) -> None:
-        """Change the durable record without leaving the phase."""
-        self.node = replace(self.node, record=replace(self.node.record, **changes))
+    @property
+    def record(self) -> NodeRecord:
+        """The durable record so far. It may be replaced by one in the same phase; ``move`` changes the phase."""
+        return self.node.record
 
-    def move(self, phase: Phase, **changes: Any) -> None:
-        """Go to ``phase`` if the table allows; the timers of the old phase end with it."""
-        before = self.node.record.phase
-        NODE_TRANSITIONS.check(before, phase, self.node.history)
-        self.note(phase=phase, **changes)
-        record = self.node.record
-        trace = f"{self.now.monotonic:.3f} {before} -> {phase} ({record.reason or 'no reason'})"
-        self.node = replace(self.node, history=(*self.node.history, trace)[-MAX_HISTORY:])
+    @record.setter
+    def record(self, record: NodeRecord) -> None:
+        if record.phase is not self.node.record.phase:
+            raise self.illegal(f"a change to {record.phase} past the transitions table")
+        self.node = replace(self.node, record=record)
+
+    def explain(self, reason: Reason, message: str) -> None:
+        """Say why the node is as it is, without leaving the phase."""
+        self.record = replace(self.record, reason=reason, message=message)
+
+    def move(self, record: NodeRecord) -> None:
+        """Go on with ``record`` if the table allows its phase now; the timers of the phase before end."""
+        before = self.record.phase
+        NODE_TRANSITIONS.check(before, record.phase, self.node.history)
+        trace = f"{self.now.monotonic:.3f} {before} -> {record.phase} ({record.reason or 'no reason'})"
+        self.node = replace(self.node, record=record, history=(*self.node.history, trace)[-MAX_HISTORY:])
         self.do(CancelTimers())
 
     def illegal(self, what: str) -> IllegalTransition:
         """The error for an event that can't happen in this phase; the caller raises it."""
         return IllegalTransition(
-            f"node {self.node.node_id}: {what} can't happen while {self.node.record.phase}; "
+            f"node {self.node.node_id}: {what} can't happen while {self.record.phase}; "
             f"recent history: {'; '.join(self.node.history) or 'none'}"
         )
 
     @property
     def must_restart(self) -> bool:
         """Whether the process was started for an older generation than the assignment allows."""
-        record = self.node.record
+        record = self.record
         return record.assignment.restart_generation > record.launch_generation
 
     @property
-    def wanted(self) -> bool:
+    def should_run(self) -> bool:
         """Whether the node should run."""
-        return self.node.record.assignment.desired is Desired.RUNNING
+        return self.record.assignment.desired is Desired.RUNNING
 
     def launch(self, reason: Reason, message: str) -> None:
         """Ask for a process under a new launch number."""
-        record = self.node.record
-        self.move(
-            Phase.LAUNCHING,
-            reason=reason,
-            message=message,
-            process=None,
-            launches=record.launches + 1,
-            launch_generation=record.assignment.generation,
-            ready_at=None,
-            resume_at=0.0,
-            end_cause="",
-        )
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+        self.move(transitions.launching(self.record, reason, message))
+        self._forget_health()
         self.do(Launch())
 
     def stop(self, message: str, cause: Reason = Reason.NONE) -> None:
         """Begin the stop ladder. ``cause``: the agent does it by itself, and the node is started again."""
-        restarts = cause is not Reason.NONE
-        self.move(
-            Phase.STOPPING,
-            reason=cause if restarts else Reason.COMMANDED,
-            message=message,
-            stop_cause=cause,
-            relaunch=restarts or self.node.record.relaunch,
-        )
+        self.move(transitions.stopping(self.record, message, cause))
         self.do(SendSignal(self.rules.stop_signal))
         self.do(ArmTimer(TimerName.GRACE, self.rules.stop_grace_seconds))
 
-    def rest(self, reason: Reason, message: str) -> None:
-        """Settle without a process, as the assignment says: stopped or gone."""
-        absent = self.node.record.assignment.desired is Desired.ABSENT
-        self.move(
-            Phase.REMOVED if absent else Phase.STOPPED,
-            reason=reason,
-            message=message,
-            process=None,
-            ready_at=None,
-            resume_at=0.0,
-            end_cause="",
-            relaunch=False,
-            crashes=(),
-        )
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+    def restart(self) -> None:
+        """Begin the stop ladder for a restart by command."""
+        self.record = replace(self.record, relaunch=True)
+        self.stop("stopping for a restart by command")
+
+    def conclude(self, reason: Reason, message: str) -> None:
+        """No process, as assigned: the node is stopped or removed."""
+        self.move(transitions.ended(self.record, reason, message))
+        self._forget_health()
 
     def watch_start(self) -> None:
         """Arm what leads a living process from starting to running."""
@@ -128,21 +113,14 @@ class NodeStep:
 
     def ready(self, health: Health) -> None:
         """The process does its work: running."""
-        record = self.node.record
-        late = record.reason is Reason.START_TIMEOUT
-        self.move(
-            Phase.RUNNING,
-            ready_at=self.now.monotonic,
-            reason=Reason.RECOVERED if late else record.reason,
-            message="became ready after its start timeout" if late else record.message,
-        )
+        self.move(transitions.running(self.record, self.now))
         self.node = replace(self.node, health=health, probe_failures=0)
         if self.rules.probed:
             self.do(ArmTimer(TimerName.PROBE, self.rules.probe_interval_seconds))
 
     def record_exit(self, status: ExitStatus, reason: Reason, lived_seconds: float | None = None) -> None:
         """Add an end to the record; ``lived_seconds`` only when it is not "until now"."""
-        record = self.node.record
+        record = self.record
         if lived_seconds is None:
             lived_seconds = self.now.monotonic - record.launched_at if record.process else 0.0
         ended = NodeExit(
@@ -152,45 +130,40 @@ class NodeStep:
             uptime_ms=max(0, int(lived_seconds * 1000)),
             reason=reason,
         )
-        self.note(process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
+        self.record = replace(record, process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
 
     def after_end(self, *, ready_seconds: float, words: str, waits_for: Reason, gives_up_for: Reason) -> None:
         """A node that should run has no process any more: start, wait or give up."""
         policy = self.rules.restart
         decision = decide_restart(
             policy,
-            self.node.record.crashes,
+            self.record.crashes,
             ready_seconds=ready_seconds,
             now=self.now.monotonic,
             chance=self.now.chance,
             endless=waits_for is Reason.DISK_FULL,
         )
-        self.note(crashes=decision.crashes, ready_at=None, end_cause=words)
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+        self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=words)
+        self._forget_health()
         if decision.delay_seconds is None:
             disabled = decision.reason is Reason.RESTARTS_DISABLED
-            why = (
-                "restart_failed_nodes is off"
-                if disabled
-                else f"{len(decision.crashes)} ends in a row within {policy.window_seconds:g} s"
-            )
-            self.move(
-                Phase.FAILED,
-                reason=decision.reason if disabled else gives_up_for,
-                message=f"{words}; not started again: {why}",
-                relaunch=False,
-            )
+            ends = f"{len(decision.crashes)} ends in a row within {policy.window_seconds:g} s"
+            why = "restart_failed_nodes is off" if disabled else ends
+            reason = decision.reason if disabled else gives_up_for
+            self.move(transitions.failed(self.record, reason, f"{words}; not started again: {why}"))
         elif decision.delay_seconds == 0.0:
-            self.launch(restart_reason(self.node.record), f"restarted: {words}")
+            self.launch(restart_reason(self.record), f"restarted: {words}")
         else:
-            self.move(
-                Phase.WAITING,
-                reason=waits_for,
-                message=f"{words}; starts again {decision.delay_seconds:.1f} s later "
-                f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)",
-                resume_at=self.now.monotonic + decision.delay_seconds,
+            message = (
+                f"{words}; starts again {decision.delay_seconds:.1f} s later "
+                f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
             )
+            resume_at = self.now.monotonic + decision.delay_seconds
+            self.move(transitions.waiting(self.record, waits_for, message, resume_at))
             self.do(ArmTimer(TimerName.BACK_OFF, decision.delay_seconds))
+
+    def _forget_health(self) -> None:
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
 
 
 def restart_reason(record: NodeRecord) -> Reason:
@@ -203,7 +176,7 @@ def end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds
     """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
     limit = Reason.MEMORY_LIMIT
     work.record_exit(status, limit, lived_seconds)
-    work.note(relaunch=True)
+    work.record = replace(work.record, relaunch=True)
     work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
 
 

@@ -1,0 +1,109 @@
+"""A node's durable record after each transition: one function a phase, which names the fields that it sets.
+
+Pure and without decisions: ``core.node.step`` checks the change of phase against the transitions table and adds the
+instructions. Reasons and messages are for people; everything else is what a later step decides by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sutra_grid.core.node.events import Now
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.core.states import Phase
+from sutra_grid.core.types import Desired, Reason
+
+
+def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
+    """A process is asked for, under a new launch number and for the newest generation."""
+    return replace(
+        record,
+        phase=Phase.LAUNCHING,
+        reason=reason,
+        message=message,
+        process=None,
+        launches=record.launches + 1,
+        launch_generation=record.assignment.generation,
+        ready_at=None,
+        resume_at=0.0,
+        end_cause="",
+    )
+
+
+def starting(record: NodeRecord, process: ProcessIdentity, now: Now) -> NodeRecord:
+    """The process of the launch lives."""
+    return replace(
+        record,
+        phase=Phase.STARTING,
+        process=process,
+        launched_at=now.monotonic,
+        launched_at_ms=now.wall_ms,
+        restarts=record.restarts + (1 if record.relaunch else 0),
+        relaunch=False,
+    )
+
+
+def running(record: NodeRecord, now: Now) -> NodeRecord:
+    """The process became ready, perhaps after its start timeout."""
+    late = record.reason is Reason.START_TIMEOUT
+    return replace(
+        record,
+        phase=Phase.RUNNING,
+        reason=Reason.RECOVERED if late else record.reason,
+        message="became ready after its start timeout" if late else record.message,
+        ready_at=now.monotonic,
+    )
+
+
+def stopping(record: NodeRecord, message: str, cause: Reason) -> NodeRecord:
+    """The stop signal is sent. ``cause``: why the agent stops it by itself, to start it again; else ``NONE``."""
+    restarts = cause is not Reason.NONE
+    return replace(
+        record,
+        phase=Phase.STOPPING,
+        reason=cause if restarts else Reason.COMMANDED,
+        message=message,
+        stop_cause=cause,
+        relaunch=restarts or record.relaunch,
+    )
+
+
+def killing(record: NodeRecord, message: str) -> NodeRecord:
+    """The grace is over and SIGKILL is sent."""
+    return replace(record, phase=Phase.KILLING, reason=Reason.STOP_TIMEOUT, message=message)
+
+
+def waiting(record: NodeRecord, reason: Reason, message: str, resume_at: float) -> NodeRecord:
+    """No process; the next launch is due at ``resume_at``."""
+    return replace(record, phase=Phase.WAITING, reason=reason, message=message, resume_at=resume_at)
+
+
+def failed(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
+    """No process, and none until somebody starts the node."""
+    return replace(record, phase=Phase.FAILED, reason=reason, message=message, relaunch=False, ready_at=None)
+
+
+def ended(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
+    """No process, as the assignment says: stopped, or removed."""
+    return replace(
+        record,
+        phase=Phase.REMOVED if record.assignment.desired is Desired.ABSENT else Phase.STOPPED,
+        reason=reason,
+        message=message,
+        process=None,
+        ready_at=None,
+        resume_at=0.0,
+        end_cause="",
+        relaunch=False,
+        crashes=(),
+    )
+
+
+def adopted(record: NodeRecord, phase: Phase) -> NodeRecord:
+    """The agent found the process after its own start, which is in ``phase``."""
+    return replace(record, phase=phase, reason=Reason.ADOPTED)
+
+
+def resumed(record: NodeRecord, phase: Phase) -> NodeRecord:
+    """The node goes on in the ``phase`` that the journal had, for the same reason."""
+    return replace(record, phase=phase)
