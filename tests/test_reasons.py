@@ -16,7 +16,7 @@ from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.services import services_of
 from sutra_grid.cli.main import run
-from sutra_grid.client.advice import NEED_NOTHING, NEXT_STEPS, next_step
+from sutra_grid.client.advice import NEXT_STEPS, next_step
 from sutra_grid.core import errors
 from sutra_grid.core.report_changes import events_between
 from sutra_grid.core.status import shown_status
@@ -45,10 +45,19 @@ NEVER_OF_A_NODE = {
     Reason.FORBIDDEN,
     Reason.MASTER_UNREACHABLE,
     Reason.REGISTERED,
-    Reason.HEARTBEAT,
     Reason.MISSED_HEARTBEATS,
     Reason.UNREGISTERED,
-    Reason.MASTER_STARTED,
+}
+
+#: Reasons of a node that ask nothing of anybody: it is as it was told to be, or on its way.
+NEED_NOTHING = {
+    Reason.NONE,
+    Reason.SPAWNED,
+    Reason.COMMANDED,
+    Reason.ADOPTED,
+    Reason.REBOOTED,
+    Reason.RECOVERED,
+    Reason.PENDING,
 }
 
 OF_A_NODE = sorted(set(Reason) - NEVER_OF_A_NODE - {Reason.NONE})

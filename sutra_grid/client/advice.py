@@ -68,11 +68,6 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.AGENT_UNREACHABLE: Step("The master can't reach {agent}: check its endpoint and the firewall.", _AGENT),
 }
 
-#: Reasons of a node that ask nothing of anybody: it is as it was told to be, or just on its way.
-NEED_NOTHING: Final[frozenset[str]] = frozenset(
-    {Reason.NONE, Reason.SPAWNED, Reason.COMMANDED, Reason.ADOPTED, Reason.REBOOTED, Reason.RECOVERED, Reason.PENDING}
-)
-
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and look again.")
 _LOOK: Final = Step("Find the cause in its log.", _LOGS)

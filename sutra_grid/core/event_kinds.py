@@ -55,5 +55,5 @@ _BY_TEXT: Final = {kind.value: kind for kind in EventKind}
 
 
 def event_kind(text: str) -> AnyEventKind:
-    """The kind of that text, as read from the wire or the registry; never fails."""
+    """The kind of that text, as the registry holds it; never fails."""
     return _BY_TEXT.get(text) or UnknownEventKind(text)

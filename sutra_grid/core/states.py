@@ -64,9 +64,6 @@ class Phase(StrEnum):
     REMOVED = "removed"  # no process, no journal: the end
 
 
-#: Phases in which a process of the node may live.
-ALIVE = frozenset({Phase.LAUNCHING, Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING})
-
 NODE_TRANSITIONS: Transitions[Phase] = Transitions(
     "node",
     {

@@ -142,10 +142,8 @@ class Reason(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     # why an agent has its status
     REGISTERED = "registered"
-    HEARTBEAT = "heartbeat"
     MISSED_HEARTBEATS = "missed_heartbeats"
     UNREGISTERED = "unregistered"
-    MASTER_STARTED = "master_started"
     RECOVERED = "recovered"
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Final
 
-from sutra_grid.core.errors import InvalidArgument, ResourceExhausted
+from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 
 MAX_PORT: Final = 65_535
@@ -50,18 +49,6 @@ def is_port_free(port: int, host: str = LOOPBACK) -> bool:
     return True
 
 
-def free_ports(count: int, start: int, host: str = LOOPBACK) -> list[int]:
-    """The first ``count`` free ports from ``start`` upwards. Raises ``ResourceExhausted`` when there are too few."""
-    found = _take(count, (port for port in range(start, MAX_PORT + 1) if is_port_free(port, host)))
-    if len(found) < count:
-        raise ResourceExhausted(
-            f"{count} free ports are needed from {start} upwards, {len(found)} are free",
-            reason=Reason.NO_PORT_FREE,
-            hint="Start lower, or stop what listens there",
-        )
-    return found
-
-
 def port_holder(port: int) -> str | None:
     """Who listens on a TCP port, as ``pid 123 (redis-server)``; None when nobody does.
 
@@ -95,10 +82,6 @@ def _split(text: str) -> tuple[str, str]:
         return text, ""
     host, _, port = text.partition(":")
     return host, port
-
-
-def _take(count: int, ports: Iterator[int]) -> list[int]:
-    return [port for port, _ in zip(ports, range(count), strict=False)]
 
 
 def _bad_address(text: str, default_port: int | None) -> InvalidArgument:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.core.states import ALIVE, NODE_TRANSITIONS, SHOWN, IllegalTransition, Phase
+from sutra_grid.core.states import NODE_TRANSITIONS, SHOWN, IllegalTransition, Phase
 from sutra_grid.core.types import NodeState
 
 
@@ -22,7 +22,8 @@ def test_a_process_is_launched_only_from_phases_where_none_can_live_or_one_has_j
 
 
 def test_what_may_live_is_never_shown_as_stopped_or_failed() -> None:
-    assert not {SHOWN[phase] for phase in ALIVE} & {NodeState.STOPPED, NodeState.FAILED}
+    alive = {Phase.LAUNCHING, Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING}
+    assert not {SHOWN[phase] for phase in alive} & {NodeState.STOPPED, NodeState.FAILED}
 
 
 def test_an_illegal_transition_names_what_is_allowed_and_what_was_before() -> None:

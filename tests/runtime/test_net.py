@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from sutra_grid.core.errors import InvalidArgument, ResourceExhausted
-from sutra_grid.runtime.net import format_host_port, free_ports, is_port_free, parse_host_port, port_holder
+from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_port, port_holder
 
 
 @contextmanager
@@ -56,19 +56,6 @@ def test_a_port_that_somebody_listens_on_is_not_free(host: str) -> None:
     with listener(host) as port:
         assert not is_port_free(port)
     assert is_port_free(port)
-
-
-def test_free_ports_leave_taken_ones_out() -> None:
-    with listener() as port:
-        found = free_ports(2, port)
-    assert len(found) == 2
-    assert port not in found
-    assert found == sorted(found)
-
-
-def test_too_few_free_ports_are_an_error_that_says_so() -> None:
-    with pytest.raises(ResourceExhausted, match=r"3 .*65535"):
-        free_ports(3, 65_535)
 
 
 def test_the_holder_of_a_port_is_told_by_pid_and_name() -> None:

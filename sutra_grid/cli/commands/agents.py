@@ -191,8 +191,3 @@ def _below_reserve(host: pb.HostSample) -> str:
     if not host.disk_total_bytes or host.disk_free_bytes >= host.disk_reserve_bytes:
         return ""
     return f", below the reserve of {size(host.disk_reserve_bytes)}: no new nodes"
-
-
-def read_agent(client: MasterClient, agent_id: str) -> pb.AgentRecord:
-    """One agent by id. Raises NotFound."""
-    return client.get_agent(agent_id)

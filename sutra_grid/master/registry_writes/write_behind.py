@@ -109,12 +109,6 @@ class RegistryWriter:
                 self.dropped_events += 1
 
     @property
-    def failing(self) -> str:
-        """Why the registry takes nothing now; empty when it does."""
-        with self._changed:
-            return self._failing
-
-    @property
     def pending(self) -> int:
         """Rows that are not written yet."""
         with self._changed:

@@ -1,8 +1,8 @@
 """Messages of the wire <-> values of ``core.types``, and messages as JSON.
 
-``X_to_message`` and ``X_from_message`` are inverse to each other. A value of an enumeration that
-decides something (desired, state, health) must be known, else ``InvalidArgument`` names its field; a reason of a
-newer version is taken as none, for it only explains; a kind of event that only a newer version knows keeps its text.
+``X_from_message`` is the inverse of ``X_to_message``. It refuses an unknown value of an enumeration that decides
+something (desired, state, health): ``InvalidArgument`` names the field. A reason only explains, so an unknown one
+becomes ``NONE``.
 """
 
 from sutra_grid.wire.convert.agents import (
@@ -13,9 +13,7 @@ from sutra_grid.wire.convert.agents import (
     host_sample_to_message,
 )
 from sutra_grid.wire.convert.cluster import (
-    cluster_summary_from_message,
     cluster_summary_to_message,
-    event_from_message,
     event_to_message,
 )
 from sutra_grid.wire.convert.jsonform import to_json
@@ -40,10 +38,8 @@ __all__ = [
     "agent_to_info",
     "assignment_from_message",
     "assignment_to_message",
-    "cluster_summary_from_message",
     "cluster_summary_to_message",
     "error_detail",
-    "event_from_message",
     "event_to_message",
     "host_sample_from_message",
     "host_sample_to_message",
