@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sutra_grid.core.types import Assignment, Desired, Health, Node, NodeReport, NodeSpec, NodeState, Reason
+from sutra_grid.core.types import Assignment, Desired, Health, Node, NodeReport, NodeState, Reason
 
 
 class Action(StrEnum):
@@ -103,16 +103,6 @@ def missing_report(known: NodeReport) -> NodeReport:
     )
 
 
-def resolved_spec(asked: NodeSpec, reported: NodeSpec) -> NodeSpec:
-    """``asked`` with what the agent filled in; a report that says nothing changes nothing."""
-    return NodeSpec(
-        engine=reported.engine or asked.engine,
-        port=reported.port or asked.port,
-        storage_path=reported.storage_path or asked.storage_path,
-        memory_limit_mb=reported.memory_limit_mb or asked.memory_limit_mb,
-    )
-
-
 def moved_node(agent_id: str, report: NodeReport, row: Node) -> Node:
     """The row of a node that is taken over from the former name of its agent: the newer content, the new owner."""
     if row.generation > report.generation:
@@ -154,7 +144,7 @@ def _own_row(report: NodeReport, node: Node) -> Decision:
         return Decision(Action.REASSERT, why)
     if report.desired is Desired.ABSENT and report.state is NodeState.STOPPED and not report.pid:
         return Decision(Action.BURY, "the agent has removed it")
-    if resolved_spec(node.spec, report.spec) != node.spec:
+    if report.spec.completed_by(node.spec) != node.spec:
         return Decision(Action.RESOLVE, "the agent filled in the specification")
     return NOTHING
 

@@ -164,6 +164,15 @@ class NodeSpec:
     storage_path: str = ""
     memory_limit_mb: int = 0
 
+    def completed_by(self, other: NodeSpec) -> NodeSpec:
+        """This specification, with the values of ``other`` where it has none itself."""
+        return NodeSpec(
+            engine=self.engine or other.engine,
+            port=self.port or other.port,
+            storage_path=self.storage_path or other.storage_path,
+            memory_limit_mb=self.memory_limit_mb or other.memory_limit_mb,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -13,7 +13,6 @@ from sutra_grid.core.reconcile import (
     decide_reported,
     keep_newer,
     node_as_reported,
-    resolved_spec,
 )
 from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, NodeState
 
@@ -68,8 +67,8 @@ def test_a_removed_node_that_comes_back_is_assigned_absent_above_both_generation
 
 
 def test_a_spec_is_filled_in_and_never_emptied() -> None:
-    assert resolved_spec(NodeSpec(port=50055), SPEC) == SPEC
-    assert resolved_spec(SPEC, NodeSpec()) == SPEC
+    assert SPEC.completed_by(NodeSpec(port=50055)) == SPEC
+    assert NodeSpec().completed_by(SPEC) == SPEC
 
 
 def test_a_taken_over_node_is_as_the_agent_has_it() -> None:

@@ -16,7 +16,6 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
 from sutra_grid.core.node.events import Assigned
-from sutra_grid.core.node.machine import merge_spec
 from sutra_grid.core.node.record import NodeRuntime, fresh_record
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
 from sutra_grid.runtime.logging import get_logger
@@ -119,7 +118,7 @@ class AssignmentHandler:
 
     def _completed(self, current: NodeSpec, assignment: Assignment) -> NodeSpec:
         """The node's specification; what is still open comes from the assignment or is the agent's own choice."""
-        spec = merge_spec(current, assignment.spec)
+        spec = current.completed_by(assignment.spec)
         complete = spec.engine and spec.port and spec.storage_path and spec.memory_limit_mb
         if assignment.desired is not Desired.RUNNING or (spec == current and complete):
             return spec

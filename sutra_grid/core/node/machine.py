@@ -39,7 +39,7 @@ from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.node.step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
 from sutra_grid.core.states import Phase
-from sutra_grid.core.types import Desired, Health, NodeSpec, Reason
+from sutra_grid.core.types import Desired, Health, Reason
 
 _PROCESS_KNOWN = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING})
 _NO_PROCESS = frozenset({Phase.STOPPED, Phase.WAITING, Phase.FAILED})
@@ -73,16 +73,6 @@ def is_settled(node: NodeRuntime) -> bool:
     return record.phase is Phase.REMOVED
 
 
-def merge_spec(held: NodeSpec, assigned: NodeSpec) -> NodeSpec:
-    """The node keeps what it was made with; only what is still open is taken from the assignment."""
-    return NodeSpec(
-        engine=held.engine or assigned.engine,
-        port=held.port or assigned.port,
-        storage_path=held.storage_path or assigned.storage_path,
-        memory_limit_mb=held.memory_limit_mb or assigned.memory_limit_mb,
-    )
-
-
 def _handle(work: NodeStep, event: NodeEvent) -> None:
     match event:
         case Assigned():
@@ -114,7 +104,8 @@ def _on_assigned(work: NodeStep, event: Assigned) -> None:
         return
     if work.record.phase is Phase.REMOVED:
         raise work.illegal("an assignment")
-    assignment = replace(event.assignment, spec=merge_spec(held.spec, event.assignment.spec))
+    # The node keeps what it was made with; the assignment completes what is still open.
+    assignment = replace(event.assignment, spec=held.spec.completed_by(event.assignment.spec))
     work.record = replace(work.record, assignment=assignment)
     if work.should_run:
         _start(work)

@@ -20,7 +20,7 @@ from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.convert import node_spec_from_message
+from sutra_grid.wire.convert import spec_from_spawn_request
 from sutra_grid.wire.errors import error_detail
 
 Mutating = pb.SpawnRequest | pb.StopRequest | pb.NodeCommand | pb.AgentCommand
@@ -66,14 +66,7 @@ class CommandHandler:
 
     def spawn(self, request: pb.SpawnRequest, client_seconds: float | None) -> pb.SpawnResponse:
         """Make a node."""
-        spec = node_spec_from_message(
-            pb.NodeSpec(
-                engine=request.engine,
-                port=request.port,
-                storage_path=request.storage_path,
-                memory_limit_mb=request.memory_limit_mb,
-            )
-        )
+        spec = spec_from_spawn_request(request)
 
         def run(attempt: Attempt, deadline: Deadline) -> pb.SpawnResponse:
             node = self._views.node(self._operations.spawner.spawn(request.agent_id, spec, attempt, deadline))
@@ -108,13 +101,13 @@ class CommandHandler:
         """Forget an agent that is offline. Raises ``GridError``."""
         call = _call_id("remove agent", request)
 
-        def run(attempt: Attempt) -> bytes:
+        def run(attempt: Attempt) -> pb.Empty:
             self._operations.agent_commands.remove(request.agent_id)
-            answer = pb.Empty().SerializeToString()
+            answer = pb.Empty()
             self._idempotent_calls.remember(call, answer)
             return answer
 
-        return pb.Empty.FromString(self._idempotent_calls.answer(call, run, self._timeout_seconds))
+        return self._idempotent_calls.answer(call, run, pb.Empty, self._timeout_seconds)
 
     def _command(
         self, command: Command, node_id: str, attempt: Attempt, deadline: Deadline, agent_id: str = ""
@@ -133,19 +126,19 @@ class CommandHandler:
         reached(Step.COMMAND_RECEIVED)
         deadline = Deadline(self._clock, self._seconds(client_seconds))
 
-        def run_once(attempt: Attempt) -> bytes:
+        def run_once(attempt: Attempt) -> Response:
             try:
-                return run(attempt, deadline).SerializeToString()
+                return run(attempt, deadline)
             except GridError as error:
                 if not attempt.recorded:
                     raise  # nothing was changed: a retry is judged anew
-                return self._refused(response, request, error).SerializeToString()
+                return self._refused(response, request, error)
 
         try:
             with self._limit.taken():
                 self._registry_writer.wait_for_events(EVENTS_WAIT_SECONDS)  # what happened before is listed before
-                answer = self._idempotent_calls.answer(_call_id(method, request), run_once, deadline.remaining())
-                return response.FromString(answer)
+                call = _call_id(method, request)
+                return self._idempotent_calls.answer(call, run_once, response, deadline.remaining())
         except GridError as error:
             return self._refused(response, request, error)
 
@@ -165,6 +158,8 @@ class CommandHandler:
 
 
 def _call_id(method: str, request: Mutating) -> CallId:
+    if not request.request_id:  # never compared with another call
+        return CallId("", method, "")
     content = copy.deepcopy(request)
     content.request_id = ""
     return CallId.of(request.request_id, method, content.SerializeToString(deterministic=True))

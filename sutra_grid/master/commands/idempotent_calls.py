@@ -12,6 +12,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, GridError, InvalidArgument
 from sutra_grid.core.types import Reason
@@ -21,6 +24,8 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
+
+Response = TypeVar("Response", bound=Message)
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 128
 #: Answers that were given lately, for calls that have no row to keep theirs in.
@@ -65,7 +70,7 @@ class _CallUnderWay:
 
     call: CallId
     done: threading.Event = field(default_factory=threading.Event)
-    answer: bytes | None = None
+    answer: Message | None = None
     error: GridError | None = None
 
 
@@ -78,10 +83,14 @@ class IdempotentCalls:
         self._lock = threading.Lock()
         # guarded by _lock:
         self._under_way: dict[str, _CallUnderWay] = {}
-        self._remembered: OrderedDict[str, tuple[CallId, bytes]] = OrderedDict()
+        self._remembered: OrderedDict[str, tuple[CallId, Message]] = OrderedDict()
 
-    def answer(self, call: CallId, run: Callable[[Attempt], bytes], wait_seconds: float) -> bytes:
+    def answer(
+        self, call: CallId, run: Callable[[Attempt], Response], response: type[Response], wait_seconds: float
+    ) -> Response:
         """The answer of ``call``: the first one if it came before, else what ``run`` makes of it.
+
+        Treat an answer as immutable: every caller of one key gets the same message.
 
         Raises whatever ``run`` raises; ``AlreadyExists`` (``request_id_reused``) when the key was used for
         something else; ``DeadlineExceeded`` when the first call takes longer than ``wait_seconds``.
@@ -99,14 +108,17 @@ class IdempotentCalls:
             if first_call is None:
                 mine = self._under_way[call.idempotency_key] = _CallUnderWay(call)
         if first_call is not None:
-            return _wait_for(first_call, call, wait_seconds)
-        return self._first(mine, run)
+            return _as(response, _wait_for(first_call, call, wait_seconds))
+        return self._first(mine, run, response)
 
-    def _first(self, first_call: _CallUnderWay, run: Callable[[Attempt], bytes]) -> bytes:
+    def _first(
+        self, first_call: _CallUnderWay, run: Callable[[Attempt], Response], response: type[Response]
+    ) -> Response:
         try:
             known = self._known_answer(first_call.call)
-            first_call.answer = self._run(first_call.call, run) if known is None else known
-            return first_call.answer
+            answer = self._run(first_call.call, run, response) if known is None else _as(response, known)
+            first_call.answer = answer
+            return answer
         except GridError as error:
             first_call.error = error
             raise
@@ -115,7 +127,7 @@ class IdempotentCalls:
                 del self._under_way[first_call.call.idempotency_key]
             first_call.done.set()
 
-    def _known_answer(self, call: CallId) -> bytes | None:
+    def _known_answer(self, call: CallId) -> Message | None:
         with self._lock:
             remembered = self._remembered.get(call.idempotency_key)
         if remembered is None:
@@ -123,19 +135,19 @@ class IdempotentCalls:
         _same_or_refuse(remembered[0], call)
         return remembered[1]
 
-    def _run(self, call: CallId, run: Callable[[Attempt], bytes]) -> bytes:
+    def _run(self, call: CallId, run: Callable[[Attempt], Response], response: type[Response]) -> Response:
         earlier = self._registry.idempotency_record(call.idempotency_key)
         if earlier is not None:
             _same_or_refuse(CallId(call.idempotency_key, earlier.method, earlier.fingerprint), call)
             if earlier.outcome is not None:
-                return earlier.outcome
+                return response.FromString(earlier.outcome)
         attempt = Attempt(call, self._clock, earlier)
         answer = run(attempt)
         if attempt.recorded:
             self._keep(call, answer)
         return answer
 
-    def remember(self, call: CallId, answer: bytes) -> None:
+    def remember(self, call: CallId, answer: Message) -> None:
         """Keep an answer in memory: of a call that leaves no row, or whose row could not be completed."""
         if not call.idempotency_key:
             return
@@ -144,9 +156,9 @@ class IdempotentCalls:
             while len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
 
-    def _keep(self, call: CallId, answer: bytes) -> None:
+    def _keep(self, call: CallId, answer: Message) -> None:
         try:
-            self._registry.save_outcome(call.idempotency_key, answer)
+            self._registry.save_outcome(call.idempotency_key, answer.SerializeToString())
         except GridError as error:
             log.warning(
                 "answer kept in memory only", idempotency_key=call.idempotency_key, method=call.method, why=error
@@ -155,7 +167,7 @@ class IdempotentCalls:
         reached(Step.ANSWER_KEPT)
 
 
-def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> bytes:
+def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> Message:
     _same_or_refuse(first_call.call, call)
     if not first_call.done.wait(wait_seconds):
         raise DeadlineExceeded(
@@ -172,6 +184,12 @@ def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> b
             hint="try again with the same key",
         )
     return first_call.answer
+
+
+def _as(response: type[Response], answer: Message) -> Response:
+    """The answer of another call of the same method, which has the same type."""
+    assert isinstance(answer, response)
+    return answer
 
 
 def _same_or_refuse(first: CallId, call: CallId) -> None:

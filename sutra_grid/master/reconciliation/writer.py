@@ -15,7 +15,7 @@ from typing import Self
 
 from sutra_grid.core.errors import GridError, NotFound, Unavailable
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.reconcile import Action, moved_node, node_as_reported, resolved_spec
+from sutra_grid.core.reconcile import Action, moved_node, node_as_reported
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, Reason
 from sutra_grid.master.reconciliation.reconciler import Change, Reconciler
 from sutra_grid.master.state.cluster_state import ClusterState
@@ -96,7 +96,7 @@ class ReconciliationWriter:
         node = self._state.nodes.get(report.node_id)
         if node is None or node.generation != report.generation:
             return
-        spec = resolved_spec(node.spec, report.spec)
+        spec = report.spec.completed_by(node.spec)
         if spec != node.spec and self._registry.resolve_spec(node.node_id, node.generation, spec):
             reached(Step.SPEC_RESOLVED)
             self._state.nodes.put(replace(node, spec=spec))

@@ -29,6 +29,7 @@ from sutra_grid.wire.convert.nodes import (
     node_spec_from_message,
     node_spec_to_message,
     node_status,
+    spec_from_spawn_request,
 )
 from sutra_grid.wire.errors import error_detail
 
@@ -52,5 +53,6 @@ __all__ = [
     "node_spec_from_message",
     "node_spec_to_message",
     "node_status",
+    "spec_from_spawn_request",
     "to_json",
 ]

@@ -34,6 +34,16 @@ def node_spec_to_message(spec: NodeSpec) -> grid_pb2.NodeSpec:
     )
 
 
+def spec_from_spawn_request(request: grid_pb2.SpawnRequest) -> NodeSpec:
+    """What a new node is asked to be."""
+    return NodeSpec(
+        engine=request.engine,
+        port=request.port,
+        storage_path=request.storage_path,
+        memory_limit_mb=request.memory_limit_mb,
+    )
+
+
 def node_spec_from_message(message: grid_pb2.NodeSpec) -> NodeSpec:
     """The specification of a message."""
     return NodeSpec(

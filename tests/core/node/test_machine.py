@@ -30,7 +30,7 @@ from sutra_grid.core.node.instructions import (
     TimerName,
     WriteJournal,
 )
-from sutra_grid.core.node.machine import is_settled, merge_spec, step
+from sutra_grid.core.node.machine import is_settled, step
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
@@ -497,4 +497,4 @@ def test_what_did_not_run_does_not_run_after_a_boot_and_keeps_its_reason(was: Ph
 
 def test_what_a_node_was_made_with_is_kept_and_only_gaps_are_filled() -> None:
     held = NodeSpec("storage", 50051, "", 0)
-    assert merge_spec(held, NodeSpec("redis", 1, "/data/x", 7)) == NodeSpec("storage", 50051, "/data/x", 7)
+    assert held.completed_by(NodeSpec("redis", 1, "/data/x", 7)) == NodeSpec("storage", 50051, "/data/x", 7)
