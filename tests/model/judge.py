@@ -110,8 +110,8 @@ class Judge:
     def recorded(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any], result: Any) -> None:
         """A transaction was committed."""
         if name == "create_node":
-            node, request = arguments[0], options.get("request")
-            self.born[node.node_id] = request.request_id if request else ""
+            node, record = arguments[0], options.get("record")
+            self.born[node.node_id] = record.idempotency_key if record else ""
         elif name == "change_desired":
             self._wish(result.node_id, result.generation, result.desired, result.restart_generation)
             if result.desired is Desired.ABSENT:  # its tombstone ends it one generation above
