@@ -16,7 +16,7 @@ from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
 from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_up, may_come_up
-from sutra_grid.client.settling import await_settled
+from sutra_grid.client.wait import await_settled
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus

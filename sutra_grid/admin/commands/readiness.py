@@ -10,7 +10,7 @@ from typing import Any, Final
 from sutra_grid.admin.services import long_requests
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.rolling_plan import is_up
-from sutra_grid.client.settling import await_settled
+from sutra_grid.client.wait import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -22,7 +22,7 @@ from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
-from sutra_grid.client.settling import await_settled
+from sutra_grid.client.wait import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.wire import grid_pb2 as pb

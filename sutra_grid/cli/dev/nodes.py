@@ -8,7 +8,7 @@ from typing import Final
 from sutra_grid.cli.dev.grid import DevGrid, Say
 from sutra_grid.cli.dev.layout import AgentPlan
 from sutra_grid.client.outcome import outcome
-from sutra_grid.client.settling import await_settled
+from sutra_grid.client.wait import await_settled
 from sutra_grid.core.errors import DeadlineExceeded
 from sutra_grid.core.types import Desired, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
