@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sutra_grid.admin.http.problems import problem_document
 from sutra_grid.client.master_client import MasterClient
-from sutra_grid.client.rolling import Progress, Roll, RollSpec
 from sutra_grid.client.rolling_plan import newest_start_ms
+from sutra_grid.client.rolling_restart import Progress, Roll, RollSpec
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json

@@ -19,8 +19,8 @@ from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import Told, progress
-from sutra_grid.client.rolling import Progress, Roll, RollSpec
 from sutra_grid.client.rolling_plan import newest_start_ms
+from sutra_grid.client.rolling_restart import Progress, Roll, RollSpec
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
 from sutra_grid.wire import grid_pb2 as pb
 
