@@ -16,8 +16,8 @@ from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import draining
+from sutra_grid.client.descriptions import agent_status
 from sutra_grid.client.master_client import MasterClient
-from sutra_grid.client.words import agent_status
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sutra_grid.cli.output.printer import Listing
 from sutra_grid.cli.output.table import Column
-from sutra_grid.client.words import agent_status, node_status
+from sutra_grid.client.descriptions import agent_status, node_status
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
 from sutra_grid.wire import grid_pb2 as pb

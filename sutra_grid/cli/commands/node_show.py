@@ -10,7 +10,7 @@ from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
-from sutra_grid.client.words import exit_text, generation_text, node_status
+from sutra_grid.client.descriptions import exit_text, generation_text, node_status
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
