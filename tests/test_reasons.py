@@ -16,7 +16,7 @@ from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.services import services_of
 from sutra_grid.cli.main import run
-from sutra_grid.client.advice import NEXT_STEPS, next_step
+from sutra_grid.client.next_steps import NEXT_STEPS, next_step
 from sutra_grid.core import errors
 from sutra_grid.core.report_changes import events_between
 from sutra_grid.core.status import shown_status
@@ -81,7 +81,9 @@ def master() -> Iterator[FakeMaster]:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_each_reason_asks_for_a_step_or_for_nothing_or_is_never_of_a_node(reason: Reason) -> None:
     places = (reason in NEXT_STEPS, reason in NEED_NOTHING, reason in NEVER_OF_A_NODE)
-    assert places.count(True) == 1, f"{reason} has no step in client.advice.NEXT_STEPS, or stands in two of the tables"
+    assert places.count(True) == 1, (
+        f"{reason} has no step in client.next_steps.NEXT_STEPS, or stands in two of the tables"
+    )
 
 
 @pytest.mark.parametrize("reason", sorted(NEXT_STEPS))

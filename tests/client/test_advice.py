@@ -4,7 +4,7 @@ import pytest
 from support.texts import mentions
 from support.values.cli_records import agent, node
 
-from sutra_grid.client.advice import NEXT_STEPS, grid_does_next, next_step
+from sutra_grid.client.next_steps import NEXT_STEPS, grid_does_next, next_step
 from sutra_grid.core.types import Reason
 
 

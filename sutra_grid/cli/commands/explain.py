@@ -18,9 +18,9 @@ from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
-from sutra_grid.client.advice import grid_does_next, next_step
 from sutra_grid.client.descriptions import agent_status, exit_text, generation_text, node_status
 from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.next_steps import grid_does_next, next_step
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.core.text import printable

@@ -11,7 +11,7 @@ from support.texts import mentions
 from support.values.grid_values import HOST, a_node, a_report, an_agent, an_event
 from support.waiting import eventually
 
-from sutra_grid.client.advice import NEXT_STEPS
+from sutra_grid.client.next_steps import NEXT_STEPS
 from sutra_grid.core.types import AgentStatus, Health, NodeState, Reason
 from sutra_grid.registry import Contents, Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb

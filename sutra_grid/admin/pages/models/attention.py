@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
-from sutra_grid.client.advice import next_step
+from sutra_grid.client.next_steps import next_step
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, Reason

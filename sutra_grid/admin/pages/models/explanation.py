@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sutra_grid.admin.commands.nodes import NodeVerb
-from sutra_grid.client.advice import Step, grid_does_next, next_step
 from sutra_grid.client.descriptions import exit_text, generation_text
+from sutra_grid.client.next_steps import Step, grid_does_next, next_step
 from sutra_grid.core.age import duration
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Desired, NodeStatus
