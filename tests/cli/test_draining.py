@@ -7,7 +7,7 @@ from support.fakes.fake_master import FakeMaster
 from support.texts import commands_in, mentions
 from support.values.cli_records import Ran, agent, node
 
-from sutra_grid.client.draining import is_at_rest
+from sutra_grid.client.drain import is_at_rest
 from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]

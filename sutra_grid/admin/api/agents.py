@@ -17,7 +17,7 @@ from sutra_grid.admin.schemas.list_queries import AgentFilter
 from sutra_grid.admin.schemas.requests import DrainQuery
 from sutra_grid.admin.schemas.responses import AgentListSchema, AgentRecord
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.client.draining import stop_nodes
+from sutra_grid.client.drain import stop_nodes
 from sutra_grid.registry import AgentQuery
 from sutra_grid.wire.convert import to_json
 

@@ -16,7 +16,7 @@ from sutra_grid.admin.pages.models.command_effects import DONE, drain_effects, r
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.client.draining import stop_nodes
+from sutra_grid.client.drain import stop_nodes
 from sutra_grid.core.errors import GridError
 
 

@@ -15,7 +15,7 @@ from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.watch import Watch
-from sutra_grid.client import draining
+from sutra_grid.client import drain as agent_drain
 from sutra_grid.client.descriptions import agent_status
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
@@ -73,15 +73,15 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
     options = options_of(ctx)
 
     def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
-        agent = draining.drain(client, agent_id)
+        agent = agent_drain.drain(client, agent_id)
         if stop_nodes:
             with progress(options, f"{agent_id}: stopping its nodes") as tell:
-                agent = draining.stop_nodes(client, agent_id, tell)
-        left = draining.left_on(agent)
+                agent = agent_drain.stop_nodes(client, agent_id, tell)
+        left = agent_drain.left_on(agent)
         if not left:
             return agent, "drained"
         hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
-        return agent, f"takes no new nodes; {len(left)} run on: {draining.names(left)}. To stop them: {hint}"
+        return agent, f"takes no new nodes; {len(left)} run on: {agent_drain.names(left)}. To stop them: {hint}"
 
     _change_agents(options, agent_ids, change)
 
