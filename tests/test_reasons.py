@@ -1,4 +1,4 @@
-"""An operator never needs a daemon's log to learn why: every reason is shown with its words on every face."""
+"""An operator never needs a daemon's log to learn why: every reason is shown with its words on every interface."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.harness.grid import Grid, GridSpec
-from support.harness.interfaces import Face, NodeView, Refused, what_runs
+from support.harness.interfaces import Interface, NodeView, Refused, what_runs
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
@@ -35,15 +35,15 @@ def test_every_node_is_one_process_on_a_port_and_a_path_of_its_own(grid: Grid) -
 
 
 def test_every_face_counts_the_same(grid: Grid) -> None:
-    def by_id(face: Face) -> list[NodeView]:
-        return sorted(face.nodes(), key=lambda view: view.node_id)
+    def by_id(interface: Interface) -> list[NodeView]:
+        return sorted(interface.nodes(), key=lambda view: view.node_id)
 
     cluster = grid.stub.GetClusterStatus(pb.Empty())
     assert (cluster.total_agents, cluster.healthy_agents) == (3, 3)
     assert (cluster.total_storage_nodes, cluster.running_storage_nodes) == (9, 9)
     assert cluster.status == "healthy"
-    eventually(lambda: by_id(grid.grpc) == by_id(grid.rest) == by_id(grid.cli), message="the same nodes on every face")
-    eventually(lambda: grid.rest.cluster() == grid.cli.cluster() == "healthy", message="healthy on every face")
+    eventually(lambda: by_id(grid.grpc) == by_id(grid.rest) == by_id(grid.cli), message="the same nodes")
+    eventually(lambda: grid.rest.cluster() == grid.cli.cluster() == "healthy", message="healthy on every interface")
 
 
 def test_no_node_fits_beyond_the_slots(grid: Grid) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from support.faults.link import LOOPBACK
 from support.harness import processes
 from support.harness.grid import Grid, GridSpec
-from support.harness.interfaces import Face
+from support.harness.interfaces import Interface
 
 import sutra_grid
 from soak.faults import FAULTS, Deck
@@ -154,9 +154,9 @@ class Soak:
         ]
         return recovery_seconds if len(scene.violations) == told else None
 
-    def _check_statuses(self, scene: Scene, name: str, face: Face, seconds: float) -> None:
+    def _check_statuses(self, scene: Scene, name: str, interface: Interface, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while wrong := scene.wrong_statuses(face):
+        while wrong := scene.wrong_statuses(interface):
             if time.monotonic() >= deadline:
                 message = f"by the {name}, after {seconds:g} s: {'; '.join(wrong)}"
                 scene.violations.append(Violation("wrong status", message))

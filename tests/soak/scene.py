@@ -14,7 +14,7 @@ from support.faults.wall_clock import WallClock
 from support.harness import processes
 from support.harness.daemons import Daemon
 from support.harness.grid import Grid
-from support.harness.interfaces import Face, NodeView, Refused
+from support.harness.interfaces import Interface, NodeView, Refused
 
 from soak.judge import wrong_statuses
 from soak.ledger import Violation
@@ -92,21 +92,21 @@ class Scene:
             self.violations.append(Violation("wrong refusal", f"not refused for {' or '.join(reasons)}"))
 
     def stay_right(self, seconds: float, when: str) -> None:
-        """For so long every status on every face is that of a grid where all is well."""
+        """For so long every status on every interface is that of a grid where all is well."""
         deadline = time.monotonic() + seconds
-        faces: dict[str, Face] = {"master": self.grid.grpc, "admin": self.grid.rest}
+        interfaces: dict[str, Interface] = {"master": self.grid.grpc, "admin": self.grid.rest}
         while time.monotonic() < deadline:
-            for name, face in faces.items():
-                if wrong := self.wrong_statuses(face):
+            for name, interface in interfaces.items():
+                if wrong := self.wrong_statuses(interface):
                     message = f"by the {name}, {when}: {'; '.join(wrong)}"
                     self.violations.append(Violation("wavering status", message))
                     return
             self.never.wait(POLL_SECONDS)
 
-    def wrong_statuses(self, face: Face) -> list[str]:
-        """In words, what a face shows otherwise than it is when every agent is up and every node runs."""
+    def wrong_statuses(self, interface: Interface) -> list[str]:
+        """In words, what a interface shows otherwise than it is when every agent is up and every node runs."""
         try:
-            nodes, agents = face.nodes(), face.agents()
+            nodes, agents = interface.nodes(), interface.agents()
         except (grpc.RpcError, Refused, OSError) as error:
             return [f"no answer: {error}"]
         return wrong_statuses(nodes, agents, self.watcher.sample(), list(self.grid.agents))

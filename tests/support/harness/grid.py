@@ -20,7 +20,7 @@ from support.faults.link import LINK_HOST, Link
 from support.harness import processes
 from support.harness.daemons import Daemon, script, serves_grpc, serves_http, write_config
 from support.harness.http import HttpClient
-from support.harness.interfaces import CliFace, GrpcFace, NodeView, RestFace
+from support.harness.interfaces import CliInterface, GrpcInterface, NodeView, RestInterface
 from support.harness.kv import CHANNEL_OPTIONS, KvClient
 from support.harness.ports import PortBlock
 from support.harness.processes import NodeProcess
@@ -85,10 +85,10 @@ class Grid:
         self.agents = {name: self._make_agent(name, index) for index, name in enumerate(names)}
         self._channel = grpc.insecure_channel(self.master_address, options=CHANNEL_OPTIONS)
         self.stub = rpc.GridMasterStub(self._channel)
-        self.grpc = GrpcFace(self.stub)
+        self.grpc = GrpcInterface(self.stub)
         self.http = HttpClient(self.admin_address)
-        self.rest = RestFace(self.http)
-        self.cli = CliFace(self.master_address)
+        self.rest = RestInterface(self.http)
+        self.cli = CliInterface(self.master_address)
 
     # -- the daemons --
 

@@ -1,6 +1,6 @@
-"""The three faces of the grid behind one small interface, so that one test body proves them all.
+"""The three interfaces of the grid behind one small interface, so that one test body proves them all.
 
-Each face answers the same ``NodeView`` and refuses with the same ``Refused``.
+Each interface answers the same ``NodeView`` and refuses with the same ``Refused``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CALL_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node as a face shows it."""
+    """A node as a interface shows it."""
 
     node_id: str
     agent_id: str
@@ -46,7 +46,7 @@ def what_runs(nodes: Iterable[NodeView]) -> set[tuple[object, ...]]:
 
 
 class Refused(Exception):
-    """The grid said no. ``code`` is that of the error tree, ``status`` what the face itself answers with."""
+    """The grid said no. ``code`` is that of the error tree, ``status`` what the interface itself answers with."""
 
     def __init__(self, code: str, reason: str, message: str, hint: str, status: object) -> None:
         super().__init__(f"{code}/{reason} ({status}): {message}. {hint}")
@@ -57,8 +57,8 @@ class Refused(Exception):
         self.status = status
 
 
-class Face(Protocol):
-    """What each face can do. Every method raises ``Refused``."""
+class Interface(Protocol):
+    """What each interface can do. Every method raises ``Refused``."""
 
     def spawn(self, agent_id: str = "", **fields: Any) -> NodeView: ...
     def start(self, node_id: str) -> NodeView: ...
@@ -107,7 +107,7 @@ def view_of_message(node: pb.NodeStatus) -> NodeView:
     )
 
 
-class GrpcFace:
+class GrpcInterface:
     """The master's own service."""
 
     def __init__(self, stub: rpc.GridMasterStub) -> None:
@@ -169,7 +169,7 @@ def refused_by(error: grpc.RpcError) -> Refused | None:
     return Refused(detail.code, detail.reason, detail.message, detail.hint, error.code().name)
 
 
-class RestFace:
+class RestInterface:
     """The admin's JSON interface."""
 
     def __init__(self, http: HttpClient) -> None:
@@ -218,7 +218,7 @@ class RestFace:
         raise Refused(problem["code"], problem["reason"], message, problem.get("hint", ""), answer.status)
 
 
-class CliFace:
+class CliInterface:
     """The command line as a process of its own."""
 
     def __init__(self, master_address: str) -> None:
