@@ -75,16 +75,16 @@ def test_a_daemon_is_started_found_restarted_and_stopped(master: Service) -> Non
     assert master("stop").returncode == 0
 
 
-def test_a_pid_that_was_given_to_a_stranger_is_not_signalled(master: Service) -> None:
-    stranger = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+def test_a_pid_that_was_given_to_a_foreign_process_is_not_signalled(master: Service) -> None:
+    foreign = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     try:
-        master.pid_file.write_text(f"{stranger.pid}\n")
+        master.pid_file.write_text(f"{foreign.pid}\n")
         assert master("status").returncode == 3
         assert master("stop").returncode == 0
-        assert stranger.poll() is None
+        assert foreign.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        foreign.kill()
+        foreign.wait()
 
 
 def test_a_wrong_configuration_is_told_on_the_terminal_and_nothing_is_started(master: Service) -> None:

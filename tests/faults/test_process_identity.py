@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support.faults.foreign_process import Stranger
+from support.faults.foreign_process import ForeignProcess
 from support.faults.other_boot import other_boot_or_skip
 from support.harness import processes
 from support.harness.agent_harness import AgentHarness, kill_process
@@ -27,7 +27,7 @@ Environment = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """What the stranger has of the node, and how the journal points at it. Everything not named is right."""
+    """What the foreign process has of the node, and how the journal points at it. Everything not named is right."""
 
     dress: Callable[[Environment], Environment]
     point: Callable[[ProcessIdentity], ProcessIdentity] = lambda identity: identity
@@ -57,14 +57,14 @@ LIES = {
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """All that became of one lie: the node before and after, and what was done to the stranger."""
+    """All that became of one lie: the node before and after, and what was done to the foreign process."""
 
     first: NodeReport
     again: NodeReport
     ran: list[int]
     twice: bool
     removed: bool
-    stranger: int
+    foreign_pid: int
     harm: list[str]
 
 
@@ -78,12 +78,12 @@ def aftermaths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
         first = {name: agent.run(name) for name in LIES}
         dressed = {name: dict(environment(report.pid)) for name, report in first.items()}
         agent.kill()
-        strangers = {}
+        foreign_processes = {}
         for name, lie in LIES.items():
             kill_process(first[name].pid)
-            stranger = Stranger(home / f"{name}.signals", lie.dress(dressed[name]), leads=lie.leads)
-            strangers[name] = stack.enter_context(closing(stranger))
-            agent.rewrite_journal(name, process=lie.point(stranger.identity(1)))
+            foreign = ForeignProcess(home / f"{name}.signals", lie.dress(dressed[name]), leads=lie.leads)
+            foreign_processes[name] = stack.enter_context(closing(foreign))
+            agent.rewrite_journal(name, process=lie.point(foreign.identity(1)))
         agent.start()
         again = {name: agent.wait_for(name, NodeState.RUNNING) for name in LIES}
         ran = {name: starts(agent.data / name) for name in LIES}
@@ -99,8 +99,8 @@ def aftermaths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
                 ran[name],
                 ran_twice(agent.data / name),
                 name not in agent.reports(),
-                strangers[name].pid,
-                strangers[name].harm(),
+                foreign_processes[name].pid,
+                foreign_processes[name].harm(),
             )
             for name in LIES
         }
@@ -120,15 +120,17 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_stranger_that_the_journal_points_at_is_never_signalled(aftermaths: dict[str, Aftermath], lie: str) -> None:
+def test_a_foreign_process_that_the_journal_points_at_is_never_signalled(
+    aftermaths: dict[str, Aftermath], lie: str
+) -> None:
     assert aftermaths[lie].harm == []
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_the_node_runs_anew_and_once_beside_the_stranger(aftermaths: dict[str, Aftermath], lie: str) -> None:
+def test_the_node_runs_anew_and_once_beside_the_foreign_process(aftermaths: dict[str, Aftermath], lie: str) -> None:
     seen = aftermaths[lie]
     assert seen.ran == [seen.first.pid, seen.again.pid]
-    assert seen.again.pid != seen.stranger
+    assert seen.again.pid != seen.foreign_pid
     assert not seen.twice
     assert (seen.again.reason, seen.again.exits[0].reason, seen.again.restarts) == (Reason.LOST, Reason.LOST, 1)
     assert seen.removed
@@ -144,19 +146,19 @@ def test_after_a_boot_of_the_host_nodes_run_anew_at_once_and_the_pids_of_before_
     dress = dict(environment(ran.pid))
     agent.kill()
     kill_process(ran.pid)
-    with closing(Stranger(tmp_path / "signals", dress)) as stranger:
-        agent.rewrite_journal("ran", process=stranger.identity(1))
+    with closing(ForeignProcess(tmp_path / "signals", dress)) as foreign:
+        agent.rewrite_journal("ran", process=foreign.identity(1))
         agent.move_to(other_boot)
         agent.start()
 
         again = agent.wait_for("ran", NodeState.RUNNING)
         assert (again.reason, again.exits[0].reason, again.restarts) == (Reason.REBOOTED, Reason.REBOOTED, 1)
-        assert mentions(again.message, stranger.pid, "boot")
+        assert mentions(again.message, foreign.pid, "boot")
         broken = agent.wait_for("waited", lambda report: len(report.exits) == 2)
         assert broken.restarts == 1, "the back-off of 60 s belonged to the boot before"
         assert agent.reports()["stopped"].state is NodeState.STOPPED
         assert starts(agent.data / "stopped") == [stopped.pid]
         agent.want("ran", Desired.RUNNING, restart=True)
         agent.want("ran", Desired.ABSENT)
-        assert stranger.harm() == []
+        assert foreign.harm() == []
     assert starts(agent.data / "ran")[:2] == [ran.pid, again.pid]

@@ -1,6 +1,6 @@
 """What must hold in every history: at each moment, and when peace has come.
 
-At each moment: a node has one process at most; nothing of a stranger is signalled; a living process is only
+At each moment: a node has one process at most; nothing of a foreign process is signalled; a living process is only
 signalled when a command asks for its end. In peace: registry, master's memory, journals and process tables
 tell the same, and it is what was asked for.
 """
@@ -189,7 +189,7 @@ class Judge:
     def on_signal(self, kernel: Kernel, process: SimProcess, number: int) -> None:
         """A living process is signalled."""
         if not process.node_id:
-            self._sim.fault(f"a stranger's process {process.pid} on {kernel.name} is signalled with {number}")
+            self._sim.fault(f"a foreign process {process.pid} on {kernel.name} is signalled with {number}")
             return
         since, newest = process.launch_generation, self._journaled.get(process.node_id, 0)
         wishes = self._wishes.get(process.node_id, set())

@@ -23,7 +23,7 @@ OBEY_SECONDS = 0.05
 
 @dataclass(eq=False)
 class SimProcess:
-    """One process of a host. A stranger has no node id."""
+    """One process of a host. A foreign process has no node id."""
 
     pid: int
     ticks: int
@@ -108,10 +108,10 @@ class Kernel:
             self.sim.later(OBEY_SECONDS, lambda: self.end(process, ExitStatus(code=98)))
         return process
 
-    def add_stranger(self, pid: int, ticks: int, environment: Mapping[str, str]) -> None:
+    def add_foreign_process(self, pid: int, ticks: int, environment: Mapping[str, str]) -> None:
         """Somebody else's process gets a pid."""
         self.processes[pid] = SimProcess(pid, ticks, environment)
-        self.sim.tell(f"{self.name}: a stranger is process {pid} now")
+        self.sim.tell(f"{self.name}: a foreign process is process {pid} now")
 
     def end(self, process: SimProcess, status: ExitStatus) -> None:
         """A process ends; whoever waits for it is told."""
@@ -119,7 +119,9 @@ class Kernel:
             return
         process.status = status
         self.processes.pop(process.pid, None)
-        self.sim.tell(f"{self.name}: process {process.pid} of {process.node_id or 'a stranger'} {status.words()}")
+        self.sim.tell(
+            f"{self.name}: process {process.pid} of {process.node_id or 'a foreign process'} {status.words()}"
+        )
         for watcher in process.watchers:
             watcher()
 

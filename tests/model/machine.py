@@ -224,7 +224,7 @@ class GridMachine(RuleBasedStateMachine):
             "registry is locked": lambda: self.world.lock_registry(yes),
             "reboot": lambda: self.world.reboot(self.host(host)),
             "full disk": lambda: self.world.fill_disk(self.host(host)),
-            "a stranger gets the pid": lambda: self.world.give_pid_to_stranger(self.host(host), yes),
+            "a foreign process gets the pid": lambda: self.world.give_pid_to_foreign_process(self.host(host), yes),
             "wall clock": lambda: self.world.turn_wall_clock(7200.0 if yes else -7200.0),
             "node hangs": lambda: self.world.hang_nodes(self.host(host)),
             "older process": lambda: self.world.clients.beat_as_older_process(

@@ -201,13 +201,13 @@ class World:
         for process in host.kernel.living():
             process.hung = True
 
-    def give_pid_to_stranger(self, host: Host, disguised: bool) -> None:
+    def give_pid_to_foreign_process(self, host: Host, disguised: bool) -> None:
         """Somebody else's process gets the pid that the journal tells of; it may have no readable environment."""
         for entry in self.judge.journal(host):
             process = entry.record.process if entry.record else None
             if process is not None and process.pid not in host.kernel.processes:
                 environment = {} if disguised else {"PATH": "/bin"}
-                host.kernel.add_stranger(process.pid, int(self.sim.now * 100), environment)
+                host.kernel.add_foreign_process(process.pid, int(self.sim.now * 100), environment)
 
     def fill_disk(self, host: Host) -> None:
         """Nothing more can be journaled there."""

@@ -118,20 +118,20 @@ def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(tmp_path: 
     held.close()
 
 
-def test_a_stranger_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: Path, start: Start) -> None:
-    stranger = start("import time; time.sleep(60)")
+def test_a_foreign_process_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: Path, start: Start) -> None:
+    foreign = start("import time; time.sleep(60)")
     table, mark = OsProcessLauncher(), mark_for(tmp_path)
     for wrong in (
-        replace(stranger.identity, start_ticks=stranger.identity.start_ticks - 1),
-        replace(stranger.identity, boot_id="before the reboot"),
-        ProcessIdentity(stranger.identity.boot_id, 2**22 + 5, 1, 1),
+        replace(foreign.identity, start_ticks=foreign.identity.start_ticks - 1),
+        replace(foreign.identity, boot_id="before the reboot"),
+        ProcessIdentity(foreign.identity.boot_id, 2**22 + 5, 1, 1),
     ):
         assert table.attach(wrong, mark) is None
     # Within the instant of its exec a process has no environment, as one that erased it.
-    eventually(lambda: environment(stranger.identity.pid).get(TAG_LAUNCH) == str(mark.tag))
-    assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, launch=2))) is None
-    assert table.attach(stranger.identity, replace(mark, tag=replace(mark.tag, host_id="b" * 32))) is None
-    assert stranger.poll() is None
+    eventually(lambda: environment(foreign.identity.pid).get(TAG_LAUNCH) == str(mark.tag))
+    assert table.attach(foreign.identity, replace(mark, tag=replace(mark.tag, launch=2))) is None
+    assert table.attach(foreign.identity, replace(mark, tag=replace(mark.tag, host_id="b" * 32))) is None
+    assert foreign.poll() is None
 
 
 def test_a_program_that_can_not_be_executed_is_an_error_and_leaves_no_process(tmp_path: Path) -> None:

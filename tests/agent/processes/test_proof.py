@@ -70,7 +70,7 @@ def test_a_process_is_proved_by_boot_pid_start_and_tag_together(tmp_path: Path, 
     assert not is_proved(identity, mark)
 
 
-def test_a_stranger_with_the_journaled_pid_and_start_is_not_proved_even_if_it_writes_to_the_log(
+def test_a_foreign_process_with_the_journaled_pid_and_start_is_not_proved_even_if_it_writes_to_the_log(
     tmp_path: Path, start: Start
 ) -> None:
     assert not is_proved(identity_of(start(tag=None)), LaunchMark(TAG, tmp_path / "node-1.log"))

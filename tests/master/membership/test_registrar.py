@@ -120,9 +120,9 @@ def test_sessions_hold_across_a_restart_of_the_master(harness: MasterHarness, ag
 
 
 def test_an_unknown_agent_is_told_to_register(harness: MasterHarness, make_agent: MakeAgent) -> None:
-    stranger = make_agent("agent-9")
-    stranger.session_id = "00000000000001-12345678"
-    answer = stranger.beat(harness.stub)
+    foreign = make_agent("agent-9")
+    foreign.session_id = "00000000000001-12345678"
+    answer = foreign.beat(harness.stub)
     assert (answer.acknowledged, answer.instruction) == (False, "register")
 
 

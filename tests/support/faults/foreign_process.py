@@ -22,7 +22,7 @@ while True:
 """
 
 
-class Stranger:
+class ForeignProcess:
     """Lives until it is closed. ``leads``: it has a session of its own, as a node has."""
 
     def __init__(self, notes: Path, environment: Mapping[str, str] | None = None, *, leads: bool = True) -> None:
@@ -34,7 +34,7 @@ class Stranger:
             env={"NONE": "of yours"} if environment is None else dict(environment),
             start_new_session=leads,
         )
-        eventually(notes.read_text, message="a stranger that notes its signals")
+        eventually(notes.read_text, message="a foreign process that notes its signals")
 
     @property
     def pid(self) -> int:

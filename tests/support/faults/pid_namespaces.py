@@ -17,7 +17,7 @@ _TESTS = Path(__file__).parents[2]
 SCENE_SECONDS = 60.0
 
 
-def run_scene_or_skip(module: str, *arguments: str) -> None:
+def run_scenario_or_skip(module: str, *arguments: str) -> None:
     """Run a module of the tests as process 1 of a new namespace; whatever it starts ends with it.
 
     Raises ``AssertionError`` with all that it said when it fails. Where such namespaces are not permitted the test

@@ -1,4 +1,4 @@
-"""As process 1 of a pid namespace: a node ends while its agent is down, and a stranger gets its very pid.
+"""As process 1 of a pid namespace: a node ends while its agent is down, and a foreign process gets its very pid.
 
 Run by ``test_reused_pids``, with a directory. What is not as it must be is an ``AssertionError``.
 """
@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from support.faults.foreign_process import Stranger
+from support.faults.foreign_process import ForeignProcess
 from support.faults.pid_namespaces import give_next, reap
 from support.harness.agent_harness import AgentHarness, kill_now
 from support.programs.node_program import ran_twice, starts
@@ -21,8 +21,8 @@ from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.core.types import Desired, NodeState, Reason
 
 
-def agent_finds_a_stranger(home: Path) -> None:
-    """The stranger has all that the node had, its environment and its pid, but not its start."""
+def agent_finds_a_foreign_process(home: Path) -> None:
+    """The foreign process has all that the node had, its environment and its pid, but not its start."""
     agent = AgentHarness(home).start()
     first = agent.run("node-1")
     dress = dict(environment(first.pid))
@@ -30,8 +30,8 @@ def agent_finds_a_stranger(home: Path) -> None:
     kill_now(first.pid)
     reap(first.pid)
     give_next(first.pid)
-    with closing(Stranger(home / "signals", dress)) as stranger:
-        assert stranger.pid == first.pid, f"the pid {first.pid} was not given again, but {stranger.pid}"
+    with closing(ForeignProcess(home / "signals", dress)) as foreign:
+        assert foreign.pid == first.pid, f"the pid {first.pid} was not given again, but {foreign.pid}"
         agent.start()
         again = agent.wait_for("node-1", NodeState.RUNNING)
         assert (again.reason, again.restarts) == (Reason.LOST, 1), again
@@ -39,7 +39,7 @@ def agent_finds_a_stranger(home: Path) -> None:
         agent.want("node-1", Desired.RUNNING, restart=True)
         agent.want("node-1", Desired.STOPPED)
         agent.want("node-1", Desired.ABSENT)
-        assert stranger.harm() == []
+        assert foreign.harm() == []
         assert not ran_twice(agent.data / "node-1")
     agent.kill()
 
@@ -48,11 +48,11 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
     """The pidfd of a process that ended means nobody else, whatever is sent: to it, or to the group that it led."""
     mark = LaunchMark(LaunchTag("a" * 32, "node-1", 1), home / "node-1.log")
     dress = {"SUTRA_GRID_LAUNCH": str(mark.tag)}
-    with closing(Stranger(home / "first", dress)) as first:
+    with closing(ForeignProcess(home / "first", dress)) as first:
         held = OsProcessLauncher().attach(first.identity(1), mark)
     assert held is not None
     give_next(first.pid)
-    with closing(Stranger(home / "second", dress)) as second:
+    with closing(ForeignProcess(home / "second", dress)) as second:
         assert second.pid == first.pid, f"the pid {first.pid} was not given again, but {second.pid}"
         for number in (signal.SIGTERM, signal.SIGKILL):
             held.send_signal(number)
@@ -63,7 +63,10 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
     held.close()
 
 
-SCENES = {scene.__name__: scene for scene in (agent_finds_a_stranger, held_process_ends_and_its_pid_is_given_again)}
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (agent_finds_a_foreign_process, held_process_ends_and_its_pid_is_given_again)
+}
 
 if __name__ == "__main__":
-    SCENES[sys.argv[1]](Path(sys.argv[2]))
+    SCENARIOS[sys.argv[1]](Path(sys.argv[2]))
