@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.browser.chromium import PACKAGE, has_chromium, launched_chromium
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.needs import skip_for
 from support.programs.chatty import chatty_engine
@@ -87,14 +87,14 @@ def context(browser: Browser, grid: Grid, context_options: dict[str, Any]) -> It
 
 
 @pytest.fixture
-def watch(context: BrowserContext, grid: Grid) -> Watch:
-    return Watch(context, f"http://{grid.admin_address}")
+def page_errors(context: BrowserContext, grid: Grid) -> PageErrors:
+    return PageErrors(context, f"http://{grid.admin_address}")
 
 
 @pytest.fixture
-def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
+def page(context: BrowserContext, page_errors: PageErrors) -> Iterator[Page]:
     """A page whose test fails when the browser complains of anything."""
     made = context.new_page()
     yield made
     made.close()
-    assert watch.complaints == []
+    assert page_errors.errors == []

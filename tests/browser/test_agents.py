@@ -6,7 +6,7 @@ import re
 import signal
 
 from playwright.sync_api import Page, expect
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.harness.grid import Grid
 
@@ -49,8 +49,10 @@ def test_the_nodes_of_a_lost_agent_are_unknown_until_it_is_back(page: Page, grid
     grid.grpc.remove(node.node_id)
 
 
-def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(page: Page, grid: Grid, watch: Watch) -> None:
-    watch.expect("the server responded with a status of 409")
+def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(
+    page: Page, grid: Grid, page_errors: PageErrors
+) -> None:
+    page_errors.expect("the server responded with a status of 409")
     node = grid.grpc.spawn("agent-2")
     page.goto("/ui/agents/agent-2")
 
@@ -73,9 +75,9 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(page: Page,
 
 
 def test_an_agent_with_nodes_is_not_removed_while_it_runs_and_one_that_is_gone_is(
-    page: Page, grid: Grid, watch: Watch
+    page: Page, grid: Grid, page_errors: PageErrors
 ) -> None:
-    watch.expect("the server responded with a status of 40[49]")  # 404: polled once more after its removal
+    page_errors.expect("the server responded with a status of 40[49]")  # 404: polled once more after its removal
     node = grid.grpc.spawn("agent-2")
     page.goto("/ui/agents/agent-2")
     dialog = open_action(page, "Remove")

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 from support.browser.axe import grave_violations
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.harness.grid import Grid
 from support.harness.processes import kill
 from support.programs.fragile import spoil
@@ -64,9 +64,9 @@ def nodes(grid: Grid) -> Iterator[dict[str, str]]:
 
 @every_page
 def test_axe_finds_nothing_grave_in_light_and_dark_on_a_phone_and_a_desk(
-    page: Page, nodes: dict[str, str], watch: Watch, name: str
+    page: Page, nodes: dict[str, str], page_errors: PageErrors, name: str
 ) -> None:
-    watch.expect("the server responded with a status of 404")
+    page_errors.expect("the server responded with a status of 404")
     page.goto(PAGES[name].format(**nodes))
     found = {}
     for width in WIDTHS:
@@ -79,8 +79,10 @@ def test_axe_finds_nothing_grave_in_light_and_dark_on_a_phone_and_a_desk(
 
 
 @every_page
-def test_nothing_is_wider_than_a_small_phone(page: Page, nodes: dict[str, str], watch: Watch, name: str) -> None:
-    watch.expect("the server responded with a status of 404")
+def test_nothing_is_wider_than_a_small_phone(
+    page: Page, nodes: dict[str, str], page_errors: PageErrors, name: str
+) -> None:
+    page_errors.expect("the server responded with a status of 404")
     page.set_viewport_size({"width": NARROWEST, "height": 700})
     page.goto(PAGES[name].format(**nodes))
 
@@ -93,9 +95,9 @@ def test_nothing_is_wider_than_a_small_phone(page: Page, nodes: dict[str, str], 
 
 @every_page
 def test_a_page_has_its_title_one_heading_and_a_strict_policy(
-    page: Page, nodes: dict[str, str], watch: Watch, name: str
+    page: Page, nodes: dict[str, str], page_errors: PageErrors, name: str
 ) -> None:
-    watch.expect("the server responded with a status of 404")
+    page_errors.expect("the server responded with a status of 404")
     answer = page.goto(PAGES[name].format(**nodes))
 
     assert answer is not None

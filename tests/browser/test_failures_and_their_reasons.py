@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.harness.grid import Grid
 from support.harness.processes import kill
@@ -26,8 +26,10 @@ def master_down(grid: Grid) -> Iterator[None]:
         grid.wait_agents("healthy")
 
 
-def test_a_spawn_that_is_refused_says_why_and_keeps_what_was_typed(page: Page, grid: Grid, watch: Watch) -> None:
-    watch.expect("the server responded with a status of 400")
+def test_a_spawn_that_is_refused_says_why_and_keeps_what_was_typed(
+    page: Page, grid: Grid, page_errors: PageErrors
+) -> None:
+    page_errors.expect("the server responded with a status of 400")
     page.goto("/ui/agents/agent-1")
     dialog = open_action(page, "Spawn a node here")
     dialog.locator("#spawn-storage_path").fill("/etc")
@@ -46,8 +48,8 @@ def test_a_spawn_that_is_refused_says_why_and_keeps_what_was_typed(page: Page, g
     grid.grpc.remove(page.url.rpartition("/")[2])
 
 
-def test_a_value_that_cannot_be_is_told_at_its_field(page: Page, grid: Grid, watch: Watch) -> None:
-    watch.expect("the server responded with a status of 400")
+def test_a_value_that_cannot_be_is_told_at_its_field(page: Page, grid: Grid, page_errors: PageErrors) -> None:
+    page_errors.expect("the server responded with a status of 400")
     page.goto("/ui/spawn")
     page.locator("#spawn-port").fill("70000")
     page.get_by_role("button", name="Spawn", exact=True).click()
@@ -78,9 +80,9 @@ def test_a_node_that_failed_says_why_and_what_to_do_next(page: Page, grid: Grid)
 
 
 def test_without_its_master_pages_are_read_with_a_banner_and_commands_say_why_they_fail(
-    page: Page, grid: Grid, watch: Watch
+    page: Page, grid: Grid, page_errors: PageErrors
 ) -> None:
-    watch.expect("the server responded with a status of 503")
+    page_errors.expect("the server responded with a status of 503")
     node = grid.grpc.spawn("agent-1")
     page.goto(f"/ui/nodes/{node.node_id}")
     banner = page.locator("#master-banner")
@@ -114,9 +116,9 @@ def test_every_page_is_read_while_the_master_is_down(page: Page, grid: Grid) -> 
 
 
 def test_a_page_tells_that_the_admin_itself_does_not_answer_and_goes_on_when_it_does(
-    page: Page, grid: Grid, watch: Watch
+    page: Page, grid: Grid, page_errors: PageErrors
 ) -> None:
-    watch.expect("ERR_CONNECTION_REFUSED|console: htmx:")
+    page_errors.expect("ERR_CONNECTION_REFUSED|console: htmx:")
     page.goto("/ui/")
     remember(page)
     connection = page.locator("#connection")
@@ -133,8 +135,8 @@ def test_a_page_tells_that_the_admin_itself_does_not_answer_and_goes_on_when_it_
     assert was_not_loaded_again(page)
 
 
-def test_what_is_not_there_says_so_and_leads_on(page: Page, watch: Watch) -> None:
-    watch.expect("the server responded with a status of 404")
+def test_what_is_not_there_says_so_and_leads_on(page: Page, page_errors: PageErrors) -> None:
+    page_errors.expect("the server responded with a status of 404")
     page.goto("/ui/nodes/node-00000000")
 
     expect(page.get_by_role("alert")).to_contain_text("node-00000000")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.browser.page_server import served
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
@@ -22,8 +22,10 @@ def node(grid: Grid) -> Iterator[NodeView]:
     grid.grpc.remove(made.node_id)
 
 
-def test_a_form_on_a_page_of_another_origin_does_nothing(page: Page, grid: Grid, node: NodeView, watch: Watch) -> None:
-    watch.expect("another origin|the server responded with a status of 403")
+def test_a_form_on_a_page_of_another_origin_does_nothing(
+    page: Page, grid: Grid, node: NodeView, page_errors: PageErrors
+) -> None:
+    page_errors.expect("another origin|the server responded with a status of 403")
     page.goto("/ui/")  # the browser has the admin's cookie now
     with served(FORGED.format(admin=grid.admin_address, node_id=node.node_id)) as elsewhere:
         page.goto(elsewhere)
@@ -37,9 +39,9 @@ def test_a_form_on_a_page_of_another_origin_does_nothing(page: Page, grid: Grid,
 
 @pytest.mark.parametrize("token", ["", "forged"])
 def test_a_form_without_a_token_of_the_page_is_refused_and_says_what_to_do(
-    page: Page, grid: Grid, node: NodeView, watch: Watch, token: str
+    page: Page, grid: Grid, node: NodeView, page_errors: PageErrors, token: str
 ) -> None:
-    watch.expect("the server responded with a status of 403")
+    page_errors.expect("the server responded with a status of 403")
     page.goto(f"/ui/act/stop?node_id={node.node_id}")
     page.evaluate("token => { document.querySelector('main [name=csrf_token]').value = token }", token)
     page.get_by_role("button", name=f"Stop {node.node_id}").click()

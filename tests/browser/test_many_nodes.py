@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.browser.page_user import confirm, said
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
@@ -102,9 +102,9 @@ def test_all_nodes_of_a_page_are_selected_with_one_box(page: Page, grid: Grid, n
 
 
 def test_what_could_not_be_done_of_many_is_told_with_the_reason_and_asked_again(
-    page: Page, grid: Grid, nodes: list[NodeView], watch: Watch
+    page: Page, grid: Grid, nodes: list[NodeView], page_errors: PageErrors
 ) -> None:
-    watch.expect("the server responded with a status of 4")
+    page_errors.expect("the server responded with a status of 4")
     good, broken = nodes[3], nodes[2]
     for node in (good, broken):
         grid.grpc.stop(node.node_id)

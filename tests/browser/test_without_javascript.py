@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.complaints import Watch
+from support.browser.page_errors import PageErrors
 from support.browser.page_user import said
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
@@ -76,8 +76,8 @@ def test_a_node_is_stopped_on_a_page_that_asks_first(page: Page, grid: Grid, nod
     assert grid.pids() == {}
 
 
-def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid, watch: Watch) -> None:
-    watch.expect("the server responded with a status of 400")
+def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid, page_errors: PageErrors) -> None:
+    page_errors.expect("the server responded with a status of 400")
     page.goto("/ui/")
     page.get_by_role("link", name="Spawn a node").click()
     page.locator("#spawn-storage_path").fill("/etc")

@@ -11,7 +11,7 @@ OWN_SCHEMES = frozenset({"data", "blob", "about"})
 COMPLAINTS = frozenset({"error", "warning"})
 
 
-class Watch:
+class PageErrors:
     """Listens to all pages of a context from its making.
 
     A violation of the content security policy is an error on the console, as an exception of a script
