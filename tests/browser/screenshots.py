@@ -15,7 +15,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page
 from support.browser.chromium import CHROMIUM, PACKAGE, has_chromium, launched_chromium
-from support.harness.scene import Scene, live_scene
+from support.harness.populated_grid import PopulatedGrid, populated_grid
 
 Scheme = Literal["light", "dark"]
 
@@ -33,13 +33,13 @@ def main() -> None:
     if not has_chromium():
         parser.error(f"needs the Debian package {PACKAGE} ({CHROMIUM})")
     options.directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as root, live_scene(Path(root)) as scene, launched_chromium() as browser:
+    with tempfile.TemporaryDirectory() as root, populated_grid(Path(root)) as scene, launched_chromium() as browser:
         pages = {name: path for name, path in pages_of(scene).items() if options.only in name}
         for path in taken(browser, scene.origin, pages, options.directory):
             print(path, f"{path.stat().st_size // 1024} KiB")
 
 
-def pages_of(scene: Scene) -> Mapping[str, str]:
+def pages_of(scene: PopulatedGrid) -> Mapping[str, str]:
     """The path of each page by the name of its picture."""
     return {
         "overview": "/ui/",

@@ -6,8 +6,8 @@ import re
 import signal
 
 from playwright.sync_api import Page, expect
+from support.browser.page_actions import confirm, mark_page, notice, open_action, was_not_loaded_again
 from support.browser.page_errors import PageErrors
-from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.harness.grid import Grid
 
 
@@ -15,7 +15,7 @@ def test_an_agent_that_is_lost_goes_offline_with_the_reason_and_comes_back(page:
     node = grid.grpc.spawn("agent-2")
     page.goto("/ui/")
     expect(page.get_by_role("heading", name="The grid is healthy")).to_be_visible()
-    remember(page)
+    mark_page(page)
 
     grid.agents["agent-2"].signal(signal.SIGSTOP)
     verdict = page.locator("#cluster-status")
@@ -60,7 +60,7 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(
     expect(dialog).to_contain_text("agent-2 takes no new nodes until it is undrained")
     dialog.get_by_label("Stop its nodes too").check()
     confirm(dialog, "Drain agent-2")
-    expect(said(page)).to_contain_text("agent-2 is drained, and no node has a process left there")
+    expect(notice(page)).to_contain_text("agent-2 is drained, and no node has a process left there")
     expect(page.locator(f"#row-{node.node_id}")).to_contain_text("stopped")
     assert grid.pids() == {}
 
@@ -70,7 +70,7 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(
     dialog.get_by_role("link", name="Cancel").click()
 
     confirm(open_action(page, "Undrain"), "Undrain agent-2")
-    expect(said(page)).to_contain_text("agent-2 is open for new nodes again")
+    expect(notice(page)).to_contain_text("agent-2 is open for new nodes again")
     grid.grpc.remove(node.node_id)
 
 
@@ -92,7 +92,7 @@ def test_an_agent_with_nodes_is_not_removed_while_it_runs_and_one_that_is_gone_i
     confirm(open_action(page, "Remove"), "Remove agent-2")
 
     expect(page).to_have_url(re.compile("/ui/agents$"))
-    expect(said(page)).to_contain_text("agent-2 is removed")
+    expect(notice(page)).to_contain_text("agent-2 is removed")
     assert set(grid.agent_statuses()) == {"agent-1"}
     grid.agents["agent-2"].start()
     grid.wait_agents("healthy")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, expect
+from support.browser.page_actions import confirm, mark_page, notice, open_action, was_not_loaded_again
 from support.browser.page_errors import PageErrors
-from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
 from support.harness.grid import Grid
 from support.harness.processes import kill
 from support.programs.fragile import spoil
@@ -44,7 +44,7 @@ def test_a_spawn_that_is_refused_says_why_and_keeps_what_was_typed(
 
     dialog.locator("#spawn-storage_path").fill("")
     confirm(dialog, "Spawn")
-    expect(said(page)).to_contain_text("is spawned on agent-1")
+    expect(notice(page)).to_contain_text("is spawned on agent-1")
     grid.grpc.remove(page.url.rpartition("/")[2])
 
 
@@ -88,7 +88,7 @@ def test_without_its_master_pages_are_read_with_a_banner_and_commands_say_why_th
     banner = page.locator("#master-banner")
     expect(banner).to_have_count(0)
     expect(page.locator("#node-status")).to_contain_text("running")  # the master has written it, half a second later
-    remember(page)
+    mark_page(page)
 
     with master_down(grid):
         expect(banner).to_contain_text("The master does not answer")
@@ -120,7 +120,7 @@ def test_a_page_tells_that_the_admin_itself_does_not_answer_and_goes_on_when_it_
 ) -> None:
     page_errors.expect("ERR_CONNECTION_REFUSED|console: htmx:")
     page.goto("/ui/")
-    remember(page)
+    mark_page(page)
     connection = page.locator("#connection")
     expect(connection).to_be_hidden()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.page_user import confirm, open_action, remember, said, was_not_loaded_again
+from support.browser.page_actions import confirm, mark_page, notice, open_action, was_not_loaded_again
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.harness.processes import kill
@@ -29,7 +29,7 @@ def test_a_node_is_spawned_and_shown_running(page: Page, grid: Grid) -> None:
 
     expect(page).to_have_url(re.compile(r"/ui/nodes/node-[0-9a-f]+$"))
     node_id = page.url.rpartition("/")[2]
-    expect(said(page)).to_contain_text(f"{node_id} is spawned on agent-2")
+    expect(notice(page)).to_contain_text(f"{node_id} is spawned on agent-2")
     expect(page.get_by_role("heading", name=node_id)).to_be_visible()
     expect(page.locator("#node-status")).to_contain_text("running")
     expect(page.locator("#explain")).to_contain_text(f"process {grid.pids()[node_id]}")
@@ -42,7 +42,7 @@ def test_several_nodes_are_spawned_at_once(page: Page, grid: Grid) -> None:
     dialog.locator("#spawn-count").fill("2")
     confirm(dialog, "Spawn")
 
-    expect(said(page)).to_contain_text("2 nodes are spawned")
+    expect(notice(page)).to_contain_text("2 nodes are spawned")
     made = [node.node_id for node in grid.grpc.nodes() if node.agent_id == "agent-2"]
     assert len(made) == 2
     for node_id in made:
@@ -54,7 +54,7 @@ def test_a_killed_node_is_seen_to_restart_with_its_exit_and_its_new_log(page: Pa
     page.goto(f"/ui/nodes/{node.node_id}")
     log = page.get_by_role("region", name="The end of the log")
     expect(log).to_contain_text(f"pid={node.pid}")
-    remember(page)
+    mark_page(page)
 
     kill([node.pid])
 
@@ -78,7 +78,7 @@ def test_a_node_is_stopped_started_and_restarted_after_the_page_said_what_will_h
     expect(dialog).to_contain_text(f"Stops process {node.pid}")
     expect(dialog).to_contain_text(node.storage_path)
     confirm(dialog, f"Stop {node.node_id}")
-    expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(notice(page)).to_contain_text(f"{node.node_id} is stopped")
     expect(page.locator("#node-status")).to_contain_text("stopped")
     assert node.node_id not in grid.pids()
 
@@ -89,7 +89,7 @@ def test_a_node_is_stopped_started_and_restarted_after_the_page_said_what_will_h
     dialog = open_action(page, "Restart")
     expect(dialog).to_contain_text(f"Stops process {started} and starts it anew")
     confirm(dialog, f"Restart {node.node_id}")
-    expect(said(page)).to_contain_text("is restarted")
+    expect(notice(page)).to_contain_text("is restarted")
     assert grid.pids()[node.node_id] != started
 
 
@@ -102,7 +102,7 @@ def test_a_node_is_removed_and_its_data_stays(page: Page, grid: Grid) -> None:
     confirm(dialog, f"Remove {node.node_id}")
 
     expect(page).to_have_url(re.compile("/ui/nodes$"))
-    expect(said(page)).to_contain_text(f"{node.node_id} is removed")
+    expect(notice(page)).to_contain_text(f"{node.node_id} is removed")
     expect(page.locator(f"#row-{node.node_id}")).to_have_count(0)
     assert node.node_id not in grid.pids()
     assert (grid.data_path("agent-1") / node.node_id).is_dir()
@@ -130,5 +130,5 @@ def test_progress_is_told_while_a_node_takes_its_time_to_end(page: Page, grid: G
     expect(dialog.get_by_text("Stopping …")).to_be_visible()
     expect(dialog).to_contain_text(f"{node.node_id} is stopping, process {node.pid}")
     expect(button).to_be_disabled()
-    expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(notice(page)).to_contain_text(f"{node.node_id} is stopped")
     grid.grpc.remove(node.node_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from support.browser.page_actions import confirm, notice
 from support.browser.page_errors import PageErrors
-from support.browser.page_user import confirm, said
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.programs.fragile import mend, spoil
@@ -79,7 +79,7 @@ def test_selected_nodes_are_stopped_together_and_the_others_are_not(
         expect(dialog).to_contain_text(f"{node.node_id}: Stops process {grid.pids()[node.node_id]}")
     confirm(dialog, "Stop 2 nodes")
 
-    expect(said(page)).to_contain_text("2 nodes are stopped")
+    expect(notice(page)).to_contain_text("2 nodes are stopped")
     for node in nodes[:2]:
         expect(row(page, node)).to_contain_text("stopped")
     assert set(grid.pids()) == {node.node_id for node in nodes[2:]}
@@ -96,7 +96,7 @@ def test_all_nodes_of_a_page_are_selected_with_one_box(page: Page, grid: Grid, n
     page.get_by_role("button", name="Restart").click()
     confirm(page.get_by_role("dialog"), f"Restart {nodes[3].node_id}")
 
-    expect(said(page)).to_contain_text(f"{nodes[3].node_id} is restarted")
+    expect(notice(page)).to_contain_text(f"{nodes[3].node_id} is restarted")
     after = grid.pids()
     assert {name for name in after if after[name] != before[name]} == {nodes[3].node_id}
 

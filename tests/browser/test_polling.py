@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.page_user import open_action
+from support.browser.page_actions import open_action
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.harness.processes import kill

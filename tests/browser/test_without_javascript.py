@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browser.page_actions import notice
 from support.browser.page_errors import PageErrors
-from support.browser.page_user import said
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.waiting import eventually
@@ -69,7 +69,7 @@ def test_a_node_is_stopped_on_a_page_that_asks_first(page: Page, grid: Grid, nod
     expect(page.get_by_role("heading", name=f"Stop {node.node_id}?")).to_be_visible()
     page.get_by_role("button", name=f"Stop {node.node_id}").click()
 
-    expect(said(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(notice(page)).to_contain_text(f"{node.node_id} is stopped")
     shown(grid, node.node_id, "stopped")
     page.reload()
     expect(page.locator("#node-status")).to_contain_text("stopped")
@@ -87,7 +87,7 @@ def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid, page_e
 
     page.locator("#spawn-storage_path").fill("")
     page.get_by_role("button", name="Spawn", exact=True).click()
-    expect(said(page)).to_contain_text("is spawned on")
+    expect(notice(page)).to_contain_text("is spawned on")
     grid.grpc.remove(page.url.rpartition("/")[2])
 
 
@@ -99,6 +99,6 @@ def test_several_nodes_are_stopped_together(page: Page, grid: Grid, node: NodeVi
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Stop 2 nodes").click()
 
-    expect(said(page)).to_contain_text("2 nodes are stopped")
+    expect(notice(page)).to_contain_text("2 nodes are stopped")
     assert grid.pids() == {}
     grid.grpc.remove(other.node_id)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.documents.documented import Example, difference, documents, examples, learned
+from support.documents.page_examples import Example, difference, documents, examples, learned
 from support.harness.grid import PATIENT, Grid, GridSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.harness.agent_harness import AgentHarness, is_alive, kill_process
-from support.harness.memory_groups import group_of, groups_of, place_or_skip
+from support.harness.memory_groups import cgroup_parent_or_skip, group_of, groups_of
 from support.harness.processes import kill_and_wait, processes_below
 from support.texts import mentions
 from support.waiting import eventually
@@ -43,7 +43,7 @@ while True:
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[AgentHarness]:
-    place_or_skip()
+    cgroup_parent_or_skip()
     program = tmp_path / "holder"
     program.write_text(HOLDER)
     program.chmod(0o755)

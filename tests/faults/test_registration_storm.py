@@ -11,9 +11,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.harness.admission import admission
 from support.harness.grid import Grid, GridSpec
 from support.harness.kv import CHANNEL_OPTIONS
+from support.harness.registration import register_with_retry
 
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc
@@ -65,7 +65,7 @@ def register_all(grid: Grid) -> tuple[Sessions, float]:
             instance_id=f"process of {name}",
             heartbeat_interval_ms=INTERVAL_MS,
         )
-        answer = admission(stub, info, CALL_SECONDS)
+        answer = register_with_retry(stub, info, CALL_SECONDS)
         assert answer.success, answer.error_message
         sessions[name] = answer.session_id
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.fakes.clock import FakeClock
-from support.fakes.obedient_journal import ObedientAgent
+from support.fakes.in_memory_agent import InMemoryAgent
 
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Agent, Assignment, Desired, Node, NodeReport, NodeSpec, Reason
@@ -35,7 +35,7 @@ NETWORK = st.sampled_from(["fine", "fine", "fine", "request lost", "answer lost"
 class Network:
     """Carries the master's calls to agents in memory, as well as it is told to."""
 
-    def __init__(self, agents: dict[str, ObedientAgent]) -> None:
+    def __init__(self, agents: dict[str, InMemoryAgent]) -> None:
         self.agents = agents
         self.weather = "fine"
 
@@ -65,7 +65,7 @@ class Histories(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.registry_file = Path(self.directory.name) / "registry.db"
         self.clock = FakeClock()
-        self.agents = {name: ObedientAgent(name) for name in AGENTS}
+        self.agents = {name: InMemoryAgent(name) for name in AGENTS}
         self.sessions: dict[str, str] = {}
         self.network = Network(self.agents)
         self.ids = itertools.count()

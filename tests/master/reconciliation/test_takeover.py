@@ -9,8 +9,8 @@ import pytest
 from support.fakes import fake_agent
 from support.fakes.fake_agent import FakeAgent
 from support.faults.registry_files import delete_registry
-from support.harness.admission import admission
 from support.harness.master_harness import MasterHarness
+from support.harness.registration import register_with_retry
 from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, Unavailable
@@ -142,7 +142,7 @@ def test_hundreds_of_agents_register_at_once_and_none_is_lost(make_harness: Call
 
     def register(number: int) -> bool:
         info = pb.AgentInfo(agent_id=f"agent-{number}", hostname="h", host_id=f"h{number}", max_storage_nodes=3)
-        return admission(harness.stub, info, 30).success
+        return register_with_retry(harness.stub, info, 30).success
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(register, range(300)))

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, create_engine, select
-from support.values.grid_rows import AGENTS, nodes_of_every_kind
+from support.values.registry_rows import AGENTS, nodes_of_every_kind
 
 from sutra_grid.core.status import cluster_summary, facts_of
 from sutra_grid.core.types import Agent, Node

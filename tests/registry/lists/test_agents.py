@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.values.grid_rows import fill
 from support.values.grid_values import a_node, an_agent
+from support.values.registry_rows import fill
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Agent, AgentStatus, Desired

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.values.grid_rows import AGENTS, fill, nodes_of_every_kind
 from support.values.grid_values import a_node, a_report, an_agent
+from support.values.registry_rows import AGENTS, fill, nodes_of_every_kind
 
 from sutra_grid.core.status import cluster_summary
 from sutra_grid.core.types import Agent, AgentStatus, ClusterHealth, ClusterSummary, Desired, Health, Node, NodeState

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.values.grid_rows import AGENTS, fill, nodes_of_every_kind
 from support.values.grid_values import a_node, a_report, an_agent
+from support.values.registry_rows import AGENTS, fill, nodes_of_every_kind
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.status import facts_of, needs_attention, shown_status

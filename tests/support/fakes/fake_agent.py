@@ -15,7 +15,7 @@ from typing import Self
 
 import grpc
 
-from support.fakes.obedient_journal import ObedientAgent
+from support.fakes.in_memory_agent import InMemoryAgent
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import (
     Agent,
@@ -51,7 +51,7 @@ class FakeAgent(GridAgentServicer):
         self.interval_ms = 5_000
         self.host = HostSample(cpu_count=4)
         self.session_id = ""
-        self._obedient = ObedientAgent(agent_id)
+        self._obedient = InMemoryAgent(agent_id)
         self.script: deque[Behaviour] = deque()
         self.applied: list[Assignment] = []
         self.instructions: list[str] = []

@@ -21,7 +21,7 @@ from sutra_grid.runtime import steps
 TRACE_SUFFIX = ".trace"
 
 
-class Executioner:
+class StepSignal:
     """Looks at every step. Steps are reached by many threads; the order is carried out once."""
 
     def __init__(self, orders: Path) -> None:
@@ -51,7 +51,7 @@ class Executioner:
 
 def main() -> None:
     orders, script, *arguments = sys.argv[1:]
-    steps.on_step = Executioner(Path(orders))
+    steps.on_step = StepSignal(Path(orders))
     sys.argv = [script, *arguments]
     runpy.run_path(script, run_name="__main__")
 

@@ -12,7 +12,7 @@ from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavai
 from sutra_grid.agent.limits.memory_groups import HOME_PREFIX
 
 
-def place_or_skip() -> CgroupParent:
+def cgroup_parent_or_skip() -> CgroupParent:
     """Where groups may be made. Where they may not, the host has none to give: the sampled limit is tested there."""
     try:
         return cgroup_discovery.find_parent()

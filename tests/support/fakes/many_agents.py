@@ -12,11 +12,11 @@ from sutra_grid.core.types import Assignment, Desired, Health, HostSample, NodeR
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
-BEAT_SECONDS = 1.0
-SILENT_INTERVAL_MS = 500
+HEARTBEAT_SECONDS = 1.0
+OFFLINE_INTERVAL_MS = 500
 
 
-class Resident(FakeAgent):
+class ReportingAgent(FakeAgent):
     """A fake agent that says of its nodes what real ones say: why, since when, and what they use."""
 
     def obey(self, assignment: Assignment) -> NodeReport:
@@ -51,17 +51,17 @@ def host_like(number: int) -> HostSample:
 
 
 @contextmanager
-def crowd(
-    stub: GridMasterStub, agent_ids: Sequence[str], *, silent: Sequence[str] = (), slots: int = 10
+def many_agents(
+    stub: GridMasterStub, agent_ids: Sequence[str], *, offline: Sequence[str] = (), slots: int = 10
 ) -> Iterator[dict[str, FakeAgent]]:
-    """The agents by their names, registered. The ``silent`` ones send no heartbeat, and are offline soon."""
+    """The agents by their names, registered. The ``offline`` ones send no heartbeat."""
     with ExitStack() as stack:
-        agents = {name: stack.enter_context(Resident(name, host_id=name, slots=slots)) for name in agent_ids}
+        agents = {name: stack.enter_context(ReportingAgent(name, host_id=name, slots=slots)) for name in agent_ids}
         for number, agent in enumerate(agents.values()):
             agent.host = host_like(number)
-            if agent.agent_id in silent:
-                agent.interval_ms = SILENT_INTERVAL_MS
+            if agent.agent_id in offline:
+                agent.interval_ms = OFFLINE_INTERVAL_MS
             agent.register(stub)
-        talking = [agent for agent in agents.values() if agent.agent_id not in silent]
-        stack.enter_context(Ticker("crowd", BEAT_SECONDS, lambda: [agent.beat(stub) for agent in talking]))
+        talking = [agent for agent in agents.values() if agent.agent_id not in offline]
+        stack.enter_context(Ticker("crowd", HEARTBEAT_SECONDS, lambda: [agent.beat(stub) for agent in talking]))
         yield agents

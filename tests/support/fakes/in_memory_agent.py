@@ -11,7 +11,7 @@ FIRST_PORT = 50051
 FIRST_PID = 1000
 
 
-class ObedientAgent:
+class InMemoryAgent:
     """What an agent's journal and processes come to. ``journal`` is its inventory."""
 
     def __init__(self, agent_id: str) -> None:

@@ -9,7 +9,7 @@ from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 
-def admission(stub: GridMasterStub, info: pb.AgentInfo, timeout_seconds: float) -> pb.RegistrationResponse:
+def register_with_retry(stub: GridMasterStub, info: pb.AgentInfo, timeout_seconds: float) -> pb.RegistrationResponse:
     """The master's answer, whatever it is, when it has one."""
 
     def answer() -> pb.RegistrationResponse | None:

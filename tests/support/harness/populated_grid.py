@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.fakes.crowd import crowd
+from support.fakes.many_agents import many_agents
 from support.harness.grid import Grid, GridSpec
 from support.harness.processes import kill
 from support.programs.fragile import fragile_engine, spoil
@@ -19,12 +19,12 @@ from support.waiting import eventually
 from sutra_grid.wire import grid_pb2 as pb
 
 CROWD = [f"rack{rack}-host{host:02}" for rack in range(1, 5) for host in range(1, 11)]
-SILENT = ["rack2-host07", "rack4-host03"]
+OFFLINE = ["rack2-host07", "rack4-host03"]
 NODES_OF_CROWD = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PopulatedGrid:
     """Where to look, and the names of what is worth a look."""
 
     grid: Grid
@@ -41,7 +41,7 @@ class Scene:
 
 
 @contextmanager
-def live_scene(root: Path) -> Iterator[Scene]:
+def populated_grid(root: Path) -> Iterator[PopulatedGrid]:
     """The grid, below ``root``; it ends with the context."""
     spec = GridSpec(
         agents=3,
@@ -52,11 +52,11 @@ def live_scene(root: Path) -> Iterator[Scene]:
             "restart": {"first_delay_secs": 0.1, "max_crashes": 3},
         },
     )
-    with Grid(root / "grid", spec) as grid, crowd(grid.stub, CROWD, silent=SILENT):
+    with Grid(root / "grid", spec) as grid, many_agents(grid.stub, CROWD, offline=OFFLINE):
         killed, stopped, *_ = [grid.grpc.spawn("agent-1").node_id for _ in range(4)]
         failed = grid.grpc.spawn("agent-2", engine="fragile")
         lost = [grid.grpc.spawn("agent-3").node_id for _ in range(2)]
-        busy = [name for name in CROWD if name not in SILENT]
+        busy = [name for name in CROWD if name not in OFFLINE]
         for number in range(NODES_OF_CROWD):
             grid.grpc.spawn(busy[number * number % len(busy)])
         kill([grid.pids()[killed]])
@@ -68,7 +68,7 @@ def live_scene(root: Path) -> Iterator[Scene]:
         grid.wait_node(failed.node_id, "failed")
         grid.wait_node(lost[0], "unknown")
         eventually(lambda: grid.grpc.show(killed).restarts, message="the restart shown")
-        offline = {*SILENT, "agent-3"}
+        offline = {*OFFLINE, "agent-3"}
         statuses = grid.agent_statuses
         eventually(lambda: {name for name, at in statuses().items() if at == "offline"} == offline, message="offline")
-        yield Scene(grid, "agent-1", "agent-3", "agent-2", killed, failed.node_id, stopped)
+        yield PopulatedGrid(grid, "agent-1", "agent-3", "agent-2", killed, failed.node_id, stopped)

@@ -20,12 +20,12 @@ def confirm(dialog: Locator, name: str) -> None:
     dialog.get_by_role("button", name=name, exact=True).click()
 
 
-def said(page: Page) -> Locator:
+def notice(page: Page) -> Locator:
     """Where a page tells what was done."""
     return page.locator("#said")
 
 
-def remember(page: Page) -> None:
+def mark_page(page: Page) -> None:
     """Leave a mark that a load of the page would lose."""
     page.evaluate("window.openedOnce = true")
 
