@@ -12,7 +12,7 @@ from support.harness.daemons import Outcome, run_program, serves_http, write_con
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.harness.interfaces import Refused
 from support.texts import logs, mentions
-from support.values import obstacles
+from support.values import registry_errors
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
@@ -45,7 +45,7 @@ def test_a_start_on_a_damaged_registry_is_refused_with_the_way_out(file: Path, d
     damage(file)
     ended = start(file)
     assert ended.exit_code == 1
-    assert mentions(ended.stderr, file, obstacles.DAMAGED, "backup", "--rebuild")
+    assert mentions(ended.stderr, file, registry_errors.DAMAGED, "backup", "--rebuild")
     assert "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
     assert file.exists()
@@ -55,7 +55,7 @@ def test_a_whole_registry_is_not_rebuilt(file: Path) -> None:
     ended = start(file, "--rebuild")
     assert ended.exit_code == 1
     assert mentions(ended.stderr, file)
-    assert not mentions(ended.stderr, obstacles.DAMAGED)
+    assert not mentions(ended.stderr, registry_errors.DAMAGED)
     assert not list(file.parent.glob("*damaged*"))
 
 
@@ -125,7 +125,7 @@ def test_an_admin_that_starts_on_a_damaged_registry_says_so_and_needs_no_restart
 
     answer = grid.http.get("/nodes")
     assert (answer.status, answer.json["reason"]) == (503, "registry_unavailable")
-    assert mentions(answer.json["detail"], grid.registry, obstacles.DAMAGED)
+    assert mentions(answer.json["detail"], grid.registry, registry_errors.DAMAGED)
     assert mentions(answer.json["hint"], "--rebuild")
     assert "Traceback" not in grid.admin.log_text()
 
@@ -177,13 +177,13 @@ def test_damage_under_the_running_master_fails_commands_with_the_reason_while_he
     refused = eventually(refusal, message="a command fails")
     assert refused is not None
     assert refused.reason == "registry_unavailable"
-    assert mentions(refused.message, obstacles.DAMAGED)
+    assert mentions(refused.message, registry_errors.DAMAGED)
     assert mentions(refused.hint.lower(), "move")
     heard = grid.agent().last_heartbeat
     eventually(lambda: grid.agent().last_heartbeat > heard, message="heartbeats go on")
     assert set(grid.agent_statuses().values()) == {"healthy"}
     answer = eventually(lambda: (a := grid.http.get("/nodes")).status == 503 and a, message="the admin answers 503")
-    assert mentions(answer.json["detail"], obstacles.DAMAGED)
+    assert mentions(answer.json["detail"], registry_errors.DAMAGED)
     assert grid.processes().keys() == running.keys()
 
     # The way out that the hint names needs no restart.

@@ -12,7 +12,7 @@ from support.faults.registry_files import back_up_registry, delete_registry
 from support.harness.grid import PATIENT, Grid, GridSpec
 from support.harness.interfaces import NodeView, Refused
 from support.harness.processes import kill_and_wait
-from support.values import obstacles
+from support.values import registry_errors
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
@@ -106,7 +106,7 @@ def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_
     last_event_id = grid.events()[-1].event_id
     delete_registry(grid.registry)
 
-    with pytest.raises(Refused, match=obstacles.DELETED) as refused:
+    with pytest.raises(Refused, match=registry_errors.DELETED) as refused:
         grid.grpc.start(stopped.node_id)
     assert (refused.value.code, refused.value.reason) == ("unavailable", "registry_unavailable")
     assert refused.value.hint
@@ -154,7 +154,7 @@ def test_an_older_copy_gives_way_to_what_came_after_it(grid: Grid, tmp_path: Pat
     if master_runs:
         copy.replace(grid.registry)  # the log of the lost one stays beside it
         replaced = grid.registry.stat().st_ino
-        with pytest.raises(Refused, match=obstacles.REPLACED):
+        with pytest.raises(Refused, match=registry_errors.REPLACED):
             grid.grpc.start(stopped)
         made_anew(grid, last_event_id)
         assert grid.registry.stat().st_ino != replaced

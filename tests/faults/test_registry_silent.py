@@ -17,7 +17,7 @@ from support.harness.interfaces import NodeView, Refused
 from support.harness.postgres import own_server
 from support.harness.processes import kill_and_wait
 from support.texts import mentions
-from support.values import obstacles
+from support.values import registry_errors
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
@@ -116,7 +116,7 @@ def test_locked_by_another_program_commands_fail_and_all_else_goes_on(grid: Grid
     with locked(grid.registry):
         until = time.monotonic() + seconds
         pid = killed_and_restarted(grid, node)
-        assert mentions(refusal_of_restart(grid, other).message, obstacles.LOCKED)
+        assert mentions(refusal_of_restart(grid, other).message, registry_errors.LOCKED)
         eventually(lambda: all_is_well(grid, admin=True) and time.monotonic() > until, seconds + 5.0)
     everything_recovers(grid, node, pid)
     assert grid.pids()[other.node_id] == other.pid
@@ -142,8 +142,8 @@ def test_on_a_full_disk_commands_fail_and_all_else_goes_on(tmp_path: Path) -> No
         node, other = grid.grpc.spawn(), grid.grpc.spawn()
         filler = fill(disk)
         pid = killed_and_restarted(grid, node)
-        assert mentions(refusal_of_restart(grid, other).message, obstacles.FULL)
-        with pytest.raises(Refused, match=obstacles.FULL):
+        assert mentions(refusal_of_restart(grid, other).message, registry_errors.FULL)
+        with pytest.raises(Refused, match=registry_errors.FULL):
             grid.grpc.spawn()
         assert all_is_well(grid, admin=True)
         assert grid.pids().keys() == {node.node_id, other.node_id}
@@ -158,10 +158,10 @@ def test_while_the_database_server_is_away_commands_fail_and_all_else_goes_on(tm
         node, other = grid.grpc.spawn(), grid.grpc.spawn()
         server.stop()
         pid = killed_and_restarted(grid, node)
-        assert mentions(refusal_of_restart(grid, other).message, obstacles.UNREACHABLE)
+        assert mentions(refusal_of_restart(grid, other).message, registry_errors.UNREACHABLE)
         answer = grid.http.get("/nodes")
         assert answer.status == 503
-        assert mentions(answer.json["detail"], obstacles.UNREACHABLE)
+        assert mentions(answer.json["detail"], registry_errors.UNREACHABLE)
         assert all_is_well(grid, admin=False)
         server.start()
         everything_recovers(grid, node, pid)
@@ -177,10 +177,10 @@ def test_while_the_database_server_hangs_commands_fail_and_all_else_goes_on(tmp_
         with server.frozen():
             assert {call.code() for call in reads_at_once(grid)} == {grpc.StatusCode.UNAVAILABLE}
             pid = killed_and_restarted(grid, node)
-            assert mentions(refusal_of_restart(grid, other).message, obstacles.UNREACHABLE)
+            assert mentions(refusal_of_restart(grid, other).message, registry_errors.UNREACHABLE)
             answer = grid.http.get("/nodes")
             assert answer.status == 503
-            assert mentions(answer.json["detail"], obstacles.UNREACHABLE)
+            assert mentions(answer.json["detail"], registry_errors.UNREACHABLE)
             assert all_is_well(grid, admin=False)
         everything_recovers(grid, node, pid)
         assert grid.pids()[other.node_id] == other.pid

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from support.harness.postgres import PostgresServer, why_no_postgres
 from support.texts import mentions
-from support.values import obstacles
+from support.values import registry_errors
 from support.values.grid_values import an_agent
 
 from sutra_grid.admin.app import create_app
@@ -47,7 +47,7 @@ def test_a_locked_table_is_a_503_that_says_so_and_read_again_when_it_is_free(
     assert answer.status_code == 503
     problem = answer.get_json()
     assert (problem["code"], problem["reason"]) == ("unavailable", "registry_unavailable")
-    assert mentions(problem["detail"], obstacles.LOCKED)
+    assert mentions(problem["detail"], registry_errors.LOCKED)
     assert problem["hint"]
     assert answer.headers["Retry-After"]
     assert "Traceback" not in caplog.text

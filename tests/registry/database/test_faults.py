@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, exc, text
 from support.texts import mentions
-from support.values import obstacles
+from support.values import registry_errors
 from support.values.grid_values import a_node, an_agent
 from support.waiting import eventually
 
@@ -48,7 +48,7 @@ def on_file(file: Path) -> Iterator[Registry]:
 def test_a_lock_of_another_process_fails_writes_with_the_reason_and_passes(on_file: Registry, file: Path) -> None:
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match=obstacles.LOCKED) as caught:
+    with pytest.raises(Unavailable, match=registry_errors.LOCKED) as caught:
         on_file.change_desired("node-00000001", Desired.STOPPED)
     assert caught.value.reason is Reason.REGISTRY_UNAVAILABLE
     assert str(file) in caught.value.message
@@ -66,7 +66,7 @@ def test_a_lock_of_another_session_fails_with_the_reason_and_passes(postgres_ser
         engine = create_engine(url)
         with engine.begin() as other:
             other.execute(text("LOCK TABLE agents IN ACCESS EXCLUSIVE MODE"))
-            with pytest.raises(Unavailable, match=obstacles.LOCKED):
+            with pytest.raises(Unavailable, match=registry_errors.LOCKED):
                 registry.agents()
         assert len(registry.agents()) == 1
         engine.dispose()
@@ -122,7 +122,7 @@ def test_a_corrupt_file_is_reported_and_not_a_crash(on_file: Registry, file: Pat
     with file.open("r+b") as stream:
         stream.seek(4096)
         stream.write(b"\xff" * (size - 4096))
-    with pytest.raises(Unavailable, match=obstacles.DAMAGED):
+    with pytest.raises(Unavailable, match=registry_errors.DAMAGED):
         on_file.agents()
 
 
@@ -158,18 +158,18 @@ class DriverError(Exception):
 @pytest.mark.parametrize(
     ("name", "state", "named"),
     [
-        ("SQLITE_BUSY_SNAPSHOT", None, obstacles.LOCKED),
-        ("SQLITE_FULL", None, obstacles.FULL),
+        ("SQLITE_BUSY_SNAPSHOT", None, registry_errors.LOCKED),
+        ("SQLITE_FULL", None, registry_errors.FULL),
         ("SQLITE_READONLY_DIRECTORY", None, "read-only"),
         ("SQLITE_CANTOPEN", None, "opened"),
         ("SQLITE_IOERR_WRITE", None, "disk"),
-        ("SQLITE_CORRUPT_INDEX", None, obstacles.DAMAGED),
+        ("SQLITE_CORRUPT_INDEX", None, registry_errors.DAMAGED),
         ("SQLITE_ERROR", None, "failed"),
-        ("", "53100", obstacles.FULL),
+        ("", "53100", registry_errors.FULL),
         ("", "53300", "busy"),
-        ("", "57P01", obstacles.UNREACHABLE),
-        ("", "08006", obstacles.UNREACHABLE),
-        ("", None, obstacles.UNREACHABLE),
+        ("", "57P01", registry_errors.UNREACHABLE),
+        ("", "08006", registry_errors.UNREACHABLE),
+        ("", None, registry_errors.UNREACHABLE),
         ("", "25006", "read-only"),
         ("", "42P01", "tables"),
     ],
@@ -192,7 +192,7 @@ def test_a_full_disk_is_told_from_the_real_driver_error(tmp_path: Path) -> None:
         connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
     connection.close()
     error = to_grid_error(exc.OperationalError("INSERT", {}, caught.value), "small.db")
-    assert mentions(error.message, obstacles.FULL)
+    assert mentions(error.message, registry_errors.FULL)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from support.harness.ports import free_port
 from support.texts import mentions
-from support.values import obstacles
+from support.values import registry_errors
 from support.values.grid_values import an_agent
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, Unavailable
@@ -156,7 +156,7 @@ def test_a_url_that_names_no_registry_is_refused_without_its_password(url: str, 
 def test_a_database_server_that_is_not_there_is_named_without_its_password() -> None:
     pytest.importorskip("psycopg")
     url = f"postgresql://grid:secret@127.0.0.1:{free_port()}/grid"
-    with pytest.raises(Unavailable, match=obstacles.UNREACHABLE) as caught:
+    with pytest.raises(Unavailable, match=registry_errors.UNREACHABLE) as caught:
         Registry.open(url, migrate=True)
     assert "secret" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import exc, make_url, text
 from support.harness.postgres import OwnServer, own_server
-from support.values import obstacles
+from support.values import registry_errors
 
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
@@ -72,7 +72,7 @@ def test_a_call_over_a_pooled_connection_to_a_server_that_hangs_fails_in_time(
     server: OwnServer, database: Database
 ) -> None:
     assert select_one(database) == 1
-    with server.frozen(), pytest.raises(Unavailable, match=obstacles.UNREACHABLE) as refused:
+    with server.frozen(), pytest.raises(Unavailable, match=registry_errors.UNREACHABLE) as refused:
         select_one(database)
     assert refused.value.reason is Reason.REGISTRY_UNAVAILABLE
     assert select_one(database) == 1
