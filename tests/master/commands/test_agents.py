@@ -75,10 +75,10 @@ def test_a_removed_agent_that_returns_stops_what_was_removed_with_it(harness: Ma
     harness.spawn()
     harness.pass_time(30)
     harness.stub.RemoveAgent(AGENT_1)
-    assert agent.beat(harness.stub).instruction == "register"
+    assert agent.heartbeat(harness.stub).instruction == "register"
     answer = agent.register(harness.stub)
     assert [assignment.desired for assignment in answer.assignments] == ["absent"]
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).assignments == []
     assert harness.nodes() == []
 
 

@@ -59,9 +59,9 @@ def test_a_removed_node_is_gone_and_stays_gone(harness: MasterHarness, agent: Fa
     assert (again.error.code, again.error.reason) == ("not_found", "node_removed")
     agent.journal[node.node_id] = running  # the agent's disk was restored from before
     harness.pass_time(2)
-    (assignment,) = agent.beat(harness.stub).assignments
+    (assignment,) = agent.heartbeat(harness.stub).assignments
     assert (assignment.desired, assignment.generation) == ("absent", 3)
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).assignments == []
     removed = harness.events(kind="node.removed")[0]
     assert mentions(removed.message, f"/data/{node.node_id}"), "it says where the data stays"
 
@@ -90,9 +90,9 @@ def test_a_command_for_an_offline_agent_is_recorded_and_carried_out_when_it_retu
     assert (answer.success, answer.error.reason) == (False, "agent_offline")
     assert mentions(answer.error_message, node.node_id, "agent-1")
     assert (answer.node.status, answer.node.desired, answer.node.generation) == ("unknown", "stopped", 2)
-    (assignment,) = agent.beat(harness.stub).assignments
+    (assignment,) = agent.heartbeat(harness.stub).assignments
     assert assignment.desired == "stopped"
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     assert harness.node(node.node_id).status == "stopped"
 
 
@@ -105,9 +105,9 @@ def test_a_removal_for_an_offline_agent_is_buried_when_its_inventory_confirms(
     assert (again.error.reason, again.node.generation) == ("agent_offline", 2)
     started = harness.start_node(node.node_id)
     assert (started.error.code, started.error.reason) == ("failed_precondition", "node_removed")
-    agent.beat(harness.stub)
-    agent.beat(harness.stub)
-    harness.eventually_buried(node.node_id)
+    agent.heartbeat(harness.stub)
+    agent.heartbeat(harness.stub)
+    harness.eventually_tombstoned(node.node_id)
 
 
 def test_a_start_that_fails_says_how_and_stays_desired(
@@ -155,7 +155,7 @@ def test_an_agent_that_does_not_answer_carries_it_out_by_its_heartbeat(
     assert (answer.success, answer.error.reason) == (False, "agent_unreachable")
     assert (answer.node.desired, answer.node.generation) == ("stopped", 2), "the command is recorded"
     harness.clock.advance(2)
-    (assignment,) = agent.beat(harness.stub).assignments
+    (assignment,) = agent.heartbeat(harness.stub).assignments
     assert assignment.desired == "stopped"
     release.set()
 
@@ -193,7 +193,7 @@ def test_a_registry_restored_from_an_older_copy_follows_the_agent_and_the_comman
     assert answer.success
     assert (answer.node.status, answer.node.generation) == ("stopped", 8)
     assert "node.followed" in harness.kinds(node_id=node.node_id)
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).assignments == []
 
 
 def test_a_newer_generation_of_the_agent_is_followed_by_its_heartbeat(
@@ -224,12 +224,12 @@ def test_a_node_that_its_agent_has_lost_is_assigned_again(
 ) -> None:
     agent.journal.clear()
     harness.clock.advance(2)
-    (assignment,) = agent.beat(harness.stub).assignments
+    (assignment,) = agent.heartbeat(harness.stub).assignments
     assert (assignment.node_id, assignment.desired, assignment.generation) == (node.node_id, "running", 1)
     shown = harness.node(node.node_id)
     assert (shown.status, shown.reason) == ("starting", "pending")
     assert mentions(shown.message, "agent-1", "again")
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     assert harness.node(node.node_id).status == "running"
 
 

@@ -120,7 +120,7 @@ def test_a_refusal_of_the_agent_comes_back_as_it_was_and_leaves_nothing(
     assert harness.nodes() == []
     assert len(harness.registry.tombstones()) == 1
     assert harness.kinds(kind="node") == ["node.spawned", "node.spawn_failed", "node.removed"]
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).assignments == []
 
 
 def test_a_process_that_ends_at_once_fails_the_spawn_with_its_exit_and_log(
@@ -147,12 +147,12 @@ def test_what_an_agent_that_did_not_answer_has_started_is_stopped_by_its_next_he
     (node,) = harness.nodes()
     assert (node.desired, node.generation) == ("absent", 2)
     harness.pass_time(2)
-    (assignment,) = agent.beat(harness.stub).assignments
+    (assignment,) = agent.heartbeat(harness.stub).assignments
     assert (assignment.desired, assignment.generation) == ("absent", 2)
     assert agent.journal == {}
     harness.pass_time(2)
-    agent.beat(harness.stub)
-    harness.eventually_buried(node.node_id)
+    agent.heartbeat(harness.stub)
+    harness.eventually_tombstoned(node.node_id)
     assert harness.nodes() == []
 
 
@@ -191,7 +191,7 @@ def test_commands_fail_with_the_reason_while_the_registry_is_locked_and_work_aga
     answer = harness.spawn()
     assert (answer.success, answer.error.reason) == (False, "registry_unavailable")
     assert not agent.applied
-    assert agent.beat(harness.stub).acknowledged
+    assert agent.heartbeat(harness.stub).acknowledged
     locked_registry()
     assert harness.spawn().success
 
@@ -209,7 +209,7 @@ def test_commands_beyond_the_bound_are_refused_and_heartbeats_go_on(
         eventually(lambda: len(agent.applied) == 2, message="two commands under way")
         answer = harness.spawn()
         assert (answer.error.code, answer.error.reason) == ("resource_exhausted", "overloaded")
-        assert agent.beat(harness.stub).acknowledged
+        assert agent.heartbeat(harness.stub).acknowledged
         release.set()
         assert all(call.result(10).success for call in waiting)
     assert harness.spawn().success
@@ -220,7 +220,7 @@ def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_when_the_ca
 ) -> None:
     def run_and_lose_the_answer(self: FakeAgent, assignment: Assignment) -> NodeReport:
         self.obey(assignment)
-        self.beat(harness.stub)
+        self.heartbeat(harness.stub)
         raise DeadlineExceeded("the answer was lost on its way")
 
     agent.script.append(run_and_lose_the_answer)
@@ -237,7 +237,7 @@ def test_a_node_that_a_heartbeat_reported_as_running_is_not_given_up_for_an_answ
     def crash_run_again_and_answer_late(self: FakeAgent, assignment: Assignment) -> NodeReport:
         crashed = replace(fake_agent.crash(self, assignment), sequence=1)
         self.journal[assignment.node_id] = replace(self.obey(assignment), state=NodeState.RUNNING, pid=77, sequence=2)
-        self.beat(harness.stub)
+        self.heartbeat(harness.stub)
         return crashed
 
     agent.script.append(crash_run_again_and_answer_late)

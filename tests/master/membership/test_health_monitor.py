@@ -25,7 +25,7 @@ def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_one_heartbeat
     harness.pass_time(0.5)
     assert harness.agent().status == "offline"
     assert numbers_in(harness.agent().message) == {"30", "6", "5"}, "how long, how many missed, how often one is due"
-    assert agent.beat(harness.stub).acknowledged
+    assert agent.heartbeat(harness.stub).acknowledged
     assert (harness.agent().status, harness.agent().reason) == ("healthy", "recovered")
     events = harness.events(kind="agent")
     assert [event.kind for event in events][1:] == ["agent.degraded", "agent.offline", "agent.recovered"]
@@ -98,7 +98,7 @@ def test_nodes_of_an_offline_agent_are_unknown_and_come_back_untouched(
     assert (harness.node(before.node_id).status, harness.node(before.node_id).reason) == ("unknown", "agent_offline")
     cluster = harness.stub.GetClusterStatus(pb.Empty())
     assert (cluster.status, cluster.offline_agents, cluster.unknown_storage_nodes) == ("critical", 1, 1)
-    answer = agent.beat(harness.stub)
+    answer = agent.heartbeat(harness.stub)
     assert not answer.assignments
     after = harness.node(before.node_id)
     assert (after.status, after.pid, after.restarts) == ("running", before.pid, 0)

@@ -58,7 +58,7 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(
     assert not answer.success
     assert answer.error.reason == "host_conflict"
     assert mentions(answer.error_message, "host-of-agent-1.example", "sutra-grid-cli agents remove agent-1")
-    assert agent.beat(harness.stub).acknowledged
+    assert agent.heartbeat(harness.stub).acknowledged
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.refused"]
 
 
@@ -78,51 +78,51 @@ def test_a_newer_process_supersedes_the_older_which_is_told_to_end_itself(
     with agent.restarted() as newer:
         assert newer.register(harness.stub).success
         harness.clock.advance(0.1)
-        newer.beat(harness.stub)
-        told = agent.beat(harness.stub)
+        newer.heartbeat(harness.stub)
+        told = agent.heartbeat(harness.stub)
         assert (told.acknowledged, told.instruction) == (False, "superseded")
         assert mentions(told.message, "host-of-agent-1.example"), "it says where the newer process is"
-        assert newer.beat(harness.stub).acknowledged
-        assert agent.beat(harness.stub).instruction == "superseded"
-        assert newer.beat(harness.stub).acknowledged
+        assert newer.heartbeat(harness.stub).acknowledged
+        assert agent.heartbeat(harness.stub).instruction == "superseded"
+        assert newer.heartbeat(harness.stub).acknowledged
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.registered", "agent.superseded"]
 
 
 def test_a_newer_session_that_is_never_used_ends_nobody(harness: MasterHarness, agent: FakeAgent) -> None:
     with agent.restarted() as newer:
         newer.register(harness.stub)
-        waiting = agent.beat(harness.stub)
+        waiting = agent.heartbeat(harness.stub)
         assert (waiting.acknowledged, waiting.instruction) == (True, "")
         harness.pass_time(15)
         assert harness.agent().status == "degraded"
-        assert agent.beat(harness.stub).instruction == "register"
+        assert agent.heartbeat(harness.stub).instruction == "register"
         agent.register(harness.stub)
         harness.clock.advance(0.1)
-        assert agent.beat(harness.stub).acknowledged
-        assert newer.beat(harness.stub).instruction == "superseded"
+        assert agent.heartbeat(harness.stub).acknowledged
+        assert newer.heartbeat(harness.stub).instruction == "superseded"
 
 
 def test_a_process_that_registers_twice_is_never_superseded_by_itself(harness: MasterHarness, agent: FakeAgent) -> None:
     first = agent.session_id
     agent.register(harness.stub)
     agent.session_id = first  # the answer of the second registration was lost
-    assert agent.beat(harness.stub).instruction == "register"
+    assert agent.heartbeat(harness.stub).instruction == "register"
 
 
 def test_sessions_hold_across_a_restart_of_the_master(harness: MasterHarness, agent: FakeAgent) -> None:
     with agent.restarted() as newer:
         newer.register(harness.stub)
         harness.clock.advance(0.1)
-        newer.beat(harness.stub)
+        newer.heartbeat(harness.stub)
         harness.restart()
-        assert agent.beat(harness.stub).instruction == "superseded"
-        assert newer.beat(harness.stub).acknowledged
+        assert agent.heartbeat(harness.stub).instruction == "superseded"
+        assert newer.heartbeat(harness.stub).acknowledged
 
 
 def test_an_unknown_agent_is_told_to_register(harness: MasterHarness, make_agent: MakeAgent) -> None:
     foreign = make_agent("agent-9")
     foreign.session_id = "00000000000001-12345678"
-    answer = foreign.beat(harness.stub)
+    answer = foreign.heartbeat(harness.stub)
     assert (answer.acknowledged, answer.instruction) == (False, "register")
 
 
@@ -132,7 +132,7 @@ def test_an_agent_that_stops_on_purpose_is_offline_at_once(harness: MasterHarnes
     assert (record.status, record.reason) == ("offline", "unregistered")
     assert mentions(record.message, "SIGTERM")
     assert harness.kinds(kind="agent.offline") == ["agent.offline"]
-    late = agent.beat(harness.stub)
+    late = agent.heartbeat(harness.stub)
     assert (late.acknowledged, late.instruction) == (False, "register")
     assert agent.register(harness.stub).success
     assert harness.agent().status == "healthy"
@@ -164,7 +164,7 @@ def test_a_registration_waits_for_the_registry_and_heartbeats_do_not(
     with pytest.raises(grpc.RpcError) as refused:
         other.register(harness.stub)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert agent.beat(harness.stub).acknowledged
+    assert agent.heartbeat(harness.stub).acknowledged
     unlock()
     assert other.register(harness.stub).success
 
@@ -174,13 +174,13 @@ def test_running_nodes_are_taken_over_when_the_registry_was_lost(harness: Master
     harness.stop()
     harness.registry_file.unlink()
     harness.start()
-    assert agent.beat(harness.stub).instruction == "register"
+    assert agent.heartbeat(harness.stub).instruction == "register"
     agent.register(harness.stub)
     taken = harness.node(node.node_id)
     assert (taken.status, taken.pid, taken.generation) == ("running", node.pid, node.generation)
     assert taken.spec == node.spec
     assert harness.kinds(node_id=node.node_id) == ["node.taken_over"]
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).assignments == []
     assert len(agent.applied) == 1
 
 
@@ -200,14 +200,14 @@ def test_a_node_of_another_host_is_left_alone(harness: MasterHarness, agent: Fak
     other = make_agent("agent-2")
     other.obey(Assignment(node.node_id, 9, Desired.RUNNING, NodeSpec(), agent_id="agent-2"))
     other.register(harness.stub)
-    assert other.beat(harness.stub).assignments == []
+    assert other.heartbeat(harness.stub).assignments == []
     assert harness.node(node.node_id).agent_id == "agent-1"
     assert harness.kinds(agent_id="agent-2", kind="node") == ["node.foreign"]
 
 
 def test_last_heartbeat_reaches_the_registry_behind(harness: MasterHarness, agent: FakeAgent) -> None:
     harness.clock.advance(1.0)
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     wanted = int(harness.clock.wall() * 1000)
 
     def stored() -> bool:

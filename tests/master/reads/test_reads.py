@@ -73,8 +73,8 @@ def test_a_restarted_master_shows_the_same(harness: MasterHarness, agent: FakeAg
     assert harness.stub.ListAgents(pb.Empty()) == before
     again = harness.stub.GetClusterStatus(pb.Empty())
     assert (again.status, again.running_storage_nodes) == (cluster.status, cluster.running_storage_nodes)
-    assert agent.beat(harness.stub).acknowledged
-    assert agent.beat(harness.stub).assignments == []
+    assert agent.heartbeat(harness.stub).acknowledged
+    assert agent.heartbeat(harness.stub).assignments == []
 
 
 def test_reads_are_answered_while_the_registry_is_locked(
@@ -122,6 +122,6 @@ def test_a_heartbeat_with_an_unreadable_inventory_keeps_the_agent_alive_and_mend
 
 def test_a_thousand_heartbeats_cause_few_writes(harness: MasterHarness, agent: FakeAgent) -> None:
     for _ in range(1000):
-        agent.beat(harness.stub)
+        agent.heartbeat(harness.stub)
     eventually(lambda: harness.core.registry_writer.writes > 0, message="the registry is written behind")
     assert harness.core.registry_writer.writes <= 30

@@ -24,7 +24,7 @@ def back_up(harness: MasterHarness, agent: FakeAgent) -> Callable[[], None]:
     harness.stop()
     shutil.copy(harness.registry_file, copy)
     harness.start()
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
 
     def restore() -> None:
         harness.stop()
@@ -44,7 +44,7 @@ def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
     newer = harness.spawn().node
     restore()
     pids = {node_id: report.pid for node_id, report in agent.journal.items()}
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     eventually(lambda: len(harness.nodes()) == 2, message="both nodes known again")
     eventually(lambda: harness.node(kept.node_id).generation == 2, message="the newer generation followed")
     assert harness.node(newer.node_id).pid == pids[newer.node_id]
@@ -127,7 +127,7 @@ def test_observations_of_a_locked_time_are_written_when_it_ends(
 ) -> None:
     unlock = lock_registry()
     harness.pass_time(30)
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     eventually(lambda: harness.core.registry_writer.failures > 0, message="the registry is seen to be locked")
     unlock()
     eventually(lambda: harness.core.registry_writer.pending == 0, message="the registry is written again")
@@ -159,7 +159,7 @@ def test_heartbeats_and_commands_at_once_lose_nothing(
 
     def beat() -> None:
         while not done.is_set():
-            agent.beat(harness.stub)
+            agent.heartbeat(harness.stub)
 
     with ThreadPoolExecutor(9) as pool:
         beating = pool.submit(beat)

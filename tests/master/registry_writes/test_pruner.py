@@ -14,7 +14,7 @@ def test_a_jump_of_the_clock_and_back_deletes_no_event_no_request_and_no_tombsto
     kept = harness.spawn(request_id="the-request").node
     gone = harness.spawn().node
     harness.remove_node(gone.node_id)
-    harness.eventually_buried(gone.node_id)
+    harness.eventually_tombstoned(gone.node_id)
     before = harness.kinds()
 
     harness.clock.jump_wall(YEAR_SECONDS)

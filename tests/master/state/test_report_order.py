@@ -30,7 +30,7 @@ def test_a_crash_right_after_a_spawn_is_told_by_the_next_heartbeat(harness: Mast
     node_id = spawned(harness, agent)
     agent.journal[node_id] = crashed(agent.journal[node_id], 8)
 
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
 
     assert (harness.node(node_id).status, harness.node(node_id).reason) == ("starting", "back_off")
     assert harness.kinds(node_id=node_id)[-1] == "node.exited"
@@ -55,7 +55,7 @@ def test_an_answer_that_a_newer_heartbeat_overtook_does_not_undo_it(harness: Mas
     def overtaken(agent: FakeAgent, assignment: Assignment) -> NodeReport:
         answer = replace(agent.obey(assignment), sequence=9)
         agent.journal[node_id] = crashed(answer, 10)
-        agent.beat(harness.stub)
+        agent.heartbeat(harness.stub)
         return answer
 
     agent.script.append(overtaken)
@@ -72,7 +72,7 @@ def test_the_numbers_of_another_process_are_not_compared(harness: MasterHarness,
         newer.register(harness.stub)
         assert harness.node(node_id).status == "starting"
         newer.journal[node_id] = replace(agent.journal[node_id], sequence=2)
-        newer.beat(harness.stub)
+        newer.heartbeat(harness.stub)
     assert harness.node(node_id).status == "running"
 
 
@@ -82,9 +82,9 @@ def test_a_report_without_a_number_is_taken_when_the_answer_is_a_second_old(
     node_id = harness.spawn().node.node_id
     agent.journal[node_id] = crashed(agent.journal[node_id], 0)
 
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     assert harness.node(node_id).status == "running"
 
     harness.clock.advance(1.0)
-    agent.beat(harness.stub)
+    agent.heartbeat(harness.stub)
     assert harness.node(node_id).status == "starting"

@@ -114,7 +114,7 @@ class FakeAgent(GridAgentServicer):
             self._follow(answer.assignments)
         return answer
 
-    def beat(self, stub: GridMasterStub) -> pb.HeartbeatResponse:
+    def heartbeat(self, stub: GridMasterStub) -> pb.HeartbeatResponse:
         """One heartbeat; what the answer assigns is carried out."""
         request = pb.HeartbeatRequest(
             agent_id=self.agent_id,

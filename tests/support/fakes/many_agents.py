@@ -63,5 +63,5 @@ def many_agents(
                 agent.interval_ms = OFFLINE_INTERVAL_MS
             agent.register(stub)
         talking = [agent for agent in agents.values() if agent.agent_id not in offline]
-        stack.enter_context(Ticker("crowd", HEARTBEAT_SECONDS, lambda: [agent.beat(stub) for agent in talking]))
+        stack.enter_context(Ticker("crowd", HEARTBEAT_SECONDS, lambda: [agent.heartbeat(stub) for agent in talking]))
         yield agents

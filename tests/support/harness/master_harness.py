@@ -58,14 +58,14 @@ class MasterHarness:
     def core(self) -> MasterCore:
         return self.master.core
 
-    def pass_time(self, seconds: float, *beating: FakeAgent) -> None:
-        """Let time pass as the health monitor sees it; ``beating`` agents send their heartbeats meanwhile."""
+    def pass_time(self, seconds: float, *alive: FakeAgent) -> None:
+        """Let time pass as the health monitor sees it; ``alive`` agents send their heartbeats meanwhile."""
         steps = round(seconds * 2)
         for step in range(steps):
             self.clock.advance(0.5)
-            for agent in beating:
+            for agent in alive:
                 if step % 4 == 3:
-                    agent.beat(self.stub)
+                    agent.heartbeat(self.stub)
             self.core.monitor.check()
 
     # -- what clients do --
@@ -105,5 +105,5 @@ class MasterHarness:
     def recorded(self, node_id: str) -> Node | None:
         return self.registry.node(node_id)
 
-    def eventually_buried(self, node_id: str) -> None:
-        eventually(lambda: node_id in self.registry.tombstones(), message=f"{node_id} buried")
+    def eventually_tombstoned(self, node_id: str) -> None:
+        eventually(lambda: node_id in self.registry.tombstones(), message=f"{node_id} tombstoned")
