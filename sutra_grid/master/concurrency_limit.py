@@ -1,4 +1,4 @@
-"""Bounds on calls that wait for somebody else, so that heartbeats always find a free thread."""
+"""Limits how many calls wait for an agent or the registry at once, so that heartbeats always find a free thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sutra_grid.core.types import Reason
 
 
 class ConcurrencyLimit:
-    """At most ``count`` calls at a time; one more is refused at once, for waiting would hold its thread too."""
+    """At most ``count`` calls at a time. One more is refused at once, because waiting would hold a thread too."""
 
     def __init__(self, what: str, count: int) -> None:
         self.count = count
@@ -21,17 +21,17 @@ class ConcurrencyLimit:
 
     @property
     def in_use(self) -> int:
-        """Places that are taken now."""
+        """How many calls are under way."""
         with self._lock:
             return self._taken
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Hold one of the places. Raises ``ResourceExhausted`` (``overloaded``) when none is free."""
+        """Count a call while the context lasts. Raises ``ResourceExhausted`` (``overloaded``) above the limit."""
         with self._lock:
             if self._taken >= self.count:
                 raise ResourceExhausted(
-                    f"{self.count} {self._what} are under way already",
+                    f"{self.count} {self._what} are already under way",
                     reason=Reason.OVERLOADED,
                     hint="try again in a moment",
                 )

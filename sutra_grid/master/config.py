@@ -1,4 +1,4 @@
-"""The master's configuration: every key, and the values that the daemon is made of."""
+"""The master's configuration: its keys and the values that the daemon uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCHEMA = Schema(
                     "listen",
                     "str",
                     "127.0.0.1:7000",
-                    help="Address that agents and clients call",
+                    help="Address for agents and clients",
                     check=host_port(DEFAULT_PORT),
                 ),
                 Key(
@@ -48,14 +48,14 @@ SCHEMA = Schema(
                     "max_concurrent_commands",
                     "int",
                     24,
-                    help="Commands that wait for agents at the same time; more are refused",
+                    help="Commands that may wait for agents at the same time; more are refused",
                     check=between(1, 256),
                 ),
                 Key(
                     "max_concurrent_calls",
                     "int",
                     20_000,
-                    help="Calls that run or wait for a thread; more are refused",
+                    help="Calls that may run or wait for a thread; more are refused",
                     check=at_least(1),
                 ),
                 Key(
@@ -63,10 +63,10 @@ SCHEMA = Schema(
                     "float",
                     30.0,
                     unit="seconds",
-                    help="How long an agent may take for a command",
+                    help="Time limit of a command",
                     check=between(1, 600),
                 ),
-                Key("pin_cpu", "bool", True, help="Keep the process on one CPU, where its threads are fastest"),
+                Key("pin_cpu", "bool", True, help="Pin the process to one CPU, where its threads are fastest"),
             ],
             help="The service",
         ),
@@ -78,27 +78,46 @@ SCHEMA = Schema(
                     "float",
                     5.0,
                     unit="seconds",
-                    help="Of agents that do not tell their own",
+                    help="Heartbeat interval of agents that do not send their own",
                     check=between(0.05, 3600),
                 ),
-                Key("degraded_after_missed", "int", 3, help="Heartbeats", check=at_least(1)),
+                Key(
+                    "degraded_after_missed",
+                    "int",
+                    3,
+                    help="Missed heartbeats until an agent is degraded",
+                    check=at_least(1),
+                ),
                 Key(
                     "offline_after_missed",
                     "int",
                     6,
-                    help="Heartbeats; more than degraded_after_missed",
+                    help="Missed heartbeats until an agent is offline; more than degraded_after_missed",
                     check=at_least(2),
                 ),
             ],
-            help="When an agent counts as lost",
+            help="When an agent is degraded or offline",
         ),
         Section(
             "events",
             [
-                Key("max_age_days", "float", 30.0, unit="days", help="Older events are deleted", check=at_least(0.01)),
-                Key("max_events", "int", 100_000, help="The oldest above this number are deleted", check=at_least(100)),
+                Key(
+                    "max_age_days",
+                    "float",
+                    30.0,
+                    unit="days",
+                    help="Age at which events are deleted",
+                    check=at_least(0.01),
+                ),
+                Key(
+                    "max_events",
+                    "int",
+                    100_000,
+                    help="Number of events above which the oldest are deleted",
+                    check=at_least(100),
+                ),
             ],
-            help="How long events are kept",
+            help="Retention of events",
         ),
         metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
@@ -108,7 +127,7 @@ SCHEMA = Schema(
 
 @dataclass(frozen=True, slots=True)
 class MasterConfig:
-    """What a master is made of. Ages and timeouts as their names say."""
+    """The values of a master's configuration. Units are in the names."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -126,7 +145,7 @@ class MasterConfig:
 
 
 def master_config(config: Config) -> MasterConfig:
-    """Values from a checked configuration. Raises ``ConfigError`` for what only shows between keys."""
+    """The values of a checked configuration. Raises ``ConfigError`` for keys that contradict each other."""
     master, liveness, events = (config.section(name) for name in ("master", "liveness", "events"))
     host, port = parse_host_port(master["listen"], DEFAULT_PORT)
     policy = LivenessPolicy(liveness["degraded_after_missed"], liveness["offline_after_missed"])

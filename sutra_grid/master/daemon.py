@@ -1,4 +1,4 @@
-"""``sutra-grid-master``: reads the configuration, opens the registry, serves until it is told to end."""
+"""``sutra-grid-master``: reads the configuration, opens the registry and serves until a signal stops it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from sutra_grid.master.config import MasterConfig
     from sutra_grid.registry import Registry
 
-log = get_logger("sutra_grid.master.daemon")  # also when it is run as a module, by the name __main__
+log = get_logger("sutra_grid.master.daemon")  # the same name when run as a module, __main__
 
 
 def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; 0."""
+    """Serve until SIGTERM or SIGINT. Returns 0."""
     return _serve(master_config(config), rebuild=False)
 
 
 def run_rebuilt(config: Config) -> int:
-    """The same with a new registry in the place of a damaged one, which is set aside."""
+    """Set a damaged registry aside, then serve with a new one. Returns 0."""
     return _serve(master_config(config), rebuild=True)
 
 
@@ -40,7 +40,7 @@ def _serve(settings: MasterConfig, *, rebuild: bool) -> int:
     if settings.pin_cpu:
         log.debug("pinned", cpu=pin_to_one_cpu())
     with Shutdown() as shutdown, _registry(settings, rebuild=rebuild) as registry, Master(settings, registry) as master:
-        # What is loaded now lives as long as the process: the collector need not look at it again.
+        # What is loaded now lives as long as the process, so the collector can skip it from now on.
         gc.collect()
         gc.freeze()
         log.info("ready", address=master.address, registry=registry.name, version=__version__)
@@ -52,13 +52,13 @@ def _serve(settings: MasterConfig, *, rebuild: bool) -> int:
 
 @contextmanager
 def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
-    """The registry, open and up to date; a second master on the same file is refused before it looks into it."""
+    """The open and migrated registry. A second master on the same file is refused before it reads it."""
     from sutra_grid.registry import Registry, sqlite_file
     from sutra_grid.runtime.files import lock_file
 
     with ExitStack() as stack:
         if file := sqlite_file(settings.registry_url):
-            with suppress(OSError):  # the lock says what is wrong with the directory
+            with suppress(OSError):  # lock_file reports what is wrong with the directory
                 file.parent.mkdir(parents=True, exist_ok=True)
             lock = file.with_name(f"{file.name}.master-lock")
             stack.enter_context(lock_file(lock, "as the master of this registry"))
@@ -70,7 +70,7 @@ def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
 
 
 def _set_aside(settings: MasterConfig) -> list[Event]:
-    """Move the damaged registry out of the way, and say so in the log and as the new one's first event."""
+    """Move the damaged registry away. A log line and the first event of the new registry say where it is."""
     from sutra_grid.core.event_kinds import EventKind
     from sutra_grid.core.types import Actor, Event, Reason
     from sutra_grid.registry import set_damaged_aside
@@ -79,29 +79,27 @@ def _set_aside(settings: MasterConfig) -> list[Event]:
     now_ms = wall_ms(SystemClock())
     why, kept = set_damaged_aside(settings.registry_url, now_ms)
     log.warning("registry set aside", registry=settings.registry_url, kept=kept, why=why)
-    message = f"made anew from what the agents have; the old one is kept as {kept}, for it was corrupt: {why}"
+    message = f"rebuilt from the agents' reports; the old registry was corrupt ({why}) and is kept as {kept}"
     return [Event(EventKind.REGISTRY_REBUILT, now_ms, Actor.OPERATOR, reason=Reason.REGISTRY_DAMAGED, message=message)]
 
 
 main = daemon_command(
     "sutra-grid-master",
-    help="The control plane of a grid: knows every agent and every storage node, and is told what should run.",
+    help="The control plane of a grid: keeps the state of all agents and storage nodes and carries out commands.",
     schema=SCHEMA,
     run=run,
     check=master_config,
     flags=[
-        Flag("--listen", "master.listen", "Address that agents and clients call, HOST:PORT."),
-        Flag(
-            "--registry-url", "master.registry_url", "Where the registry is: sqlite:////PATH or postgresql+psycopg://…"
-        ),
-        Flag("--log-level", "logging.level", "The least severe records that are written."),
+        Flag("--listen", "master.listen", "Address for agents and clients, HOST:PORT."),
+        Flag("--registry-url", "master.registry_url", "URL of the registry: sqlite:////PATH or postgresql+psycopg://…"),
+        Flag("--log-level", "logging.level", "The lowest level that is logged."),
     ],
     modes=[
         Mode(
             "--rebuild",
             run_rebuilt,
-            "Set a damaged SQLite registry aside and start with a new one, which the agents fill with the nodes that "
-            "they have. Refused while the registry is whole.",
+            "Set a damaged SQLite registry aside and start with a new one, which the agents' reports fill again. "
+            "Refused if the registry is not damaged.",
         )
     ],
 )

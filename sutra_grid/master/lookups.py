@@ -1,4 +1,4 @@
-"""Finding what a request names, with an error that says what to do when it is not there."""
+"""Finds the agent or node that a request names, or raises an error that says what to do."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def known_node(state: ClusterState, node_id: str) -> Node:
     node = state.nodes.get(node_id)
     if node is not None:
         return node
-    hint = "`sutra-grid-cli nodes list` shows them all"
+    hint = "list all nodes with `sutra-grid-cli nodes list`"
     if state.nodes.tombstone_generation(node_id) is not None:
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    raise NotFound(f"there is no node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
+    raise NotFound(f"unknown node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
 def reachable_agent(state: ClusterState, agent_id: str) -> Agent:
-    """The agent, if it can be called. Raises ``GridError`` that says why not."""
+    """The agent, if it can be called. Raises ``GridError`` with the reason otherwise."""
     agent = known_agent(state, agent_id)
     if agent.status is AgentStatus.OFFLINE:
         raise Unavailable(
@@ -38,8 +38,8 @@ def reachable_agent(state: ClusterState, agent_id: str) -> Agent:
         )
     if not agent.endpoint:
         raise FailedPrecondition(
-            f"agent {agent_id} gave no endpoint to be called at",
+            f"agent {agent_id} registered without an endpoint, so the master cannot call it",
             reason=Reason.UNSUPPORTED,
-            hint="run a current sutra-grid-agent there",
+            hint="upgrade sutra-grid-agent on its host",
         )
     return agent

@@ -1,4 +1,4 @@
-"""The whole master, put together: made of a configuration, a registry and a clock; started and stopped as one."""
+"""Puts the master together from a configuration, a registry and a clock, and starts and stops it as one."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ STOP_GRACE_SECONDS = 3.0
 
 
 class MasterCore:
-    """Everything of a master but its threads and its port: what a test drives without them.
+    """A master without its threads and its port. Tests drive it directly.
 
-    The grid is loaded from the registry when this is made. ``calls`` reaches the agents; the caller
-    closes it. ``new_id`` makes the ids of nodes; ``on_flush`` is told the seconds of each write-behind.
+    Its cluster state is loaded from the registry. ``calls`` reaches the agents; the caller closes it. ``new_id`` makes
+    the ids of nodes. ``on_flush`` is called with the seconds of each write of observations.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class MasterCore:
         self.service = self._service(calls)
 
     def metric_sources(self) -> MetricSources:
-        """What the metrics read at each scrape."""
+        """The parts that the metrics read at each scrape."""
         return MetricSources(
             heartbeats_by_answer=self.heartbeats.counts,
             limits={"commands": self.commands_limit, "reads": self.reads_limit},
@@ -142,13 +142,13 @@ class Master:
 
     @property
     def address(self) -> str:
-        """``host:port`` that it serves at."""
+        """The ``host:port`` at which it serves."""
         if self.server is None:
-            raise RuntimeError("the master does not serve")
+            raise RuntimeError("the master is not serving")
         return self.server.address
 
     def __enter__(self) -> Self:
-        """Serve. Raises ``GridError`` when the port can't be had; then nothing is left running."""
+        """Start serving. Raises ``GridError`` when the port cannot be opened; then nothing is left running."""
         config, core = self.core.config, self.core
         with ExitStack() as stack:
             stack.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))

@@ -1,6 +1,6 @@
-"""What the master measures: its calls, its threads, heartbeats, and how the registry takes what is written behind.
+"""The master's metrics: its calls, its threads, heartbeats, and writes to the registry.
 
-The grid itself (agents, nodes, restarts) is told by the admin's ``/metrics``.
+The admin's ``/metrics`` exports the cluster itself: agents, nodes, restarts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MetricSources:
 
 
 class MasterMetrics:
-    """The registry of metrics, and what is counted as it happens."""
+    """The registry of metrics, and the metrics that are counted as things happen."""
 
     def __init__(self) -> None:
         self.registry = new_registry()
@@ -48,7 +48,7 @@ class MasterMetrics:
         )
 
     def observe_flush(self, seconds: float) -> None:
-        """A batch was written, or not."""
+        """Record the time of one write, successful or not."""
         self._flushes.observe(seconds)
 
     def watch(self, sources: MetricSources, server: RunningServer) -> None:
@@ -64,7 +64,7 @@ class _MasterCollector(Collector):
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """Called at each scrape."""
+        """The metrics of one scrape."""
         yield from self._heartbeats()
         yield from self._limits()
         yield from self._registry()
@@ -84,7 +84,9 @@ class _MasterCollector(Collector):
             "sutra_grid_master_limited_calls", "Calls under way that wait for an agent or the registry", labels=["kind"]
         )
         most = GaugeMetricFamily(
-            "sutra_grid_master_limited_calls_max", "How many may be; one more is refused as overloaded", labels=["kind"]
+            "sutra_grid_master_limited_calls_max",
+            "The most calls allowed at once; one more is refused as overloaded",
+            labels=["kind"],
         )
         for kind, limit in self._sources.limits.items():
             in_use.add_metric([kind], limit.in_use)
@@ -96,17 +98,17 @@ class _MasterCollector(Collector):
         writer = self._sources.registry_writer
         yield GaugeMetricFamily(
             "sutra_grid_master_pending_observations",
-            "Rows that wait to be written to the registry",
+            "Rows that are not written to the registry yet",
             value=writer.pending,
         )
         yield CounterMetricFamily(
             "sutra_grid_master_flush_failures",
-            "Writes of observations that failed; they are tried again",
+            "Writes of observations that failed; they are retried",
             value=writer.failures,
         )
         yield CounterMetricFamily(
             "sutra_grid_master_dropped_events",
-            "Events that were given up because the registry took none for too long",
+            "Events dropped because the registry accepted none for too long",
             value=writer.dropped_events,
         )
         yield CounterMetricFamily(

@@ -1,4 +1,4 @@
-"""The GridMaster service: messages in, messages out. Every decision is somebody else's."""
+"""The GridMaster service: converts wire messages and delegates. It decides nothing itself."""
 # ruff: noqa: N802 - methods have the names of the wire
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who answers what."""
+    """The parts that answer the calls."""
 
     registrar: Registrar
     admissions: ConcurrencyLimit
@@ -48,24 +48,24 @@ class Parts:
 
 
 class MasterService(GridMasterServicer):
-    """Thin: converts, delegates, converts back."""
+    """Converts each request, delegates it, and converts the result."""
 
     def __init__(self, parts: Parts, clock: Clock, default_interval_ms: int) -> None:
         self._parts = parts
         self._clock = clock
         self._default_interval_ms = default_interval_ms
 
-    # -- agents' side --
+    # -- called by agents --
 
     @handle_errors
     def RegisterAgent(self, request: pb.AgentInfo, context: grpc.ServicerContext) -> pb.RegistrationResponse:
-        """Admit an agent. A refusal is ``success=false``; what passes by itself (no registry, too many) is a status."""
+        """Register an agent. A refusal is ``success=false``; a temporary failure is an error status."""
         try:
             agent = agent_from_info(request)
             if not request.heartbeat_interval_ms:
                 agent = replace(agent, heartbeat_interval_ms=self._default_interval_ms)
             reports = [node_report_from_message(node) for node in request.nodes]
-            with self._parts.admissions.taken():  # each waits for the registry: heartbeats must find a thread
+            with self._parts.admissions.taken():  # each one waits for the registry; heartbeats must find a thread
                 registered = self._parts.registrar.register(agent, reports)
         except (Unavailable, ResourceExhausted):
             raise
@@ -82,7 +82,7 @@ class MasterService(GridMasterServicer):
 
     @handle_errors
     def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:
-        """The agent is alive, and this is what it has."""
+        """Record a heartbeat with the agent's inventory."""
         answer = self._parts.heartbeats.receive(
             Heartbeat(
                 agent_id=request.agent_id,
@@ -102,7 +102,7 @@ class MasterService(GridMasterServicer):
 
     @handle_errors
     def UnregisterAgent(self, request: pb.AgentId, context: grpc.ServicerContext) -> pb.Empty:
-        """The agent stops on purpose."""
+        """Unregister an agent that stops on purpose."""
         self._parts.registrar.unregister(request.agent_id, request.session_id, request.reason)
         return pb.Empty()
 
@@ -110,7 +110,7 @@ class MasterService(GridMasterServicer):
 
     @handle_errors
     def SpawnStorageNode(self, request: pb.SpawnRequest, context: grpc.ServicerContext) -> pb.SpawnResponse:
-        """Make a node."""
+        """Spawn a node."""
         return self._parts.commands.spawn(request, context.time_remaining())
 
     @handle_errors
@@ -130,73 +130,73 @@ class MasterService(GridMasterServicer):
 
     @handle_errors
     def RemoveStorageNode(self, request: pb.NodeCommand, context: grpc.ServicerContext) -> pb.NodeResult:
-        """Stop a node for good; its data stays."""
+        """Remove a node. Its data stays."""
         return self._parts.commands.command(Command.REMOVE, request, context.time_remaining())
 
     @handle_errors
     def GetStorageNodeStatus(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeStatus:
-        """One node."""
+        """Get one node."""
         return self._parts.views.node_by_id(request.node_id)
 
     @handle_errors
     def ListStorageNodes(self, request: pb.ListNodesRequest, context: grpc.ServicerContext) -> pb.NodeList:
-        """Many nodes."""
+        """List nodes."""
         return self._parts.views.nodes(request)
 
     @handle_errors
     def ReadNodeLog(self, request: pb.LogRequest, context: grpc.ServicerContext) -> pb.LogChunk:
-        """A piece of a node's log, from its agent."""
+        """Read a part of a node's log from its agent."""
         return self._parts.forwarded_reads.log(request)
 
     @handle_errors
     def ListNodeSamples(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeSampleList:
-        """A node's measurements, from its agent."""
+        """List a node's recent measurements from its agent."""
         return self._parts.forwarded_reads.samples(request.node_id)
 
     # -- agents --
 
     @handle_errors
     def ListAgents(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.AgentList:
-        """All agents with their nodes."""
+        """List all agents with their nodes."""
         return self._parts.views.agents()
 
     @handle_errors
     def GetAgent(self, request: pb.AgentId, context: grpc.ServicerContext) -> pb.AgentRecord:
-        """One agent with its nodes."""
+        """Get one agent with its nodes."""
         return self._parts.views.agent(request.agent_id)
 
     @handle_errors
     def DrainAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.AgentRecord:
-        """No new nodes on this agent."""
+        """Close an agent for new nodes."""
         return self._parts.commands.set_drained(request, drained=True)
 
     @handle_errors
     def UndrainAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.AgentRecord:
-        """New nodes on this agent again."""
+        """Open an agent for new nodes again."""
         return self._parts.commands.set_drained(request, drained=False)
 
     @handle_errors
     def RemoveAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.Empty:
-        """Forget an agent that is offline."""
+        """Remove an offline agent."""
         return self._parts.commands.remove_agent(request)
 
     # -- cluster --
 
     @handle_errors
     def GetClusterStatus(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.ClusterStatus:
-        """The grid in numbers and one word."""
+        """Get the counts of the cluster and its overall status."""
         return self._parts.views.cluster()
 
     @handle_errors
     def ListEvents(self, request: pb.ListEventsRequest, context: grpc.ServicerContext) -> pb.EventList:
-        """What happened."""
+        """List events."""
         return self._parts.event_reads.read(request)
 
 
 def _readable_inventory(request: pb.HeartbeatRequest) -> Sequence[NodeReport] | None:
-    """The reports; None when one can't be read. Then the heartbeat still counts, and nothing is mended by a guess."""
+    """The reports. None: one cannot be read; then the heartbeat counts for liveness and nothing is reconciled."""
     try:
         return [node_report_from_message(node) for node in request.nodes]
     except InvalidArgument as error:
-        log.warning("inventory can't be read", agent=request.agent_id, why=error)
+        log.warning("inventory cannot be read", agent=request.agent_id, why=error)
         return None

@@ -1,1 +1,1 @@
-"""Commands of clients: record what is desired, have the agent carry it out, answer once per idempotency key."""
+"""Commands of clients: record the desired state, call the agent, answer once per idempotency key."""

@@ -1,4 +1,4 @@
-"""Drain, undrain and remove: what an operator does with an agent. All of it may safely come twice."""
+"""Drains, undrains and removes agents. Each command may safely be repeated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AgentCommands:
         self._clock = clock
 
     def set_drained(self, agent_id: str, drained: bool) -> Agent:
-        """Close an agent for new nodes, or open it again; its nodes run on. Raises ``NotFound``."""
+        """Close an agent for new nodes, or open it again. Its nodes keep running. Raises ``NotFound``."""
         agent = known_agent(self._state, agent_id)
         if agent.drained is not drained:
             kind = EventKind.AGENT_DRAINED if drained else EventKind.AGENT_UNDRAINED
@@ -41,10 +41,10 @@ class AgentCommands:
         return known_agent(self._state, agent_id)
 
     def remove(self, agent_id: str) -> None:
-        """Forget an agent that is offline, with its nodes.
+        """Remove an offline agent and its nodes.
 
-        One that comes back registers as new, and is told to stop the nodes that were removed with it;
-        their data stays. Raises ``NotFound``, and ``FailedPrecondition`` while the agent is there.
+        If the agent comes back, it registers as a new one and is assigned to stop those nodes. Their data stays.
+        Raises ``NotFound``, and ``FailedPrecondition`` while the agent is not offline.
         """
         agent = known_agent(self._state, agent_id)
         nodes = self._state.nodes.of_agent(agent_id)
@@ -52,9 +52,9 @@ class AgentCommands:
             raise FailedPrecondition(
                 f"agent {agent_id} is {agent.status} with {len(nodes)} nodes",
                 reason=Reason.AGENT_NOT_EMPTY if nodes else Reason.AGENT_NOT_OFFLINE,
-                hint="remove its nodes, stop the agent on its host, then remove it"
+                hint="remove its nodes, stop the agent on its host, then remove the agent"
                 if nodes
-                else "stop the agent on its host first, or it would register again",
+                else "stop the agent on its host first; otherwise it registers again",
             )
         names = ", ".join(node.node_id for node in nodes[:SHOWN_NODES])
         more = f" and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""

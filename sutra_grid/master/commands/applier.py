@@ -1,4 +1,4 @@
-"""Has an agent carry out what the registry says of a node, and takes its answer into memory."""
+"""Calls an agent with the assignment of a node and records its report in the cluster state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class Deadline:
-    """A moment on the monotonic clock that a command has to be answered by."""
+    """The monotonic moment by which a command must be answered."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class Deadline:
 
 
 class Applier:
-    """The fast way to an agent; the certain one is its heartbeat. Thread-safe; blocks on the agent."""
+    """The fast path to an agent. Its next heartbeat is the reliable one. Thread-safe; blocks on the agent."""
 
     def __init__(
         self, state: ClusterState, calls: AgentCaller, reconciler: Reconciler, writer: ReconciliationWriter
@@ -41,7 +41,7 @@ class Applier:
         self._reconciliation_writer = writer
 
     def apply(self, node: Node, timeout_seconds: float) -> NodeReport:
-        """Call the node's agent with its assignment; the report. Raises ``GridError``."""
+        """Call the node's agent with its assignment and return the report. Raises ``GridError``."""
         agent = reachable_agent(self._state, node.agent_id)
         with self._state.pending_assignments.call(node.node_id):
             log.debug(
@@ -49,13 +49,13 @@ class Applier:
             )
             report = self._calls.apply(agent, node.assignment(), timeout_seconds)
             reached(Step.AGENT_ANSWERED)
-            self._reconciler.observe(agent, [report], ReportSource.ANSWER)
-        self._keep_resolved(report)
+            self._reconciler.record_reports(agent, [report], ReportSource.ANSWER)
+        self._store_resolved_spec(report)
         return report
 
-    def _keep_resolved(self, report: NodeReport) -> None:
-        """The next heartbeat does it too, so that a registry that does not answer now is no failure."""
+    def _store_resolved_spec(self, report: NodeReport) -> None:
+        """Store the resolved specification. If that fails, the next heartbeat does it."""
         try:
             self._reconciliation_writer.store_resolved_spec(report)
         except GridError as error:
-            log.warning("resolved specification waits for the next heartbeat", node=report.node_id, why=error)
+            log.warning("resolved specification not stored; the next heartbeat retries", node=report.node_id, why=error)

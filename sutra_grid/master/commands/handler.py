@@ -1,4 +1,7 @@
-"""Mutating calls of clients: bounded, done once for each key, a refusal as ``success=false`` with its reason."""
+"""Handles the mutating calls of clients: bounds them, answers each idempotency key once, reports failures.
+
+A failure is a response with ``success=false`` and its reason.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,15 @@ from sutra_grid.wire.errors import error_detail
 Mutating = pb.SpawnRequest | pb.StopRequest | pb.NodeCommand | pb.AgentCommand
 Response = TypeVar("Response", pb.SpawnResponse, pb.StopResponse, pb.NodeResult)
 
-#: Kept back from the caller's own deadline, so that the answer arrives before it.
+#: Subtracted from the caller's own deadline, so that the answer arrives before it.
 ANSWER_MARGIN_SECONDS = 0.5
+#: How long a command waits for older events to be written, so that they are listed before its own.
 EVENTS_WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What the calls are carried out by."""
+    """The parts that carry out the commands."""
 
     spawner: Spawner
     node_commands: NodeCommands
@@ -43,7 +47,7 @@ class Operations:
 class CommandHandler:
     """Thread-safe; blocks on the registry and on agents.
 
-    ``client_seconds`` is what is left of the caller's own deadline, None without one.
+    ``client_seconds`` is the time left until the caller's own deadline, None without one.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class CommandHandler:
         self._timeout_seconds = timeout_seconds
 
     def spawn(self, request: pb.SpawnRequest, client_seconds: float | None) -> pb.SpawnResponse:
-        """Make a node."""
+        """Spawn a node."""
         spec = spec_from_spawn_request(request)
 
         def run(attempt: Attempt, deadline: Deadline) -> pb.SpawnResponse:
@@ -93,12 +97,12 @@ class CommandHandler:
         return self._answer(command.value.verb, request, client_seconds, run, pb.NodeResult)
 
     def set_drained(self, request: pb.AgentCommand, drained: bool) -> pb.AgentRecord:
-        """Drain or undrain an agent. Raises ``GridError``. Setting what is set already is no change."""
+        """Drain or undrain an agent. A repetition changes nothing. Raises ``GridError``."""
         self._operations.agent_commands.set_drained(request.agent_id, drained)
         return self._views.agent(request.agent_id)
 
     def remove_agent(self, request: pb.AgentCommand) -> pb.Empty:
-        """Forget an agent that is offline. Raises ``GridError``."""
+        """Remove an offline agent. Raises ``GridError``."""
         call = _call_id("remove agent", request)
 
         def run(attempt: Attempt) -> pb.Empty:
@@ -122,7 +126,7 @@ class CommandHandler:
         run: Callable[[Attempt, Deadline], Response],
         response: type[Response],
     ) -> Response:
-        """The response of the first try of this request; whatever goes wrong is in it."""
+        """The response of the first attempt under this idempotency key. A failure is a response too."""
         reached(Step.COMMAND_RECEIVED)
         deadline = Deadline(self._clock, self._seconds(client_seconds))
 
@@ -131,12 +135,12 @@ class CommandHandler:
                 return run(attempt, deadline)
             except GridError as error:
                 if not attempt.recorded:
-                    raise  # nothing was changed: a retry is judged anew
+                    raise  # nothing was changed: a retry runs the command again
                 return self._refused(response, request, error)
 
         try:
             with self._limit.taken():
-                self._registry_writer.wait_for_events(EVENTS_WAIT_SECONDS)  # what happened before is listed before
+                self._registry_writer.wait_for_events(EVENTS_WAIT_SECONDS)
                 call = _call_id(method, request)
                 return self._idempotent_calls.answer(call, run_once, response, deadline.remaining())
         except GridError as error:
@@ -151,7 +155,7 @@ class CommandHandler:
         return refused
 
     def _seconds(self, client_seconds: float | None) -> float:
-        """The time for a command: the master's own bound, or less when the caller waits for less."""
+        """The time for a command: the master's own limit, or less when the caller's deadline is earlier."""
         if client_seconds is None:
             return self._timeout_seconds
         return max(ANSWER_MARGIN_SECONDS, min(self._timeout_seconds, client_seconds - ANSWER_MARGIN_SECONDS))

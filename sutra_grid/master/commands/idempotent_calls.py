@@ -1,8 +1,10 @@
-"""Idempotency: a retry with the same idempotency key gets the first answer, and nothing happens twice.
+"""Answers calls once per idempotency key: a retry gets the first answer, and nothing happens twice.
 
-The registry keeps a request in the same transaction as the change that it made, and its answer once
-there is one; so a retry finds it after a restart of the master too. Calls that are refused before
-anything was changed leave no trace there: their retry is judged anew.
+The registry stores an idempotency record in the same transaction as the change, and adds the answer later.
+So a retry finds it also after a restart of the master. A call that is refused before anything was changed
+leaves no record: its retry runs the command again.
+
+The wire's field for the idempotency key is ``request_id``.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ log = get_logger(__name__)
 Response = TypeVar("Response", bound=Message)
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 128
-#: Answers that were given lately, for calls that have no row to keep theirs in.
+#: Recent answers of calls that have no record in the registry.
 MAX_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class CallId:
-    """What identifies a call: the client's key (may be empty), the method, and a digest of what was asked."""
+    """Identifies a call: the client's key (may be empty), the method, and a digest of the request."""
 
     idempotency_key: str
     method: str
@@ -47,7 +49,7 @@ class CallId:
 
 
 class Attempt:
-    """Goes with a call: how its change is marked in the registry, and what an earlier try has done."""
+    """One attempt of a call: makes the record that goes with its change, and knows what an earlier attempt did."""
 
     def __init__(self, call: CallId, clock: Clock, earlier: IdempotencyRecord | None = None) -> None:
         self.earlier = earlier
@@ -56,7 +58,7 @@ class Attempt:
         self.recorded = earlier is not None
 
     def mark(self, node_id: str) -> IdempotencyRecord | None:
-        """The row to write with the change of ``node_id``; None: nothing needs to be marked."""
+        """The record to write with the change of ``node_id``. None: no record is needed."""
         if not self._call.idempotency_key or self.recorded:
             return None
         self.recorded = True
@@ -66,7 +68,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class _CallUnderWay:
-    """A call under way; ``call`` never changes, the rest is set before ``done``."""
+    """A call under way. ``call`` never changes; the result is set before ``done``."""
 
     call: CallId
     done: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +77,7 @@ class _CallUnderWay:
 
 
 class IdempotentCalls:
-    """Thread-safe. A duplicate of a call that is under way waits for the first."""
+    """Thread-safe. A duplicate of a call under way waits for the first one."""
 
     def __init__(self, registry: Registry, clock: Clock) -> None:
         self._registry = registry
@@ -88,12 +90,12 @@ class IdempotentCalls:
     def answer(
         self, call: CallId, run: Callable[[Attempt], Response], response: type[Response], wait_seconds: float
     ) -> Response:
-        """The answer of ``call``: the first one if it came before, else what ``run`` makes of it.
+        """The first answer under the key of ``call`` if there is one, else the answer of ``run``.
 
         Treat an answer as immutable: every caller of one key gets the same message.
 
-        Raises whatever ``run`` raises; ``AlreadyExists`` (``request_id_reused``) when the key was used for
-        something else; ``DeadlineExceeded`` when the first call takes longer than ``wait_seconds``.
+        Raises whatever ``run`` raises, ``AlreadyExists`` (``request_id_reused``) when the key was used for
+        another request, and ``DeadlineExceeded`` when the first call takes longer than ``wait_seconds``.
         """
         if not call.idempotency_key:
             return run(Attempt(call, self._clock))
@@ -148,7 +150,7 @@ class IdempotentCalls:
         return answer
 
     def remember(self, call: CallId, answer: Message) -> None:
-        """Keep an answer in memory: of a call that leaves no row, or whose row could not be completed."""
+        """Keep an answer in memory: the call has no record, or its record could not be completed."""
         if not call.idempotency_key:
             return
         with self._lock:

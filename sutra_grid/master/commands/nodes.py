@@ -1,7 +1,7 @@
-"""Stop, start, restart and remove: record what is desired, then have the agent carry it out.
+"""Stops, starts, restarts and removes nodes: records the desired state, then calls the agent.
 
-What was recorded stays recorded: an agent that can't be reached now does it at its next heartbeat. The
-caller is told so by a failure whose message begins with "recorded".
+A recorded change stays: an agent that cannot be reached now applies it at its next heartbeat. The caller then
+gets a failure whose message begins with "recorded".
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from sutra_grid.runtime.steps import Step, reached
 log = get_logger(__name__)
 
 UNREPORTED_STEP: Final = 1_000
-"""By so much a generation rises while its agent was not heard yet: above all that a lost registry may have given.
+"""How far a command raises the generation of a node whose agent has not reported to this master yet.
 
-One that was restored from an older copy knows no better until then, and the command is the newer wish.
+A registry that was restored from an older copy does not know the generations that the lost one assigned. The command
+is newer than all of them, so it must rank above them. 1,000 is more commands than a node gets between two backups.
 """
 
 
@@ -44,7 +45,7 @@ class _Order:
 
 
 class Command(Enum):
-    """What may be asked of a node that exists."""
+    """The commands for an existing node."""
 
     START = _Order("start", "started", Desired.RUNNING)
     STOP = _Order("stop", "stopped", Desired.STOPPED)
@@ -65,10 +66,10 @@ class NodeCommands:
         self._clock = clock
 
     def run(self, command: Command, node_id: str, attempt: Attempt, deadline: Deadline, agent_id: str = "") -> Node:
-        """Carry out a command; the node as it is then.
+        """Carry out a command and return the node as it is then.
 
-        ``agent_id``, when given, must be the node's. Raises ``GridError``: ``NotFound`` for a node that
-        never was or was removed; when the agent did not confirm, the reason and what becomes of it.
+        ``agent_id``, when given, must be the node's agent. Raises ``GridError``: ``NotFound`` for an unknown or a
+        removed node; if the agent did not confirm, an error that says why and what happens next.
         """
         order = command.value
         node = self._find(node_id, agent_id)
@@ -77,7 +78,7 @@ class NodeCommands:
         has_reported = self._state.agents.has_reported(node.agent_id)
         if attempt.earlier is not None:
             if node.desired is not order.desired:
-                raise _overtaken(node, f"it should be {node.desired} by now")
+                raise _overtaken(node, f"its desired state is {node.desired} by now")
         elif has_reported and self._is_done(order, node):
             return node
         elif not (self._is_recorded(order, node) and has_reported):
@@ -96,12 +97,12 @@ class NodeCommands:
             raise FailedPrecondition(
                 f"node {node_id} is on agent {node.agent_id}, not on {agent_id}",
                 reason=Reason.WRONG_AGENT,
-                hint="leave agent_id empty, or name the right one",
+                hint=f"send agent_id {node.agent_id}, or leave it empty",
             )
         return node
 
     def _is_done(self, order: _Order, node: Node) -> bool:
-        """Whether the agent has confirmed already what is asked for; a restart is always a new wish."""
+        """Whether the agent has already confirmed the desired state. A restart is always carried out."""
         report = node.report
         if order.restart or node.desired is not order.desired or report is None:
             return False
@@ -110,10 +111,10 @@ class NodeCommands:
         return judge_report(node, report).verdict is Verdict.DONE and order.desired is not Desired.ABSENT
 
     def _is_recorded(self, order: _Order, node: Node) -> bool:
-        """Whether the same end is desired already; a start is a new wish, for it ends a back-off or a failure."""
+        """Whether the same state is desired already. A start is always recorded: it ends a back-off or a failure."""
         if node.desired is Desired.ABSENT and order.desired is not Desired.ABSENT:
             raise FailedPrecondition(
-                f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="spawn another one"
+                f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="spawn another node"
             )
         return order.desired is node.desired and order.desired is not Desired.RUNNING
 
@@ -125,7 +126,7 @@ class NodeCommands:
             node.agent_id,
             node.node_id,
             Reason.COMMANDED,
-            f"{order.verb} asked for",
+            f"{order.verb} requested",
         )
         changed = self._registry.change_desired(
             node.node_id,
@@ -144,11 +145,11 @@ class NodeCommands:
         try:
             return self._applier.apply(node, deadline.remaining())
         except (Unavailable, DeadlineExceeded) as error:
-            message = f"recorded: node {node.node_id} will be {order.done} when agent {node.agent_id} is heard again"
-            raise type(error)(f"{message}. Now {error.message}", reason=error.reason, hint=error.hint) from error
+            message = f"recorded: node {node.node_id} will be {order.done} when agent {node.agent_id} reports again"
+            raise type(error)(f"{message}. Now: {error.message}", reason=error.reason, hint=error.hint) from error
 
     def _catch_up(self, node: Node, report: NodeReport) -> bool:
-        """Follow an agent that is ahead of the registry (restored from an older copy); false: a newer command came."""
+        """Take the agent's newer generation (the registry is an older copy). False: a newer command came between."""
         known = self._state.nodes.get(node.node_id)
         if known is None or known.generation >= report.generation:
             return False
@@ -168,30 +169,34 @@ class NodeCommands:
                 raise DeadlineExceeded(
                     f"node {node.node_id} is not {order.done} yet: {outcome.message}",
                     reason=outcome.reason,
-                    hint=f"the agent goes on with it; see `sutra-grid-cli nodes explain {node.node_id}`",
+                    hint=f"the agent continues; see `sutra-grid-cli nodes explain {node.node_id}`",
                 )
             case Verdict.FAILED:
-                goes_on = f"; its agent tries again in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
+                retry = f"; its agent retries in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
                 raise FailedPrecondition(
-                    f"node {node.node_id} could not be {order.done}: {outcome.message}{goes_on}",
+                    f"node {node.node_id} could not be {order.done}: {outcome.message}{retry}",
                     reason=outcome.reason,
                     hint=f"see `sutra-grid-cli nodes explain {node.node_id}`",
                 )
 
     def _tombstone(self, node: Node) -> None:
-        """The agent has confirmed; a registry that does not answer now buries at the next heartbeat."""
+        """Remove the node: its agent has confirmed. If the registry fails, the next heartbeat does it."""
         try:
             self._reconciliation_writer.tombstone(node.node_id)
         except GridError as error:
-            log.warning("burial waits for the next heartbeat", node=node.node_id, why=error)
+            log.warning(
+                "node not removed from the registry yet; the next heartbeat retries", node=node.node_id, why=error
+            )
 
 
 def _with_report(node: Node, report: NodeReport) -> Node:
-    """A node that is in memory no more, as its agent saw it last."""
+    """A node that was removed from memory, with the last report of its agent."""
     return replace(node, report=report)
 
 
 def _overtaken(node: Node, why: str) -> Aborted:
     return Aborted(
-        f"node {node.node_id}: {why}", reason=Reason.CONCURRENT_CHANGE, hint="somebody else commands it too; look again"
+        f"node {node.node_id}: {why}",
+        reason=Reason.CONCURRENT_CHANGE,
+        hint=f"another client commanded it too; see `sutra-grid-cli nodes show {node.node_id}`",
     )

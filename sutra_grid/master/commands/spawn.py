@@ -1,16 +1,16 @@
-"""Spawning a node: choose the agent, record, call, and answer; after a failure no node is left running.
+"""Spawns nodes: chooses the agent, records the node, calls the agent. A failed spawn leaves no node running.
 
-The steps, and what a failure at each leaves:
+The steps, and what remains when one fails:
 
-1. choose the agent and keep a slot of it             nothing
-2. record the node, desired running                   (registry) nothing
-3. the agent applies it and reports, if not by        desired becomes absent, see 4
-   the call's answer then by a heartbeat
-4. after a failure: desired absent is recorded, then  the agent is told at once if it can be, and by
-   the agent told, then the row buried                the answer to its next heartbeat in any case
+1. choose an agent and reserve a slot                 nothing
+2. record the node, desired running                   nothing
+3. the agent starts the node and reports it, in its   step 4 follows
+   answer or in a heartbeat
+4. after a failure: record desired absent, call the   the agent removes the node at its next heartbeat
+   agent, make the row a tombstone                    at the latest
 
-A registry that takes nothing at step 4 is told as soon as it does. Until then only this process knows that the node
-was given up, and the answer says so instead of promising that nothing is left.
+If the registry fails at step 4, the master retries. Until then only this process knows that the node is to be
+removed, and the response says so.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ log = get_logger(__name__)
 
 FIRST_GENERATION = 1
 PLACEMENT_ATTEMPTS = 5
-#: Of the time for a spawn, what the agent gets to start the node; the rest is for ending one that did not come up.
+#: The agent's share of the time for a spawn. The rest is for removing a node that did not start.
 SPAWN_SHARE = 0.8
 SHOWN_LOG_LINES = 5
 
-#: An agent that answers one of these has started nothing and journaled nothing.
+#: After one of these errors the agent has started nothing and journaled nothing.
 _REFUSALS = (
     errors.InvalidArgument,
     errors.NotFound,
@@ -63,7 +63,7 @@ _REFUSALS = (
 
 
 def new_node_id() -> str:
-    """A fresh id; the registry refuses one that is, or was, in use."""
+    """A random id. The registry refuses an id that is, or was, in use."""
     return f"node-{secrets.token_hex(4)}"
 
 
@@ -87,32 +87,36 @@ class Spawner:
         self._new_id = new_id
 
     def spawn(self, agent_id: str, spec: NodeSpec, attempt: Attempt, deadline: Deadline) -> Node:
-        """A new running node on ``agent_id``, or where most slots are free when that is empty.
+        """Start a new node on ``agent_id``, or on the agent with the most free slots when that is empty.
 
-        Raises ``GridError`` with the reason when there is none; then nothing of it is left running, or the words say
-        that this could not be recorded yet.
+        Raises ``GridError`` with the reason of a failure. Then no process is left running, or the message says that
+        the removal could not be saved yet.
         """
         if attempt.earlier is not None:
-            node = self._taken_up(attempt.earlier.node_id)
+            node = self._node_of_earlier_attempt(attempt.earlier.node_id)
         else:
             _check(spec)
             with self._slot(agent_id, spec.engine) as agent:
                 node = self._record(agent, spec, attempt)
         report = self._apply(node, deadline)
         outcome = judge_report(node, report)
-        if outcome.verdict is Verdict.DONE or self._heard_running(node) is not None:
+        if outcome.verdict is Verdict.DONE or self._running_by_heartbeat(node) is not None:
             return self._state.nodes.get(node.node_id) or node
         if outcome.verdict is Verdict.OVERTAKEN:
-            raise Aborted(f"node {node.node_id}: {outcome.message}", reason=outcome.reason, hint="look at it again")
-        words = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
-        failure = FailedPrecondition(words, reason=outcome.reason, hint="nothing was left running")
-        raise self._give_up(node, failure, tell_agent=deadline)
+            raise Aborted(
+                f"node {node.node_id}: {outcome.message}",
+                reason=outcome.reason,
+                hint=f"see `sutra-grid-cli nodes show {node.node_id}`",
+            )
+        message = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
+        failure = FailedPrecondition(message, reason=outcome.reason, hint="nothing was left running")
+        raise self._remove_failed(node, failure, call_agent_by=deadline)
 
     # -- the steps --
 
     @contextmanager
     def _slot(self, agent_id: str, engine: str) -> Iterator[Agent]:
-        """An agent with a slot that nobody else gets while the node is being recorded."""
+        """An agent with a slot that is reserved while the node is being recorded."""
         agent = self._named(agent_id, engine) if agent_id else self._placed(engine)
         try:
             yield agent
@@ -137,7 +141,7 @@ class Spawner:
                 raise nowhere(placement)
             if self._state.slots.reserve_slot(placement.agent.agent_id):
                 return placement.agent
-        raise Aborted("others took every slot that was found", reason=Reason.CONCURRENT_CHANGE, hint="try again")
+        raise Aborted("concurrent spawns took every free slot", reason=Reason.CONCURRENT_CHANGE, hint="try again")
 
     def _record(self, agent: Agent, spec: NodeSpec, attempt: Attempt) -> Node:
         node = Node(
@@ -149,7 +153,7 @@ class Spawner:
             restart_generation=0,
             created_at_ms=wall_ms(self._clock),
         )
-        asked = f"spawn on {agent.agent_id} asked for, engine {spec.engine or 'default'}"
+        asked = f"spawn on {agent.agent_id} requested, engine {spec.engine or 'default'}"
         event = self._event(EventKind.NODE_SPAWNED, node, Reason.SPAWNED, asked, Actor.OPERATOR)
         self._registry.create_node(node, record=attempt.mark(node.node_id), events=[event])
         reached(Step.NODE_RECORDED)
@@ -160,14 +164,14 @@ class Spawner:
         try:
             return self._applier.apply(node, deadline.remaining() * SPAWN_SHARE)
         except GridError as error:
-            heard = self._heard_running(node) if isinstance(error, Unavailable | DeadlineExceeded) else None
-            if heard is not None:
-                return heard
+            reported = self._running_by_heartbeat(node) if isinstance(error, Unavailable | DeadlineExceeded) else None
+            if reported is not None:
+                return reported
             log.warning("spawn failed", node=node.node_id, agent=node.agent_id, reason=error.reason, why=error.message)
-            raise self._give_up(node, error, tell_agent=None) from None
+            raise self._remove_failed(node, error, call_agent_by=None) from None
 
-    def _heard_running(self, node: Node) -> NodeReport | None:
-        """What the agent said by its heartbeats while the call got no answer, or a late one, if that is: it runs."""
+    def _running_by_heartbeat(self, node: Node) -> NodeReport | None:
+        """The report of a heartbeat that came during the call, if it says that the node runs."""
         known = self._state.nodes.get(node.node_id)
         report = known.report if known else None
         if report is None or report.state is not NodeState.RUNNING or report.generation < node.generation:
@@ -175,43 +179,47 @@ class Spawner:
         log.info("spawn confirmed by a heartbeat", node=node.node_id, agent=node.agent_id)
         return report
 
-    def _give_up(self, node: Node, why: GridError, *, tell_agent: Deadline | None) -> GridError:
-        """Make sure that the node ends: in the registry first, then at the agent, if it answers at all.
+    def _remove_failed(self, node: Node, why: GridError, *, call_agent_by: Deadline | None) -> GridError:
+        """Remove the failed node: in the registry first, then at the agent, if it can be called.
 
-        A node that was commanded since is kept: the newer wish counts. Returns what to answer.
+        A node that was commanded since is kept: the newer command counts. Returns the error to answer with.
         """
         known = self._state.nodes.get(node.node_id)
         if known is not None and known.generation > FIRST_GENERATION:
-            log.info("failed spawn is kept: it was commanded since", node=node.node_id, generation=known.generation)
+            log.info("failed spawn kept: it was commanded since", node=node.node_id, generation=known.generation)
             return type(why)(
-                why.message, reason=why.reason, hint=f"node {node.node_id} was commanded since and is kept: look at it"
+                why.message,
+                reason=why.reason,
+                hint=f"the node was commanded since and is kept; see `sutra-grid-cli nodes show {node.node_id}`",
             )
         event = self._event(EventKind.NODE_SPAWN_FAILED, node, why.reason, why.message, Actor.MASTER)
         try:
             absent = self._registry.change_desired(node.node_id, Desired.ABSENT, events=[event])
         except GridError as error:
-            log.warning("failed spawn waits for the registry", node=node.node_id, why=error)
+            log.warning("removal of a failed spawn not recorded yet; it is retried", node=node.node_id, why=error)
             self._reconciliation_writer.remove_failed_spawn(node, event)
-            return _unrecorded(node, why, error)
+            return _removal_not_saved(node, why, error)
         reached(Step.DESIRED_RECORDED, absent.desired)
         self._state.nodes.put(absent)
         try:
-            if tell_agent is not None:
-                report = self._applier.apply(absent, tell_agent.remaining(at_least_seconds=1.0))
+            if call_agent_by is not None:
+                report = self._applier.apply(absent, call_agent_by.remaining(at_least_seconds=1.0))
                 if judge_report(absent, report).verdict is Verdict.DONE:
                     self._reconciliation_writer.tombstone(node.node_id)
             elif isinstance(why, _REFUSALS):
                 self._reconciliation_writer.tombstone(node.node_id)
         except GridError as error:
-            log.warning("failed spawn ends at the agent's next heartbeat", node=node.node_id, why=error)
+            log.warning(
+                "failed spawn not removed yet; the agent's next heartbeat removes it", node=node.node_id, why=error
+            )
         return why
 
-    def _taken_up(self, node_id: str) -> Node:
-        """The node that an earlier try of this request made, whose answer was lost with a master."""
+    def _node_of_earlier_attempt(self, node_id: str) -> Node:
+        """The node that an earlier attempt of this request made before the master stopped."""
         node = self._state.nodes.get(node_id)
         if node is None or node.desired is Desired.ABSENT:
             raise Aborted(
-                f"the first try of this request made node {node_id}, which was given up or removed",
+                f"the first attempt of this request made node {node_id}, which was removed since",
                 reason=Reason.NODE_REMOVED,
                 hint="spawn again with a new idempotency key",
             )
@@ -224,19 +232,19 @@ class Spawner:
 def _check(spec: NodeSpec) -> None:
     if spec.port > MAX_PORT:
         raise InvalidArgument(
-            f"port {spec.port} is none",
+            f"invalid port {spec.port}",
             reason=Reason.INVALID_ARGUMENT,
-            hint=f"use 1 to {MAX_PORT}, or 0 for any free one",
+            hint=f"use 1 to {MAX_PORT}, or 0 to let the agent choose a free one",
         )
 
 
-def _unrecorded(node: Node, why: GridError, obstacle: GridError) -> GridError:
-    """The failure without the promise that nothing is left, which a master that dies now could not keep."""
+def _removal_not_saved(node: Node, why: GridError, obstacle: GridError) -> GridError:
+    """The failure, with the warning that the removal of the node is not saved yet."""
     return type(why)(
-        f"{why.message}; that node {node.node_id} is given up is not recorded yet: {obstacle.message}",
+        f"{why.message}; the removal of node {node.node_id} could not be saved yet: {obstacle.message}",
         reason=why.reason,
-        hint=f"it is removed when the registry takes it. Look at {node.node_id} then: it is still there if the master "
-        "was restarted before",
+        hint="the master retries while it runs; if it was restarted meanwhile, remove the node with "
+        f"`sutra-grid-cli nodes remove {node.node_id}`",
     )
 
 

@@ -1,4 +1,4 @@
-"""Watches the silence of every agent on the monotonic clock and changes their statuses by it."""
+"""Changes the status of agents that miss heartbeats. Ages are measured on the monotonic clock."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-#: The master was not merely busy when a check comes so much too late; it stood still.
+#: A check that comes this much too late shows that the master stood still. Load alone does not delay it so far.
 PAUSE_TOLERANCE_SECONDS = 2.0
 
 
 class HealthMonitor:
-    """One check judges every agent. Called by one thread, a ticker's, or by a test."""
+    """Checks every agent at each call. Called by one thread, or by a test."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class HealthMonitor:
         self._checked_at = clock.monotonic()
 
     def check(self) -> None:
-        """Degrade or end the agents that have been silent for too long."""
+        """Set agents degraded or offline that have missed too many heartbeats."""
         now = self._clock.monotonic()
         pause = pause_to_forgive(now - self._checked_at, self.interval_seconds, PAUSE_TOLERANCE_SECONDS)
         self._checked_at = now
         if pause:
-            log.warning("the master stood still; no agent is judged by that time", seconds=round(pause, 1))
+            log.warning("the master stood still; that time counts against no agent", seconds=round(pause, 1))
             self._state.agents.exclude_pause(pause)
             return
         for age in self._state.agents.overdue(self._policy.degraded_after_missed):

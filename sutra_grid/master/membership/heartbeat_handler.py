@@ -1,4 +1,4 @@
-"""A heartbeat: the agent is alive, and this is what it has. Memory alone; no registry, no call."""
+"""Answers heartbeats from memory alone: no registry access, no call."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What an agent says. An empty session is a client of the first protocol.
+    """A heartbeat of an agent. Clients of the first protocol send no session.
 
-    ``nodes`` is the full inventory; None when there is none or it can't be read: then only liveness counts.
+    ``nodes`` is the full inventory. None: there is none, or it cannot be read; then only liveness counts.
     """
 
     agent_id: str
@@ -40,7 +40,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """Whether it counted; what the agent is to do."""
+    """Whether the heartbeat counted, and what the agent must do."""
 
     acknowledged: bool
     instruction: HeartbeatInstruction = HeartbeatInstruction.CONTINUE
@@ -67,12 +67,12 @@ class HeartbeatHandler:
         self._registry_writer = registry_writer
         self._clock = clock
         self._counting = threading.Lock()
-        self._counts: Counter[HeartbeatInstruction] = Counter()  # by what was answered; guarded by _counting
+        self._counts: Counter[HeartbeatInstruction] = Counter()  # guarded by _counting
 
-    def receive(self, beat: Heartbeat) -> HeartbeatAnswer:
-        """Take a heartbeat. The answer mends whatever the inventory differs in from what is desired."""
+    def receive(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Record a heartbeat. The answer has an assignment for every node that differs from its desired state."""
         reached(Step.HEARTBEAT_RECEIVED)
-        answer = self._answer(beat)
+        answer = self._answer(heartbeat)
         with self._counting:
             self._counts[answer.instruction] += 1
         return answer
@@ -82,68 +82,72 @@ class HeartbeatHandler:
         with self._counting:
             return {instruction: self._counts[instruction] for instruction in HeartbeatInstruction}
 
-    def _answer(self, beat: Heartbeat) -> HeartbeatAnswer:
-        agent = self._state.agents.get(beat.agent_id)
+    def _answer(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        agent = self._state.agents.get(heartbeat.agent_id)
         if agent is None:
             return HeartbeatAnswer(
-                False, HeartbeatInstruction.REGISTER, f"no agent {beat.agent_id!r} is registered here"
+                False, HeartbeatInstruction.REGISTER, f"agent {heartbeat.agent_id!r} is not registered with this master"
             )
-        refusal = _refusal(agent, beat)
+        refusal = _refusal(agent, heartbeat)
         if refusal is not None:
             return refusal
-        recorded = self._state.agents.record_heartbeat(beat.agent_id, beat.session_id, beat.host, beat.claimed_nodes)
-        if recorded is None:  # another registration came in between
-            return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "another session of this agent has just begun")
+        recorded = self._state.agents.record_heartbeat(
+            heartbeat.agent_id, heartbeat.session_id, heartbeat.host, heartbeat.claimed_nodes
+        )
+        if recorded is None:  # another registration came between
+            return HeartbeatAnswer(
+                False, HeartbeatInstruction.REGISTER, "the agent has just registered with another session"
+            )
         change = change_by_heartbeat(recorded.previous.agent.status, recorded.previous.seconds)
         if change is not None:
             self._statuses.change(recorded.previous.agent, change)
-        self._tell_of_host(agent, beat.host)
+        self._queue_host_events(agent, heartbeat.host)
         self._registry_writer.queue_heartbeat(
-            beat.agent_id, wall_ms(self._clock), beat.host if recorded.samples_due else None
+            heartbeat.agent_id, wall_ms(self._clock), heartbeat.host if recorded.samples_due else None
         )
-        if not beat.session_id or beat.nodes is None:
+        if not heartbeat.session_id or heartbeat.nodes is None:
             return HeartbeatAnswer(True)
-        received = self._reconciler.inventory(
-            agent, beat.nodes, ReportSource.HEARTBEAT, keep_samples=recorded.samples_due
+        result = self._reconciler.reconcile(
+            agent, heartbeat.nodes, ReportSource.HEARTBEAT, keep_samples=recorded.samples_due
         )
-        self._reconciliation_writer.enqueue(received.changes)
-        return HeartbeatAnswer(True, assignments=received.assignments)
+        self._reconciliation_writer.enqueue(result.changes)
+        return HeartbeatAnswer(True, assignments=result.assignments)
 
-    def _tell_of_host(self, agent: Agent, host: HostSample | None) -> None:
+    def _queue_host_events(self, agent: Agent, host: HostSample | None) -> None:
         events = host_events(agent.agent_id, agent.host, host, wall_ms(self._clock))
         self._registry_writer.queue_events(events)
         for event in events:
             log.warning(event.kind, agent=agent.agent_id, reason=event.reason, message=event.message)
 
 
-def _refusal(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer | None:
-    """Why the heartbeat does not count; None: it does."""
+def _refusal(agent: Agent, heartbeat: Heartbeat) -> HeartbeatAnswer | None:
+    """The answer to a heartbeat that does not count as one. None: it counts."""
     if agent.reason is Reason.UNREGISTERED:
         return HeartbeatAnswer(
-            False, HeartbeatInstruction.REGISTER, f"agent {agent.agent_id} said that it stops; register again"
+            False, HeartbeatInstruction.REGISTER, f"agent {agent.agent_id} has unregistered; it must register again"
         )
-    if not beat.session_id:
-        held = f"agent id {agent.agent_id!r} is held by host {agent.hostname}"
+    if not heartbeat.session_id:
+        held = f"agent id {agent.agent_id!r} is registered by host {agent.hostname}"
         return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, held) if agent.host_id else None
-    match standing(beat.session_id, agent.session_id, agent.instance_id):
+    match standing(heartbeat.session_id, agent.session_id, agent.instance_id):
         case Standing.CURRENT:
             return None
         case Standing.SUPERSEDED:
-            return _to_the_older(agent, beat)
+            return _answer_to_older_process(agent, heartbeat)
         case Standing.UNKNOWN:
-            return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "this session is not known here")
+            return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, "the session is unknown to this master")
 
 
-def _to_the_older(agent: Agent, beat: Heartbeat) -> HeartbeatAnswer:
-    """What an older process is told. A newer session that was never used ends nobody.
+def _answer_to_older_process(agent: Agent, heartbeat: Heartbeat) -> HeartbeatAnswer:
+    """The answer to the older of two processes with one agent id. It ends only after the newer one sent a heartbeat.
 
-    It may be a registration that came late from a process which is gone: then the one that is left
-    keeps waiting until the newer is called degraded, and registers again.
+    Until then the newer session may be a late registration of a process that is gone. The older process waits until
+    the agent is degraded, and registers again.
     """
     newer = f"a newer process of agent {agent.agent_id} registered from {agent.hostname}"
     if agent.last_heartbeat_ms != agent.registered_at_ms:
-        log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=beat.session_id)
-        return HeartbeatAnswer(False, HeartbeatInstruction.SUPERSEDED, f"{newer}; end this one")
+        log.warning("heartbeat of a superseded process", agent=agent.agent_id, session=heartbeat.session_id)
+        return HeartbeatAnswer(False, HeartbeatInstruction.SUPERSEDED, f"{newer}; this process must exit")
     if agent.status is AgentStatus.HEALTHY:
-        return HeartbeatAnswer(True, message=f"{newer} and was not heard yet; wait")
-    return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, f"{newer} and was never heard")
+        return HeartbeatAnswer(True, message=f"{newer} but has not sent a heartbeat yet; wait")
+    return HeartbeatAnswer(False, HeartbeatInstruction.REGISTER, f"{newer} but never sent a heartbeat")

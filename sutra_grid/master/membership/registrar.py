@@ -1,7 +1,7 @@
-"""Agents come and go: registration with a session and the full inventory, and the purposeful end.
+"""Registers agents with a session and their full inventory, and unregisters agents that stop on purpose.
 
-A registration is written to the registry before it is answered; while the registry does not answer,
-the agent is refused as unavailable and tries again.
+A registration is written to the registry before it is answered. While the registry does not answer, registrations
+fail as unavailable, and the agents retry.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_INTERVAL_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The session to carry in every heartbeat, and what is to be done at once."""
+    """The session that every heartbeat must carry, and the first assignments."""
 
     session_id: str
     assignments: tuple[Assignment, ...]
@@ -65,11 +65,11 @@ class Registrar:
         self._clock = clock
 
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
-        """Admit an agent with all of its nodes under a new session, above ``agent.session_id``, its last one.
+        """Register an agent and its inventory under a new session, which ranks above its last, ``agent.session_id``.
 
-        Nodes that the registry does not know are taken over as they are. Raises ``AlreadyExists``
-        (``host_conflict``) when the id is held by another host, ``InvalidArgument`` for a nonsensical
-        agent, ``Unavailable`` while the registry does not answer.
+        Nodes that the registry does not know are adopted as they are. Raises ``AlreadyExists``
+        (``host_conflict``) when another host has registered the id, ``InvalidArgument`` for an invalid id or
+        endpoint, ``Unavailable`` while the registry does not answer.
         """
         reached(Step.REGISTRATION_RECEIVED)
         _check(agent)
@@ -87,28 +87,28 @@ class Registrar:
             session=admitted.session_id,
             nodes=len(inventory),
         )
-        if not agent.host_id:  # a client of the first protocol has no inventory
+        if not agent.host_id:  # clients of the first protocol send no inventory
             return Registered(admitted.session_id, ())
-        received = self._reconciler.inventory(admitted, inventory, ReportSource.REGISTRATION)
-        for change in received.changes:
+        result = self._reconciler.reconcile(admitted, inventory, ReportSource.REGISTRATION)
+        for change in result.changes:
             self._reconciliation_writer.carry_out(change)
         reached(Step.REGISTRATION_DUE)
-        return Registered(admitted.session_id, received.assignments)
+        return Registered(admitted.session_id, result.assignments)
 
     def unregister(self, agent_id: str, session_id: str, reason: str) -> None:
-        """The agent stops on purpose: offline at once. A session that is no longer current ends nothing.
+        """Set an agent that stops on purpose offline at once. A session that is not current changes nothing.
 
-        Raises ``NotFound`` for an unknown agent, ``FailedPrecondition`` without a session where one is needed.
+        Raises ``NotFound`` for an unknown agent, ``FailedPrecondition`` without a session where one is required.
         """
         agent = known_agent(self._state, agent_id)
         if not session_id and agent.host_id:
             raise FailedPrecondition(
-                f"agent {agent_id} has a session; only who holds it may end it",
+                f"agent {agent_id} can be unregistered only with the id of its session",
                 reason=Reason.SUPERSEDED,
-                hint="send the session_id of the registration",
+                hint="send the session_id from the response to the registration",
             )
         if session_id and session_id != agent.session_id:
-            log.info("end of an older session ignored", agent=agent_id, session=session_id)
+            log.info("unregistration of an older session ignored", agent=agent_id, session=session_id)
             return
         message = f"the agent stopped on purpose: {reason}" if reason else "the agent stopped on purpose"
         if agent.status is not AgentStatus.OFFLINE:
@@ -146,8 +146,10 @@ class Registrar:
         return events
 
     def _refuse(self, agent: Agent, known: Agent) -> None:
-        """Say whose the id is. Its holder is not touched."""
-        message = f"agent id {agent.agent_id!r} belongs to host {known.hostname}; {agent.hostname} has another identity"
+        """Refuse a host whose agent id another host has registered. The registered agent is not changed."""
+        message = (
+            f"agent id {agent.agent_id!r} is registered by host {known.hostname}; {agent.hostname} is another host"
+        )
         refused = Event(
             EventKind.AGENT_REFUSED,
             wall_ms(self._clock),
@@ -167,13 +169,13 @@ class Registrar:
 
 
 def _check(agent: Agent) -> None:
-    """Refuse what could not be shown or called. Raises ``InvalidArgument``."""
+    """Check the id and the endpoint. Raises ``InvalidArgument``."""
     name = agent.agent_id
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or any(c.isspace() or c == "/" for c in name):
         raise InvalidArgument(
-            f"agent_id {name[:MAX_NAME_LENGTH]!r} is no name",
+            f"invalid agent_id {name[:MAX_NAME_LENGTH]!r}",
             reason=Reason.INVALID_ARGUMENT,
-            hint=f"use 1 to {MAX_NAME_LENGTH} printable characters without spaces and slashes",
+            hint=f"use 1 to {MAX_NAME_LENGTH} printable characters without spaces or slashes",
         )
     if agent.endpoint:
         _, port = parse_host_port(agent.endpoint)

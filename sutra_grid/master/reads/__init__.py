@@ -1,1 +1,1 @@
-"""Reads of clients: from the state in memory, from the registry, or forwarded to an agent."""
+"""Reads of clients: answered from memory, from the registry, or by an agent."""

@@ -1,4 +1,4 @@
-"""Reading and following events: from the registry, after what is still to be written."""
+"""Reads events from the registry, after waiting for those that are not written yet."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class EventReads:
         self._limit = limit
 
     def read(self, request: pb.ListEventsRequest) -> pb.EventList:
-        """Events, oldest first, and the cursor to go on with. Raises ``GridError``."""
+        """Events, oldest first, and the cursor for the next read. Raises ``GridError``."""
         if request.limit > MAX_LIMIT:
             raise InvalidArgument(
-                f"limit {request.limit} is too many",
+                f"limit {request.limit} is too high",
                 reason=Reason.INVALID_ARGUMENT,
-                hint=f"ask for at most {MAX_LIMIT}, and for more with after_event_id",
+                hint=f"use at most {MAX_LIMIT}, and read the next page with after_event_id",
             )
         count = request.limit or DEFAULT_LIMIT
         with self._limit.taken():
@@ -49,7 +49,7 @@ class EventReads:
 
 
 def _cursor(events: list[Event], count: int, newest: int) -> int:
-    """Where to go on: after the last event of a full page, else after all that there was when it was read."""
+    """Where the next read begins: after the last event of a full page, else after the newest event of this read."""
     if not events:
         return newest
     last = events[-1].event_id

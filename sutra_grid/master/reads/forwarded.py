@@ -1,4 +1,4 @@
-"""Reads that only an agent can answer: a node's log and its measurements. Forwarded, bounded."""
+"""Reads that are forwarded to an agent: the log and the measurements of a node."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ForwardedReads:
         self._limit = limit
 
     def log(self, request: pb.LogRequest) -> pb.LogChunk:
-        """A piece of a node's log. Raises ``GridError``."""
+        """A part of a node's log. Raises ``GridError``."""
         agent = self._agent_of(request.node_id)
         with self._limit.taken():
             return self._calls.read_log(agent, request, TIMEOUT_SECONDS)
 
     def samples(self, node_id: str) -> pb.NodeSampleList:
-        """The measurements that the agent has kept. Raises ``GridError``."""
+        """The recent measurements of a node. Raises ``GridError``."""
         agent = self._agent_of(node_id)
         with self._limit.taken():
             return self._calls.samples(agent, node_id, TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""What readers see: the grid in memory as messages of the wire."""
+"""Views of the cluster state as wire messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Views:
         return self.node(node) if node else None
 
     def nodes(self, request: pb.ListNodesRequest) -> pb.NodeList:
-        """The nodes that the request asks for, by id."""
+        """The nodes that match the request, by id."""
         statuses = {agent.agent_id: agent.status for agent in self._state.agents.all()}
         found = []
         table = self._state.nodes
@@ -58,7 +58,7 @@ class Views:
         return pb.NodeList(nodes=found)
 
     def cluster(self) -> pb.ClusterStatus:
-        """The grid in numbers and one word."""
+        """Counts of the cluster and its overall status."""
         summary = cluster_summary(self._state.agents.all(), self._state.nodes.all())
         return cluster_summary_to_message(summary, master_version=__version__, master_started_at_ms=self._started_at_ms)
 
@@ -68,6 +68,6 @@ class Views:
 
     def _record(self, agent: Agent, nodes: list[Node]) -> pb.AgentRecord:
         record = agent_record(agent, [(node, shown_status(node, agent.status)) for node in nodes])
-        if not agent.host_id:  # a client of the first protocol has no inventory; its word counts
+        if not agent.host_id:  # clients of the first protocol send a number instead of an inventory
             record.current_storage_nodes = self._state.agents.claimed_nodes(agent.agent_id)
         return record

@@ -1,1 +1,1 @@
-"""Compares what agents report with what is desired, and carries out what follows."""
+"""Compares reports of agents with the desired state, and writes the changes that follow to the registry."""

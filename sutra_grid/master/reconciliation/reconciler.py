@@ -1,7 +1,7 @@
-"""Takes an agent's reports into memory and compares them with what is desired.
+"""Records the reports of agents in the cluster state and compares them with the desired state.
 
-No registry and no call here: a heartbeat passes through in memory alone. What the
-comparison wants written is returned as changes for the ``ReconciliationWriter``.
+It uses memory alone: no registry access, no call. Changes for the registry are returned; the
+``ReconciliationWriter`` writes them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
+#: How many pairs of agent and foreign node are remembered, so that each gets one event. Later pairs get none.
 MAX_FOREIGN = 10_000
 
 _Decided = tuple[str, NodeReport | None, Decision]
@@ -29,7 +30,7 @@ _Decided = tuple[str, NodeReport | None, Decision]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A decision that the registry has to take part in. ``report`` is None when the agent lacks the node."""
+    """A change that must be written to the registry. ``report`` is None when the agent does not list the node."""
 
     action: Action
     agent_id: str
@@ -39,8 +40,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What follows from an inventory."""
+class Reconciliation:
+    """What follows from an inventory: assignments for the agent and changes for the registry."""
 
     assignments: tuple[Assignment, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -54,19 +55,19 @@ class Reconciler:
         self._registry_writer = registry_writer
         self._clock = clock
         self._lock = threading.Lock()
-        self._foreign: set[tuple[str, str]] = set()  # agent and node that were told of; guarded by _lock
+        self._foreign: set[tuple[str, str]] = set()  # agent and node that have their event; guarded by _lock
 
-    def inventory(
+    def reconcile(
         self, agent: Agent, reports: Iterable[NodeReport], source: ReportSource, *, keep_samples: bool = True
-    ) -> Received:
-        """Take an agent's full inventory; what it is to be told and what is to be written.
+    ) -> Reconciliation:
+        """Record an agent's full inventory and return the assignments and registry changes that follow.
 
-        ``keep_samples``: measurements are written too, not only what has changed.
+        ``keep_samples``: write the measurements too, also when nothing else has changed.
         """
         listed = {report.node_id: report for report in reports}
         missing = [node for node in self._state.nodes.of_agent(agent.agent_id) if node.node_id not in listed]
         lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
-        self.observe(agent, [*listed.values(), *lost], source, keep_samples=keep_samples)
+        self.record_reports(agent, [*listed.values(), *lost], source, keep_samples=keep_samples)
         decisions: list[_Decided] = [(r.node_id, r, self.decide(agent, r)) for r in listed.values()]
         decisions += [(node.node_id, None, decide_missing(node)) for node in missing]
         if source is ReportSource.HEARTBEAT:
@@ -75,20 +76,20 @@ class Reconciler:
                 for node_id, report, decision in decisions
                 if self._state.heartbeat_decides(node_id, agent.session_id, report)
             ]
-        return self._received(agent.agent_id, decisions)
+        return self._result(agent.agent_id, decisions)
 
     def decide(self, agent: Agent, report: NodeReport) -> Decision:
-        """What to do about one reported node as things are now."""
+        """Decide what to do about one reported node in the current state."""
         node = self._state.nodes.get(report.node_id)
         tombstone = self._state.nodes.tombstone_generation(report.node_id) if node is None else None
         return decide_reported(
             agent.agent_id, report, node, tombstone, owner_on_same_host=self._is_renamed_from(agent, node)
         )
 
-    def observe(
+    def record_reports(
         self, agent: Agent, reports: Iterable[NodeReport], source: ReportSource, *, keep_samples: bool = True
     ) -> None:
-        """Put reports of the agent's session to their nodes, tell what happened since the ones before as events."""
+        """Record reports of the agent's session. Differences from the reports before become events."""
         now_ms = wall_ms(self._clock)
         written: list[str] = []
         events: list[Event] = []
@@ -103,15 +104,15 @@ class Reconciler:
                 written.append(report.node_id)
         if written:
             self._registry_writer.queue_reports(written)
-        self._tell(events)
+        self._queue_events(events)
 
-    def _received(self, agent_id: str, decisions: Sequence[_Decided]) -> Received:
+    def _result(self, agent_id: str, decisions: Sequence[_Decided]) -> Reconciliation:
         for node_id, _, decision in decisions:
             if decision.action is Action.FOREIGN:
-                self._tell_foreign(agent_id, node_id, decision.why)
+                self._report_foreign(agent_id, node_id, decision.why)
             elif decision.action is not Action.NOTHING:
                 log.debug("node reconciled", agent=agent_id, node=node_id, action=decision.action, why=decision.why)
-        return Received(
+        return Reconciliation(
             assignments=tuple(decision.assignment for _, _, decision in decisions if decision.assignment),
             changes=tuple(
                 Change(decision.action, agent_id, node_id, report, decision.why)
@@ -120,14 +121,16 @@ class Reconciler:
             ),
         )
 
-    def _tell_foreign(self, agent_id: str, node_id: str, why: str) -> None:
-        """An agent lists another host's node: an event, once while this master runs."""
+    def _report_foreign(self, agent_id: str, node_id: str, why: str) -> None:
+        """Report a node that belongs to an agent on another host: one event while this master runs."""
         with self._lock:
             if (agent_id, node_id) in self._foreign or len(self._foreign) >= MAX_FOREIGN:
                 return
             self._foreign.add((agent_id, node_id))
         now_ms = wall_ms(self._clock)
-        self._tell([Event(EventKind.NODE_FOREIGN, now_ms, Actor.MASTER, agent_id, node_id, Reason.WRONG_AGENT, why)])
+        self._queue_events(
+            [Event(EventKind.NODE_FOREIGN, now_ms, Actor.MASTER, agent_id, node_id, Reason.WRONG_AGENT, why)]
+        )
 
     def _is_renamed_from(self, agent: Agent, node: Node | None) -> bool:
         if node is None or node.agent_id == agent.agent_id or not agent.host_id:
@@ -135,7 +138,7 @@ class Reconciler:
         owner = self._state.agents.get(node.agent_id)
         return owner is not None and owner.host_id == agent.host_id
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _queue_events(self, events: Sequence[Event]) -> None:
         self._registry_writer.queue_events(events)
         for event in events:
             log.info(event.kind, node=event.node_id, agent=event.agent_id, reason=event.reason, message=event.message)

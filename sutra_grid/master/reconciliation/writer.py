@@ -1,8 +1,7 @@
-"""Carries out what reconciliation wants written: takeovers, newer generations, resolved specs, burials.
+"""Writes the changes that reconciliation found: adopted nodes, newer generations, resolved specifications, removals.
 
-Changes that a heartbeat found wait here, one a node, for the writer's own thread; a registration
-carries out its own at once. Whatever fails is found again by the next heartbeat, so the queue keeps
-nothing that failed.
+Changes from heartbeats are queued, one per node, for the writer's own thread. A registration writes its changes at
+once. A change that fails is not queued again: the next heartbeat finds it again.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ RETRY_INTERVAL_SECONDS = 1.0
 
 
 class ReconciliationWriter:
-    """A context manager around its thread. ``carry_out`` may be called from any thread."""
+    """A context manager around its thread. Other methods than ``write_queued`` may be called from any thread."""
 
     def __init__(self, state: ClusterState, registry: Registry, reconciler: Reconciler, clock: Clock) -> None:
         self._state = state
@@ -42,12 +41,12 @@ class ReconciliationWriter:
         self._lock = threading.Lock()
         # guarded by _lock:
         self._queued: dict[str, Change] = {}
-        self._failed_spawns: dict[str, tuple[Node, Event]] = {}  # nodes that must not run though the registry says so
+        self._failed_spawns: dict[str, tuple[Node, Event]] = {}  # nodes to remove that the registry still wants to run
 
     # -- from any thread --
 
     def enqueue(self, changes: Iterable[Change]) -> None:
-        """Have changes carried out soon; the latest of a node counts."""
+        """Queue changes. A later change of a node replaces an earlier one."""
         found = {change.node_id: change for change in changes}
         if not found:
             return
@@ -56,18 +55,18 @@ class ReconciliationWriter:
         self._ticker.trigger()
 
     def remove_failed_spawn(self, node: Node, event: Event) -> None:
-        """A spawn failed and the registry could not be told: have it told as soon as it answers.
+        """Record a failed spawn's removal as soon as the registry answers. ``event`` says why the spawn failed.
 
-        Unless the node is commanded before that: the newer wish counts.
+        A command for the node that comes earlier wins: then the node is kept.
         """
         with self._lock:
             self._failed_spawns[node.node_id] = (node, event)
 
     def carry_out(self, change: Change) -> None:
-        """Write one change and take it into memory, if it is still right. Raises ``GridError``."""
-        if not self._is_still_right(change):
+        """Write one change to the registry and to memory, unless it is outdated. Raises ``GridError``."""
+        if not self._is_current(change):
             return
-        log.info("mending", node=change.node_id, agent=change.agent_id, action=change.action, why=change.why)
+        log.info("node reconciled", node=change.node_id, agent=change.agent_id, action=change.action, why=change.why)
         match change.action, change.report:
             case Action.BURY, _:
                 self.tombstone(change.node_id)
@@ -81,7 +80,7 @@ class ReconciliationWriter:
                 self._reassert(change)
 
     def tombstone(self, node_id: str) -> None:
-        """The agent no longer has a node that was to go: its row becomes a tombstone. Raises ``GridError``."""
+        """Remove a node that its agent no longer has: its row becomes a tombstone. Raises ``GridError``."""
         node = self._state.nodes.get(node_id)
         if node is None:
             return
@@ -92,7 +91,7 @@ class ReconciliationWriter:
         self._state.nodes.tombstone(node_id)
 
     def store_resolved_spec(self, report: NodeReport) -> None:
-        """Keep what the agent filled into a node's specification. Raises ``GridError``."""
+        """Store what the agent filled into a node's specification. Raises ``GridError``."""
         node = self._state.nodes.get(report.node_id)
         if node is None or node.generation != report.generation:
             return
@@ -104,7 +103,7 @@ class ReconciliationWriter:
     # -- on the writer's thread --
 
     def write_queued(self) -> None:
-        """Carry out everything that waits."""
+        """Write every queued change and every removal of a failed spawn."""
         with self._lock:
             queued, self._queued = self._queued, {}
             failed_spawns = dict(self._failed_spawns)
@@ -114,7 +113,12 @@ class ReconciliationWriter:
             try:
                 self.carry_out(change)
             except GridError as error:
-                log.warning("change waits for the next heartbeat", node=change.node_id, action=change.action, why=error)
+                log.warning(
+                    "change not written; the next heartbeat retries",
+                    node=change.node_id,
+                    action=change.action,
+                    why=error,
+                )
 
     def _end_failed_spawn(self, node: Node, event: Event) -> None:
         known = self._state.nodes.get(node.node_id)
@@ -128,7 +132,7 @@ class ReconciliationWriter:
         with self._lock:
             self._failed_spawns.pop(node.node_id, None)
 
-    def _is_still_right(self, change: Change) -> bool:
+    def _is_current(self, change: Change) -> bool:
         node = self._state.nodes.get(change.node_id)
         if change.report is None:
             return node is not None and node.agent_id == change.agent_id and node.desired is Desired.ABSENT

@@ -1,1 +1,1 @@
-"""Writes behind what was observed, and keeps the registry's file whole."""
+"""Writes observed state to the registry, deletes old rows, and restores a registry that is lost at run time."""

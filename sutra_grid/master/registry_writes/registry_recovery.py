@@ -1,8 +1,8 @@
-"""Brings a registry back whose file was deleted or replaced under this running master: memory has all that counts.
+"""Restores a registry whose file was deleted or replaced while the master runs. Memory has all that it needs.
 
-From the moment of the loss the registry refuses every call, so that nothing is written into a file that is gone
-or decided by one that is older. A short while later, when what was under way has ended and a person who
-moves files about is done, it is made anew from memory.
+From the moment of the loss the registry refuses every call. So nothing is written to a deleted file, and no decision
+depends on an older one. ``SETTLE_SECONDS`` later the file is created again from memory: calls under way have ended by
+then, and a person who moves files has finished.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sutra_grid.runtime.ticker import Ticker
 log = get_logger(__name__)
 
 CHECK_INTERVAL_SECONDS = 0.5
-#: Longer than a command takes from its commit to memory.
+#: From the loss to the recovery. Longer than a command takes from its commit until memory has the change.
 SETTLE_SECONDS = 2.0
-#: More events than are written between two looks: the ids of new ones go on above all that anybody has seen.
+#: More events than are written between two checks. New events get ids above all that a client can have seen.
 UNSEEN_EVENTS = 10_000
 
 
@@ -39,24 +39,24 @@ class RegistryRecovery:
         # used by its own thread alone, once that runs:
         self._lost_at: float | None = None  # monotonic seconds
         self._last_event_id = 0
-        self._told = ""
+        self._last_error = ""
 
     def check(self) -> None:
-        """See whether the registry is still there, and bring it back when it has been away for a while."""
+        """Check that the registry is still there, and restore it some time after a loss."""
         loss = self._registry.loss()
         if not loss:
             self._lost_at = None
-            self._remember_events()
+            self._note_last_event()
             return
         now = self._clock.monotonic()
         if self._lost_at is None:
             self._lost_at = now
             log.warning("registry lost", registry=self._registry.name, why=loss)
         if now - self._lost_at >= SETTLE_SECONDS:
-            self._bring_back(loss)
+            self._restore(loss)
 
-    def _bring_back(self, loss: str) -> None:
-        message = f"the file {loss} under the running master and was made anew from what the master holds"
+    def _restore(self, loss: str) -> None:
+        message = f"the file {loss} while the master was running; it was restored from the master's memory"
         event = Event(
             EventKind.REGISTRY_REFILLED,
             wall_ms(self._clock),
@@ -67,22 +67,22 @@ class RegistryRecovery:
         try:
             contents = self._registry.refill(self._state.contents(), [event], self._last_event_id + UNSEEN_EVENTS)
         except GridError as error:
-            if str(error) != self._told:
-                log.warning("registry can't be brought back yet; it is tried again", why=error)
-            self._told = str(error)
+            if str(error) != self._last_error:
+                log.warning("registry cannot be restored yet; the master retries", why=error)
+            self._last_error = str(error)
             return
-        self._state.load(contents)  # of a backup: what this master did not know
-        self._lost_at, self._told = None, ""
+        self._state.load(contents)  # what this master did not know, when a backup took the place of the file
+        self._lost_at, self._last_error = None, ""
         log.warning(event.kind, registry=self._registry.name, agents=len(contents.agents), nodes=len(contents.nodes))
 
-    def _remember_events(self) -> None:
+    def _note_last_event(self) -> None:
         try:
             self._last_event_id = max(self._last_event_id, self._registry.last_event_id())
         except GridError as error:
             log.debug("registry does not answer", why=error)
 
     def __enter__(self) -> Self:
-        self._remember_events()  # it may be lost before the first look
+        self._note_last_event()  # the registry may be lost before the first check
         self._ticker.start()
         return self
 

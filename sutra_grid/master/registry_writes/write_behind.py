@@ -1,9 +1,8 @@
-"""Write-behind: what was observed reaches the registry in batches, at most a second late.
+"""Write-behind: observed state reaches the registry in batches, at most a second late.
 
-Handlers say here what changed and go on; one thread writes it, as the grid in memory has it at that
-moment: two threads may come here in another order than their changes came true. When the registry
-does not answer, what is dirty stays, merged and bounded, and is written by the first tick that
-succeeds. Nothing that decides what should run passes through here.
+Handlers queue what changed and continue. One thread writes the current values from memory, because two handlers may
+queue in another order than their changes were made. While the registry does not answer, the queue is kept, merged and
+bounded; the first write that succeeds empties it. Desired state never passes through here.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ log = get_logger(__name__)
 V = TypeVar("V")
 
 FLUSH_INTERVAL_SECONDS = 0.5
-#: Beyond so many unwritten events the oldest are given up; the other kinds are bounded by what exists.
+#: Of more unwritten events the oldest are dropped. The other queues are bounded by the number of agents and nodes.
 MAX_PENDING_EVENTS = 10_000
-#: Rows of one commit; more wait for the next, so that no other writer waits long.
+#: Rows in one commit. More are left for the next one, so that no other writer waits long.
 MAX_BATCH_ROWS = 2_000
 
 
 @dataclass(slots=True)
 class _Dirty:
-    """What is not written yet. Later values replace earlier ones; events queue. Agents and reports by id only."""
+    """What is not written yet. Later values replace earlier ones. Agents and reports are kept as ids only."""
 
     heartbeats: dict[str, int] = field(default_factory=dict)
     agents: dict[str, None] = field(default_factory=dict)
@@ -50,9 +49,9 @@ class _Dirty:
 
 
 class RegistryWriter:
-    """Collects observations and writes them from its own thread. A context manager; leaving it writes the rest.
+    """Queues observations and writes them from its own thread. A context manager; its exit writes the rest.
 
-    The collecting methods are thread-safe and never block on the registry.
+    The queueing methods are thread-safe and never block on the registry.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class RegistryWriter:
     ) -> None:
         self._registry = registry
         self._state = state
-        self._on_write = on_write  # is told how many seconds each write took, also one that failed
+        self._on_write = on_write  # called with the seconds of each write, also of a failed one
         self._ticker = Ticker("registry-writer", interval_seconds, self.flush)
         self._changed = threading.Condition()
         # guarded by _changed:
@@ -77,27 +76,27 @@ class RegistryWriter:
         self.failures = 0
         self.dropped_events = 0
 
-    # -- collecting --
+    # -- queueing, on any thread --
 
     def queue_heartbeat(self, agent_id: str, at_ms: int, host: HostSample | None = None) -> None:
-        """An agent was heard; ``host`` only when the sample is to be kept."""
+        """Queue the time of a heartbeat. ``host``: its measurements, when they are due to be written."""
         with self._changed:
             self._dirty.heartbeats[agent_id] = at_ms
             if host is not None:
                 self._dirty.hosts[agent_id] = host
 
     def queue_status(self, agent_id: str) -> None:
-        """An agent's status has changed in the grid."""
+        """Queue an agent whose status has changed in memory."""
         with self._changed:
             self._dirty.agents[agent_id] = None
 
     def queue_reports(self, node_ids: Iterable[str]) -> None:
-        """Nodes were reported; the grid has the reports."""
+        """Queue nodes with new reports in memory."""
         with self._changed:
             self._dirty.reports.update(dict.fromkeys(node_ids))
 
     def queue_events(self, events: Sequence[Event]) -> None:
-        """Something happened."""
+        """Queue events. Beyond ``MAX_PENDING_EVENTS`` the oldest are dropped and counted."""
         if not events:
             return
         with self._changed:
@@ -110,14 +109,14 @@ class RegistryWriter:
 
     @property
     def pending(self) -> int:
-        """Rows that are not written yet."""
+        """The number of rows that are not written yet."""
         with self._changed:
             dirty = self._dirty
             rows = len(dirty.heartbeats) + len(dirty.agents) + len(dirty.hosts) + len(dirty.reports)
             return rows + len(self._events)
 
     def wait_for_events(self, timeout_seconds: float) -> bool:
-        """Wait until every event put before now is written; false when that takes too long. Any thread."""
+        """Wait until all events queued so far are written. False: that takes too long."""
         with self._changed:
             wanted = self._events_put
             if self._events_done >= wanted:
@@ -128,7 +127,7 @@ class RegistryWriter:
     # -- writing, on the writer's thread --
 
     def flush(self) -> None:
-        """Write everything that is dirty. A registry that does not answer is logged once, and tried again next time."""
+        """Write everything that is queued. A failure is logged once; the next call retries."""
         while batch := self._take():
             dirty, events = batch
             started = time.monotonic()
@@ -156,7 +155,7 @@ class RegistryWriter:
             return dirty, events
 
     def _observations(self, dirty: _Dirty, events: Sequence[Event]) -> Observations:
-        """The batch as the grid is now; what was removed meanwhile is left out."""
+        """The batch with the current values from memory. What was removed meanwhile is left out."""
         nodes = (self._state.nodes.get(node_id) for node_id in dirty.reports)
         return Observations(
             heartbeats=dirty.heartbeats,
@@ -167,7 +166,7 @@ class RegistryWriter:
         )
 
     def _put_back(self, dirty: _Dirty, events: list[Event], why: str) -> None:
-        """Keep what could not be written, below what came meanwhile."""
+        """Queue a failed batch again. Newer values win."""
         with self._changed:
             self._dirty.heartbeats = dirty.heartbeats | self._dirty.heartbeats
             self._dirty.agents = dirty.agents | self._dirty.agents
@@ -179,7 +178,7 @@ class RegistryWriter:
             self.failures += 1
             self._changed.notify_all()
         if first:
-            log.warning("registry takes no observations; they are kept and tried again", why=why)
+            log.warning("registry does not accept observations; they are kept, and writing is retried", why=why)
 
     def _written(self, events: int) -> None:
         with self._changed:
@@ -188,7 +187,7 @@ class RegistryWriter:
             was_failing, self._failing = self._failing, ""
             self._changed.notify_all()
         if was_failing:
-            log.info("registry takes observations again", failures=self.failures)
+            log.info("registry accepts observations again", failures=self.failures)
 
     # -- the thread --
 
