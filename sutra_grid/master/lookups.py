@@ -24,7 +24,7 @@ def known_node(state: ClusterState, node_id: str) -> Node:
     hint = "list all nodes with `sutra-grid-cli nodes list`"
     if state.nodes.tombstone_generation(node_id) is not None:
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    raise NotFound(f"unknown node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
+    raise NotFound(f"there is no node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
 def reachable_agent(state: ClusterState, agent_id: str) -> Agent:

@@ -67,7 +67,7 @@ class Registrar:
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
         """Register an agent and its inventory under a new session, which ranks above its last, ``agent.session_id``.
 
-        Nodes that the registry does not know are adopted as they are. Raises ``AlreadyExists``
+        Nodes that the registry does not know are taken over as they are. Raises ``AlreadyExists``
         (``host_conflict``) when another host has registered the id, ``InvalidArgument`` for an invalid id or
         endpoint, ``Unavailable`` while the registry does not answer.
         """

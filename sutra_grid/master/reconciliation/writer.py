@@ -1,4 +1,4 @@
-"""Writes the changes that reconciliation found: adopted nodes, newer generations, resolved specifications, removals.
+"""Writes the changes that reconciliation found: nodes taken over, newer generations, resolved specifications, removals.
 
 Changes from heartbeats are queued, one per node, for the writer's own thread. A registration writes its changes at
 once. A change that fails is not queued again: the next heartbeat finds it again.
@@ -71,9 +71,9 @@ class ReconciliationWriter:
             case Action.BURY, _:
                 self.tombstone(change.node_id)
             case Action.ADOPT, NodeReport() as report:
-                self._adopt(change, report, EventKind.NODE_TAKEN_OVER, Reason.ADOPTED)
+                self._take_over(change, report, EventKind.NODE_TAKEN_OVER, Reason.ADOPTED)
             case Action.FOLLOW, NodeReport() as report:
-                self._adopt(change, report, EventKind.NODE_FOLLOWED, Reason.STALE_GENERATION)
+                self._take_over(change, report, EventKind.NODE_FOLLOWED, Reason.STALE_GENERATION)
             case Action.RESOLVE, NodeReport() as report:
                 self.store_resolved_spec(report)
             case Action.REASSERT, _:
@@ -139,7 +139,7 @@ class ReconciliationWriter:
         agent = self._state.agents.get(change.agent_id)
         return agent is not None and self._reconciler.decide(agent, change.report).action is change.action
 
-    def _adopt(self, change: Change, report: NodeReport, kind: EventKind, reason: Reason) -> None:
+    def _take_over(self, change: Change, report: NodeReport, kind: EventKind, reason: Reason) -> None:
         row = self._state.nodes.get(change.node_id)
         if row is None:
             node = node_as_reported(change.agent_id, report, wall_ms(self._clock))
