@@ -7,25 +7,24 @@ are repeated under it while the master is away (``client.retry``).
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sutra_grid.client.change import ChangeSpec, send_change
 from sutra_grid.client.hints import Hints
-from sutra_grid.client.outcome import refusal_of
-from sutra_grid.client.retry import Decision, FailedTry, RetryPolicy, TryResult, decide, next_pause_seconds
-from sutra_grid.core.errors import GridError, Unavailable
+from sutra_grid.client.retry import RetryPolicy
+from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import DENSE_KEEPALIVE, open_channel
-from sutra_grid.wire.connection import Connection, Peer, PeerUnreachable
+from sutra_grid.wire.connection import Connection, Peer
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 M = TypeVar("M", bound=Message)
@@ -230,53 +229,20 @@ class MasterClient:
         return self._connection.call(method, request, response, seconds, repeatable=True)
 
     def _change(self, method: _Method, request: Message, response: type[M], timeout_seconds: float | None) -> M:
-        """Send a change, which has its key, until ``decide`` says that this is enough."""
-        seconds = timeout_seconds or min(self.timeout_seconds, self._config.change_seconds)
-        deadline = time.monotonic() + seconds
-        policy = self._config.retry
-        pause_seconds = policy.first_pause_seconds
-        outage_began: float | None = None
-        lost_before = False
-        while True:
-            self._refuse_when_closed()
-            began = time.monotonic()
-            try:
-                answer = self._connection.call(method, request, response, max(0.001, deadline - began))
-                error = refusal_of(answer)
-                result = _result_of(error)
-                if error is None or result is TryResult.FINAL:
-                    return answer
-            except GridError as failure:
-                error, result = failure, _result_of(failure)
-            now = time.monotonic()
-            if outage_began is None:
-                outage_began = began if result is TryResult.NOT_SENT else now
-            failed = FailedTry(
-                result,
-                lost_before=lost_before,
-                master_has_answered=self._connection.has_answered,
-                outage_seconds=now - outage_began,
-                left_seconds=deadline - now,
-                pause_seconds=pause_seconds,
-            )
-            decision = decide(failed, policy)
-            if decision is Decision.FAIL:
-                raise error
-            if decision is Decision.FAIL_UNCERTAIN:
-                self._raise_uncertain(error)
-            lost_before = failed.may_be_applied
-            self._closed.wait(pause_seconds)
-            pause_seconds = next_pause_seconds(pause_seconds, policy)
+        """Send a change that has its key; see ``send_change``."""
 
-    def _raise_uncertain(self, error: GridError) -> NoReturn:
-        message = (
-            "The connection was lost before the master confirmed the change. It may have been applied. "
-            f"Since then: {error.message}"
+        def send(seconds: float) -> M:
+            self._refuse_when_closed()
+            return self._connection.call(method, request, response, seconds)
+
+        spec = ChangeSpec(
+            timeout_seconds or min(self.timeout_seconds, self._config.change_seconds),
+            self._config.retry,
+            self._closed,
+            lambda: self._connection.has_answered,
+            self._config.hints.check_change,
         )
-        hint = self._config.hints.check_change
-        if isinstance(error, PeerUnreachable):
-            raise PeerUnreachable(message, reason=error.reason, hint=hint) from error
-        raise Unavailable(message, reason=error.reason, hint=hint) from error
+        return send_change(send, spec)
 
     def _refuse_when_closed(self) -> None:
         if self.is_closed:
@@ -289,11 +255,3 @@ class MasterClient:
 
 def _open(target: str) -> grpc.Channel:
     return open_channel(target, keepalive=DENSE_KEEPALIVE)
-
-
-def _result_of(error: GridError | None) -> TryResult:
-    if isinstance(error, PeerUnreachable):
-        return TryResult.LOST if error.may_have_arrived else TryResult.NOT_SENT
-    if error is not None and error.reason is Reason.REGISTRY_UNAVAILABLE:
-        return TryResult.REGISTRY_UNAVAILABLE
-    return TryResult.FINAL
