@@ -1,4 +1,4 @@
-"""A node and an agent in the words that every interface shows them in. Pure."""
+"""Descriptions of nodes and agents that all interfaces share. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 def agent_status(agent: pb.AgentRecord) -> str:
-    """The status, and whether new nodes are kept away."""
+    """The status, with ``drained`` when the agent takes no new nodes."""
     return f"{agent.status},drained" if agent.drained else agent.status
 
 
 def node_status(node: pb.NodeStatus) -> str:
-    """The status, with what a person must not miss: a failing probe, a wait before the next start."""
+    """The status, or what a person must not miss: ``unhealthy``, or the back-off that is left."""
     if node.status == "running" and node.health == "unhealthy":
         return "unhealthy"
     if node.backoff_ms and not node.pid:
@@ -22,24 +22,24 @@ def node_status(node: pb.NodeStatus) -> str:
 
 
 def generation_text(node: pb.NodeStatus) -> str:
-    """Whether the agent has what was last commanded."""
+    """The generation, and whether the agent has confirmed it."""
     if node.observed_generation == node.generation:
-        return f"generation {node.generation}, which its agent has"
-    return f"generation {node.generation}; its agent has {node.observed_generation or 'none yet'}"
+        return f"generation {node.generation}, confirmed by its agent"
+    return f"generation {node.generation}; its agent has confirmed {node.observed_generation or 'none yet'}"
 
 
 def exit_text(ended: pb.NodeExit, now: int) -> str:
-    """One end of the process: ``3m12s ago: signal 9 after 12s (crashed)``."""
+    """One exit of the process: ``3m12s ago: signal 9 after 12s (crashed)``."""
     if ended.signal:
         how = f"signal {ended.signal} ({signal_name(ended.signal)})"
     elif ended.HasField("code"):
         how = f"exit code {ended.code}"
     else:
-        how = "nobody saw how"
+        how = "exit status unknown"
     lasted = f" after {_lasted(ended.uptime_ms)}" if ended.uptime_ms else ""
     return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}"
 
 
 def _lasted(uptime_ms: int) -> str:
-    """A process that crashes at its start lives for milliseconds, and that should be seen."""
+    """The uptime; in milliseconds below a second, so that a crash at the start is visible."""
     return f"{uptime_ms}ms" if uptime_ms < 1000 else duration(uptime_ms / 1000)

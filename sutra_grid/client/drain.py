@@ -1,6 +1,6 @@
-"""Draining an agent: new nodes are kept away, and, if that is wanted, those that are there are stopped.
+"""Drains an agent: keeps new nodes away, and on request stops the nodes that it has.
 
-An agent is called drained only when no process of a node is left on it, by its own report.
+An agent is drained only when its own report says that no process of a node is left.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ SHOWN: Final = 5
 
 
 def drain(client: MasterClient, agent_id: str) -> pb.AgentRecord:
-    """Close an agent for new nodes; its record as it is then. Raises ``GridError``."""
+    """Keep new nodes away from an agent and return its record. Raises ``GridError``."""
     return client.drain_agent(agent_id)
 
 
 def left_on(agent: pb.AgentRecord) -> list[pb.NodeStatus]:
-    """The nodes that have, may have or are about to get a process there."""
+    """The nodes of an agent that have a process, may have one, or are about to get one."""
     return [node for node in agent.storage_nodes if not is_at_rest(node)]
 
 
 def is_at_rest(node: pb.NodeStatus) -> bool:
-    """Whether its agent has said, of what was commanded last, that no process is left and none will come."""
+    """Whether the agent has confirmed the last command, no process is left, and none is about to start."""
     confirmed = node.observed_generation >= node.generation
     ended = node.status in (NodeStatus.STOPPED, NodeStatus.FAILED) and not node.pid
     return confirmed and ended and not node.backoff_ms
 
 
 def names(nodes: list[pb.NodeStatus]) -> str:
-    """The first few ids."""
+    """The first few ids, for a message."""
     more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""
     return ", ".join(node.node_id for node in nodes[:SHOWN]) + more
 
 
 def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None]) -> pb.AgentRecord:
-    """Stop every node of a drained agent, and answer its record when none has a process left.
+    """Stop every node of a drained agent and return its record when no process is left.
 
-    One that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
-    refused stop, an agent that is offline and can't be asked, or the client's timeout.
+    A node that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
+    stop was refused, the agent is offline, or the client's timeout passed.
     """
     never = threading.Event()
     deadline = time.monotonic() + client.timeout_seconds
@@ -64,12 +64,12 @@ def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None])
             raise _offline(agent, left or wanted, client.hints)
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
-                f"{agent_id} is not drained after {client.timeout_seconds:g} s: "
-                f"{len(left)} nodes have a process: {names(left)}",
+                f"agent {agent_id} is not drained after {client.timeout_seconds:g} s. "
+                f"Nodes that still have a process: {names(left)} ({len(left)})",
                 reason=Reason.TIMED_OUT,
-                hint=f"their stops go on; see {client.hints.show_agent.format(agent_id)}",
+                hint=f"The stops continue. Check with `{client.hints.show_agent.format(agent_id)}`",
             )
-        tell(f"{agent_id}: {len(left)} nodes have a process: {names(left)}")
+        tell(f"{agent_id}: waiting for {len(left)} nodes to stop: {names(left)}")
         if wanted:
             _stop_all(client, [node.node_id for node in wanted])
         else:
@@ -77,7 +77,7 @@ def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None])
 
 
 def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
-    """Ask for all stops, some at a time; one that takes longer than its call is still on its way."""
+    """Stop nodes, some at a time. A stop that takes longer than its call continues."""
 
     def stop(node_id: str) -> GridError | None:
         try:
@@ -100,8 +100,9 @@ def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
 
 def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus], hints: Hints) -> FailedPrecondition:
     return FailedPrecondition(
-        f"{agent.agent_id} is offline: whether its {len(left)} nodes have a process can't be known: {names(left)}",
+        f"agent {agent.agent_id} is offline, so it is not known whether its {len(left)} nodes "
+        f"have a process: {names(left)}",
         reason=Reason.AGENT_OFFLINE,
-        hint=f"it takes no new nodes; bring it back, or when its host is gone: "
-        f"{hints.remove_agent.format(agent.agent_id)}",
+        hint=f"It takes no new nodes. Start the agent again, or if its host is gone, run "
+        f"`{hints.remove_agent.format(agent.agent_id)}`",
     )

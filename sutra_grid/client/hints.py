@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What an interface calls the next steps; those with an id have ``{}`` in its place."""
+    """The commands of one interface. ``{}`` stands for an id."""
 
     list_nodes: str
     show_node: str

@@ -1,4 +1,4 @@
-"""Which node is restarted next, so that never more than so many are down at once.
+"""Chooses the node to restart next, so that no more than a given number are down at once.
 
 Pure: decisions over the records of nodes, as the master lists them.
 """
@@ -13,40 +13,40 @@ from sutra_grid.wire import grid_pb2 as pb
 
 Nodes = Mapping[str, pb.NodeStatus]
 
-#: What may still come up by itself.
+#: Statuses of nodes that may still come up by themselves.
 _ON_THE_WAY = frozenset({"", NodeStatus.STARTING, NodeStatus.STOPPING, NodeStatus.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``node_id`` is next; or nothing may be taken down now, because ``blocked_by`` are down already."""
+    """``node_id`` is next; if it is empty, no node may be restarted now, because ``blocked_by`` are down."""
 
     node_id: str = ""
     blocked_by: tuple[str, ...] = ()
 
 
 def is_up(node: pb.NodeStatus) -> bool:
-    """Whether it runs as it was last told to, and no health probe denies it."""
+    """Whether it runs in its last commanded generation and is not unhealthy."""
     confirmed = node.observed_generation >= node.generation
     return confirmed and node.status == NodeStatus.RUNNING and node.health != Health.UNHEALTHY
 
 
 def is_down(node: pb.NodeStatus) -> bool:
-    """Whether it should run and does not, or not well."""
+    """Whether it should run and is not up."""
     return node.desired == Desired.RUNNING and not is_up(node)
 
 
 def may_come_up(node: pb.NodeStatus) -> bool:
-    """Whether waiting can help a node that is down."""
+    """Whether a node that is down may come up without a command."""
     return node.status in _ON_THE_WAY
 
 
 def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavailable: int) -> Choice:
     """The node of ``waiting`` to restart next while those ``in_flight`` are being restarted.
 
-    A node that is down and will not come up by itself is taken first: restarting it takes
-    nothing down. One that is up is taken only while fewer than ``max_unavailable`` are down. A
-    node whose agent is offline is never taken before the others: it can't be restarted.
+    A node that is down and will not come up by itself comes first, because its restart takes nothing
+    down. A node that is up is chosen only while fewer than ``max_unavailable`` are down. A node whose
+    agent is offline is never chosen before the others, because it can't be restarted.
     """
     if len(in_flight) >= max_unavailable:
         return Choice(blocked_by=tuple(sorted(in_flight)))
@@ -64,30 +64,30 @@ def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavai
 
 
 def _is_under_way(node: pb.NodeStatus) -> bool:
-    """Whether it is just being started or stopped; a wait before the next start does not count as that."""
+    """Whether it is being started or stopped now. A back-off does not count."""
     return node.status in ("", NodeStatus.STARTING, NodeStatus.STOPPING) and not node.backoff_ms
 
 
 def broken(nodes: Nodes, restarted: Mapping[str, pb.NodeStatus]) -> pb.NodeStatus | None:
-    """One that was ``restarted`` and is not well any more, or ended since and was started again."""
+    """A ``restarted`` node that is no longer up, or whose process has ended since and was started again."""
     for name, then in restarted.items():
         now = nodes.get(name)
         if now is None or now.desired != Desired.RUNNING:
-            continue  # somebody removed or stopped it
+            continue  # it was removed or stopped since
         if not is_up(now) or (now.generation == then.generation and now.pid != then.pid):
             return now
     return None
 
 
 def is_older(node: pb.NodeStatus, started_before_ms: int) -> bool:
-    """Whether its process, if there is one, was started before that moment."""
+    """Whether it has no process, or one that was started before that moment."""
     return not node.pid or node.started_at_ms < started_before_ms
 
 
 def newest_start_ms(nodes: Iterable[pb.NodeStatus]) -> int:
     """A moment that every process of ``nodes`` was started before, by the clocks of their own hosts.
 
-    Taken from the nodes and not from a clock: a node that was not restarted is never mistaken for one
-    that was, however far the hosts' clocks are apart.
+    It comes from the nodes and not from a clock. So a node that was not restarted is never mistaken for
+    one that was, even if the clocks of the hosts differ.
     """
     return 1 + max((node.started_at_ms for node in nodes), default=0)

@@ -1,6 +1,6 @@
-"""Carries a rolling restart out: the main thread chooses and judges, a thread a node restarts and waits.
+"""Carries out a rolling restart: the main thread chooses nodes, and one thread per node restarts it and waits.
 
-Every decision is made on a fresh list of the nodes, so what happens to them meanwhile counts.
+Every decision uses a fresh list of the nodes, so it takes into account what has happened to them since.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from sutra_grid.wire.enums import reason_or_none
 
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0
-_FELL: Final = "was restarted, came up, and did not stay up"
+_FELL: Final = "was restarted and ran, but did not stay up"
 
 
 @dataclass(frozen=True, slots=True)
 class RollSpec:
-    """How carefully: nodes down at once, and seconds that each must have stayed up before the next."""
+    """Bounds: how many nodes may be down at once, and how long each must stay up before the next is restarted."""
 
     max_unavailable: int = 1
     pause_seconds: float = 0.0
@@ -38,7 +38,7 @@ class RollSpec:
 
 @dataclass
 class Progress:
-    """What of a rolling restart is done. ``failure`` is why it stopped; None while it did not."""
+    """How far a rolling restart is. ``failure`` is the reason why it stopped, None if it did not."""
 
     left: list[str]
     in_flight: set[str] = field(default_factory=set)
@@ -46,7 +46,7 @@ class Progress:
     failure: GridError | None = None
 
     def unfinished(self) -> list[str]:
-        """What is still to be restarted, what failed included, in the first order."""
+        """The nodes that are still to be restarted, failed ones included, in the original order."""
         return [name for name in self.left if name not in self.restarted]
 
 
@@ -54,9 +54,9 @@ _Result = tuple[str, pb.NodeStatus | GridError]
 
 
 class Roll:
-    """One rolling restart of ``names``. ``scope`` reads the nodes whose being down counts, by id.
+    """One rolling restart of the nodes ``names``. ``scope`` reads the nodes that count towards the bounds, by id.
 
-    ``tell`` gets each node as it is after its restart, ``wait_told`` a line on what is waited for.
+    ``tell`` gets each node after its restart, ``wait_told`` a line that says what the restart waits for.
     """
 
     def __init__(
@@ -80,16 +80,16 @@ class Roll:
         self._blocked_since: float | None = None
 
     def run(self) -> Progress:
-        """Restart them all, or until the first failure, which is in the answer. Blocks.
+        """Restart all nodes, or stop at the first failure, which the returned progress holds. Blocks.
 
-        Those that are under way when one fails are waited for.
+        After a failure it waits for the restarts in flight.
         """
         for _ in self.turns():
             pass
         return self.progress
 
     def turns(self) -> Iterator[None]:
-        """As ``run``, one turn at a time: each takes about ``POLL_SECONDS`` at most, a call of the master aside."""
+        """Do the same as ``run`` in turns of about ``POLL_SECONDS``, plus the time of one call."""
         while self.progress.unfinished() or self.progress.in_flight:
             if self.progress.failure is None:
                 self._take_next()
@@ -102,7 +102,7 @@ class Roll:
             self._look()
 
     def give_up(self) -> None:
-        """End the waiting threads; what the master was told already goes on without us."""
+        """End the waiting threads. Restarts that the master has received continue."""
         self._given_up.set()
         self._client.close()
         deadline = time.monotonic() + JOIN_SECONDS
@@ -112,10 +112,10 @@ class Roll:
     # -- the main thread --
 
     def _take_next(self) -> None:
-        """Begin restarts as long as one more may be down. Notes a failure that is seen instead."""
+        """Begin restarts while one more node may be down. Record a failure that shows up instead."""
         while nodes := self._look():
             waiting = [n for n in self.progress.unfinished() if n in nodes and n not in self.progress.in_flight]
-            self.progress.left = [n for n in self.progress.left if n in nodes]  # others were removed meanwhile
+            self.progress.left = [n for n in self.progress.left if n in nodes]  # the others have been removed
             if not waiting:
                 return
             choice = choose(nodes, waiting, self.progress.in_flight, self._spec.max_unavailable)
@@ -129,7 +129,7 @@ class Roll:
                 return
 
     def _look(self) -> Nodes:
-        """The nodes now; empty with a failure noted when one that was restarted is not well any more."""
+        """The nodes as they are now; empty, with a failure recorded, when a restarted one is no longer well."""
         try:
             nodes = self._scope()
         except GridError as error:
@@ -163,7 +163,7 @@ class Roll:
         self._tell(result)
 
     def _await_room(self, nodes: Nodes, blocked_by: tuple[str, ...]) -> None:
-        """Nothing of ours is down and still nothing may be taken down: wait a little, or fail."""
+        """No restart is in flight, but too many nodes are down already: wait a little, or fail."""
         now = time.monotonic()
         hopeful = any(may_come_up(nodes[name]) for name in blocked_by)
         if self._blocked_since is None:
@@ -174,7 +174,7 @@ class Roll:
             first = nodes[blocked_by[0]]
             self.progress.failure = _not_well(
                 first,
-                f"is down already, one of {len(blocked_by)} of at most {self._spec.max_unavailable}",
+                f"is already down ({len(blocked_by)} nodes are down, at most {self._spec.max_unavailable} may be)",
                 self._client.hints,
             )
             return
@@ -189,7 +189,7 @@ class Roll:
             self._results.put((name, error))
 
     def _restart_and_watch(self, name: str) -> pb.NodeStatus:
-        """Restart one node and answer it when it has been up for the pause. Raises ``GridError``."""
+        """Restart one node and return it when it has been up for the pause. Raises ``GridError``."""
         answer = self._client.restart_node(name)
         slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
         node = answer.node if slow else outcome(answer)
@@ -204,7 +204,7 @@ class Roll:
         return node
 
     def _read(self, name: str) -> pb.NodeStatus | None:
-        """The node now; None while the master does not answer, which is no fault of the node."""
+        """The node as it is now; None while the master does not answer, which is not a failure of the node."""
         try:
             return self._client.get_node(name)
         except (Unavailable, DeadlineExceeded):
@@ -215,7 +215,7 @@ def _not_well(node: pb.NodeStatus, what: str, hints: Hints) -> FailedPreconditio
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     state = "unhealthy" if node.status == NodeStatus.RUNNING and not is_up(node) else node.status
     return FailedPrecondition(
-        f"{node.node_id} {what}; it is {state}{f' ({why})' if why else ''}",
+        f"node {node.node_id} {what}; it is {state}{f' ({why})' if why else ''}",
         reason=reason_or_none(node.reason),
-        hint=hints.show_node.format(node.node_id),
+        hint=f"Find the cause with `{hints.show_node.format(node.node_id)}`",
     )

@@ -1,4 +1,4 @@
-"""Which nodes a rolling restart is of."""
+"""Selects the nodes of a rolling restart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sutra_grid.wire import grid_pb2 as pb
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which nodes: those named, or those of an agent and an engine that should run ("" means any)."""
+    """The nodes with these ids; or the nodes of an agent and an engine that should run ("" means any)."""
 
     node_ids: tuple[str, ...] = ()
     agent_id: str = ""
     engine: str = ""
 
     def read(self, client: MasterClient) -> Nodes:
-        """The nodes of the selection now, by id."""
+        """The selected nodes as they are now, by id."""
         request = pb.ListNodesRequest(agent_id=self.agent_id, engine=self.engine)
         nodes = client.list_nodes(request).nodes
         if self.node_ids:
@@ -30,14 +30,14 @@ class Selection:
 
 
 def choose_from(client: MasterClient, selection: Selection) -> Nodes:
-    """The nodes of the selection at the beginning. Raises ``NotFound`` before anything is touched."""
+    """The selected nodes at the beginning. Raises ``NotFound`` before anything is restarted."""
     nodes = selection.read(client)
     missing = [name for name in selection.node_ids if name not in nodes]
     if missing:
         raise NotFound(
-            f"there is no node {', '.join(missing)}; nothing was restarted",
+            f"no node {', '.join(missing)} exists; nothing was restarted",
             reason=Reason.UNKNOWN_NODE,
-            hint=f"`{client.hints.list_nodes}` shows them all",
+            hint=f"List the nodes with `{client.hints.list_nodes}`",
         )
     if selection.agent_id and not nodes:
         client.get_agent(selection.agent_id)
@@ -45,11 +45,11 @@ def choose_from(client: MasterClient, selection: Selection) -> Nodes:
 
 
 def due(chosen: Nodes, selection: Selection, started_before_ms: int | None) -> list[str]:
-    """Those to restart: as they were named, else agent by agent."""
+    """The ids to restart: in the order of the ids given, otherwise agent by agent."""
     order = selection.node_ids or sorted(chosen, key=lambda name: (chosen[name].agent_id, name))
     return [name for name in order if started_before_ms is None or is_older(chosen[name], started_before_ms)]
 
 
 def scope_of(client: MasterClient, selection: Selection, chosen: Nodes) -> Callable[[], Nodes]:
-    """Reads the chosen nodes anew; one that was spawned meanwhile does not belong to them."""
+    """A function that reads the chosen nodes again; nodes that were spawned since do not belong to them."""
     return lambda: {name: node for name, node in selection.read(client).items() if name in chosen}

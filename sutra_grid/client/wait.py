@@ -1,4 +1,4 @@
-"""Waiting until a node is what was asked for, or clearly will not be."""
+"""Waits until a node has the requested status, or has settled in another one."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def await_settled(
     tell: Callable[[str], None],
     is_well: Callable[[pb.NodeStatus], bool] = lambda _node: True,
 ) -> pb.NodeStatus:
-    """Poll until ``node`` has the status ``wanted`` and ``is_well``, and answer it as it is then.
+    """Poll until ``node`` has the status ``wanted`` and ``is_well``, and return its record.
 
-    A master that is away meanwhile is waited for. Raises FailedPrecondition when the
-    node has settled otherwise, DeadlineExceeded when the client's timeout passes first.
+    An outage of the master is waited out. Raises ``FailedPrecondition`` when the node has settled in
+    another status, ``DeadlineExceeded`` when the client's timeout passes first. ``tell`` gets one line.
     """
     never = threading.Event()
     deadline = time.monotonic() + client.timeout_seconds
@@ -40,12 +40,12 @@ def await_settled(
             raise _settled_otherwise(node, wanted, client.hints)
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
-                f"{node.node_id} is still {_word(node)} after {client.timeout_seconds:g} s",
+                f"node {node.node_id} is still {_status_text(node)} after {client.timeout_seconds:g} s",
                 reason=Reason.TIMED_OUT,
-                hint=f"It may still get there: {client.hints.show_node.format(node.node_id)}",
+                hint=f"It may still become {wanted}. Check with `{client.hints.show_node.format(node.node_id)}`",
             )
         if not told:
-            tell(f"{node.node_id}: {_word(node)}, waiting until it is {wanted}")
+            tell(f"{node.node_id}: {_status_text(node)}, waiting until it is {wanted}")
             told = True
         never.wait(POLL_SECONDS)
         try:
@@ -58,7 +58,7 @@ def await_settled(
     return node
 
 
-def _word(node: pb.NodeStatus) -> str:
+def _status_text(node: pb.NodeStatus) -> str:
     unhealthy = node.status == NodeStatus.RUNNING and node.health == Health.UNHEALTHY
     return "unhealthy" if unhealthy else node.status or "not reported yet"
 
@@ -67,7 +67,7 @@ def _settled_otherwise(node: pb.NodeStatus, wanted: NodeStatus, hints: Hints) ->
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     tail = "".join(f"\n  | {printable(line)}" for line in node.log_tail[-LOG_LINES:])
     return FailedPrecondition(
-        f"{node.node_id} is {node.status}, not {wanted}{f' ({why})' if why else ''}{tail}",
+        f"node {node.node_id} is {node.status}, not {wanted}{f' ({why})' if why else ''}{tail}",
         reason=reason_or_none(node.reason),
-        hint=hints.show_node.format(node.node_id),
+        hint=f"Find the cause with `{hints.show_node.format(node.node_id)}`",
     )
