@@ -1,10 +1,9 @@
 """The facade of the registry: every method is one transaction and returns core types.
 
-Thread-safe; several processes may have the same registry open. A writing method's
-change is on disk when it returns. When the database does not answer (locked, full,
-read-only, unreachable) a method raises ``Unavailable`` with the reason
-``registry_unavailable``, has changed nothing, and may be called again; connections
-are renewed by themselves. The queries stand in one file a subject.
+Thread-safe; several processes may have the same registry open. The change of a writing method is on
+disk when it returns. When the database does not answer (locked, full, read-only, unreachable), a method
+raises ``Unavailable`` with the reason ``registry_unavailable``, has changed nothing, and may be called
+again; connections are renewed automatically. The queries are in ``rows`` and ``lists``, a file a subject.
 """
 
 from __future__ import annotations
@@ -59,14 +58,14 @@ class Registry:
     ) -> Registry:
         """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
 
-        ``migrate``: bring the schema up to this program's, under a lock that processes
-        share; ``create``: with it, make an SQLite file that does not exist; ``hold``: refuse
-        an SQLite file that takes this one's place, until ``refill``. A call waits at most
+        ``migrate``: migrate to this program's schema, under a lock between processes;
+        ``create``: with it, create an SQLite file that does not exist; ``hold``: refuse an
+        SQLite file that takes this one's place, until ``refill``. A call waits at most
         ``lock_wait_seconds`` for another writer. ``clock`` dates removals.
 
-        Raises ``FailedPrecondition`` for a schema that is newer than the program or a file
-        that is no registry, ``InvalidArgument`` for a URL that is none, ``Unavailable``
-        when there is no registry yet, or it does not answer.
+        Raises ``FailedPrecondition`` for a schema that is newer than the program, or a file
+        that is not a registry; ``InvalidArgument`` for an invalid URL; ``Unavailable`` when
+        there is no registry yet, or it does not answer.
         """
         database = open_database(url, wait_seconds=lock_wait_seconds)
         try:
@@ -101,20 +100,21 @@ class Registry:
             schema.read_revision(connection)
 
     def contents(self) -> Contents:
-        """Whatever a master begins with. Raises ``RegistryDamaged`` with the way out for what can't be read."""
+        """What a master loads at its start. Raises ``RegistryDamaged``, with a hint for repair, for unreadable rows."""
         try:
             return Contents(self.agents(), self.nodes(), self.tombstones())
         except RegistryDamaged as error:
             raise damaged(self._database, error.why) from error
 
     def loss(self) -> str:
-        """What became of an SQLite file that is held, in words; empty while it is there. Looks at its name alone."""
+        """How a held SQLite file was lost, for messages; empty while it is there. Checks only the name."""
         return self._database.loss()
 
     def refill(self, contents: Contents, events: Sequence[Event], last_event_id: int) -> Contents:
-        """Make the lost file anew with ``contents`` over what took its place, if anything did; what it has then.
+        """Make a new file in place of the lost one, and return what it holds.
 
-        The ids of ``events`` and of all later ones are above ``last_event_id``. Raises ``Unavailable`` or
+        It gets ``contents``, merged with the file that took the lost one's place, if there is one. The ids
+        of ``events`` and of all later ones are above ``last_event_id``. Raises ``Unavailable`` or
         ``RegistryDamaged``; then nothing was changed, and it may be called again. One thread at a time.
         """
         return refill(self._database, contents, events, last_event_id, wall_ms(self._clock))
@@ -132,17 +132,17 @@ class Registry:
             return agent_rows.select_one(connection, agent_id)
 
     def agent_page(self, query: AgentQuery) -> Page[ListedAgent]:
-        """A page of agents. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
+        """A page of agents. ``InvalidArgument`` for a cursor of another filter or sort."""
         with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_page(connection, query)
 
     def agent_cells(self) -> list[AgentCell]:
-        """All agents by id, as little as possible of each: cheap for 10,000."""
+        """All agents by id, with only what an overview shows: cheap for 10,000."""
         with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_cells(connection)
 
     def cluster_summary(self) -> ClusterSummary:
-        """The grid in numbers and one word, counted and not loaded."""
+        """The grid's status and its numbers, counted in the database."""
         with self._database.reading() as connection, decoding("agents and nodes"):
             return cluster_summary.summary(connection)
 
@@ -152,12 +152,12 @@ class Registry:
             agent_rows.save(connection, agent)
 
     def set_drained(self, agent_id: str, drained: bool, events: Sequence[Event] = ()) -> Agent:
-        """Open or close the agent for new nodes. ``NotFound`` if there is none."""
+        """Open or close the agent for new nodes. ``NotFound`` for an unknown agent."""
         with self._writing(events) as connection:
             return agent_rows.set_drained(connection, agent_id, drained)
 
     def remove_agent(self, agent_id: str, events: Sequence[Event] = ()) -> None:
-        """Forget the agent; its nodes become tombstones. ``NotFound`` if there is none."""
+        """Delete the agent; its nodes become tombstones. ``NotFound`` for an unknown agent."""
         with self._writing(events) as connection:
             agent_rows.lock(connection, agent_id)
             tombstones.replace_nodes_of_agent(connection, agent_id, wall_ms(self._clock))
@@ -166,22 +166,22 @@ class Registry:
     # -- nodes --
 
     def nodes(self, agent_id: str | None = None) -> list[Node]:
-        """The nodes of an agent, or all, by id; removed ones are not among them."""
+        """The nodes of an agent, or all, by id, without removed ones."""
         with self._database.reading() as connection:
             return node_rows.select_all(connection, agent_id)
 
     def node(self, node_id: str) -> Node | None:
-        """The node, or None; None also for a removed one."""
+        """The node, or None; also None for a removed node."""
         with self._database.reading() as connection:
             return node_rows.select_one(connection, node_id)
 
     def node_page(self, query: NodeQuery) -> Page[ListedNode]:
-        """A page of nodes with their status. ``InvalidArgument`` for a cursor that is not of this filter and sort."""
+        """A page of nodes with their status. ``InvalidArgument`` for a cursor of another filter or sort."""
         with self._database.reading() as connection, decoding("nodes"):
             return node_lists.select_page(connection, query)
 
     def was_removed(self, node_id: str) -> bool:
-        """Whether there was such a node; as far as it is remembered."""
+        """Whether a node of this id was removed, as far as tombstones are kept."""
         with self._database.reading() as connection:
             return tombstones.exists(connection, node_id)
 
@@ -201,7 +201,7 @@ class Registry:
             node_rows.insert(connection, node)
 
     def adopt_node(self, node: Node, events: Sequence[Event] = ()) -> None:
-        """Insert or overwrite a node as its agent has it; a tombstone of it goes. ``NotFound``: no such agent."""
+        """Insert or overwrite a node as its agent reports it, and delete its tombstone. ``NotFound``: unknown agent."""
         with self._writing(events) as connection:
             node_rows.adopt(connection, node)
 
@@ -215,9 +215,9 @@ class Registry:
         record: IdempotencyRecord | None = None,
         events: Sequence[Event] = (),
     ) -> Node:
-        """Set what is desired and raise the generation by ``step``, whoever else does the same now.
+        """Set the desired state and raise the generation by ``step``; safe with concurrent changes.
 
-        ``restart`` sets the restart generation to the new one. Returns the node as it is now.
+        ``restart`` sets the restart generation to the new generation. Returns the changed node.
         ``NotFound``: reason ``node_removed`` for a removed node, else ``unknown_node``;
         ``AlreadyExists`` for an idempotency key in use.
         """
@@ -226,37 +226,37 @@ class Registry:
             return node_rows.change_desired(connection, node_id, desired, restart=restart, step=step)
 
     def resolve_spec(self, node_id: str, generation: int, spec: NodeSpec) -> bool:
-        """Store what the agent made of the spec; False, and nothing, when the generation is another."""
+        """Store the specification as the agent resolved it. False, without effect, for another generation."""
         with self._database.writing() as connection:
             return node_rows.resolve_spec(connection, node_id, generation, spec)
 
     def remove_node(self, node_id: str, events: Sequence[Event] = ()) -> None:
-        """Turn the node into a tombstone with its generation; without such a node nothing happens, events neither."""
+        """Turn the node into a tombstone with its generation. Without such a node, do nothing and record no events."""
         with self._database.writing() as connection:
             if tombstones.replace_node(connection, node_id, wall_ms(self._clock)):
                 event_rows.append(connection, events)
 
     def raise_tombstone(self, node_id: str, generation: int) -> None:
-        """Lift a tombstone's generation to at least ``generation``; it never falls."""
+        """Raise a tombstone's generation to at least ``generation``; it never falls."""
         with self._database.writing() as connection:
             tombstones.raise_generation(connection, node_id, generation)
 
     def counts(self, events_since_ms: int) -> GridCounts:
-        """The grid in numbers; events by kind are those since a moment of the wall clock."""
+        """The grid in numbers. Events are counted by kind since ``events_since_ms``, a wall clock time."""
         with self._database.reading() as connection:
             return row_counts.count(connection, events_since_ms)
 
     # -- write-behind --
 
     def write_observations(self, observations: Observations) -> None:
-        """Write a batch in one commit. Idempotent: the same batch again changes nothing, events neither."""
+        """Write a batch in one commit. Idempotent: the same batch again changes nothing and repeats no event."""
         with self._database.writing() as connection:
             observation_rows.write(connection, observations)
 
     # -- events --
 
     def append_events(self, events: Sequence[Event]) -> None:
-        """Record what happened to nothing else that is written now."""
+        """Record events that belong to no other write."""
         if events:
             with self._writing(events):
                 pass
@@ -270,15 +270,15 @@ class Registry:
         node_id: str = "",
         kind: str = "",
     ) -> list[Event]:
-        """Events, oldest first: the first ``limit`` after an id, or, after 0, the newest ``limit``.
+        """Events, oldest first: the first ``limit`` after an id, or the newest ``limit`` after 0.
 
-        ``kind`` is a kind or its first part (``node`` for ``node.spawned`` and its like).
+        ``kind`` is a kind or its first part (``node`` covers ``node.spawned``).
         """
         query = EventQuery(after_event_id, agent_id=agent_id, node_id=node_id, kind=kind, limit=limit)
         return self.event_page(query)
 
     def event_page(self, query: EventQuery) -> list[Event]:
-        """Events, oldest first. Their ids are the cursors: go on after the last, or before the first."""
+        """Events, oldest first. Their ids are the cursors: continue after the last, or before the first."""
         with self._database.reading() as connection:
             return event_lists.select_page(connection, query)
 
@@ -309,7 +309,7 @@ class Registry:
 
     @contextmanager
     def _writing(self, events: Sequence[Event]) -> Iterator[Connection]:
-        """A writing transaction that ends with its events: see ``events.append`` for why they come last."""
+        """A writing transaction that ends with its events; ``events.append`` says why they come last."""
         with self._database.writing() as connection:
             yield connection
             event_rows.append(connection, events)

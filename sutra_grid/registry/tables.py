@@ -1,8 +1,7 @@
 """The tables, as typed mappings. Rows are read and written with Core statements.
 
 A change here needs a migration in ``migrations/versions``; a test compares the two.
-Integers are 64 bits wide; text keys compare bytewise on every backend, so that
-lists have one order.
+Integers have 64 bits. Text keys compare bytewise on every backend, so that lists have the same order.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, Lar
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite gives out rising ids only to a column whose type is exactly INTEGER.
+# SQLite assigns rising ids only to a column whose type is exactly INTEGER.
 SERIAL = BigInteger().with_variant(Integer(), "sqlite")
 DOCUMENT = JSON(none_as_null=True)
 
@@ -39,9 +38,9 @@ class Base(DeclarativeBase):
 
 
 class AgentRow(Base):
-    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written behind.
+    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written in batches.
 
-    The index holds all of an agent that a grid of thousands shows, so that no row is read for it.
+    The index has every column that the overview of thousands of agents shows, so that it reads no rows.
     """
 
     __tablename__ = "agents"
@@ -71,15 +70,15 @@ class AgentRow(Base):
 
 
 class NodeRow(Base):
-    """One row a node: what is desired, and the last report.
+    """One row a node: the desired state, and the last report.
 
-    ``report`` is the whole of it; ``state`` to ``cpu_percent`` repeat what lists are filtered
-    and sorted by, and are null or zero until the first report. ``facts`` is what the status
-    depends on, as one number (``registry.rows.facts``), renewed by whatever changes one of them.
-    ``report`` stands last: SQLite reads a row from its start.
+    ``report`` is the whole report. ``state`` to ``cpu_percent`` repeat what lists filter and sort by; they
+    are null or zero until the first report. ``facts`` is what the status depends on, as one number
+    (``registry.rows.facts``), updated with every change of a fact. ``report`` is the last column: SQLite
+    reads a row from its start.
 
-    Of the indexes, one counts an agent's nodes; the other is a narrow copy of the table for
-    filtering and sorting all of them. Neither has a column that each measurement changes.
+    One index counts an agent's nodes. The other is a narrow copy of the table for filtering and sorting.
+    Neither has a column that changes with each measurement.
     """
 
     __tablename__ = "nodes"
@@ -117,7 +116,7 @@ class NodeRow(Base):
 
 
 class TombstoneRow(Base):
-    """A removed node: what its agent may still report is not taken for a new one."""
+    """A removed node: what its agent still reports of it is not taken for a new node."""
 
     __tablename__ = "tombstones"
     __table_args__ = (Index(None, "removed_at_ms"),)
@@ -129,7 +128,7 @@ class TombstoneRow(Base):
 
 
 class EventRow(Base):
-    """One row an event. Ids rise for ever: an id that was pruned is never given again."""
+    """One row an event. Ids only rise: the id of a deleted event is never used again."""
 
     __tablename__ = "events"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What callers hand to the registry beside core types."""
+"""What the registry takes and returns besides core types."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sutra_grid.core.types import Agent, AgentStatus, Event, HostSample, Node, N
 class IdempotencyRecord:
     """A client's mutating call under its idempotency key, kept so that a retry gets the first answer.
 
-    ``fingerprint`` identifies the call's content; ``outcome`` is the serialized
-    answer, None while the call is under way.
+    ``fingerprint`` is a digest of the call's content; ``outcome`` is the serialized answer, None
+    while the call is in progress.
     """
 
     idempotency_key: str
@@ -28,9 +28,9 @@ class IdempotencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Agents, nodes and the generations of removed nodes: all that decides what should run.
+    """Agents, nodes and the generations of removed nodes: everything that decides what should run.
 
-    ``removed_agents`` only a running master knows: those that were removed since its start.
+    ``removed_agents`` are those removed since the master's start; only a running master knows them.
     """
 
     agents: Sequence[Agent] = ()
@@ -41,10 +41,10 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What was seen since the last write: one batch of write-behind.
+    """What was observed since the last write: one batch.
 
-    Only rows that exist are updated; an agent or node that was removed meanwhile is
-    passed over. Of ``agents`` only the columns of their status are written.
+    Only existing rows are updated; agents and nodes that were removed meanwhile are skipped. Of
+    ``agents`` only the status columns are written.
     """
 
     heartbeats: Mapping[str, int] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Observations:
 
 
 class AgentPulse(NamedTuple):
-    """What of an agent is counted and measured. ``last_heartbeat_ms`` is wall time."""
+    """What metrics need of an agent. ``last_heartbeat_ms`` is wall time."""
 
     status: AgentStatus
     drained: bool
@@ -64,7 +64,7 @@ class AgentPulse(NamedTuple):
 
 
 class NodeCount(NamedTuple):
-    """Nodes that are alike: how many, and how often they were restarted together."""
+    """Nodes with the same facts and engine: how many, and the sum of their restarts."""
 
     facts: Facts
     agent_status: AgentStatus
@@ -75,7 +75,7 @@ class NodeCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GridCounts:
-    """The grid in numbers. ``last_event_id`` rises by one an event; ``events`` are by kind."""
+    """The grid in numbers. ``last_event_id`` rises by one with each event; ``events`` are counts by kind."""
 
     agents: Sequence[AgentPulse] = ()
     nodes: Sequence[NodeCount] = ()

@@ -1,9 +1,9 @@
-"""Opens a database and gives out transactions; everything that differs by backend stands here.
+"""Opens a database and runs transactions. Whatever differs between the backends is here.
 
-SQLite: write-ahead log (readers never wait), ``BEGIN IMMEDIATE`` for whatever writes
-(without it, two read-modify-writes at once lose one), ``synchronous=FULL``. With NORMAL,
-a power loss takes back commits that were acknowledged; the state that is desired of a
-node must not be taken back, and heartbeats are written behind, so FULL costs little.
+SQLite: write-ahead log (readers never wait), ``BEGIN IMMEDIATE`` for every transaction that writes
+(without it, one of two concurrent read-modify-writes is lost), ``synchronous=FULL``. With NORMAL, a
+power loss takes back acknowledged commits. The desired state of a node must never be taken back,
+and heartbeats are written in batches, so FULL costs little.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ POOL_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5
 PING_SECONDS = 2.0
 STATEMENT_TIMEOUT_MS = 30_000
-SILENCE_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 5
+ANSWER_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 5  # above the server's own limit, which has the better message
 
 FileIdentity = tuple[int, int]  # device and inode
 
@@ -57,11 +57,11 @@ class Database:
         self._failures = 0  # guarded by _counting
 
     def hold(self) -> None:
-        """From now on refuse every file but the one that is there now."""
+        """From now on, use only the file that is there now, and refuse any other that takes its place."""
         self._held = None if self.file is None else file_identity(self.file)
 
     def loss(self) -> str:
-        """What became of the file that is held, in words; empty while it is there, and when none is held."""
+        """How the held file was lost, for messages; empty while it is there, and when none is held."""
         if self._held is None or self.file is None:
             return ""
         present = file_identity(self.file)
@@ -99,7 +99,7 @@ class Database:
             raise
 
     def keep_write_ahead_log(self) -> None:
-        """Set SQLite's journal mode, which the file keeps. It can't be changed within a transaction."""
+        """Set SQLite's journal mode, which stays with the file. It can't be changed within a transaction."""
         if self.file is None:
             return
         with translated(self.name), self._reader.execution_options(begin="").connect() as connection:
@@ -115,14 +115,14 @@ class Database:
 
 
 def open_database(url_text: str, *, wait_seconds: float) -> Database:
-    """The database at a URL. Nothing is read yet; ``wait_seconds`` bounds each wait for a lock."""
+    """The database at a URL. Reads nothing yet; ``wait_seconds`` limits each wait for a lock."""
     url = _parse(url_text)
     if url.get_backend_name() == "sqlite":
         return open_file(_sqlite_file(url), wait_seconds)
     if url.get_backend_name() == "postgresql":
         return _open_postgres(url.set(drivername="postgresql+psycopg"), wait_seconds)
     raise InvalidArgument(
-        f"registry {url.render_as_string()} is of no kind that the grid uses",
+        f"registry {url.render_as_string()} is not a supported database",
         reason=Reason.INVALID_ARGUMENT,
         hint=f"Use {SCHEMES}",
     )
@@ -138,9 +138,7 @@ def _parse(url_text: str) -> URL:
     try:
         return make_url(url_text)
     except (exc.ArgumentError, ValueError) as error:
-        raise InvalidArgument(
-            "the registry's URL can't be read as one", reason=Reason.INVALID_ARGUMENT, hint=f"Use {SCHEMES}"
-        ) from error
+        raise InvalidArgument("invalid registry URL", reason=Reason.INVALID_ARGUMENT, hint=f"Use {SCHEMES}") from error
 
 
 def _sqlite_file(url: URL) -> Path:
@@ -148,7 +146,7 @@ def _sqlite_file(url: URL) -> Path:
         raise InvalidArgument(
             f"registry {url.render_as_string()} names no file",
             reason=Reason.INVALID_ARGUMENT,
-            hint="The master and the admin share the registry, so it can't be in memory; use sqlite:////path/registry.db",
+            hint="The master and the admin share the registry, so it can't be in memory. Use sqlite:////path/registry.db",
         )
     return Path(url.database).expanduser().absolute()
 
@@ -157,7 +155,7 @@ def _sqlite_file(url: URL) -> Path:
 
 
 def open_file(file: Path, wait_seconds: float, *, name: str = "") -> Database:
-    """The database in a file, which need not be there yet; ``name`` is for people, in place of the path."""
+    """The database in a file, which need not exist yet; ``name`` stands for the path in messages."""
     engine = create_engine(
         "sqlite+pysqlite://",
         creator=partial(_connect_sqlite, file, wait_seconds),
@@ -175,11 +173,11 @@ def open_file(file: Path, wait_seconds: float, *, name: str = "") -> Database:
 
 def _connect_sqlite(file: Path, wait_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(str(file))}?mode=rw",  # a file that was deleted is not made anew, empty
+        f"file:{quote(str(file))}?mode=rw",  # does not create an empty file in place of a deleted one
         uri=True,
         timeout=wait_seconds,
         check_same_thread=False,  # the pool gives a connection to one thread at a time
-        isolation_level=None,  # the driver begins nothing by itself: _begin_sqlite does
+        isolation_level=None,  # the driver begins no transaction: _begin_sqlite does
     )
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
@@ -199,7 +197,7 @@ def _remember_file(file: Path, _connection: DBAPIConnection, entry: ConnectionPo
 def _refuse_other_file(
     file: Path, _connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
-    """Connections to a file that was deleted or replaced would write into the void."""
+    """A connection to a deleted or replaced file would write where nobody reads."""
     if file_identity(file) != entry.info["file"]:
         raise exc.DisconnectionError("the file was deleted or replaced")
 
@@ -248,16 +246,16 @@ def _connect_postgres(
     from sutra_grid.registry.database.postgres_connection import BoundedConnection  # its driver is an extra
 
     connection = BoundedConnection.connect(*arguments, **options)
-    connection.silence_seconds = SILENCE_SECONDS
+    connection.answer_timeout_seconds = ANSWER_TIMEOUT_SECONDS
     return cast(DBAPIConnection, connection)
 
 
 def _ping_postgres(
     dialect: Dialect, connection: Any, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
-    """A server that was restarted costs no failed call, and one that hangs no more than a short wait."""
-    if entry.info.get("used"):  # a new one has just heard its server
-        connection.refuse_silence(dialect.do_ping, PING_SECONDS)
+    """After a restart of the server no call fails, and a server that hangs costs only a short wait."""
+    if entry.info.get("used"):  # a new one has just had an answer
+        connection.check_answers(dialect.do_ping, PING_SECONDS)
     entry.info["used"] = True
 
 

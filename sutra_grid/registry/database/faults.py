@@ -1,4 +1,4 @@
-"""The one table from a database's faults to core errors, so that callers see no driver.
+"""The one table from a database's faults to core errors, so that callers do not depend on a driver.
 
 A fault that may pass is ``Unavailable``: locked, full, read-only, unreachable, gone.
 """
@@ -19,26 +19,28 @@ from sutra_grid.core.types import Reason
 class Fault(NamedTuple):
     """What is wrong with the registry, and the next step."""
 
-    words: str
+    problem: str
     hint: str
 
 
-_LOCKED = Fault("is locked by another process", "Try again; if it stays so, find who holds it: fuser -v FILE")
+_LOCKED = Fault(
+    "is locked by another process", "Try again. If it stays locked, find the process that holds it: fuser -v FILE"
+)
 _FULL = Fault("can't be written: the disk is full", "Free space on its file system")
-_READ_ONLY = Fault("is read-only for this process", "Check the owner and mode of the file and of its directory")
-_UNREACHABLE = Fault("can't be reached", "Check that the database server runs and that the URL is right")
-_NOT_OPENED = Fault("can't be opened", "Check that the file is there and may be read and written by this user")
-_IO_ERROR = Fault("can't be read or written: the disk answered an error", "Look at the kernel log; check the disk")
+_READ_ONLY = Fault("is read-only for this process", "Check the owner and the mode of the file and of its directory")
+_UNREACHABLE = Fault("can't be reached", "Check that the database server runs and that the URL is correct")
+_NOT_OPENED = Fault("can't be opened", "Check that the file exists and that this user may read and write it")
+_IO_ERROR = Fault("can't be read or written: the disk reported an error", "Check the kernel log and the disk")
 _CORRUPT = Fault(
     "is corrupt",
-    "Move the file away: a running master writes a new one from what it holds. "
-    "Without one: restore a backup, or start the master once with --rebuild",
+    "Move the file away: a running master writes a new one from its memory. "
+    "If no master runs, restore a backup, or start the master once with --rebuild",
 )
-_SERVER_CORRUPT = Fault("is corrupt", "Restore it from a backup, or give the grid a new, empty database")
-_NO_TABLES = Fault("has not the tables of the grid", "Start the master: it sets the registry up")
-_UNFINISHED = Fault("is being replaced", "Wait until the new file stands still")
+_SERVER_CORRUPT = Fault("is corrupt", "Restore it from a backup, or create a new, empty database")
+_NO_TABLES = Fault("does not have the grid's tables", "Start the master: it creates them")
+_UNFINISHED = Fault("is being replaced", "Wait until the new file is complete")
 _OVERLOADED = Fault("is busy: no connection became free in time", "Try again in a few seconds")
-_FAILED = Fault("failed", "Look at the log of the database")
+_FAILED = Fault("failed", "Check the log of the database")
 
 # By the start of sqlite3's error name; the first that matches counts.
 _SQLITE_FAULTS: tuple[tuple[str, Fault], ...] = (
@@ -74,7 +76,7 @@ _RETRYABLE_STATES = ("40001", "40P01")
 
 
 class RegistryDamaged(Unavailable):
-    """What the registry holds can't be read any more, or not all of it; no retry mends that."""
+    """The registry can't be read, or not all of it. A retry does not help."""
 
     def __init__(self, name: str, why: str, hint: str) -> None:
         super().__init__(f"registry {name} is corrupt: {why}", reason=Reason.REGISTRY_UNAVAILABLE, hint=hint)
@@ -82,22 +84,22 @@ class RegistryDamaged(Unavailable):
 
 
 class UnreadableRow(Exception):
-    """A row holds what no version of the program has written; raised where rows become values."""
+    """A row holds what no version of the program has written. Raised where rows become values."""
 
 
 def way_out(*, is_file: bool) -> str:
-    """What a person does about a damaged registry at the master's start."""
+    """How an operator repairs a damaged registry when the master starts."""
     if not is_file:
         return _SERVER_CORRUPT.hint
     return (
         "Restore it from a backup, or start the master once with --rebuild: "
-        "it sets the file aside and takes the truth from the agents"
+        "it moves the file aside and rebuilds the registry from the agents' reports"
     )
 
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Raise what a database raises as core errors; ``name`` is the registry's, for people."""
+    """Translate a database's errors into core errors; ``name`` is the registry's name in messages."""
     try:
         yield
     except GridError:
@@ -112,35 +114,35 @@ def to_grid_error(error: Exception, name: str) -> GridError:
     """The core error for ``error`` of the driver or of SQLAlchemy."""
     if isinstance(error, OverflowError | exc.DataError):
         return InvalidArgument(
-            f"the registry can't hold a value of this request: {_driver_words(error)}",
+            f"the registry can't hold a value of this request: {_driver_text(error)}",
             reason=Reason.INVALID_ARGUMENT,
             hint="Numbers are at most 2^63-1",
         )
     if isinstance(error, exc.TimeoutError):
         return unavailable(name, _OVERLOADED)
     if isinstance(error, exc.DisconnectionError):
-        return unavailable(name, _NOT_OPENED, _driver_words(error))
+        return unavailable(name, _NOT_OPENED, _driver_text(error))
     if not isinstance(error, exc.DBAPIError) or isinstance(error, exc.IntegrityError):
-        return Internal(f"registry {name}: {_driver_words(error)}", hint="This is a fault of the program; report it")
+        return Internal(f"registry {name}: {_driver_text(error)}", hint="This is a bug; please report it")
     if _sqlstate(error) in _RETRYABLE_STATES:
         return Aborted(
-            "another change of the registry came between",
+            "the registry was changed by someone else at the same time",
             reason=Reason.CONCURRENT_CHANGE,
             hint="Send the request again",
         )
-    return unavailable(name, _fault_of(error), _driver_words(error))
+    return unavailable(name, _fault_of(error), _driver_text(error))
 
 
-def unavailable(name: str, fault: Fault, driver_words: str = "") -> Unavailable:
-    """``fault`` of the registry ``name`` as an error, with what the driver said."""
+def unavailable(name: str, fault: Fault, driver_text: str = "") -> Unavailable:
+    """``fault`` of the registry ``name`` as an error, with the driver's own text."""
     if fault in (_CORRUPT, _SERVER_CORRUPT):
-        return RegistryDamaged(name, driver_words, fault.hint)
-    said = f" ({driver_words})" if driver_words else ""
-    return Unavailable(f"registry {name} {fault.words}{said}", reason=Reason.REGISTRY_UNAVAILABLE, hint=fault.hint)
+        return RegistryDamaged(name, driver_text, fault.hint)
+    detail = f" ({driver_text})" if driver_text else ""
+    return Unavailable(f"registry {name} {fault.problem}{detail}", reason=Reason.REGISTRY_UNAVAILABLE, hint=fault.hint)
 
 
 def file_fault(error: OSError) -> Fault:
-    """What a failing file operation means for the registry."""
+    """The fault that a failed file operation means for the registry."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _FULL
     if error.errno == errno.EROFS:
@@ -149,18 +151,18 @@ def file_fault(error: OSError) -> Fault:
 
 
 def lock_fault() -> Fault:
-    """The fault of a lock that was not given in time."""
+    """The fault of a lock that was not available in time."""
     return _LOCKED
 
 
 def lost_fault(loss: str) -> Fault:
-    """The fault of a file that is not there any more; ``loss`` tells how."""
-    hint = "Wait some seconds: the master makes it anew from what it holds, and says so"
-    return Fault(f"{loss} under the running master", hint)
+    """The fault of a file that was deleted or replaced; ``loss`` says which."""
+    hint = "Wait a few seconds: the master makes a new one from its memory and records the event registry.refilled"
+    return Fault(f"{loss} while the master was running", hint)
 
 
 def unfinished_fault() -> Fault:
-    """The fault of a file that changes while it is taken over."""
+    """The fault of a file that changes while it is being copied."""
     return _UNFINISHED
 
 
@@ -183,6 +185,6 @@ def _sqlstate(error: exc.DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _driver_words(error: Exception) -> str:
+def _driver_text(error: Exception) -> str:
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     return " ".join(str(cause).split())

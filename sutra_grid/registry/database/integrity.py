@@ -1,4 +1,4 @@
-"""Whether a registry is whole: its log, its pages, its tables. Asked at the master's start, before anything is read."""
+"""Checks a registry for damage: its log, pages and tables. Runs at the master's start, before anything is read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from sutra_grid.registry.database.files import beside
 from sutra_grid.registry.database.write_ahead_log import damage_of_log
 from sutra_grid.registry.tables import Base
 
-#: A check that takes longer is left off, so that a start never hangs on it: a gigabyte takes a few seconds.
+#: A longer check is abandoned, so that a start never hangs: a gigabyte takes a few seconds.
 CHECK_SECONDS: Final = 20.0
 SHOWN_FAULTS: Final = 3
 _STEPS_BETWEEN_LOOKS: Final = 200_000  # of SQLite's machine: some milliseconds
 
 
 def refuse_damaged_log(database: Database) -> None:
-    """Raise ``RegistryDamaged`` when SQLite would lose commits by opening the file. No connection may be open yet."""
+    """Raise ``RegistryDamaged`` when opening the file would lose commits. No connection may be open yet."""
     if database.file is None or database.file.stat().st_size == 0:
-        return  # an empty file's log is of another one: SQLite deletes it
+        return  # the log beside an empty file belongs to another file: SQLite deletes it
     if damage := damage_of_log(beside(database.file, "-wal")):
         raise damaged(database, damage)
 
 
 def refuse_damaged_pages(database: Database, connection: Connection) -> None:
-    """Raise ``RegistryDamaged`` when the pages of an SQLite file do not fit together. PostgreSQL sees to its own."""
+    """Raise ``RegistryDamaged`` for inconsistent pages of an SQLite file. PostgreSQL checks its own."""
     if database.file is None:
         return
     if faults := _quick_check(connection):
@@ -36,7 +36,7 @@ def refuse_damaged_pages(database: Database, connection: Connection) -> None:
 
 
 def refuse_missing_parts(database: Database, connection: Connection) -> None:
-    """Raise ``RegistryDamaged`` when the schema lacks a table or column that its revision has."""
+    """Raise ``RegistryDamaged`` when a table or column of the schema's revision is missing."""
     inspector = inspect(connection)
     present = set(inspector.get_table_names())
     for table in Base.metadata.sorted_tables:
@@ -48,12 +48,12 @@ def refuse_missing_parts(database: Database, connection: Connection) -> None:
 
 
 def damaged(database: Database, why: str) -> RegistryDamaged:
-    """The refusal of a registry that is not whole."""
+    """The error for a damaged registry, with the way to repair it."""
     return RegistryDamaged(database.name, why, way_out(is_file=database.file is not None))
 
 
 def _quick_check(connection: Connection) -> list[str]:
-    """What SQLite finds wrong; nothing when it could not finish in time."""
+    """The faults that SQLite finds; none when the check could not finish in time."""
     driver = connection.connection.driver_connection
     assert driver is not None
     deadline = time.monotonic() + CHECK_SECONDS

@@ -1,7 +1,7 @@
 """A connection to PostgreSQL that does not wait for ever.
 
-A server that hangs (its disk, its whole host) still has a kernel that takes what is sent: no time limit of TCP
-ends the wait, and the limits that the server keeps for a statement stand still with it. So the client has its own.
+The kernel of a server that hangs (its disk, its whole host) still acknowledges what is sent. So no TCP timeout ends
+the wait, and the server's own statement timeout does not run. Therefore the client has its own limit.
 """
 
 from __future__ import annotations
@@ -19,52 +19,52 @@ from sqlalchemy import exc
 
 
 class BoundedConnection(psycopg.Connection[TupleRow]):
-    """Raises ``psycopg.OperationalError``, and is closed, when the server sends nothing for so long."""
+    """Raises ``psycopg.OperationalError`` and closes when the server sends nothing for ``answer_timeout_seconds``."""
 
-    silence_seconds = math.inf
+    answer_timeout_seconds = math.inf
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
-        """Every wait of psycopg for the server comes through here, but that for a new connection."""
+        """Every wait of psycopg for the server comes through here, except that for a new connection."""
         try:
-            return super().wait(_bounded(gen, self.silence_seconds), *arguments, **options)
-        except _Silent:
+            return super().wait(_bounded(gen, self.answer_timeout_seconds), *arguments, **options)
+        except _NoAnswer:
             self.close()  # the answer to this statement is not one to the next
             raise
 
-    def refuse_silence(self, ping: Callable[[Self], object], seconds: float) -> None:
-        """Have the server answer within ``seconds``, or raise what makes SQLAlchemy's pool connect anew."""
+    def check_answers(self, ping: Callable[[Self], object], seconds: float) -> None:
+        """Ping the server. If it does not answer within ``seconds``, raise what makes SQLAlchemy's pool reconnect."""
         try:
-            with self._patient_for(seconds):
+            with self._limited_to(seconds):
                 ping(self)
         except psycopg.Error as error:
             raise exc.InvalidatePoolError(str(error)) from error
 
     @contextmanager
-    def _patient_for(self, seconds: float) -> Iterator[None]:
-        usual, self.silence_seconds = self.silence_seconds, seconds
+    def _limited_to(self, seconds: float) -> Iterator[None]:
+        usual, self.answer_timeout_seconds = self.answer_timeout_seconds, seconds
         try:
             yield
         finally:
-            self.silence_seconds = usual
+            self.answer_timeout_seconds = usual
 
 
-class _Silent(psycopg.OperationalError):
+class _NoAnswer(psycopg.OperationalError):
     """The server sent nothing."""
 
 
-def _bounded(gen: PQGen[RV], silence_seconds: float) -> PQGen[RV]:
-    """``gen``, ended when it is woken without anything to read or write for too long: psycopg wakes it often."""
+def _bounded(gen: PQGen[RV], timeout_seconds: float) -> PQGen[RV]:
+    """``gen``, ended when there was nothing to read or write for too long: psycopg wakes it often."""
     try:
         wanted = next(gen)
-        heard = time.monotonic()
+        answered_at = time.monotonic()
         while True:
             ready = yield wanted
             now = time.monotonic()
             if ready:
-                heard = now
-            elif now - heard >= silence_seconds:
+                answered_at = now
+            elif now - answered_at >= timeout_seconds:
                 gen.close()
-                raise _Silent(f"the server has sent nothing for {silence_seconds:g} s")
+                raise _NoAnswer(f"the server has sent nothing for {timeout_seconds:g} s")
             wanted = gen.send(ready)
     except StopIteration as end:
         answer: RV = end.value

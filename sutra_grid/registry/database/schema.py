@@ -1,4 +1,4 @@
-"""Which schema a database has, and bringing it up to this program's.
+"""The schema of a database, and its migration to this program's.
 
 One process at a time: a lock on a file beside the SQLite file, an advisory lock on
 PostgreSQL. A migration is one transaction. Alembic is imported only when there is
@@ -42,9 +42,9 @@ ADVISORY_LOCK = 0x5347_7265_6769_7374  # "SGregist"
 
 
 def bring_up_to_date(database: Database, *, create: bool) -> None:
-    """Migrate to this program's schema, or find it there. Any number of processes may do so at once.
+    """Migrate to this program's schema if need be. Any number of processes may do so at once.
 
-    Raises ``RegistryDamaged`` when what is there is not whole; then nothing is migrated.
+    Raises ``RegistryDamaged`` for a damaged registry, and migrates nothing then.
     """
     with _migration_lock(database, create=create):
         _refuse_other_file(database)
@@ -60,7 +60,7 @@ def bring_up_to_date(database: Database, *, create: bool) -> None:
 
 
 def _whole_revision(database: Database) -> str | None:
-    """The revision of a registry of which every part was looked at."""
+    """The schema's revision, after a check of every part of the registry."""
     with database.reading() as connection:
         revision = _revision(connection, database)
         _refuse_newer(revision, database.name)
@@ -86,12 +86,12 @@ def require_current(database: Database) -> None:
     raise Unavailable(
         f"registry {database.name} has schema {revision}, older than this program's {HEAD}",
         reason=Reason.REGISTRY_UNAVAILABLE,
-        hint="Start the master of this version: it brings the registry up to date",
+        hint="Start the master of this version: it upgrades the registry",
     )
 
 
 def read_revision(connection: Connection) -> str | None:
-    """The schema's revision as it is recorded; fails when there is no record."""
+    """The recorded revision of the schema; fails when none is recorded."""
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return revision
 
@@ -107,7 +107,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _revision(connection: Connection, database: Database) -> str | None:
-    """The schema's revision, None for an empty database; refuses what is no registry."""
+    """The schema's revision, None for an empty database. Raises for a database that is not a registry."""
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return None
@@ -121,7 +121,7 @@ def _revision(connection: Connection, database: Database) -> str | None:
     raise FailedPrecondition(
         f"registry {database.name} is a database of another program (it holds {', '.join(sorted(tables)[:3])})",
         reason=Reason.REGISTRY_UNAVAILABLE,
-        hint="Give the grid a database of its own",
+        hint="Use a separate database for the grid",
     )
 
 
@@ -140,7 +140,7 @@ def _refuse_newer(revision: str | None, name: str) -> None:
         raise FailedPrecondition(
             f"registry {name} has schema {revision}, newer than this program's {HEAD}",
             reason=Reason.REGISTRY_UNAVAILABLE,
-            hint="Install the newer Sutra Grid again, or restore the backup that was made before its first start",
+            hint="Install the newer Sutra Grid again, or restore the backup from before its first start",
         )
 
 
@@ -148,7 +148,7 @@ def _not_set_up(name: str) -> Unavailable:
     return Unavailable(
         f"there is no registry at {name} yet",
         reason=Reason.REGISTRY_UNAVAILABLE,
-        hint="Start the master: it makes the registry",
+        hint="Start the master: it creates the registry",
     )
 
 
@@ -175,8 +175,8 @@ def _os_errors(database: Database) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        words = f"{error.filename or database.file}: {error.strerror}"
-        raise unavailable(database.name, file_fault(error), words) from error
+        detail = f"{error.filename or database.file}: {error.strerror}"
+        raise unavailable(database.name, file_fault(error), detail) from error
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def _file_lock(path: Path, database: Database) -> Iterator[None]:
 
 
 def _prepare_file(database: Database, file: Path, *, create: bool) -> None:
-    """Make the file if it may be made; the directory is synced, so that a power loss does not take it back."""
+    """Create the file if allowed, and sync its directory, so that the file survives a power loss."""
     if file.exists():
         return
     if not create:

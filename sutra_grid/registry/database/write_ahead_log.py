@@ -1,10 +1,10 @@
-"""Whether SQLite's write-ahead log still holds every commit that was acknowledged.
+"""Checks whether SQLite's write-ahead log still holds every acknowledged commit.
 
-SQLite reads the log up to the first frame whose checksum is wrong and forgets the rest without a
-word. After a power loss that is right: only the last commit, which nobody was told of, can be
-torn, for each commit is synced before the next begins (``synchronous=FULL``). When commits stand
-behind it, the log was damaged later, and what is behind would be lost. To be asked before
-the first connection opens the file: that one recovers the log, and the last one deletes it.
+SQLite reads the log up to the first frame with a wrong checksum and silently drops the rest. After a
+power loss that is right: each commit is synced before the next begins (``synchronous=FULL``), so only
+the last one, which was never acknowledged, can be torn. If commits follow the wrong frame, the log was
+damaged later, and they would be lost. Check before the first connection opens the file: that
+connection recovers the log, and the last one deletes it.
 
 Format: sqlite.org/fileformat2.html, section 4.
 """
@@ -16,29 +16,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-#: What is behind stays unread: to add up a log costs 40 ms a megabyte. SQLite keeps it near 4 MB.
+#: The rest is not checked: checksums cost 40 ms a megabyte. SQLite keeps the log near 4 MB.
 MAX_CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 _HEADER: Final = struct.Struct(">8I")  # magic, version, page size, number, salt, salt, sum, sum
 _FRAME: Final = struct.Struct(">6I")  # page, pages of the database after a commit or 0, salt, salt, sum, sum
-_MAGIC: Final = 0x377F0682  # the lowest bit: the words that are added up are big-endian
+_MAGIC: Final = 0x377F0682  # the lowest bit: checksums add big-endian words
 _WORD: Final = 0xFFFFFFFF
 
 _Sums = tuple[int, int]
 
 
 class _Frame(NamedTuple):
-    """One page in the log: whether it ends a commit, is of the log's present round, and adds up."""
+    """One page in the log: whether it ends a commit, belongs to the current log, and has a valid checksum."""
 
     commits: bool
     is_current: bool
-    adds_up: bool
+    is_valid: bool
 
 
 def damage_of_log(log: Path) -> str:
-    """What is wrong with the log, in words; empty when nothing is lost by it, or there is none.
+    """What is wrong with the log, for messages; empty when nothing is lost, or there is no log.
 
-    What can't be told: a log that was cut off, and damage within its very last commit. Raises ``OSError``.
+    Can't detect a truncated log, or damage within the last commit. Raises ``OSError``.
     """
     try:
         stream = log.open("rb")
@@ -47,24 +47,24 @@ def damage_of_log(log: Path) -> str:
     with stream:
         header = stream.read(_HEADER.size)
         if not stream.peek(1):
-            return ""  # no frame: nothing was committed into it
+            return ""  # no frame: it holds no commit
         if not _is_header(header):
-            return f"the head of {log.name} is damaged"
+            return f"the header of {log.name} is damaged"
         return _damage_of_frames(log.name, _frames(stream, header))
 
 
 def _damage_of_frames(name: str, frames: Iterator[_Frame]) -> str:
-    """Commits that are known to be complete and stand behind the first frame that does not add up."""
+    """Describe complete commits behind the first frame with a wrong checksum; empty if there are none."""
     behind = 0
     broken = False
     for frame in frames:
         if broken:
             behind += frame.commits and frame.is_current
-        elif not frame.adds_up:
+        elif not frame.is_valid:
             broken = True
-            # Of a commit that is torn, nothing follows its last frame; else what follows first may be of it.
+            # Nothing follows the last frame of a torn commit. After any other frame, the next commit may be its end.
             behind = 0 if frame.commits and frame.is_current else -1
-    return f"{name} is damaged in the middle: {behind} commits behind it can't be read" if behind > 0 else ""
+    return f"{name} is damaged in the middle: {behind} commits after the damage can't be read" if behind > 0 else ""
 
 
 def _is_header(header: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Pages of agents, and all of them as cells. Their nodes are counted in an index and not read."""
+"""Pages of agents, and all agents as cells. Their nodes are counted in an index, not read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _USED_BY_AGENT = select(NODES.c.agent_id, func.count().label("used")).where(TAKE
 
 
 def select_page(connection: Connection, query: AgentQuery) -> Page[ListedAgent]:
-    """The page that the query asks for."""
+    """The page of the query."""
     fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
     limit = limit_of(query.limit)
     key, key_type = _KEYS[query.sort]
@@ -61,7 +61,7 @@ def select_page(connection: Connection, query: AgentQuery) -> Page[ListedAgent]:
 
 
 def select_cells(connection: Connection) -> list[AgentCell]:
-    """All agents by id, as little as possible of each."""
+    """All agents by id, with only what an overview shows."""
     used = {row.agent_id: row.used for row in connection.execute(_USED_BY_AGENT)}
     statuses = {status.value: status for status in AgentStatus}
     return [

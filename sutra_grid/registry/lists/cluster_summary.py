@@ -1,4 +1,4 @@
-"""The grid in numbers and words, counted in the database; ``core.status`` says what the numbers mean."""
+"""The cluster's status with its reasons, counted in the database; ``core.status`` has the rules."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _TROUBLED = (
 
 
 def summary(connection: Connection) -> ClusterSummary:
-    """What ``core.status.cluster_summary`` says of all rows, without reading them."""
+    """The summary that ``core.status.cluster_summary`` gives for all rows, without reading them."""
     counted = tally(connection)
     return summarize(counted, _unhealthy_agents(connection), _troubled_nodes(connection, counted))
 
@@ -61,8 +61,8 @@ def summary(connection: Connection) -> ClusterSummary:
 def tally(connection: Connection) -> Tally:
     """Agents by status; nodes by facts and agent's status.
 
-    The nodes of the agents of the most frequent status are what the others leave of all, so
-    that in a grid where most agents have the same status few rows are joined.
+    The nodes of agents with the most frequent status are found by subtraction from all nodes. So only
+    few rows are joined in a grid where most agents have the same status.
     """
     by_status = {AgentStatus(status): count for status, count in connection.execute(_AGENTS)}
     left = Counter({FACTS[number]: count for number, count in connection.execute(_NODES)})

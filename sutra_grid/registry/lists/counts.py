@@ -1,4 +1,4 @@
-"""The grid in numbers, counted by the database: a handful of rows however many nodes there are."""
+"""The grid in numbers, counted by the database: a few rows, however many nodes there are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
 
 _AGENTS = select(AGENTS.c.status, AGENTS.c.drained, AGENTS.c.max_storage_nodes, AGENTS.c.last_heartbeat_ms)
 
-# The engine that runs, as soon as its agent has told it. All of a node's columns stand in its index of lists.
+# The engine that runs, once its agent has reported it. All these columns are in the index for lists.
 _ENGINE = func.coalesce(func.nullif(NODES.c.reported_engine, ""), NODES.c.engine).label("engine_name")
 _KINDS = (AGENTS.c.status, _ENGINE, NODES.c.facts)
 _NODES = (

@@ -1,4 +1,4 @@
-"""Pages of nodes. A narrow index finds the page; only its rows are read as a whole."""
+"""Pages of nodes. A narrow index finds the page; whole rows are read only for that page."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _KEYS: dict[NodeSort, tuple[ColumnElement[Any], type[str] | type[int] | type[flo
     NodeSort.CREATED: (NODES.c.created_at_ms, int),
 }
 
-#: Each measurement changes these: they stand in no index, and all rows are read for them, in turn.
+#: Each measurement changes these columns, so no index has them: sorting by them reads all rows in order.
 _MEASURED = {NodeSort.MEMORY, NodeSort.CPU}
-_FACTS_OF_ROWS = NODES.c.facts + 0  # no planner takes an index for it, to read the rows out of turn
+_FACTS_OF_ROWS = NODES.c.facts + 0  # no planner uses an index for it, so rows are read in order
 
 
 def select_page(connection: Connection, query: NodeQuery) -> Page[ListedNode]:
-    """The page that the query asks for."""
+    """The page of the query."""
     fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
     limit = limit_of(query.limit)
     numbers = numbers_in_use(connection)
@@ -69,7 +69,7 @@ def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElemen
     if query.agent_id:
         conditions.append(NODES.c.agent_id == query.agent_id)
     elif query.is_filtered or query.sort is not NodeSort.ID:
-        conditions.append(facts.in_(numbers))  # all of them; see ``facts.judged`` for what it is good for
+        conditions.append(facts.in_(numbers))  # all of them: leads planners to the narrow index, see ``facts.judged``
     if query.status is not None:
         wanted = query.status
         conditions.append(judged(lambda facts, agent_status: status_of(facts, agent_status) is wanted, numbers, facts))

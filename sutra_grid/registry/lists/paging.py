@@ -1,9 +1,9 @@
-"""Pages of a list that stay right while its rows change: a cursor says after which row the next page begins.
+"""Pages of a list that stay correct while its rows change: a cursor names the row before the next page.
 
-A page is found by the values of the row before it, not by counting rows, so that no row that
-is there throughout is left out or comes twice because others were inserted, removed or
-changed. Only a row whose own sort value changes between two pages may move across the
-cursor; by id, agent and creation none does.
+A page is found by the values of the row before it, not by counting rows. So a row that exists
+throughout is neither left out nor repeated when others are inserted, removed or changed. Only a row
+whose own sort value changes between two pages may cross the cursor; ids, agents and creation times
+never change.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How a list is sorted: by ``key``, which is never null, and rows of the same key by their id."""
+    """How a list is sorted: by ``key``, which is never null, then by id."""
 
     key: Label[Any]
     key_type: type[str] | type[int] | type[float]
@@ -46,7 +46,7 @@ class Order:
     descending: bool
 
     def page_of(self, rows: Select[Any], fingerprint: str, cursor: str, limit: int) -> Select[Any]:
-        """``rows`` of the page that begins at ``cursor``, and one more if there is a page after it."""
+        """``rows`` of the page at ``cursor``, and one more row if there is a next page."""
         if cursor:
             last = read_cursor(cursor, fingerprint, self.key_type)
             place, bound = tuple_(self.key.element, self.row_id), tuple_(*last)
@@ -59,12 +59,12 @@ class Order:
 
 
 def limit_of(limit: int) -> int:
-    """A page's size, held in its bounds."""
+    """A page's size within its bounds."""
     return max(1, min(limit, MAX_LIMIT))
 
 
 def fingerprint_of(*parts: object) -> str:
-    """What a cursor is bound to: filter and sort of its list."""
+    """A digest of what a cursor belongs to: filter and sort of its list."""
     return hashlib.blake2s(repr(parts).encode(), digest_size=6).hexdigest()
 
 
@@ -75,25 +75,25 @@ def write_cursor(fingerprint: str, key: str | float, row_id: str) -> str:
 
 
 def read_cursor(cursor: str, fingerprint: str, key_type: type) -> tuple[Any, str]:
-    """Sort key and id of the row before the page. ``InvalidArgument`` for a cursor that is not of this list."""
+    """Sort key and id of the row before the page. ``InvalidArgument`` for a cursor of another list."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
-        _refuse("is none that was given out")
+        _refuse("is not valid")
     if not isinstance(parts, list) or len(parts) != 3 or not isinstance(parts[2], str):
-        _refuse("is none that was given out")
+        _refuse("is not valid")
     written_for, key, row_id = parts
     if written_for != fingerprint:
         _refuse("belongs to a list with another filter or sort")
     if type(key) is not key_type or (isinstance(key, float) and not math.isfinite(key)):
-        _refuse("is none that was given out")
+        _refuse("is not valid")
     return key, row_id
 
 
-def _refuse(words: str) -> NoReturn:
+def _refuse(problem: str) -> NoReturn:
     raise InvalidArgument(
-        f"the cursor {words}",
+        f"the cursor {problem}",
         reason=Reason.INVALID_ARGUMENT,
-        hint="Send next_cursor of the answer before, with the same filter and sort; leave it out to begin anew",
+        hint="Send next_cursor of the previous answer with the same filter and sort, or omit it to start again",
     )

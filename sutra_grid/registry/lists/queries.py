@@ -1,4 +1,4 @@
-"""Which rows of a list a caller wants, in which order, and what it gets beside core types."""
+"""Filters and sort orders of lists, and what lists return besides core types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sutra_grid.registry.lists.paging import DEFAULT_LIMIT
 
 
 class NodeSort(StrEnum):
-    """What nodes are sorted by. Status: what needs a person first."""
+    """Sort keys of nodes. Status: what needs attention comes first."""
 
     ID = "id"
     AGENT = "agent"
@@ -25,7 +25,7 @@ class NodeSort(StrEnum):
 
 
 class AgentSort(StrEnum):
-    """What agents are sorted by. Status: what needs a person first."""
+    """Sort keys of agents. Status: what needs attention comes first."""
 
     ID = "id"
     STATUS = "status"
@@ -37,8 +37,8 @@ class AgentSort(StrEnum):
 class NodeQuery:
     """Nodes to list; an empty or None field means any.
 
-    ``text`` is looked for in ids, upper and lower case alike. ``attention``: only those that
-    ``core.status.needs_attention``, or only the others.
+    ``text`` is searched in ids, ignoring case. ``attention``: only those for which
+    ``core.status.needs_attention`` is true, or only the others.
     """
 
     agent_id: str = ""
@@ -54,7 +54,7 @@ class NodeQuery:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether some nodes may be left out."""
+        """Whether a filter is set."""
         chosen = (self.agent_id, self.status, self.engine, self.health, self.text)
         return any(chosen) or self.attention is not None
 
@@ -63,7 +63,7 @@ class NodeQuery:
 class AgentQuery:
     """Agents to list; an empty or None field means any.
 
-    ``label`` is a label's name, or ``name=value``; ``text`` is looked for in ids and host names.
+    ``label`` is a label's name, or ``name=value``; ``text`` is searched in ids and host names.
     """
 
     status: AgentStatus | None = None
@@ -81,8 +81,8 @@ class AgentQuery:
 class EventQuery:
     """Events to list; an empty, zero or None field means any.
 
-    ``kind`` is a kind or its first part. ``after_event_id`` reads forward from there; without
-    it the newest are read, or the newest before ``before_event_id``. Times include both ends.
+    ``kind`` is a kind or its first part. ``after_event_id`` reads forward from that id; without it,
+    the newest events are read, or the newest before ``before_event_id``. Times are inclusive.
     """
 
     after_event_id: int = 0
@@ -98,21 +98,21 @@ class EventQuery:
 
 
 class ListedNode(NamedTuple):
-    """A node, and the status that is shown of it."""
+    """A node and its displayed status."""
 
     node: Node
     shown: ShownStatus
 
 
 class ListedAgent(NamedTuple):
-    """An agent, and how many of its slots are used: its nodes but for those that are to go."""
+    """An agent, and how many of its slots are used: all its nodes except those being removed."""
 
     agent: Agent
     used_slots: int
 
 
 class AgentCell(NamedTuple):
-    """What a grid of thousands of agents shows of each."""
+    """What the overview of a grid with thousands of agents shows of each."""
 
     agent_id: str
     status: AgentStatus

@@ -1,7 +1,7 @@
-"""Sets a damaged registry aside, so that a master makes a new one and the agents fill it.
+"""Moves a damaged registry aside, so that the master creates a new one and the agents' reports fill it.
 
-Nothing is deleted and nothing overwritten: the damaged file and its log stay side by side under a new
-name, where ``sqlite3 NAME .recover`` finds them together.
+Nothing is deleted or overwritten: the damaged file and its log stay beside each other under a new
+name, where ``sqlite3 NAME .recover`` finds both.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ class SetAside(NamedTuple):
 
 
 def set_damaged_aside(url: str, now_ms: int) -> SetAside:
-    """Move a damaged SQLite registry out of the way; its name afterwards. The caller is the only master on it.
+    """Move a damaged SQLite registry aside and return its new name. No other master may use it meanwhile.
 
-    Raises ``FailedPrecondition``, and changes nothing, when there is nothing to rebuild: the registry is
-    whole, or not there, or another program's, or on PostgreSQL; ``Unavailable`` when it can't be looked
-    at or not be moved.
+    Raises ``FailedPrecondition``, without any change, when there is nothing to rebuild: the registry is
+    intact, missing, of another program, or on PostgreSQL. Raises ``Unavailable`` when it can't be read
+    or moved.
     """
     file = sqlite_file(url)
     if file is None:
         raise _refusal(
-            "a registry on PostgreSQL is not rebuilt in place",
-            "Restore it from a backup, or create an empty database and name it in registry_url: "
-            "the agents fill it with the nodes that they have",
+            "a registry on PostgreSQL can't be rebuilt in place",
+            "Restore it from a backup, or create an empty database and set registry_url to it: "
+            "the agents' reports fill it with their nodes",
         )
     why = _damage(url, file)
     try:
         return SetAside(why, _move(file, now_ms))
     except OSError as error:
-        raise unavailable(str(file), file_fault(error), f"it can't be set aside: {error.strerror}") from error
+        raise unavailable(str(file), file_fault(error), f"it can't be moved aside: {error.strerror}") from error
 
 
 def _damage(url: str, file: Path) -> str:
     if not file.exists():
-        raise _refusal(f"there is no registry at {file} to rebuild", "Start the master without --rebuild: it makes one")
+        raise _refusal(f"there is no registry at {file}", "Start the master without --rebuild: it creates a registry")
     try:
         registry = Registry.open(url, migrate=True, create=False)
         try:
@@ -63,21 +63,21 @@ def _damage(url: str, file: Path) -> str:
     except RegistryDamaged as error:
         return error.why
     raise _refusal(
-        f"registry {file} is whole: it is not rebuilt",
-        f"Start the master without --rebuild. To begin with a new one all the same, move {file} "
-        "and what stands beside it with -wal and -shm away by hand",
+        f"registry {file} is intact and is not rebuilt",
+        f"Start the master without --rebuild. To begin with a new registry anyway, move {file} "
+        "and its files with the suffixes -wal and -shm away",
     )
 
 
 def _move(file: Path, now_ms: int) -> Path:
-    """Give the files a second name, then take the first: after a crash in between, both names are there."""
+    """Add a second name to each file, then remove the first: after a crash in between, both names exist."""
     present = [suffix for suffix in _SUFFIXES if beside(file, suffix).exists()]
     kept = _free_name(file, now_ms)
     for suffix in present:
         os.link(beside(file, suffix), beside(kept, suffix))
     sync_directory(file.parent)
     for suffix in reversed(present):
-        with suppress(FileNotFoundError):  # the last reader's end takes log and index with it
+        with suppress(FileNotFoundError):  # the last reader deletes log and index when it closes
             beside(file, suffix).unlink()
     sync_directory(file.parent)
     return kept

@@ -1,8 +1,8 @@
-"""Makes a registry again whose file was deleted or replaced under its running master, from what that one holds.
+"""Recreates a registry from the running master's memory, after its file was deleted or replaced.
 
-The new file is made under another name and put in place whole: whoever has the old one open sees another
-file and opens it anew, and a log that the old one left behind is never played into the new one. A
-file that took the old one's place (a backup) is its base: what the master does not know stays.
+The new file is made under another name and moved into place when it is complete. Processes that have the
+old one open notice the other file and reopen it, and the old file's log is never applied to the new one.
+A file that took the old one's place (a backup) is the base: rows that the master does not know stay.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ FILLING_SUFFIX = ".filling"
 
 
 def refill(database: Database, contents: Contents, events: Sequence[Event], last_event_id: int, at_ms: int) -> Contents:
-    """Put a registry with ``contents`` in the place of the lost one, and hold on to it; what it has then.
+    """Put a registry with ``contents`` in place of the lost one, hold it, and return what it contains.
 
-    New events get ids above ``last_event_id``. Blocks for a copy of the file. Raises ``Unavailable`` or
-    ``RegistryDamaged`` and leaves everything as it was; it may be called again. One thread at a time.
+    New events get ids above ``last_event_id``. Blocks while the file is copied. Raises ``Unavailable`` or
+    ``RegistryDamaged`` and changes nothing then; it may be called again. One thread at a time.
     """
     file = database.file
     assert file is not None
     try:
         return _refill(database, file, contents, events, last_event_id, at_ms)
     except OSError as error:
-        words = f"{error.filename or file}: {error.strerror}"
-        raise unavailable(database.name, file_fault(error), words) from error
+        detail = f"{error.filename or file}: {error.strerror}"
+        raise unavailable(database.name, file_fault(error), detail) from error
 
 
 def _refill(
@@ -70,7 +70,7 @@ def _refill(
 def _fill(
     filling: Path, database: Database, contents: Contents, events: Sequence[Event], last_event_id: int, at_ms: int
 ) -> Contents:
-    """Bring the file up to date and write into it; when this returns, all is in the one file and on disk."""
+    """Migrate the file and write into it. On return, everything is in this one file and on disk."""
     new = open_file(filling, database.wait_seconds, name=database.name)
     try:
         schema.bring_up_to_date(new, create=True)
@@ -85,16 +85,16 @@ def _fill(
                 tombstones.select_all(connection),
             )
     finally:
-        new.dispose()  # the last connection's end takes the log into the file
+        new.dispose()  # closing the last connection moves the log into the file
     return merged
 
 
 def _merge(connection: Connection, contents: Contents, at_ms: int) -> None:
-    """Write what the master holds; of a node the newer generation stays, and what was removed is removed."""
+    """Write the master's state: the newer generation of each node wins, and removed nodes stay removed."""
     for agent in contents.agents:
         agent_rows.save(connection, agent)
-    there = set(connection.execute(select(AGENTS.c.agent_id)).scalars())
-    for agent_id in contents.removed_agents & there:
+    present = set(connection.execute(select(AGENTS.c.agent_id)).scalars())
+    for agent_id in contents.removed_agents & present:
         tombstones.replace_nodes_of_agent(connection, agent_id, at_ms)
         agent_rows.remove(connection, agent_id)
     generations = {
@@ -109,7 +109,7 @@ def _merge(connection: Connection, contents: Contents, at_ms: int) -> None:
 
 
 def _raise_event_ids(connection: Connection, last_event_id: int) -> None:
-    """Who follows events asks for those above the last id: the next one must be above it here too."""
+    """Followers of events ask for ids above the last one they saw: new ids must be above it here too."""
     parameters = {"last": last_event_id}
     connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'events' AND seq < :last"), parameters)
     missing = "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')"
@@ -117,7 +117,7 @@ def _raise_event_ids(connection: Connection, last_event_id: int) -> None:
 
 
 def _stamp(file: Path) -> tuple[object, ...] | None:
-    """Changes when the file is another, or is written: a copy that is under way is not taken for a whole one."""
+    """A value that changes when the file is replaced or written, so that an unfinished copy is noticed."""
     if file_identity(file) is None:
         return None
     status = file.stat()

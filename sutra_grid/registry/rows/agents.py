@@ -39,7 +39,7 @@ def save(connection: Connection, agent: Agent) -> None:
 
 
 def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
-    """Change the flag alone, so that a status that is written meanwhile stays."""
+    """Change only this flag, so that a status written at the same time is kept."""
     if connection.execute(_UPDATE, {"key": agent_id, "drained": drained}).rowcount == 0:
         raise unknown(agent_id)
     agent = select_one(connection, agent_id)
@@ -48,7 +48,7 @@ def set_drained(connection: Connection, agent_id: str, drained: bool) -> Agent:
 
 
 def lock(connection: Connection, agent_id: str, *, shared: bool = False) -> None:
-    """Keep the agent's row as it is until the commit; ``shared`` lets others do the same."""
+    """Lock the agent's row until the commit; ``shared`` locks do not exclude each other."""
     if connection.execute(_LOCKED_SHARED if shared else _LOCKED, {"key": agent_id}).one_or_none() is None:
         raise unknown(agent_id)
 
@@ -68,7 +68,7 @@ def unknown(agent_id: str) -> NotFound:
 
 
 def status_columns(agent: Agent) -> dict[str, Any]:
-    """The columns that the master's judgement changes."""
+    """The columns of the status, which the master decides."""
     return {
         "status": agent.status.value,
         "reason": agent.reason.value,

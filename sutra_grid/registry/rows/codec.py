@@ -1,8 +1,7 @@
-"""Core values to JSON documents of the registry, and back.
+"""Core values as JSON documents of the registry, and back.
 
-Written out by hand: lists of 30,000 nodes pass through here, and ``dataclasses.asdict``
-costs ten times as much. A reason that a newer program of the same schema wrote is read
-as ``Reason.NONE``; its message stays.
+Written field by field: lists of 30,000 nodes pass through here, and ``dataclasses.asdict`` takes ten
+times as long. A reason that a newer program wrote is read as ``Reason.NONE``; its message stays.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _REASONS = {reason.value: reason for reason in Reason}
 
 @contextmanager
 def decoding(table: str) -> Iterator[None]:
-    """Rows become values in this block: what can't be one is damage of the registry, not a fault of the program."""
+    """Within this block rows become values: an invalid row means a damaged registry, not a bug."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -51,7 +50,7 @@ def clean(text: str) -> str:
 
 
 def storable(number: int) -> int:
-    """``number``, or the largest that a column holds: what an agent says of itself must not spoil a batch."""
+    """``number``, or the largest that a column holds: an agent's report must not make a whole batch fail."""
     return min(number, MAX_NUMBER)
 
 

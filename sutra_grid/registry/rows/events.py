@@ -14,11 +14,11 @@ from sutra_grid.registry.rows.statements import EVENTS, chunks
 
 
 def append(connection: Connection, events: Sequence[Event]) -> None:
-    """Insert events under new ids; the last thing that a transaction does.
+    """Insert events under new ids, as the last step of a transaction.
 
-    A reader follows events by their ids, so an id must not become visible after a
-    higher one. SQLite has one writer at a time; on PostgreSQL the lock makes it so. It
-    is taken last, so that nobody who holds it waits for a row.
+    Readers follow events by their ids, so an id must not become visible after a higher one. SQLite
+    has one writer at a time; on PostgreSQL the lock has the same effect. It is taken last, so that no
+    transaction waits for a row while it holds the lock.
     """
     if not events:
         return
@@ -29,7 +29,7 @@ def append(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def append_unwritten(connection: Connection, events: Sequence[Event]) -> None:
-    """Insert those of ``events`` that are not there yet: a batch whose commit was lost is sent again."""
+    """Insert the events that are not stored yet: a batch is sent again when its commit was not confirmed."""
     if not events:
         return
     newest = max(event.at_ms for event in events)

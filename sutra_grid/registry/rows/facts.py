@@ -1,8 +1,7 @@
-"""The facts that a node's status depends on (``core.status.Facts``) as one number, for SQL to count and find by.
+"""The facts that a node's status depends on (``core.status.Facts``) as one number, so that SQL can count and filter.
 
-No rule stands here: which numbers mean what is asked of the core. The number is a sum of
-parts, so that a statement can write it that knows only a report; parts are stored, so none
-is ever given another meaning.
+The rules are in ``core.status``, which decides what a number means. The number is a sum of parts, so
+that a statement can write it from a report alone. Numbers are stored: a part never changes its meaning.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ _STATES: Final = {
 _UNCONFIRMED: Final = 100
 _DESIRED: Final = {Desired.RUNNING: 0, Desired.STOPPED: 1000, Desired.ABSENT: 2000}
 
-#: Condition on a node's row: it takes a slot of its agent. A range, so that an index counts them.
+#: Condition on a node's row: it occupies a slot of its agent. A range, so that an index can count them.
 TAKES_A_SLOT: Final[ColumnElement[bool]] = NODES.c.facts < _DESIRED[Desired.ABSENT]
 
-#: The new number of a node's row when a report is written to it; see ``report_parameters``.
+#: The number for a node's row when a report is written to it; see ``report_parameters``.
 AS_REPORTED: Final[ColumnElement[int]] = (
     bindparam("observed_facts", type_=NODES.c.facts.type)
     + case(*((NODES.c.desired == desired.value, part) for desired, part in _DESIRED.items()), else_=0)
@@ -44,7 +43,7 @@ AS_REPORTED: Final[ColumnElement[int]] = (
 
 
 def report_parameters(report: NodeReport) -> dict[str, Any]:
-    """What ``AS_REPORTED`` reads of a report."""
+    """The parameters of ``AS_REPORTED`` for a report."""
     observed = _observed(report.state, bool(report.pid), report.health is Health.UNHEALTHY)
     return {"observed_facts": observed, "facts_generation": storable(report.generation)}
 
@@ -63,7 +62,7 @@ FACTS: Final[Mapping[int, Facts]] = {number_of(facts): facts for facts in ALL_FA
 
 
 def numbers_in_use(connection: Connection) -> list[int]:
-    """The numbers that nodes have, a dozen at most as a rule: found by hopping through the index."""
+    """The numbers that nodes have, usually a dozen at most: found by skipping through the index."""
     return list(connection.execute(_IN_USE).scalars())
 
 
@@ -78,9 +77,9 @@ _IN_USE: Final = _hops()
 
 
 def judged(judge: Judge, numbers: Collection[int], facts: ColumnElement[int] = NODES.c.facts) -> ColumnElement[bool]:
-    """Condition on a node's row: what ``judge`` says of it. ``numbers`` are those in use.
+    """Condition on a node's row: whether ``judge`` is true for it. ``numbers`` are those in use.
 
-    That each is named, and agents are not joined, leads planners to the narrow index of nodes,
+    It lists each number and does not join agents, so planners choose the narrow index of nodes,
     unless ``facts`` is an expression of the column.
     """
     ways = _by_agents(lambda status: tuple(number for number in numbers if judge(FACTS[number], status)))
@@ -88,7 +87,7 @@ def judged(judge: Judge, numbers: Collection[int], facts: ColumnElement[int] = N
 
 
 def rank(order: Sequence[NodeStatus], numbers: Collection[int]) -> ColumnElement[int]:
-    """Of a node's row: where the status that is shown of it stands in ``order``."""
+    """The position of a row's displayed status in ``order``."""
 
     def ranks(agent_status: AgentStatus) -> tuple[tuple[int, int], ...]:
         return tuple((number, order.index(status_of(FACTS[number], agent_status))) for number in numbers)
@@ -104,7 +103,7 @@ def _rank_of(ranks: Iterable[tuple[int, int]]) -> ColumnElement[int]:
 
 
 def _by_agents(found: Callable[[AgentStatus], Any]) -> list[tuple[ColumnElement[bool], Any]]:
-    """What is found for each agent's status, once for those of which it is the same."""
+    """The result for each agent's status; statuses with the same result are grouped."""
     alike: dict[Any, list[AgentStatus]] = {}
     for agent_status in AgentStatus:
         alike.setdefault(found(agent_status), []).append(agent_status)
@@ -112,7 +111,7 @@ def _by_agents(found: Callable[[AgentStatus], Any]) -> list[tuple[ColumnElement[
 
 
 def _has_agent(statuses: Collection[AgentStatus]) -> ColumnElement[bool]:
-    """Condition on a node's row: its agent has one of ``statuses``; every node has an agent, a foreign key holds it."""
+    """Condition on a node's row: its agent has one of ``statuses``. A foreign key ensures that it has an agent."""
     others = set(AgentStatus) - set(statuses)
     if not others:
         return true()

@@ -54,25 +54,25 @@ def select_one(connection: Connection, node_id: str) -> Node | None:
 
 
 def insert(connection: Connection, node: Node) -> None:
-    """Record a node whose id was never used."""
+    """Insert a node with an id that was never used."""
     lock_agent(connection, node.agent_id, shared=True)
     if tombstones.exists(connection, node.node_id) or not insert_new(connection, NODES, columns(node)):
         raise AlreadyExists(
-            f"node id {node.node_id} is in use or was",
+            f"node id {node.node_id} is or was in use",
             reason=Reason.CONCURRENT_CHANGE,
-            hint="Send the request again; a new node gets another id",
+            hint="Send the request again: the new node gets another id",
         )
 
 
 def adopt(connection: Connection, node: Node) -> None:
-    """Insert or overwrite a node as its agent has it."""
+    """Insert or overwrite a node as its agent reports it."""
     lock_agent(connection, node.agent_id, shared=True)
     tombstones.remove(connection, node.node_id)
     upsert(connection, NODES, columns(node))
 
 
 def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool, step: int) -> Node:
-    """Set what is desired, under a generation raised by ``step``; the row is locked from the read to the commit."""
+    """Set the desired state and raise the generation by ``step``; the row is locked until the commit."""
     current = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
     if current is None:
         raise _missing(connection, node_id)
@@ -92,7 +92,7 @@ def change_desired(connection: Connection, node_id: str, desired: Desired, *, re
 
 
 def resolve_spec(connection: Connection, node_id: str, generation: int, spec: NodeSpec) -> bool:
-    """Store a resolved spec if the generation is still the one it was resolved for."""
+    """Store a resolved specification if the generation is still the same."""
     changes = {"key": node_id, "expected": generation, **spec_to_document(spec)}
     return connection.execute(_UPDATE_GENERATION, changes).rowcount == 1
 

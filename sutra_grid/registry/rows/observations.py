@@ -20,7 +20,7 @@ _UPDATE_NODE = update(NODES).where(NODES.c.node_id == bindparam("key")).values(f
 
 
 def write(connection: Connection, seen: Observations) -> None:
-    """Write the batch: agents before nodes, as every transaction locks them, and each by its key."""
+    """Write the batch: agents before nodes, each in the order of keys, as in every transaction, against deadlocks."""
     heartbeats = [{"key": agent_id, "last_heartbeat_ms": at_ms} for agent_id, at_ms in sorted(seen.heartbeats.items())]
     statuses = [{"key": agent.agent_id} | status_columns(agent) for agent in seen.agents]
     hosts = [{"key": agent_id, "host": host_to_document(host)} for agent_id, host in sorted(seen.hosts.items())]

@@ -1,7 +1,7 @@
-"""Statements that every subject needs: tables as Core sees them, upsert, chunks of rows.
+"""Tables and statements that all rows share: upsert, insert of new rows, chunks.
 
-Statements here and in the subjects' files are built once, and their values travel as
-parameters: to build a statement with its values anew costs ten times its execution.
+Statements are built once, and values are passed as parameters: building a statement with its
+values takes ten times as long as executing it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sutra_grid.registry.tables import AgentRow, Base, EventRow, IdempotencyRow,
 
 T = TypeVar("T")
 
-# Rows of one executemany: short enough that other threads get their turn between two.
+# Rows of one executemany: few enough that other threads get a turn between two chunks.
 CHUNK_ROWS = 250
 
 
@@ -39,7 +39,7 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
-    """Insert a row unless one with its key is there; tells whether it was inserted."""
+    """Insert a row unless its key exists; returns whether it was inserted."""
     statement = _insert_new(table, connection.dialect.name)
     return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1
 

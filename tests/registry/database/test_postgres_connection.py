@@ -48,23 +48,23 @@ def select_one(database: Database) -> int:
 def test_a_statement_on_a_server_that_hangs_ends_with_an_error_and_closes_the_connection(
     server: OwnServer, connection: BoundedConnection
 ) -> None:
-    connection.silence_seconds = 0.3
+    connection.answer_timeout_seconds = 0.3
     with server.frozen(), pytest.raises(psycopg.OperationalError, match=r"0\.3 s"):
         connection.execute("SELECT 1")
     assert connection.closed
 
 
 def test_a_statement_that_takes_long_is_waited_for(connection: BoundedConnection) -> None:
-    connection.silence_seconds = 10.0
+    connection.answer_timeout_seconds = 10.0
     assert connection.execute("SELECT 1 FROM pg_sleep(0.5)").fetchone() == (1,)
 
 
 def test_rows_that_come_for_longer_than_the_limit_are_all_taken(connection: BoundedConnection) -> None:
     # Rows that fill the server's buffer, so that each is sent when it is there; psycopg is woken between them.
-    connection.silence_seconds = 1.0
+    connection.answer_timeout_seconds = 1.0
     began = time.monotonic()
     rows = connection.execute("SELECT repeat('x', 9000), pg_sleep(0.3) FROM generate_series(1, 6)").fetchall()
-    assert time.monotonic() - began > connection.silence_seconds
+    assert time.monotonic() - began > connection.answer_timeout_seconds
     assert len(rows) == 6
 
 
@@ -84,7 +84,7 @@ def test_a_server_that_is_too_slow_for_every_ping_is_used_over_new_connections(
     def always_late(self: BoundedConnection, *_: object) -> None:
         raise exc.InvalidatePoolError("late")
 
-    monkeypatch.setattr(BoundedConnection, "refuse_silence", always_late)
+    monkeypatch.setattr(BoundedConnection, "check_answers", always_late)
     assert [select_one(database) for _ in range(3)] == [1, 1, 1]
 
 
@@ -97,6 +97,6 @@ def test_connections_of_a_server_that_was_restarted_cost_no_failed_call(server: 
 
 
 def test_a_connection_is_as_patient_after_a_look_at_its_server_as_before(connection: BoundedConnection) -> None:
-    usual = connection.silence_seconds
-    connection.refuse_silence(lambda pinged: pinged.execute(""), seconds=1.0)
-    assert connection.silence_seconds == usual
+    usual = connection.answer_timeout_seconds
+    connection.check_answers(lambda pinged: pinged.execute(""), seconds=1.0)
+    assert connection.answer_timeout_seconds == usual
