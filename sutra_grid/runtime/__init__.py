@@ -1,1 +1,1 @@
-"""What every daemon needs: clock, ticker, shutdown, logging, config. Imports core only."""
+"""What every daemon needs: clock, ticker, shutdown, logging, configuration, files, ports. Imports core only."""

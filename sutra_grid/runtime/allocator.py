@@ -1,8 +1,8 @@
-"""What the C library keeps of memory that a process has given back.
+"""Makes the C library return freed memory to the system early.
 
-glibc makes up to eight heaps a CPU for a process with many threads and returns little of them:
-the values of calls long ended stay in the process. Two heaps, and large pieces that go back
-at once, keep its size near what it uses. Other C libraries have no such settings.
+glibc creates up to eight heaps a CPU for a process with many threads and returns little of their memory,
+so memory of ended calls stays in the process. With two heaps, and large pieces returned at once, its size
+stays near what it uses. Other C libraries have no such settings.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _GIVEN_BACK_BYTES: Final = 128 * 1024
 
 
 def return_memory_early() -> bool:
-    """Set it for this process, before it starts threads; false where the C library does not know it."""
+    """Set it for this process, before it starts threads. False where the C library has no such settings."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    wanted = {
+    settings = {
         _M_ARENA_MAX: _ARENAS,
         _M_TRIM_THRESHOLD: _GIVEN_BACK_BYTES,
         _M_MMAP_THRESHOLD: _GIVEN_BACK_BYTES,
     }
-    answers = [mallopt(name, value) for name, value in wanted.items()]
-    return answers == [1] * len(wanted)
+    results = [mallopt(name, value) for name, value in settings.items()]
+    return results == [1] * len(settings)

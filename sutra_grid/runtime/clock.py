@@ -1,7 +1,7 @@
-"""The two clocks of the house, as one object that is injected.
+"""The two clocks that daemons use, as one object that is injected.
 
-Intervals and deadlines are measured with ``monotonic``, which no administrator and no
-NTP can turn. ``wall`` is for people: log lines, events, what an operator reads.
+Intervals and deadlines use ``monotonic``, which neither an administrator nor NTP can change. ``wall`` is
+for people: log lines and events.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ class Clock(Protocol):
     """Both clocks in seconds. Safe to call from any thread."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since a fixed moment; never goes back."""
         ...
 
     def wall(self) -> float:
-        """Seconds since the Unix epoch; may jump either way."""
+        """Seconds since the Unix epoch; may jump forward or back."""
         ...
 
 
@@ -34,11 +34,11 @@ class SystemClock:
         return time.time()
 
 
-class UnhurriedWall:
-    """Wall time by which old things are thrown away: after a jump it is late, but never early.
+class RetentionClock:
+    """Wall time for deleting old rows: after a jump of the wall clock it is late, but never early.
 
-    It follows the wall clock at most at ``_PACE`` times the pace of the monotonic one. So what is to be kept for a
-    while is kept for half of that at least, also when somebody turns the clock on by years, and back. For one thread.
+    It follows the wall clock at most ``_PACE`` times as fast as the monotonic clock. So rows are kept for at least
+    half of their time, even when the wall clock is set forward by years and back again. For one thread.
     """
 
     _PACE = 2.0
@@ -57,5 +57,5 @@ class UnhurriedWall:
 
 
 def wall_ms(clock: Clock) -> int:
-    """Wall time in whole milliseconds since the Unix epoch, the form that ``*_at_ms`` fields carry."""
+    """Wall time in whole milliseconds since the Unix epoch, as in ``*_at_ms`` fields."""
     return int(clock.wall() * 1000)

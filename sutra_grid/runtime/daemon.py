@@ -1,11 +1,11 @@
-"""The command of a daemon: flags, configuration, logging, and how its start ends.
+"""The command of a daemon: flags, configuration, logging, exit codes.
 
     main = daemon_command(
         "sutra-grid-master", help="…", schema=SCHEMA, run=run, flags=[Flag("--listen", "master.listen")]
     )
 
 ``run`` imports its heavy modules itself, so that ``--help``, ``--version`` and
-``--check-config`` answer at once.
+``--check-config`` are fast.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ EXIT_CONFIG: Final = 2
 LOGGING_SECTION: Final = Section(
     "logging",
     [
-        Key("level", "str", "info", help="The least severe records that are written", choices=LEVELS),
-        Key("format", "str", "text", help="Lines for people or JSON objects for collectors", choices=FORMATS),
+        Key("level", "str", "info", help="Lowest level of records to write", choices=LEVELS),
+        Key("format", "str", "text", help="Lines for people, or JSON objects for log collectors", choices=FORMATS),
     ],
     help="What the daemon writes to standard error",
 )
@@ -42,9 +42,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A command-line flag that overrides the key ``section.key``. Its value is read by the key's kind.
+    """A command-line flag that overrides the key ``section.key``. Its value is parsed as the key's kind.
 
-    ``environ`` names variables that stand for the flag where it is not given; the first one set wins.
+    ``environ`` names variables that replace a missing flag; the first one that is set wins.
     """
 
     option: str
@@ -55,7 +55,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A flag without a value, of this one start: with it, ``run`` is called in place of the daemon's own."""
+    """A flag without a value, for a single start: its ``run`` replaces that of the daemon."""
 
     option: str
     run: Callable[[Config], int | None]
@@ -108,12 +108,12 @@ def daemon_command(
 def disable_grpc_fork_support() -> None:
     """Set ``GRPC_ENABLE_FORK_SUPPORT=0`` for this process. Call it before anything imports grpc.
 
-    gRPC's fork handlers run around every fork of the process and can break the child of a
-    multi-threaded agent. Only for a daemon that starts other programs; one that forks workers which go
-    on to use gRPC (gunicorn) needs the handlers. A value that the operator set stays.
+    gRPC's fork handlers run at every fork of the process and can break the child of a multi-threaded
+    agent. Only for a daemon that starts other programs: one that forks workers which use gRPC
+    (gunicorn) needs the handlers. A value that the operator has set stays.
     """
     if "grpc" in sys.modules:
-        raise RuntimeError("grpc is imported already; GRPC_ENABLE_FORK_SUPPORT would have no effect")
+        raise RuntimeError("grpc is already imported: GRPC_ENABLE_FORK_SUPPORT would have no effect")
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
@@ -121,9 +121,9 @@ def _parameters(flags: Sequence[Flag], modes: Sequence[Mode], name: str) -> list
     file = click.Path(dir_okay=False, path_type=Path)
     parameters: list[click.Parameter] = [
         click.Option(["--config", "config_file"], type=file, metavar="FILE", help="Configuration file (TOML)."),
-        click.Option(["--check-config"], is_flag=True, help="Check the configuration and exit: 0 good, 2 not."),
+        click.Option(["--check-config"], is_flag=True, help="Check the configuration and exit: 0 valid, 2 invalid."),
     ]
-    # Values stay text here: the schema reads them, so that a fault reads alike from every source.
+    # Values stay text here: the schema parses them, so that errors look the same for every source.
     parameters += [
         click.Option(
             [flag.option, _parameter(flag)],

@@ -1,4 +1,4 @@
-"""Files that survive a crash at any moment, and files that say who is at work here."""
+"""Files that survive a crash at any moment, and lock files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PREVIOUS_SUFFIX: Final = ".previous"
 
 
 def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) -> None:
-    """Replace the content of ``path``, durably: a reader or a crash sees the old or the new, never a part.
+    """Replace the content of ``path`` durably: readers see the old or the new content, also after a crash.
 
-    With ``keep_previous`` the content before stays beside it as ``NAME.previous``; ``path`` itself is
-    there at every moment. Blocks for three syncs of the disk. One writer a path; the owner sees
-    to that. Raises ``OSError`` (``ENOSPC`` on a full disk) with ``path`` untouched.
+    With ``keep_previous`` the old content stays beside it as ``NAME.previous``; ``path`` itself exists at
+    every moment. Blocks for three syncs of the disk. The caller ensures that a path has one writer.
+    Raises ``OSError`` (``ENOSPC`` on a full disk) with ``path`` unchanged.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -42,12 +42,12 @@ def write_atomically(path: Path, data: bytes, *, keep_previous: bool = False) ->
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable: a rename or unlink alone survives no power cut."""
+    """Make the names in a directory durable: without it, a rename or unlink may be lost at a power failure."""
     _sync(directory, os.O_DIRECTORY)
 
 
 def sync_file(file: Path) -> None:
-    """Make the content of a file durable that another library has written."""
+    """Make the content of a file durable, for files that a library has written."""
     _sync(file, 0)
 
 
@@ -66,18 +66,18 @@ def _keep(path: Path) -> None:
     try:
         os.link(path, link)
     except FileNotFoundError:
-        return  # the first write: there is nothing before it
+        return  # the first write: there is no old content
     os.replace(link, previous)
 
 
 @contextlib.contextmanager
 def lock_file(path: Path, purpose: str = "") -> Iterator[None]:
-    """Hold the only lock on ``path`` while the context lasts; the kernel frees it if the process dies.
+    """Hold the lock on ``path`` while the context lasts; the kernel releases it if the process dies.
 
-    The file is made if need be, says the holder's pid and ``purpose``, and stays after the end:
-    removing it would let two processes hold locks on two files of one name. Never waits. Raises
-    ``AlreadyExists`` naming the holder when somebody else has it, ``FailedPrecondition`` when the
-    file can't be made.
+    Creates the file if need be. It contains the holder's pid and ``purpose``, and stays afterwards:
+    if it were removed, two processes could hold locks on two files of one name. Never waits. Raises
+    ``AlreadyExists``, which names the holder, when another process has the lock, and
+    ``FailedPrecondition`` when the file can't be created.
     """
     descriptor = _open_lock(path)
     try:
@@ -100,7 +100,7 @@ def _open_lock(path: Path) -> int:
         raise FailedPrecondition(
             f"the lock file {path} can't be opened: {error.strerror}",
             reason=Reason.PATH_NOT_WRITABLE,
-            hint="Make its directory, owned by the user that runs this program",
+            hint="Create its directory, owned by the user that runs this program",
         ) from error
 
 
@@ -109,7 +109,7 @@ def _refusal(path: Path, descriptor: int, error: OSError) -> AlreadyExists | Fai
         return FailedPrecondition(
             f"{path} can't be locked: {error.strerror}",
             reason=Reason.UNSUPPORTED,
-            hint="Use a file system that has locks (not every NFS has)",
+            hint="Use a file system with locks; some NFS mounts have none",
         )
     pid, _, purpose = os.pread(descriptor, 1024, 0).decode(errors="replace").strip().partition(" ")
     holder = f"process {pid} ({_command(pid)})" if pid.isdecimal() else "another process"
@@ -122,7 +122,7 @@ def _refusal(path: Path, descriptor: int, error: OSError) -> AlreadyExists | Fai
 
 def _command(pid: str) -> str:
     try:
-        words = Path("/proc", pid, "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        arguments = Path("/proc", pid, "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
-        return "ended just now"
-    return b" ".join(words).decode(errors="replace") or "unknown command"
+        return "has just ended"
+    return b" ".join(arguments).decode(errors="replace") or "unknown command"

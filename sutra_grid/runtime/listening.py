@@ -1,4 +1,4 @@
-"""Why an address can't be listened on, as errors: the same texts for every server of the grid."""
+"""Errors for an address that a server can't listen on: the same for every server of the grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def resolve_listen_address(host: str, port: int) -> AddressInfo:
 
 
 def check_can_listen(host: str, port: int) -> None:
-    """Bind the address and release it. Raises the ``GridError`` that says why this fails."""
+    """Bind the address and release it. Raises a ``GridError`` that says why this fails."""
     family, kind, protocol, _, address = resolve_listen_address(host, port)
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,11 +44,11 @@ def bind_fault(error: OSError, host: str, port: int) -> GridError:
     if error.errno == errno.EADDRINUSE:
         return port_taken(host, port)
     if error.errno == errno.EACCES:
-        hint = "Ports below 1024 need a privilege; use a higher one"
+        hint = "Ports below 1024 need root; use a higher port"
         return PermissionDenied(f"can't listen on {address}: {error.strerror}", reason=Reason.FORBIDDEN, hint=hint)
     if error.errno == errno.EADDRNOTAVAIL:
         return InvalidArgument(
-            f"can't listen on {address}: it is no address of this host",
+            f"can't listen on {address}: this host does not have the address",
             reason=Reason.INVALID_ARGUMENT,
             hint="Use an address of this host, or 0.0.0.0 for all of them",
         )
@@ -63,7 +63,7 @@ def port_taken(host: str, port: int) -> AlreadyExists:
     """Another process listens there; the message names it if it can be found."""
     holder = port_holder(port) or "another process"
     return AlreadyExists(
-        f"can't listen on {format_host_port(host, port)}: the port is taken by {holder}",
+        f"can't listen on {format_host_port(host, port)}: the port is in use by {holder}",
         reason=Reason.PORT_TAKEN,
-        hint="Stop what listens there, or choose another port",
+        hint="Stop that process, or choose another port",
     )

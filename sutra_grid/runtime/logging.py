@@ -32,19 +32,19 @@ class EventLogger:
         self._logger = logger
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """For whoever hunts a fault."""
+        """Details for debugging."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, /, **fields: object) -> None:
-        """Something changed, as it should."""
+        """An expected change."""
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """Something is off, and the program copes."""
+        """A problem that the program handles."""
         self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, /, **fields: object) -> None:
-        """Something failed, and somebody should look."""
+        """A failure that an operator should look at."""
         self._log(logging.ERROR, event, fields)
 
     def exception(self, event: str, /, **fields: object) -> None:
@@ -53,7 +53,7 @@ class EventLogger:
 
     def _log(self, level: int, event: str, fields: Mapping[str, object], *, exc_info: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            # The event is no format string: a stray % in it must not be read as one.
+            # The event is not a format string: a % in it stays as it is.
             self._logger.log(level, "%s", event, exc_info=exc_info, extra={"fields": fields}, stacklevel=3)
 
 
@@ -63,15 +63,15 @@ def get_logger(name: str) -> EventLogger:
 
 
 def setup_logging(level: str = "info", stream: TextIO | None = None, fmt: str = "text") -> None:
-    """Send all records to ``stream`` (standard error when None). Replaces what was set up before.
+    """Send all records to ``stream`` (standard error when None). Replaces an earlier setup.
 
-    ``level`` is one of ``LEVELS`` and holds for the grid's own code; libraries are heard from
-    warning upwards. ``fmt`` is one of ``FORMATS``. Raises ``ValueError`` for another name.
+    ``level`` is one of ``LEVELS`` and applies to the grid's own code; libraries log from warning
+    upwards. ``fmt`` is one of ``FORMATS``. Raises ``ValueError`` for another name.
     """
     if level not in LEVELS:
-        raise ValueError(f"log level {level!r} is none of {', '.join(LEVELS)}")
+        raise ValueError(f"invalid log level {level!r}, allowed: {', '.join(LEVELS)}")
     if fmt not in FORMATS:
-        raise ValueError(f"log format {fmt!r} is none of {', '.join(FORMATS)}")
+        raise ValueError(f"invalid log format {fmt!r}, allowed: {', '.join(FORMATS)}")
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if fmt == "json" else TextFormatter())
     root = logging.getLogger()
@@ -95,7 +95,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record, for log collectors. A field never hides one of the fixed names."""
+    """One JSON object a record, for log collectors. A field never replaces one of the fixed names."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The object as one line."""

@@ -33,13 +33,13 @@ def format_host_port(host: str, port: int) -> str:
 
 
 def is_port_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now. Somebody else may take it the next moment.
+    """Whether a server could listen there now. Another process may take the port a moment later.
 
-    A port below 1024 that this user may not bind counts as not free.
+    A port below 1024 that this user may not bind is not free.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As servers do: connections that linger after a former owner's end don't count.
+        # As servers do: connections that linger after the last owner's end do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -50,10 +50,10 @@ def is_port_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def port_holder(port: int) -> str | None:
-    """Who listens on a TCP port, as ``pid 123 (redis-server)``; None when nobody does.
+    """The process that listens on a TCP port, as ``pid 123 (redis-server)``; None when there is none.
 
-    Processes of other users are only seen by root; then it says so. Takes some milliseconds: for
-    messages, not for decisions.
+    Only root sees the pids of other users' processes; for others the text says so. Takes some
+    milliseconds: for messages, not for decisions.
     """
     import psutil
 
@@ -78,7 +78,7 @@ def _split(text: str) -> tuple[str, str]:
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         return host, rest.removeprefix(":")
-    if text.count(":") > 1:  # an IPv6 address without brackets: all of it is the host
+    if text.count(":") > 1:  # an IPv6 address without brackets is all host
         return text, ""
     host, _, port = text.partition(":")
     return host, port
@@ -87,7 +87,7 @@ def _split(text: str) -> tuple[str, str]:
 def _bad_address(text: str, default_port: int | None) -> InvalidArgument:
     form = "host:port" if default_port is None else "host or host:port"
     return InvalidArgument(
-        f"{text!r} is no address",
+        f"invalid address {text!r}",
         reason=Reason.INVALID_ARGUMENT,
         hint=f"Write it as {form} with a port from 0 to {MAX_PORT}",
     )

@@ -1,4 +1,4 @@
-"""One request to end the process, from a signal or from the program itself."""
+"""The request to end the process, from a signal or from the program itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ WAKE_SECONDS: Final = 0.5
 
 
 class Shutdown:
-    """Set once, seen by everybody who waits.
+    """A request that is set once and seen by every waiting thread.
 
-    Made of a ``SimpleQueue``, whose ``put`` is reentrant, and not of a ``threading.Event``: a
-    signal handler runs inside whatever the main thread was doing, and ``Event.set`` there
-    deadlocks when that was ``Event.wait`` with the event's lock in hand.
+    It uses a ``SimpleQueue``, whose ``put`` is reentrant, instead of a ``threading.Event``. A signal
+    handler interrupts the main thread anywhere: if that is inside ``Event.wait`` while it holds the
+    event's lock, ``Event.set`` deadlocks.
 
-    As a context manager it installs the handlers and puts the former ones back.
+    As a context manager it installs the handlers and restores the former ones.
     """
 
     def __init__(self) -> None:
@@ -29,34 +29,34 @@ class Shutdown:
         self._former: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Take SIGTERM and SIGINT. Main thread only. A second signal changes nothing."""
+        """Handle SIGTERM and SIGINT. Main thread only. A second signal has no effect."""
         for number in SIGNALS:
             self._former[number] = signal.signal(number, self._on_signal)
 
     def uninstall(self) -> None:
-        """Put back the handlers that ``install`` found. Main thread only."""
+        """Restore the handlers that ``install`` replaced. Main thread only."""
         while self._former:
             number, handler = self._former.popitem()
             signal.signal(number, handler)
 
     def request(self, reason: str) -> None:
-        """End the process because of ``reason``. Any thread; the first reason stays."""
+        """Ask the process to end because of ``reason``. Any thread; the first reason stays."""
         if self._reason is None:
             self._reason = reason
             self._token.put(None)
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Block until a request or the timeout; true when there was a request. Any thread, any number of them."""
+        """Block until a request or the timeout; true after a request. Any number of threads may wait."""
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
         while not self._took_token(deadline - time.monotonic()):
             if time.monotonic() >= deadline:
                 return False
-        self._token.put(None)  # for the next one who waits
+        self._token.put(None)  # for the next thread that waits
         return True
 
     def _took_token(self, seconds: float) -> bool:
-        # The kernel may give a signal to any thread, also to one of gRPC's. Python notes it there and handles it
-        # when the main thread runs again, which a wait without an end would put off for ever.
+        # The kernel may deliver a signal to any thread, such as one of gRPC's. Python handles it when the main
+        # thread runs again, which an endless wait would prevent.
         try:
             self._token.get(timeout=max(0.0, min(seconds, WAKE_SECONDS)))
         except queue.Empty:
@@ -65,12 +65,12 @@ class Shutdown:
 
     @property
     def requested(self) -> bool:
-        """Whether the process is asked to end."""
+        """Whether the process was asked to end."""
         return self._reason is not None
 
     @property
     def reason(self) -> str:
-        """Why, for the log: the signal's name or what ``request`` was told. Empty before."""
+        """The reason for the log: the signal's name, or the text given to ``request``. Empty before."""
         return self._reason or ""
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

@@ -1,9 +1,8 @@
-"""The moments of the daemons' work that matter when it is cut short, each with a name.
+"""Named points in the daemons' work at which tests can kill a daemon.
 
-A step lies between two effects that last: what is on a disk, what another process was told,
-what became of a process. Whoever has had such an effect calls ``reached``. By itself that does
-nothing: nobody in this package ever looks, and no setting makes it look. The tests set
-``on_step`` in a daemon of theirs and end it there, at every step of every path.
+A step lies between two lasting effects: on a disk, in another process, or on a process. Code that has
+just had such an effect calls ``reached``, which does nothing in production; no setting changes that.
+Tests set ``on_step`` in a daemon and kill it there, at every step of every path.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """What has just been done. Some come with a word on what it was about, as is told beside them."""
+    """What has just been done. The comments say which steps come with a detail."""
 
-    # A file that replaces another.
+    # A file that replaces another one.
     FILE_WRITTEN = "file written"  # under its temporary name
-    FILE_KEPT = "file kept"  # what it was before stands beside it
+    FILE_KEPT = "file kept"  # the old content is beside it
 
     # The agent.
     ASSIGNMENT_RECEIVED = "assignment received"  # by a call
     ASSIGNMENT_FETCHED = "assignment fetched"  # with the answer to a heartbeat or registration
-    NODE_JOURNALED = "node journaled"  # with the phase that the journal tells now
-    PROCESS_STARTED = "process started"  # nobody knows its identity yet
+    NODE_JOURNALED = "node journaled"  # with the phase that the journal has now
+    PROCESS_STARTED = "process started"  # its identity is not recorded yet
     SIGNAL_SENT = "signal sent"  # with the signal's name
     PROCESS_REAPED = "process reaped"
-    JOURNAL_CUT = "journal cut"  # the record before the last is deleted
+    JOURNAL_CUT = "journal cut"  # the record before the last one is deleted
     JOURNAL_DELETED = "journal deleted"
     REPORT_DUE = "report due"  # the answer to a call is about to be sent
     HEARTBEAT_ANSWERED = "heartbeat answered"
@@ -34,7 +33,7 @@ class Step(StrEnum):
     # The master.
     COMMAND_RECEIVED = "command received"
     NODE_RECORDED = "node recorded"
-    DESIRED_RECORDED = "desired recorded"  # with what is desired
+    DESIRED_RECORDED = "desired recorded"  # with the desired state
     AGENT_ANSWERED = "agent answered"
     SPEC_RESOLVED = "spec resolved"
     NODE_REMOVED = "node removed"
@@ -47,11 +46,11 @@ class Step(StrEnum):
     REGISTRATION_DUE = "registration due"  # the answer is about to be sent
 
 
-#: Called with a step and what comes with it, in the thread that reached it. Set by tests only.
+#: Called with a step and its detail, in the thread that reached it. Set by tests only.
 on_step: Callable[[Step, str], None] | None = None
 
 
-def reached(step: Step, about: str = "") -> None:
-    """The work has come to ``step``. Any thread; costs one comparison."""
+def reached(step: Step, detail: str = "") -> None:
+    """Mark that the work has reached ``step``. Any thread; costs one comparison."""
     if on_step is not None:
-        on_step(step, about)
+        on_step(step, detail)

@@ -18,10 +18,10 @@ STOP_TIMEOUT_SECONDS: Final = 5.0
 
 
 def next_due(started: float, interval_seconds: float, now: float) -> float:
-    """The first moment after ``now`` on the grid ``started + n * interval``, n >= 1.
+    """The first moment after ``now`` of the schedule ``started + n * interval``, n >= 1.
 
-    Counting from the start keeps delays from adding up; a grid point that passed while a tick
-    ran is skipped, so that ticks never come in a bunch.
+    Counting from the start keeps delays from adding up. A moment that passed while a tick ran is
+    skipped, so that ticks never come in bursts.
     """
     passed = math.floor((now - started) / interval_seconds)
     return started + max(passed + 1, 1) * interval_seconds
@@ -31,11 +31,11 @@ class Ticker(threading.Timer):
     """Calls ``tick`` every ``interval_seconds`` on a daemon thread named ``name``.
 
     The first call comes one interval after the start, or at once after ``trigger``. Each call
-    is put off by a random part of the interval, up to ``jitter`` of it, so that many tickers
-    that started together do not act together. Whatever ``tick`` raises is logged and counted
-    in ``failures``; it never ends the ticker.
+    is delayed by a random part of the interval, up to ``jitter`` of it, so that many tickers that
+    started together do not act together. An exception of ``tick`` is logged and counted in
+    ``failures``; it never ends the ticker.
 
-    The owner starts it and stops it, by hand or as a context manager.
+    The owner starts and stops it, or uses it as a context manager.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class Ticker(threading.Timer):
             self._tick_safely()
 
     def trigger(self) -> None:
-        """Tick now, from the ticker's thread. The schedule stays as it is. Any thread; never blocks."""
+        """Tick now, on the ticker's thread. The schedule does not change. Any thread; never blocks."""
         self._triggered = True
         self._wake.set()
 
     def cancel(self) -> None:
-        """Ask it to end after the tick that runs. Any thread; never blocks."""
+        """Ask it to end after the current tick. Any thread; never blocks."""
         super().cancel()
         self._wake.set()
 
     def stop(self, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> bool:
-        """Cancel and wait for the thread's end; false when a tick outlasted the timeout. May be called again."""
+        """Cancel and wait for the thread's end; false when a tick took longer than the timeout. May be called again."""
         self.cancel()
         if not self.is_alive() or threading.current_thread() is self:
             return True
@@ -103,7 +103,7 @@ class Ticker(threading.Timer):
     def _tick_safely(self) -> None:
         try:
             self.function()
-        except BaseException:  # the thread's top: not even the SystemExit of a tick may silence it
+        except BaseException:  # the top of the thread: not even a SystemExit may end it silently
             self.failures += 1
             log.exception("tick failed", ticker=self.name, failures=self.failures)
 

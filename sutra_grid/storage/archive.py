@@ -1,9 +1,9 @@
-"""The snapshot file: made while it is sent, checked and unpacked by ``restore``.
+"""The snapshot file: written while it is sent; checked and unpacked by ``restore``.
 
 Format: a tar archive (GNU), then the 32 bytes of its SHA-256. The archive begins with
 ``snapshot.json`` and holds the engine's files below ``db/``. Its size is a multiple of 512, so
 the file's size modulo 512 is 32, by which etcdctl recognizes a snapshot with a checksum.
-``tar -xf`` unpacks it too, and ignores the checksum.
+``tar -xf`` can unpack it and ignores the checksum.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What ``snapshot.json`` says."""
+    """The content of ``snapshot.json``."""
 
     format: int
     node_id: str
@@ -44,7 +44,7 @@ class Manifest:
 
 
 def archive_bytes(copy: Copy, manifest: Manifest) -> int:
-    """Size of the whole file, checksum included."""
+    """Size of the whole file with its checksum."""
     sizes = [len(_manifest_data(manifest)), *(path.stat().st_size for path in copy.path.iterdir())]
     return sum(BLOCK_BYTES + _padded(size) for size in sizes) + len(END) + CHECKSUM_BYTES
 
@@ -53,26 +53,26 @@ def archive(copy: Copy, manifest: Manifest) -> Iterator[bytes]:
     """The file, in chunks of at most ``CHUNK_BYTES``."""
     checksum = hashlib.sha256()
     for chunk in _tar(copy.path, manifest):
-        if chunk:  # an empty file has no content, one of full blocks no padding
+        if chunk:  # empty files have no content, files of full blocks no padding
             checksum.update(chunk)
             yield chunk
     yield checksum.digest()
 
 
 def restore(source: Path, storage_path: Path) -> Manifest:
-    """Make the store at ``storage_path`` from a snapshot file, or from a checkpoint's directory.
+    """Create the store at ``storage_path`` from a snapshot file, or from a checkpoint's directory.
 
-    The storage path must not have a store yet. All or nothing: the store appears when
-    it is complete, opens, and is on disk. Raises ``GridError`` that says what is wrong.
+    The storage path must not have a store yet. All or nothing: the store appears after it was
+    completed, opened and synced. Raises a ``GridError`` that says what is wrong.
     """
     prepare_directory(storage_path)
     with lock_file(storage_path / "LOCK"):
         target = storage_path / "db"
         if target.exists():
             raise AlreadyExists(
-                f"{storage_path} has a store already",
+                f"{storage_path} already has a store",
                 reason=Reason.PATH_TAKEN,
-                hint="Restore into an empty directory, then move it or start the node there",
+                hint="Restore into an empty directory, then start the node there or move the directory",
             )
         unpacked = storage_path / "tmp" / "restore"
         shutil.rmtree(unpacked, ignore_errors=True)
@@ -120,17 +120,17 @@ def _manifest_data(manifest: Manifest) -> bytes:
 def _unpack(source: Path, directory: Path) -> Manifest:
     """Check the file's checksum and unpack it."""
     if not source.exists():
-        raise NotFound(f"snapshot {source} does not exist", hint="Name a file that 'etcdctl snapshot save' made")
+        raise NotFound(f"snapshot {source} does not exist", hint="Use a file from 'etcdctl snapshot save'")
     _check_digest(source)
     try:
         with tarfile.open(source, "r:") as tar:
             tar.extractall(directory, filter="data")
         manifest = Manifest(**json.loads((directory / MANIFEST_NAME).read_bytes()))
     except (tarfile.TarError, OSError, ValueError, TypeError) as error:
-        raise _not_ours(source, str(error)) from error
+        raise _invalid(source, str(error)) from error
     if manifest.format > FORMAT:
         raise FailedPrecondition(
-            f"snapshot {source} has format {manifest.format}, this program knows {FORMAT}",
+            f"snapshot {source} has format {manifest.format}, newer than this program's {FORMAT}",
             hint=f"Restore it with version {manifest.version} or newer",
         )
     return manifest
@@ -139,7 +139,7 @@ def _unpack(source: Path, directory: Path) -> Manifest:
 def _check_digest(source: Path) -> None:
     size = source.stat().st_size - CHECKSUM_BYTES
     if size < len(END) or size % BLOCK_BYTES:
-        raise _not_ours(source, f"its size, {size + CHECKSUM_BYTES} bytes, is not that of a snapshot; is it complete?")
+        raise _invalid(source, f"its size, {size + CHECKSUM_BYTES} bytes, is not that of a complete snapshot")
     checksum = hashlib.sha256()
     with source.open("rb") as file:
         while size > 0:
@@ -147,27 +147,27 @@ def _check_digest(source: Path) -> None:
             checksum.update(chunk)
             size -= len(chunk)
         if file.read() != checksum.digest():
-            raise _not_ours(source, "its checksum is wrong, so the file is damaged or cut off")
+            raise _invalid(source, "its checksum is wrong: the file is damaged or incomplete")
 
 
-def _not_ours(source: Path, why: str) -> FailedPrecondition:
+def _invalid(source: Path, why: str) -> FailedPrecondition:
     return FailedPrecondition(
         f"snapshot {source} cannot be restored: {why}",
-        hint="Take a file that 'etcdctl snapshot save' got from a storage node",
+        hint="Use a file that 'etcdctl snapshot save' has written from a storage node",
     )
 
 
 def _copy_checkpoint(source: Path, directory: Path) -> Manifest | None:
     if not (source / "CURRENT").is_file():
         raise FailedPrecondition(
-            f"{source} is not a checkpoint: it has no file CURRENT", hint="Name a directory below checkpoints/"
+            f"{source} is not a checkpoint: it has no file CURRENT", hint="Use a directory below checkpoints/"
         )
     shutil.copytree(source, directory / "db")
     return None
 
 
 def _verify(path: Path, manifest: Manifest | None) -> Manifest:
-    """Open the store and read its state; raises when it is not what the manifest promises."""
+    """Open the store and read its state. Raises when it differs from the manifest."""
     engine = RocksEngine(path, MemoryBudget.of(DEFAULT_LIMIT_MB))
     try:
         state = load(engine.view())
@@ -177,7 +177,7 @@ def _verify(path: Path, manifest: Manifest | None) -> Manifest:
         return Manifest(FORMAT, "", state.revision, state.keys, "")
     if state.revision != manifest.revision:
         raise FailedPrecondition(
-            f"the snapshot says revision {manifest.revision}, its store has {state.revision}",
+            f"the snapshot's manifest has revision {manifest.revision}, its store has {state.revision}",
             hint="Take another snapshot",
         )
     return manifest

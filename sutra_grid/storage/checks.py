@@ -1,4 +1,4 @@
-"""Requests that are refused as they are, before any key is read. Pure.
+"""Checks of requests before any key is read. Pure.
 
 The order and the rules are those of etcd's ``v3rpc/key.go``.
 """
@@ -18,19 +18,19 @@ MAX_REQUEST_BYTES = 1536 * 1024
 
 
 def check_size(request: pb.PutRequest | pb.DeleteRangeRequest | pb.TxnRequest) -> None:
-    """A write that is too long to be one."""
+    """Refuse a write that is too long."""
     if request.ByteSize() > MAX_REQUEST_BYTES:
         raise KvError(Fault.REQUEST_TOO_LARGE)
 
 
 def check_key(request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> None:
-    """The empty key cannot be named."""
+    """Refuse the empty key."""
     if not request.key:
         raise KvError(Fault.EMPTY_KEY)
 
 
 def check_put(request: pb.PutRequest) -> None:
-    """Key, and what contradicts itself."""
+    """Refuse an empty key, and options that contradict each other."""
     if not request.key:
         raise KvError(Fault.EMPTY_KEY)
     if request.ignore_value and request.value:
@@ -40,14 +40,14 @@ def check_put(request: pb.PutRequest) -> None:
 
 
 def check_txn(request: pb.TxnRequest, max_operations: int = MAX_TXN_OPERATIONS) -> None:
-    """Shape and keys of a transaction, nested ones included."""
+    """Refuse a transaction with invalid keys, too many operations or overlaps, also in nested ones."""
     _check_operations(request, max_operations)
     for branch in (request.success, request.failure):
         _check_overlaps(branch)
 
 
 def is_read_only(request: pb.TxnRequest) -> bool:
-    """Whether neither branch can write."""
+    """Whether neither branch writes."""
     for operation in (*request.success, *request.failure):
         kind = operation.WhichOneof("request")
         if kind in ("request_put", "request_delete_range"):
@@ -78,9 +78,9 @@ def _check_operations(request: pb.TxnRequest, max_operations: int) -> None:
 
 
 def _check_overlaps(operations: Iterable[pb.RequestOp]) -> tuple[set[bytes], list[KeyRange]]:
-    """Refuse a branch that could change one key twice; returns the keys it puts and the ranges it deletes.
+    """Refuse a branch that could change a key twice. Returns the keys it puts and the ranges it deletes.
 
-    The two branches of a nested transaction exclude each other, so they may share keys.
+    Only one branch of a nested transaction runs, so the two may share keys.
     """
     deletes = [
         key_range(operation.request_delete_range.key, operation.request_delete_range.range_end)

@@ -1,8 +1,8 @@
-"""The one thread that writes.
+"""The only thread that writes.
 
-It collects the writes of all calls, evaluates them in order, writes one batch, syncs the
-log once and answers all. What readers see (``state``) changes after the sync only, so
-nobody reads what a crash could still take back.
+It collects the writes of all calls, evaluates them in order, writes one batch, syncs the log once and
+answers all of them. The state for readers (``state``) changes only after the sync, so nobody reads what
+a crash could still take back.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 WINDOW_SECONDS = 0.0015
-"""How long a group waits to grow to the size of the one before; a lone writer never waits."""
+"""How long a group waits to reach the size of the last one; a single writer never waits."""
 ANSWER_SECONDS = 60.0
-"""After this a caller is told that nobody knows; the write may still happen."""
+"""After this time the caller gets a timeout; the write may still be done."""
 IDLE_SECONDS = 60.0
 MAX_WAITING = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """One call's change; ``evaluate`` raises ``KvError`` or ``GridError`` to refuse itself."""
+    """The change of one call; ``evaluate`` raises ``KvError`` or ``GridError`` to refuse it."""
 
     evaluate: Callable[[Draft], Any]
     answer: Future[Any]
@@ -42,7 +42,7 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """Something that must happen while nothing is written."""
+    """An action that must run while nothing is written."""
 
     action: Callable[[Committed], Any]
     answer: Future[Any]
@@ -51,8 +51,8 @@ class _Pause:
 class Committer:
     """Owns the writing side of ``engine`` from ``start`` to ``close``.
 
-    After a failed write it refuses all others with that error (``failure``), because
-    what is on disk is no longer known; reads go on from the last state that is certain.
+    After a failed write it refuses all others with that error (``failure``), because the content of the
+    disk is unknown. Reads continue from the last certain state.
     """
 
     def __init__(self, engine: Engine, state: Committed) -> None:
@@ -61,7 +61,7 @@ class Committer:
         self._failure: GridError | None = None
         self._changed = threading.Condition()
         self._waiting: list[_Write | _Pause] = []  # guarded by _changed
-        self._wanted = 1  # guarded by _changed: how many the thread waits for
+        self._wanted = 1  # guarded by _changed: how many tasks the thread waits for
         self._closing = False  # guarded by _changed
         self._commits = 0
         self._writes = 0
@@ -73,12 +73,12 @@ class Committer:
 
     @property
     def state(self) -> Committed:
-        """The newest state that no crash can take back."""
+        """The newest state that is certain to survive a crash."""
         return self._state
 
     @property
     def failure(self) -> GridError | None:
-        """Why nothing more can be written; None while all is well."""
+        """Why writes are refused; None while they are not."""
         return self._failure
 
     @property
@@ -92,34 +92,34 @@ class Committer:
         return self._writes
 
     def write(self, evaluate: Callable[[Draft], T]) -> T:
-        """Let ``evaluate`` change a draft, and return its answer when the change is on disk.
+        """Let ``evaluate`` change a draft, and return its result when the change is on disk.
 
         ``evaluate`` runs on the committer's thread and must not block. Blocks the caller
-        up to ``ANSWER_SECONDS``. Raises what ``evaluate`` raised (then nothing
-        was changed), ``failure``, or ``KvError`` when the store is closed or overloaded.
+        up to ``ANSWER_SECONDS``. Raises what ``evaluate`` raised (nothing was changed
+        then), ``failure``, or ``KvError`` when the store is closed or overloaded.
         """
         answer: Future[T] = Future()
         self._submit(_Write(evaluate, answer))
         return _result(answer)
 
     def pause(self, action: Callable[[Committed], T]) -> T:
-        """Run ``action`` between two groups: the engine holds exactly the state it is given. Works after a failure."""
+        """Run ``action`` between two groups, when the engine has exactly the given state. Works after a failure."""
         answer: Future[T] = Future()
         self._submit(_Pause(action, answer))
         return _result(answer)
 
     def renew_view(self) -> None:
-        """Read through a new view of the same state: an old one keeps files that compaction replaced."""
+        """Replace the view of the state: an old view keeps files that compaction has replaced."""
         self.pause(self._renew)
 
     def close(self, timeout_seconds: float = 30.0) -> None:
-        """Commit what waits, refuse what comes later, end the thread. Idempotent."""
+        """Commit waiting writes, refuse later ones, end the thread. Idempotent."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
-        # Lets go of the engine's view: while one exists, the engine's files stay open.
+        # Releases the engine's view: while one exists, the engine's files stay open.
         self._state = Committed(_ClosedView(), self._state.revision, self._state.keys)
 
     def _submit(self, task: _Write | _Pause) -> None:
@@ -144,7 +144,7 @@ class Committer:
             group_size = len(writes)
 
     def _collect(self, previous_size: int) -> list[_Write | _Pause]:
-        """Wait for tasks and take them all; none means that the committer is closed."""
+        """Wait for tasks and take all of them; an empty list means that the committer is closed."""
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait(IDLE_SECONDS)
@@ -156,7 +156,7 @@ class Committer:
             return tasks
 
     def _renew(self, state: Committed) -> None:
-        if self._failure is None:  # else the engine may hold more than what is certain
+        if self._failure is None:  # else the engine may have changes that are not certain
             self._state = Committed(self._engine.view(), state.revision, state.keys)
 
     def _commit(self, writes: Sequence[_Write]) -> None:
@@ -172,7 +172,7 @@ class Committer:
                 self._state = Committed(self._engine.view(), group.revision, group.keys)
             except GridError as error:
                 self._failure = error
-                log.error("write failed, node is read-only", reason=str(error.reason), message=str(error))
+                log.error("write failed; the node is read-only", reason=str(error.reason), message=str(error))
                 outcomes = [_fresh(error) for _ in writes]
         self._commits += 1
         self._writes += len(writes)
@@ -203,7 +203,7 @@ def _evaluate(group: Draft, write: _Write) -> Any:
         answer = write.evaluate(draft)
     except (KvError, GridError) as error:
         return error
-    except Exception as error:  # one call's fault must not end the thread of all
+    except Exception as error:  # a bug in one call must not end the thread
         log.exception("evaluating a write failed")
         return error
     group.absorb(draft)
@@ -211,7 +211,7 @@ def _evaluate(group: Draft, write: _Write) -> Any:
 
 
 def _fresh(error: GridError) -> GridError:
-    """The same error for one more caller: an instance that is raised again and again grows its traceback."""
+    """A copy of the error: an instance that is raised repeatedly collects tracebacks."""
     return type(error)(error.message, reason=error.reason, hint=error.hint)
 
 

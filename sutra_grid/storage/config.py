@@ -1,7 +1,6 @@
-"""What a storage node is told at its start: schema, flags, and the checked values.
+"""The configuration of a storage node: schema, flags, and checked values.
 
-The agent gives everything as flags; the file and the environment are for a node that
-runs by itself.
+The agent passes everything as flags. The file and the environment are for a node that runs alone.
 """
 
 from __future__ import annotations
@@ -21,40 +20,53 @@ SCHEMA = Schema(
         Section(
             SECTION,
             [
-                Key("node_id", "str", "standalone", help="Name of the node; the grid gives it one", check=not_empty),
+                Key("node_id", "str", "standalone", help="Id of the node; the agent sets it", check=not_empty),
                 Key("listen", "str", "127.0.0.1", help="Address to listen on", check=not_empty),
-                Key("port", "int", 50051, help="Port to listen on, 0 for any free one", check=between(0, MAX_PORT)),
-                Key("storage_path", "path", REQUIRED, help="Directory of log, data, checkpoints; made if need be"),
+                Key("port", "int", 50051, help="Port to listen on; 0 chooses a free port", check=between(0, MAX_PORT)),
+                Key(
+                    "storage_path", "path", REQUIRED, help="Directory of log, data and checkpoints; created if missing"
+                ),
                 Key(
                     "memory_limit_mb",
                     "int",
                     DEFAULT_LIMIT_MB,
                     unit="MiB",
-                    help="What the process should stay below; sizes block cache and write buffers",
+                    help="Memory that the process should stay below; determines block cache and write buffers",
                     check=at_least(MIN_LIMIT_MB),
                 ),
                 Key(
                     "workers",
                     "int",
                     64,
-                    help="Threads for calls; one holds its thread until its write is on disk",
+                    help="Threads for calls; a write holds its thread until it is on disk",
                     check=between(4, 1024),
                 ),
-                Key("max_concurrent_calls", "int", 1024, help="Calls above it are refused", check=at_least(4)),
-                Key("pin_cpu", "bool", False, help="Keep the process on one CPU: more calls a second, less CPU each"),
+                Key(
+                    "max_concurrent_calls",
+                    "int",
+                    1024,
+                    help="Most concurrent calls; more are refused",
+                    check=at_least(4),
+                ),
+                Key(
+                    "pin_cpu",
+                    "bool",
+                    False,
+                    help="Keep the process on one CPU: more calls a second, less CPU time each",
+                ),
                 Key(
                     "stop_grace_secs",
                     "float",
                     10.0,
                     unit="seconds",
-                    help="What calls in flight get at a stop",
+                    help="How long calls in flight may continue at a stop",
                     check=between(0, 3600),
                 ),
                 Key(
                     "restore",
                     "path",
                     None,
-                    help="Snapshot file or checkpoint directory to make the store from; then end",
+                    help="Snapshot file or checkpoint directory to create the store from; then exit",
                 ),
             ],
             help="One storage node",
@@ -78,7 +90,7 @@ FLAGS = [
     _flag("workers", "SUTRA_STORAGE_WORKERS"),
     _flag("pin_cpu", "SUTRA_STORAGE_PIN_CPU"),
     _flag("restore"),
-    Flag("--log-level", "logging.level", "The least severe records that are written", ("SUTRA_STORAGE_LOG_LEVEL",)),
+    Flag("--log-level", "logging.level", "Lowest level of records to write", ("SUTRA_STORAGE_LOG_LEVEL",)),
 ]
 
 

@@ -1,4 +1,4 @@
-"""A number that many threads raise."""
+"""A counter for many threads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Counter:
         self._value = 0  # guarded by _lock
 
     def add(self) -> None:
-        """Count one more."""
+        """Add one."""
         with self._lock:
             self._value += 1
 
     @property
     def value(self) -> int:
-        """How many so far."""
+        """The count."""
         with self._lock:
             return self._value

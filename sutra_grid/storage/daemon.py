@@ -15,7 +15,7 @@ from sutra_grid.runtime.shutdown import Shutdown
 from sutra_grid.storage.config import FLAGS, SCHEMA, StorageConfig
 
 HEALTH_SECONDS = 1.0
-"""How often the health service learns of the store's state."""
+"""How often the health service gets the store's state."""
 
 log = get_logger("sutra_grid.storage.daemon")  # also when it is run as a module, by the name __main__
 
@@ -60,7 +60,7 @@ def _serve(settings: StorageConfig) -> int:
         ) as server,
     ):
         gc.collect()
-        gc.freeze()  # what lives now lives to the end; later collections need not look at it
+        gc.freeze()  # objects that exist now stay until the end; later collections can skip them
         log.info(
             "ready",
             address=server.address,
@@ -83,7 +83,7 @@ def _serve(settings: StorageConfig) -> int:
 
 main = daemon_command(
     "sutra-storage-server",
-    help="A durable key-value store that speaks the key-value core of etcd's v3 protocol.",
+    help="A durable key-value store with the key-value core of etcd's v3 protocol.",
     schema=SCHEMA,
     run=run,
     check=StorageConfig.of,

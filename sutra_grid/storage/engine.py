@@ -1,7 +1,6 @@
-"""What the storage node needs of an engine: ordered bytes, consistent views, durable batches.
+"""The interface of a storage engine: ordered bytes, consistent views, durable batches.
 
-An engine knows nothing of revisions or of the protocol. Every implementation passes
-the suite in ``tests/storage/test_engine.py``.
+An engine does not know revisions or the protocol. One contract suite in the tests checks every implementation.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ class EngineStatistics:
 
 
 class View(Protocol):
-    """The whole content at one moment; later writes never show in it. Safe to read from any thread.
+    """The whole content at one moment, without later writes. Safe to read from any thread.
 
     Each method may raise ``core.errors.GridError`` when the medium fails.
     """
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of ``key``, None when there is none."""
+        """The value of ``key``; None when there is none."""
         ...
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -37,12 +36,12 @@ class View(Protocol):
         ...
 
     def count(self, start: bytes, end: bytes) -> int:
-        """How many keys ``scan`` would give."""
+        """The number of keys that ``scan`` returns."""
         ...
 
 
 class Engine(Protocol):
-    """An ordered map of bytes on a disk. One thread writes and makes views; any thread may do the rest."""
+    """An ordered map of bytes on a disk. Only one thread writes and makes views; the rest is safe from any thread."""
 
     @property
     def name(self) -> str:
@@ -50,34 +49,34 @@ class Engine(Protocol):
         ...
 
     def view(self) -> View:
-        """The content now. Only the writing thread may ask, so that no write is half done."""
+        """The current content. Only the writing thread may call it, so that it sees no partial write."""
         ...
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Apply all changes or none, in order, and return when they are on disk. None deletes a key.
 
         Raises ``ResourceExhausted`` on a full disk and ``Unavailable`` on any other failure.
-        Afterwards nobody knows whether the changes will be there after a restart, so
-        the caller must not write again.
+        Afterwards it is unknown whether the changes survive a restart, so the
+        caller must not write again.
         """
         ...
 
     def flush(self) -> None:
-        """Move what is only in memory and in the log into sorted files, and sync them."""
+        """Move content from memory and the log into sorted files, and sync them."""
         ...
 
     def compact(self) -> None:
-        """Rewrite the files without what was overwritten or deleted. Takes long; reads and writes go on."""
+        """Rewrite the files without overwritten and deleted content. Takes long; reads and writes continue."""
         ...
 
     def checkpoint(self, directory: Path) -> None:
-        """Make a copy of the content now in ``directory``, which must not exist yet."""
+        """Copy the current content into ``directory``, which must not exist yet."""
         ...
 
     def statistics(self) -> EngineStatistics:
-        """Sizes now."""
+        """The current sizes."""
         ...
 
     def close(self) -> None:
-        """Flush and let go of the files. No view may be read afterwards. Idempotent."""
+        """Flush and close the files. No view may be read afterwards. Idempotent."""
         ...

@@ -1,8 +1,8 @@
-"""What each request does to a key space, and its answer. Pure: no engine, no threads.
+"""The effect of each request on a key space, and its response. Pure: no engine, no threads.
 
-Requests have passed ``checks``. A ``KvError`` raised here means that the request did
-nothing: the caller drops the draft. Answers carry the revision in their header; the
-services fill in the rest. Rules are those of etcd's ``server/etcdserver/txn``.
+Requests have passed ``checks``. A ``KvError`` means that the request has no effect: the caller drops
+the draft. Responses have the revision in their header; the services fill in the rest. The rules are those
+of etcd's ``server/etcdserver/txn``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from sutra_grid.storage.records import Record, key_range
 from sutra_grid.wire import storage_pb2 as pb
 
 MAX_ANSWER_BYTES = 15 << 20
-"""Keys and values in one answer: what fits into a message, and what a call may take of the node's memory."""
+"""Keys and values in one response: limited by the size of a message and by the node's memory."""
 ITEM_BYTES = 40
-"""What revisions, version and lengths add to a key, at most."""
+"""The most that revisions, version and lengths add to a key."""
 
 Item = tuple[bytes, Record]
 
@@ -80,18 +80,18 @@ def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRange
     if request.prev_kv:
         items = _collected(found)
         response.prev_kvs.extend(key_value(key, record) for key, record in items)
-        doomed = [key for key, _ in items]
+        keys = [key for key, _ in items]
     else:
-        doomed = [key for key, _ in found]
-    for key in doomed:
+        keys = [key for key, _ in found]
+    for key in keys:
         draft.delete(key)
-    response.deleted = len(doomed)
+    response.deleted = len(keys)
     response.header.revision = draft.revision
     return response
 
 
 def txn(draft: Draft, request: pb.TxnRequest) -> pb.TxnResponse:
-    """Compare, then do one branch. Comparisons of nested transactions see the state before the whole one."""
+    """Compare, then run one branch. Comparisons of nested transactions see the state before the outer one."""
     path = list(_compared_path(draft, request))
     _check_branch(draft, request, iter(path))
     response = _execute(draft, request, iter(path))
@@ -100,7 +100,7 @@ def txn(draft: Draft, request: pb.TxnRequest) -> pb.TxnResponse:
 
 
 def key_value(key: bytes, record: Record, *, with_value: bool = True) -> pb.KeyValue:
-    """A record as the protocol writes it."""
+    """A record as a message of the protocol."""
     return pb.KeyValue(
         key=key,
         create_revision=record.create_revision,
@@ -140,23 +140,23 @@ def _count(space: KeySpace, request: pb.RangeRequest) -> int:
 
 
 def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
-    """What the request asks for, in its order; one more than its limit when the limit cuts something off.
+    """The items of the request in its order, and one more when there are more than its limit.
 
-    Holds no more than the answer needs, however long the range is. As in etcd, a sort
-    target without an order sorts ascending, but only what the limit left.
+    Keeps only as many items as the response needs, however long the range is. As in etcd, a sort target
+    without an order sorts ascending, but only the items within the limit.
     """
     found = _found(space, request)
     if request.keys_only and request.sort_target != pb.RangeRequest.VALUE:
         found = ((key, record._replace(value=b"")) for key, record in found)
     if _bounded(request):
         found = (item for item in found if _within_bounds(request, item[1]))
-    # No list is as long as the largest limit, and nothing longer can be counted.
+    # No list is longer than sys.maxsize, and islice accepts nothing larger.
     most = min(request.limit + 1, sys.maxsize) if request.limit > 0 else None
     by_key = request.sort_target == pb.RangeRequest.KEY
     sort_key = _SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY])
     order = request.sort_order
     if order == pb.RangeRequest.NONE and _bounded(request):
-        order = pb.RangeRequest.ASCEND  # with bounds, the limit comes last
+        order = pb.RangeRequest.ASCEND  # with bounds, the limit applies last
     match order:
         case pb.RangeRequest.DESCEND:
             if most is not None:
@@ -172,7 +172,7 @@ def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
 
 
 def _found(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> Iterator[Item]:
-    """The key or the keys of the range that are there, ascending."""
+    """The existing key, or the existing keys of the range, ascending."""
     if request.range_end:
         yield from space.scan(key_range(request.key, request.range_end))
     elif (record := space.get(request.key)) is not None:
@@ -180,7 +180,7 @@ def _found(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | p
 
 
 def _collected(found: Iterable[Item]) -> list[Item]:
-    """All of it as a list. Refuses what no answer can hold before it fills the memory."""
+    """All items as a list. Refuses more than a response can hold, before they fill the memory."""
     items = []
     size = 0
     for item in found:
@@ -201,7 +201,7 @@ def _within_bounds(request: pb.RangeRequest, record: Record) -> bool:
 
 
 def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
-    """Which branch this and each nested transaction takes, in the order in which they are done."""
+    """The branch that this and each nested transaction takes, in the order of execution."""
     succeeded = all(_compare(space, compare) for compare in request.compare)
     yield succeeded
     for operation in request.success if succeeded else request.failure:
@@ -237,7 +237,7 @@ def _operands(compare: pb.Compare, record: Record) -> tuple[Any, Any]:
 
 
 def _check_branch(space: KeySpace, request: pb.TxnRequest, path: Iterator[bool]) -> None:
-    """Refuse the whole transaction before it did anything, for what etcd refuses it."""
+    """Refuse the whole transaction, before it has any effect, for the same causes as etcd."""
     for operation in request.success if next(path) else request.failure:
         match operation.WhichOneof("request"):
             case "request_range":

@@ -1,4 +1,4 @@
-"""The errors of the protocol: etcd's own codes and words, because its clients compare them.
+"""The errors of the protocol: etcd's own codes and messages, because its clients compare them.
 
 Source: ``rpctypes/error.go`` of etcd 3.5.
 """
@@ -22,10 +22,10 @@ class Fault(Enum):
     FUTURE_REVISION = ("OUT_OF_RANGE", "etcdserver: mvcc: required revision is a future revision")
     LEASE_NOT_FOUND = ("NOT_FOUND", "etcdserver: requested lease not found")
     TOO_MANY_REQUESTS = ("RESOURCE_EXHAUSTED", "etcdserver: too many requests")
-    # etcd has no word for this one: it sends answers of any size.
+    # etcd has no error for this: it sends responses of any size.
     ANSWER_TOO_LARGE = (
         "RESOURCE_EXHAUSTED",
-        "the answer would be larger than 15 MiB: use limit, keys_only or count_only",
+        "the response would be larger than 15 MiB: use limit, keys_only or count_only",
     )
     STOPPED = ("UNAVAILABLE", "etcdserver: server stopped")
     TIMED_OUT = ("UNAVAILABLE", "etcdserver: request timed out")
@@ -37,7 +37,7 @@ class Fault(Enum):
 
     @property
     def message(self) -> str:
-        """etcd's words."""
+        """etcd's message."""
         return self.value[1]
 
 

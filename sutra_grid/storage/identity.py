@@ -1,4 +1,4 @@
-"""Who this node is, in the numbers that the protocol wants."""
+"""The ids of this node in the protocol."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sutra_grid
 from sutra_grid.wire import storage_pb2 as pb
 
 PROTOCOL_VERSION = "3.4.0"
-"""The version of etcd whose key-value protocol this is; clients ask for at least 3.2."""
+"""The version of etcd whose key-value protocol this is; clients require at least 3.2."""
 VERSION = f"{PROTOCOL_VERSION}+sutra-grid.{sutra_grid.__version__}"
 TERM = 1
-"""A node never elects anybody."""
+"""Constant: a node holds no elections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Identity:
 
     @classmethod
     def of(cls, node_id: str) -> Identity:
-        """The numbers follow from the id, so they are the same after every start."""
+        """The numbers derive from the id, so they are the same after every start."""
         return cls(node_id, _number(f"member {node_id}"), _number(f"cluster {node_id}"))
 
     def sign(self, header: pb.ResponseHeader, revision: int | None = None) -> None:
-        """Fill in an answer's header; the revision only where the answer has none of its own."""
+        """Fill in the header of a response. Pass the revision only if the response has none yet."""
         header.cluster_id = self.cluster_id
         header.member_id = self.member_id
         header.raft_term = TERM
@@ -38,5 +38,5 @@ class Identity:
 
 
 def _number(name: str) -> int:
-    """A stable 63-bit number that is not 0: some clients cannot take the sign bit."""
+    """A stable 63-bit number that is not 0: some clients do not support the sign bit."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1 or 1

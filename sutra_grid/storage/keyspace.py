@@ -1,7 +1,7 @@
 """Keys with revisions: the committed state, and drafts of changes on top of it.
 
-A ``Committed`` state never changes. A ``Draft`` lies on a state or on another draft and
-sees its own changes first; nobody else sees them until they are absorbed and written.
+A ``Committed`` state never changes. A ``Draft`` is based on a state or on another draft and sees its
+own changes first; others see them only after they are absorbed and written.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ FIRST_REVISION = 1
 
 
 class KeySpace(Protocol):
-    """What can be read of a state and of a draft alike."""
+    """What a state and a draft have in common for reading."""
 
     @property
     def revision(self) -> int:
-        """Of the last write in it."""
+        """The revision of the last write."""
         ...
 
     @property
     def keys(self) -> int:
-        """Number of all keys."""
+        """The number of all keys."""
         ...
 
     def get(self, key: bytes) -> Record | None:
-        """The record of ``key``, None when there is no such key."""
+        """The record of ``key``; None when there is no such key."""
         ...
 
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, Record]]:
-        """Ascending by key."""
+        """Keys and records, ascending by key."""
         ...
 
     def count(self, keys: KeyRange) -> int:
-        """How many keys ``scan`` would give."""
+        """The number of keys that ``scan`` returns."""
         ...
 
 
@@ -80,15 +80,15 @@ class Committed:
 
 
 def load(view: View) -> Committed:
-    """The state that ``Draft.engine_changes`` wrote last; the empty one when nothing was written.
+    """The state that ``Draft.engine_changes`` wrote last; an empty state when nothing was written.
 
     Raises ``FailedPrecondition`` for a layout of a newer version.
     """
     layout = view.get(FORMAT_KEY)
     if layout is not None and FORMAT.unpack(layout)[0] > FORMAT_VERSION:
         raise FailedPrecondition(
-            f"the store has layout version {FORMAT.unpack(layout)[0]}, this program knows {FORMAT_VERSION}",
-            hint="Start it with the newer version that wrote it",
+            f"the store has layout version {FORMAT.unpack(layout)[0]}, newer than this program's {FORMAT_VERSION}",
+            hint="Start the node with the newer version",
         )
     state = view.get(STATE_KEY)
     revision, keys = STATE.unpack(state) if state is not None else (FIRST_REVISION, 0)
@@ -138,7 +138,7 @@ class Draft:
         return self._base.count(keys) + added
 
     def put(self, key: bytes, value: bytes) -> Record | None:
-        """Write ``key``; returns what was there before."""
+        """Write ``key`` and return its previous record."""
         previous = self.get(key)
         self.revision = revision = self._own_revision
         if previous is None:
@@ -149,7 +149,7 @@ class Draft:
         return previous
 
     def delete(self, key: bytes) -> Record | None:
-        """Delete ``key``; returns what was there before. Changes nothing when there was none."""
+        """Delete ``key`` and return its previous record. Without one, change nothing."""
         previous = self.get(key)
         if previous is not None:
             self.revision = self._own_revision
@@ -158,13 +158,13 @@ class Draft:
         return previous
 
     def absorb(self, draft: Draft) -> None:
-        """Take over the changes of a draft on top of this one."""
+        """Add the changes of a draft that is based on this one."""
         self._changes.update(draft._changes)
         self.revision = draft.revision
         self.keys = draft.keys
 
     def engine_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """What the engine has to write, state and layout version included."""
+        """All changes for the engine, with state and layout version."""
         for key, record in self._changes.items():
             yield KEY_PREFIX + key, None if record is None else record.encode()
         yield STATE_KEY, STATE.pack(self.revision, self.keys)

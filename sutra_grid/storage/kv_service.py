@@ -17,7 +17,7 @@ from sutra_grid.wire import storage_pb2_grpc as rpc
 
 
 class KvService(rpc.KVServicer):
-    """Handlers block until their write is on disk; ``reads`` counts the reads that were answered."""
+    """Handlers block until their write is on disk; ``reads`` counts answered reads."""
 
     def __init__(self, store: Store, identity: Identity, reads: Counter) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def Range(self, request: pb.RangeRequest, context: grpc.ServicerContext) -> pb.RangeResponse:
-        """Read at the newest state that is on disk."""
+        """Read the newest state that is on disk."""
         checks.check_key(request)
         response = evaluate.range_(self._store.state, request)
         self._reads.add()
@@ -35,7 +35,7 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
-        """Write one key; answered when it is on disk."""
+        """Write one key; responds when it is on disk."""
         checks.check_put(request)
         checks.check_size(request)
         response = self._store.write(lambda draft: evaluate.put(draft, request))
@@ -44,7 +44,7 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def DeleteRange(self, request: pb.DeleteRangeRequest, context: grpc.ServicerContext) -> pb.DeleteRangeResponse:
-        """Delete keys; answered when that is on disk."""
+        """Delete keys; responds when the change is on disk."""
         checks.check_key(request)
         checks.check_size(request)
         response = self._store.write(lambda draft: evaluate.delete_range(draft, request))
@@ -53,7 +53,7 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def Txn(self, request: pb.TxnRequest, context: grpc.ServicerContext) -> pb.TxnResponse:
-        """Compare and do one branch; answered when it is on disk. One that cannot write never waits."""
+        """Compare and run one branch; responds when it is on disk. A read-only transaction never waits."""
         checks.check_txn(request)
         checks.check_size(request)
         if checks.is_read_only(request):
@@ -66,7 +66,7 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def Compact(self, request: pb.CompactionRequest, context: grpc.ServicerContext) -> pb.CompactionResponse:
-        """Succeeds for the newest revision: everything older is gone already."""
+        """Succeed for the newest revision: older ones are never kept."""
         revision = self._store.state.revision
         if request.revision > revision:
             raise KvError(Fault.FUTURE_REVISION)

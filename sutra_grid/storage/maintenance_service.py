@@ -1,4 +1,4 @@
-"""``etcdserverpb.Maintenance``: status, snapshot and upkeep of one node."""
+"""``etcdserverpb.Maintenance``: status, snapshots and compaction of one node."""
 
 # ruff: noqa: N802  the methods have the names of the wire
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sutra_grid.wire import storage_pb2 as pb
 from sutra_grid.wire import storage_pb2_grpc as rpc
 
 MAX_SNAPSHOTS = 2
-"""Snapshots at one time: each holds a worker thread and the files that it sends."""
+"""Concurrent snapshots: each holds a worker thread and the files that it sends."""
 
 
 class MaintenanceService(rpc.MaintenanceServicer):
-    """What an operator asks of a node."""
+    """The calls of an operator to a node."""
 
     def __init__(self, store: Store, identity: Identity) -> None:
         self._store = store
@@ -59,9 +59,9 @@ class MaintenanceService(rpc.MaintenanceServicer):
         """NOSPACE while the node is read-only."""
         if request.action != pb.AlarmRequest.GET:
             raise Unimplemented(
-                "alarms follow the node's state and cannot be set",
+                "alarms follow the node's state and can't be set",
                 reason=Reason.UNSUPPORTED,
-                hint="Mend the cause, then restart the node",
+                hint="Remove the cause, then restart the node",
             )
         response = pb.AlarmResponse()
         if self._store.failure is not None and request.alarm in (pb.NONE, pb.NOSPACE):
@@ -103,7 +103,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
     def _snapshot(self, context: grpc.ServicerContext) -> Iterator[pb.SnapshotResponse]:
         if not self._snapshots.acquire(blocking=False):
             raise ResourceExhausted(
-                f"{MAX_SNAPSHOTS} snapshots are under way already",
+                f"{MAX_SNAPSHOTS} snapshots are already in progress",
                 reason=Reason.OVERLOADED,
                 hint="Try again when one of them is complete",
             )
@@ -124,7 +124,7 @@ class MaintenanceService(rpc.MaintenanceServicer):
 
 
 def checksum(state: Committed) -> int:
-    """CRC-32 of all keys and records in key order; equal for equal stores whatever their files look like."""
+    """CRC-32 of all keys and records in key order: the same for equal stores, whatever their files look like."""
     crc = 0
     for key, record in state.view.scan(KEY_PREFIX, KEYS_END):
         crc = zlib.crc32(record, zlib.crc32(len(key).to_bytes(8, "big") + key, crc))

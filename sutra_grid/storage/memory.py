@@ -1,8 +1,7 @@
 """How a node's memory limit is divided.
 
-The interpreter, gRPC and the requests in flight need a part that nothing here can
-size; what is left goes to the engine: two thirds to the block cache (index and filter
-blocks included), one third to the write buffers.
+The interpreter, gRPC and requests in flight need a part that can't be configured. The engine gets the
+rest: two thirds for the block cache (with index and filter blocks), one third for the write buffers.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from dataclasses import dataclass
 
 MIB = 1 << 20
 BASE_MB = 80
-"""Resident size of a node under load, its engine's pools taken off (measured: 83 MB with bulk writes of 1 MB)."""
+"""Resident size of a node under load, without its engine's pools (measured: 83 MB with bulk writes of 1 MB)."""
 LEAST_ENGINE_MB = 12
 MIN_LIMIT_MB = 64
-"""An idle node takes 50. Below BASE_MB + LEAST_ENGINE_MB the pools have their least size; load may exceed the limit."""
+"""An idle node uses 50. Below BASE_MB + LEAST_ENGINE_MB the pools have their minimum; load may exceed the limit."""
 DEFAULT_LIMIT_MB = 512
 MAX_WRITE_BUFFER_BYTES = 64 * MIB
-"""A larger one only makes the flush at its end longer."""
+"""A larger buffer only makes its flush longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class MemoryBudget:
     def of(cls, limit_mb: int) -> MemoryBudget:
         """Divide ``limit_mb`` (MiB, at least ``MIN_LIMIT_MB``)."""
         if limit_mb < MIN_LIMIT_MB:
-            raise ValueError(f"a memory limit of {limit_mb} MiB is below the least possible, {MIN_LIMIT_MB}")
+            raise ValueError(f"a memory limit of {limit_mb} MiB is below the minimum of {MIN_LIMIT_MB} MiB")
         engine_bytes = max(limit_mb - BASE_MB, LEAST_ENGINE_MB) * MIB
         write_buffers_bytes = engine_bytes // 3
         return cls(

@@ -1,4 +1,4 @@
-"""``grid.StorageNode``: what the grid offers beside the etcd protocol."""
+"""``grid.StorageNode``: calls of the grid besides the etcd protocol."""
 
 # ruff: noqa: N802  the methods have the names of the wire
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sutra_grid.wire import node_pb2 as pb
 from sutra_grid.wire import node_pb2_grpc as rpc
 
 MAX_BULK_ENTRIES = 20_000
-"""All other writes wait while a bulk write is evaluated, about 10 us an entry."""
+"""Other writes wait while a bulk write is evaluated, about 10 us an entry."""
 
 
 class NodeService(rpc.StorageNodeServicer):
@@ -35,7 +35,7 @@ class NodeService(rpc.StorageNodeServicer):
 
     @handle_kv_errors
     def BulkWrite(self, request: pb.BulkWriteRequest, context: grpc.ServicerContext) -> pb.BulkWriteResponse:
-        """Write all entries or none; answered when they are on disk."""
+        """Write all entries or none; responds when they are on disk."""
         check_bulk(request)
         return self._store.write(lambda draft: bulk_write(draft, request))
 
@@ -66,7 +66,7 @@ class NodeService(rpc.StorageNodeServicer):
 
     @handle_kv_errors
     def Flush(self, request: pb.FlushRequest, context: grpc.ServicerContext) -> pb.FlushResponse:
-        """Move everything into sorted files."""
+        """Move everything from memory into sorted files."""
         return pb.FlushResponse(revision=self._store.flush())
 
     @handle_kv_errors
@@ -77,10 +77,10 @@ class NodeService(rpc.StorageNodeServicer):
 
 
 def check_bulk(request: pb.BulkWriteRequest) -> None:
-    """Refuse what can never be written. Pure."""
+    """Refuse an invalid bulk write. Pure."""
     if len(request.entries) > MAX_BULK_ENTRIES:
         raise InvalidArgument(
-            f"{len(request.entries)} entries are more than {MAX_BULK_ENTRIES}, the most a call may have",
+            f"{len(request.entries)} entries exceed the limit of {MAX_BULK_ENTRIES} for one call",
             reason=Reason.INVALID_ARGUMENT,
             hint="Send them in several calls",
         )
@@ -92,7 +92,7 @@ def check_bulk(request: pb.BulkWriteRequest) -> None:
 
 
 def bulk_write(draft: Draft, request: pb.BulkWriteRequest) -> pb.BulkWriteResponse:
-    """Put and delete in order, as one revision. A key may come more than once. Pure."""
+    """Put and delete in order, as one revision. A key may occur several times. Pure."""
     written = deleted = 0
     for entry in request.entries:
         if entry.delete:

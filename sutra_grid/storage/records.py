@@ -1,4 +1,4 @@
-"""How keys and their revisions are laid out in the engine.
+"""The layout of keys and their revisions in the engine.
 
 ``k`` + key         3 unsigned 64-bit big-endian numbers (create revision, mod revision,
                     version), then the value
@@ -25,7 +25,7 @@ _HEADER = struct.Struct(">QQQ")
 
 
 class Record(NamedTuple):
-    """What is stored of one key."""
+    """The stored data of one key."""
 
     create_revision: int
     mod_revision: int
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
 
 def decode(data: bytes) -> Record:
-    """The record that ``Record.encode`` made ``data`` of."""
+    """The record of ``data``; the inverse of ``Record.encode``."""
     create_revision, mod_revision, version = _HEADER.unpack_from(data)
     return Record(create_revision, mod_revision, version, data[_HEADER.size :])
 
@@ -64,7 +64,7 @@ class KeyRange(NamedTuple):
 
 
 def key_range(key: bytes, range_end: bytes) -> KeyRange:
-    """A range as the protocol writes it: no end is the one key, ``\\0`` is everything from ``key`` on."""
+    """A range of the protocol: without an end it is one key; the end ``\\0`` means everything from ``key`` on."""
     if not range_end:
         return KeyRange(key, key + b"\0")
     return KeyRange(key, None if range_end == b"\0" else range_end)

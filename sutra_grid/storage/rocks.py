@@ -1,7 +1,7 @@
 """The engine on RocksDB, through rocksdict.
 
-rocksdict raises plain ``Exception`` with RocksDB's words for every failure, so the
-errors are told apart by these words, in one place (``_grid_error``).
+rocksdict raises a plain ``Exception`` with RocksDB's message for every failure, so
+``_grid_error`` distinguishes errors by this message.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ FIRST_CHUNK = 32
 MAX_CHUNK = 1024
 """Keys read in one turn of a scan, about half a millisecond."""
 NOT_FOUND = ("key not found",)
-"""What rocksdict says of a key that a snapshot does not have; its only sign."""
+"""rocksdict's message for a key that a snapshot does not have; there is no other sign."""
 
 
 class RocksView:
     """A moment of the store: a RocksDB snapshot for single keys and an iterator for ranges.
 
-    rocksdict (0.3.29) makes the iterators of a snapshot without it: they show the moment
-    in which they are made. So one is made together with the snapshot, and the scans of all
-    threads take turns on it, a chunk at a time.
+    An iterator of rocksdict (0.3.29) ignores its snapshot and shows the moment of its creation. So
+    one iterator is created together with the snapshot, and the scans of all threads take turns on it,
+    a chunk at a time.
     """
 
     def __init__(self, db: rocksdict.Rdict, path: Path) -> None:
         self._snapshot = db.snapshot()
         self._cursor = db.iter()
-        self._cursor_lock = threading.Lock()  # guards where _cursor stands
+        self._cursor_lock = threading.Lock()  # guards the position of _cursor
         self._path = path
 
     def get(self, key: bytes) -> bytes | None:
@@ -65,7 +65,7 @@ class RocksView:
         return sum(len(chunk) for chunk in self._chunks(start, end, with_values=False))
 
     def _chunks(self, start: bytes, end: bytes, *, with_values: bool) -> Iterator[list[tuple[bytes, bytes]]]:
-        size = FIRST_CHUNK  # small at first: most ranges are, or have a limit
+        size = FIRST_CHUNK  # small at first: most ranges are short or have a limit
         while True:
             with self._cursor_lock:
                 chunk = self._read(start, end, size, with_values)
@@ -83,7 +83,7 @@ class RocksView:
             chunk.append((key, cursor.value() if with_values else b""))
             cursor.next()
         try:
-            # Keys end, and a block that cannot be read ends them too; only the status tells which.
+            # The cursor also ends at an unreadable block; only its status tells the difference.
             cursor.status()
         except Exception as error:
             raise _grid_error(error, self._path) from error
@@ -93,12 +93,12 @@ class RocksView:
 class RocksEngine:
     """One RocksDB in a directory of its own.
 
-    Its write-ahead log is synced once a batch. At the start an incomplete record at
-    the log's end is dropped (it was never acknowledged); any other damage is refused.
+    Its write-ahead log is synced once for each batch. At the start, an incomplete record at the end of
+    the log is dropped (it was never acknowledged); any other damage is refused.
     """
 
     def __init__(self, path: Path, budget: MemoryBudget) -> None:
-        """Open or create the store. Raises ``GridError`` that says what is wrong with ``path``."""
+        """Open or create the store. Raises a ``GridError`` that says what is wrong with ``path``."""
         self._path = path
         self._cache = rocksdict.Cache(budget.block_cache_bytes)
         try:
@@ -126,7 +126,7 @@ class RocksEngine:
             else:
                 batch.put(key, value)
         try:
-            # In two steps: these give up the interpreter lock, a write with the sync option holds it.
+            # In two steps, which release the interpreter lock; a write with the sync option holds it.
             self._db.write(batch)
             self._db.flush_wal(sync=True)
         except Exception as error:
@@ -188,7 +188,7 @@ def _options(budget: MemoryBudget, cache: rocksdict.Cache) -> rocksdict.Options:
     options.set_max_total_wal_size(2 * budget.write_buffers_bytes)
     options.set_max_open_files(512)
     options.set_max_background_jobs(2)
-    # A damaged record that is followed by others may be an acknowledged write: refuse, don't skip.
+    # A damaged record before others may be an acknowledged write: refuse to open, do not skip it.
     options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(1 << 20)
@@ -206,19 +206,23 @@ def _file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
 
 
 def _grid_error(error: Exception, path: Path) -> GridError:
-    """What an operator can do about RocksDB's words."""
-    words = str(error)
-    message = f"storage engine at {path}: {words}"
-    if any(sign in words for sign in ("No space left", "File too large", "Disk quota exceeded")):
+    """The error for RocksDB's message, with a hint for the operator."""
+    text = str(error)
+    message = f"storage engine at {path}: {text}"
+    if any(sign in text for sign in ("No space left", "File too large", "Disk quota exceeded")):
         return ResourceExhausted(message, reason=Reason.DISK_FULL, hint="Free disk space, then restart the node")
-    if "Corruption" in words or "Compression type" in words:
+    if "Corruption" in text or "Compression type" in text:
         return FailedPrecondition(
-            message, hint="The files are damaged; restore a snapshot or a checkpoint into an empty directory"
+            message, hint="The files are damaged: restore a snapshot or a checkpoint into an empty directory"
         )
-    if any(sign in words for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
+    if any(sign in text for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
         return PermissionDenied(
             message, reason=Reason.PATH_NOT_WRITABLE, hint="The node's user must own the directory and be able to write"
         )
-    if "lock" in words.lower():
-        return AlreadyExists(message, reason=Reason.PATH_TAKEN, hint="Another process uses this store")
-    return Unavailable(message, hint="See the message of the engine; restart the node when its cause is gone")
+    if "lock" in text.lower():
+        return AlreadyExists(
+            message,
+            reason=Reason.PATH_TAKEN,
+            hint="Stop the other process that uses this store, or use another directory",
+        )
+    return Unavailable(message, hint="Remove the cause that the engine's message names, then restart the node")

@@ -1,4 +1,4 @@
-"""Which services a node offers."""
+"""The gRPC services of a node."""
 
 from __future__ import annotations
 

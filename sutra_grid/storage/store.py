@@ -4,7 +4,7 @@ Layout of the storage path::
 
     LOCK          held by the process that uses the store, with its pid inside
     db/           the engine's files, write-ahead log included
-    checkpoints/  copies that ``checkpoint`` made, one directory each
+    checkpoints/  copies from ``checkpoint``, one directory each
     tmp/          unfinished copies; emptied at every start
 """
 
@@ -69,10 +69,10 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, budget: MemoryBudget) -> Store:
-        """Open the store at ``path``, or make an empty one.
+        """Open the store at ``path``, or create an empty one.
 
-        Raises ``GridError`` for a path that is no usable directory, a store that another
-        process has open (its pid is named), that is damaged or of a newer version.
+        Raises a ``GridError`` for a path that is not a usable directory, and for a store that another
+        process has open (the message names its pid), that is damaged, or of a newer version.
         """
         with ExitStack() as resources:
             prepare_directory(path)
@@ -87,17 +87,17 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The directory of everything."""
+        """The directory of the store."""
         return self._path
 
     @property
     def engine_name(self) -> str:
-        """Name and version, for people."""
+        """Name and version of the engine, for people."""
         return self._engine.name
 
     @property
     def state(self) -> Committed:
-        """The newest state that is on disk for certain."""
+        """The newest state that is certainly on disk."""
         return self._committer.state
 
     @property
@@ -107,12 +107,12 @@ class Store:
 
     @property
     def commits(self) -> int:
-        """Groups synced since the start."""
+        """The number of groups synced since the start."""
         return self._committer.commits
 
     @property
     def writes(self) -> int:
-        """Writes committed since the start."""
+        """The number of writes committed since the start."""
         return self._committer.writes
 
     def write(self, evaluate: Callable[[Draft], T]) -> T:
@@ -120,31 +120,31 @@ class Store:
         return self._committer.write(evaluate)
 
     def flush(self) -> int:
-        """Move everything into sorted files; the revision that is in them at least."""
+        """Move everything into sorted files. Returns a revision that they contain."""
         revision = self.state.revision
         self._engine.flush()
         self._committer.renew_view()
         return revision
 
     def compact(self) -> None:
-        """Free the space of what was overwritten and deleted."""
+        """Free the space of overwritten and deleted data."""
         self._engine.compact()
         self._committer.renew_view()
 
     def statistics(self) -> EngineStatistics:
-        """Sizes now."""
+        """The current sizes."""
         return self._engine.statistics()
 
     def checkpoint(self, name: str) -> Copy:
         """Copy the store into ``checkpoints/NAME`` while it is in use; an empty name becomes the revision.
 
-        Files are linked, so it is quick and takes space only as the store moves on.
+        Files are linked, so it is fast and takes space only as the store changes.
         """
         if name and not CHECKPOINT_NAME.fullmatch(name):
             raise InvalidArgument(
-                f"checkpoint name {name!r} is not allowed",
+                f"invalid checkpoint name {name!r}",
                 reason=Reason.INVALID_ARGUMENT,
-                hint="Use up to 128 letters, digits, '-', '_' and '.', not beginning with '.'",
+                hint="Use 1 to 128 letters, digits, '-', '_' and '.', without a leading '.'",
             )
         directory = self._path / "checkpoints"
         directory.mkdir(exist_ok=True)
@@ -152,14 +152,14 @@ class Store:
 
     @contextmanager
     def temporary_copy(self) -> Iterator[Copy]:
-        """A copy that lives as long as the context."""
+        """A copy that exists as long as the context."""
         scratch = self._path / "tmp"
         scratch.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as directory:
             yield self._copy(lambda _: Path(directory) / "db")
 
     def close(self) -> None:
-        """Commit what waits, flush, let go of the files and of the lock. Idempotent."""
+        """Commit waiting writes, flush, close the files and release the lock. Idempotent."""
         self._resources.close()
 
     def __enter__(self) -> Store:
@@ -172,15 +172,15 @@ class Store:
         """Copy between two groups, so that the copy holds exactly one revision."""
         if self.failure is not None:
             raise FailedPrecondition(
-                f"the store is read-only and cannot be copied: {self.failure.message}",
-                hint="Mend the cause and restart the node first: then it is known what is on disk",
+                f"the store is read-only and can't be copied: {self.failure.message}",
+                hint="Remove the cause and restart the node first: until then, the content of the disk is uncertain",
             )
-        self._engine.flush()  # the long part of it, while writes go on
+        self._engine.flush()  # the long part, while writes continue
 
         def copy(state: Committed) -> Copy:
             path = target(state)
             if path.exists():
-                raise AlreadyExists(f"{path} exists", reason=Reason.PATH_TAKEN, hint="Choose another name")
+                raise AlreadyExists(f"{path} already exists", reason=Reason.PATH_TAKEN, hint="Choose another name")
             self._engine.checkpoint(path)
             return Copy(path, state.revision, state.keys, sum(file.stat().st_size for file in path.iterdir()))
 
@@ -190,12 +190,12 @@ class Store:
 def _close(engine: Engine) -> None:
     try:
         engine.close()
-    except GridError as error:  # a full disk: what was acknowledged is in the log, and the next start finds it there
-        log.warning("the engine could not flush at its end", message=str(error))
+    except GridError as error:  # a full disk: acknowledged writes are in the log, where the next start finds them
+        log.warning("the engine could not flush when it closed", message=str(error))
 
 
 def prepare_directory(path: Path) -> None:
-    """Make ``path`` a directory that can be written to. Raises ``GridError`` that says why it cannot be."""
+    """Create the directory ``path`` and check that it is writable. Raises a ``GridError`` that says why it is not."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -204,14 +204,14 @@ def prepare_directory(path: Path) -> None:
         raise FailedPrecondition(
             f"storage path {path}: {error.filename or path} is not a directory",
             reason=Reason.PATH_NOT_WRITABLE,
-            hint="Name a directory, or a path where one can be made",
+            hint="Use a directory, or a path where one can be created",
         ) from error
     except OSError as error:
         raise _path_error(path, error) from error
 
 
 def _path_error(path: Path, error: OSError) -> GridError:
-    message = f"storage path {path} cannot be written: {os.strerror(error.errno or 0)}"
+    message = f"storage path {path} can't be written: {os.strerror(error.errno or 0)}"
     if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
         return ResourceExhausted(message, reason=Reason.DISK_FULL, hint="Free disk space, then start the node again")
     return PermissionDenied(

@@ -1,1 +1,1 @@
-"""The gRPC wire: generated code, conversions, errors, channels. Imports core and runtime."""
+"""The gRPC wire: generated code, conversions, errors, connections, server. Imports core and runtime."""

@@ -1,8 +1,7 @@
-"""Errors on the wire: ``GridError`` <-> gRPC status. Holds the one table of both.
+"""Errors on the wire: ``GridError`` <-> gRPC status. Has the one table of both.
 
-A status carries the whole error as an ``ErrorDetail`` in its details, so that a caller gets code,
-reason, message and hint back as they were; a client that does not know of it still has the
-status code and the message.
+A status carries the whole error as an ``ErrorDetail``, so that a caller gets code, reason, message and
+hint back. A client that does not know ``ErrorDetail`` still has the status code and the message.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from sutra_grid.wire.text import shorten, utf8
 log = get_logger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 1_200
-"""Status and details travel in trailers, which peers cut off at 8 KiB, escaped and in base64."""
+"""Status and details travel in trailers, which peers limit to 8 KiB after escaping and base64."""
 
 MAX_HINT_BYTES: Final = 400
 
@@ -45,7 +44,7 @@ STATUS_CODES: Final[dict[type[GridError], grpc.StatusCode]] = {
     errors.Internal: grpc.StatusCode.INTERNAL,
 }
 
-# What a status without our detail means: made by gRPC itself, a proxy, or another program.
+# For a status without an ``ErrorDetail``: from gRPC itself, a proxy, or another program.
 _ERROR_CLASSES: Final[dict[grpc.StatusCode, type[GridError]]] = {
     **{status: cls for cls, status in STATUS_CODES.items()},
     grpc.StatusCode.CANCELLED: errors.Aborted,
@@ -62,10 +61,10 @@ _REASONS: Final[dict[type[GridError], Reason]] = {
 }
 
 _HINTS: Final[dict[type[GridError], str]] = {
-    errors.ResourceExhausted: "It is busy; try again in a moment",
-    errors.Unavailable: "Check that it runs, that the address is right, and that no firewall stands between",
-    errors.DeadlineExceeded: "The outcome is not known; look before trying again, or allow more time",
-    errors.Unimplemented: "The other side is older than this program; upgrade it",
+    errors.ResourceExhausted: "The server is busy; try again in a moment",
+    errors.Unavailable: "Check that it runs, that the address is correct, and that no firewall blocks it",
+    errors.DeadlineExceeded: "The outcome is unknown. Check it before you try again, or allow more time",
+    errors.Unimplemented: "The server is older than this program; upgrade it",
 }
 
 Service = TypeVar("Service")
@@ -74,7 +73,7 @@ Response = TypeVar("Response")
 
 
 def status_code(error: GridError) -> grpc.StatusCode:
-    """The gRPC status of an error; a subclass has that of its parent."""
+    """The gRPC status of an error; a subclass has the status of its parent."""
     for cls in type(error).__mro__:
         if cls in STATUS_CODES:
             return STATUS_CODES[cls]
@@ -87,13 +86,13 @@ def error_detail(error: GridError) -> ErrorDetail:
 
 
 def from_detail(detail: ErrorDetail) -> GridError:
-    """The error that ``error_detail`` was made of. A code of a newer version becomes ``Internal``."""
+    """The inverse of ``error_detail``. A code of a newer version becomes ``Internal``."""
     cls = errors.by_code(detail.code)
     return cls(detail.message, reason=reason_or_none(detail.reason), hint=detail.hint)
 
 
 def abort(context: grpc.ServicerContext, error: GridError) -> NoReturn:
-    """End the call with the error's status. Texts are cut to what fits into trailers."""
+    """End the call with the error's status. Texts are shortened to fit into trailers."""
     message, hint = shorten(error.message, MAX_MESSAGE_BYTES), shorten(error.hint, MAX_HINT_BYTES)
     packed = AnyMessage()
     packed.Pack(ErrorDetail(code=error.code, reason=error.reason, message=message, hint=hint))
@@ -103,7 +102,7 @@ def abort(context: grpc.ServicerContext, error: GridError) -> NoReturn:
 
 
 def from_rpc_error(error: grpc.RpcError, target: str = "") -> GridError:
-    """What a failed call means. ``target`` is the address that was called, for the message."""
+    """The error of a failed call. ``target`` is the address that was called, for the message."""
     if not isinstance(error, grpc.Call):
         return errors.Internal(f"a call to {target or 'the server'} failed: {error}")
     detail = _detail(error)
@@ -124,17 +123,17 @@ def is_answer(error: grpc.RpcError) -> bool:
         return False
     try:
         return rpc_status.from_call(error) is not None
-    except ValueError:  # details that contradict the status: from something that is not ours
+    except ValueError:  # details that contradict the status: from another program
         return False
 
 
 def handle_errors(
     method: Callable[[Service, Request, grpc.ServicerContext], Response],
 ) -> Callable[[Service, Request, grpc.ServicerContext], Response]:
-    """For the methods of a servicer: a ``GridError`` ends the call with its status.
+    """Decorate a method of a servicer: a ``GridError`` ends the call with its status.
 
-    Anything else is a fault of the program: it is logged with its traceback, and the caller gets
-    INTERNAL without details. A method's own ``context.abort`` passes.
+    Any other exception is a bug: it is logged with its traceback, and the caller gets INTERNAL
+    without details. A method's own ``context.abort`` passes unchanged.
     """
 
     @functools.wraps(method)
@@ -147,7 +146,7 @@ def handle_errors(
             if cast(Any, context).code() is not None:  # the stubs lack it
                 raise  # the bare exception by which context.abort leaves the method
             log.exception("call failed", method=method.__qualname__)
-            abort(context, errors.Internal(f"{method.__name__} failed", hint="The server's log says why"))
+            abort(context, errors.Internal(f"{method.__name__} failed", hint="Check the server's log"))
 
     return guarded
 
@@ -156,7 +155,7 @@ def _detail(error: grpc.Call) -> ErrorDetail | None:
     try:
         status = rpc_status.from_call(error)
     except ValueError:
-        return None  # details that contradict the status: from something that is not ours
+        return None  # details that contradict the status: from another program
     for packed in status.details if status is not None else ():
         detail = ErrorDetail()
         if packed.Is(ErrorDetail.DESCRIPTOR) and packed.Unpack(detail):

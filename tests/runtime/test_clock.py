@@ -2,7 +2,7 @@ import time
 
 from support.fakes.clock import FakeClock
 
-from sutra_grid.runtime.clock import Clock, SystemClock, UnhurriedWall, wall_ms
+from sutra_grid.runtime.clock import Clock, RetentionClock, SystemClock, wall_ms
 
 
 def test_the_system_clock_reads_both_clocks_of_the_operating_system() -> None:
@@ -18,7 +18,7 @@ def test_wall_time_is_shown_in_whole_milliseconds() -> None:
 
 def test_the_unhurried_wall_goes_with_the_clock_and_follows_a_jump_slowly() -> None:
     clock = FakeClock(wall=1_700_000_000.0)
-    unhurried = UnhurriedWall(clock)
+    unhurried = RetentionClock(clock)
     clock.advance(3600)
     assert unhurried.wall_ms() == 1_700_003_600_000
     clock.jump_wall(5 * 3600)
@@ -31,6 +31,6 @@ def test_the_unhurried_wall_goes_with_the_clock_and_follows_a_jump_slowly() -> N
 
 def test_the_unhurried_wall_goes_back_at_once() -> None:
     clock = FakeClock()
-    unhurried = UnhurriedWall(clock)
+    unhurried = RetentionClock(clock)
     clock.jump_wall(-5 * 3600)
     assert unhurried.wall_ms() == wall_ms(clock)

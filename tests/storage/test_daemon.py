@@ -90,7 +90,7 @@ class TestStart:
 
     def test_a_read_only_file_system(self, tmp_path: Path) -> None:
         with mounted(tmp_path / "mount", "size=1m,ro"):
-            refused([*FLAGS, "--storage-path", str(tmp_path / "mount" / "store")], 1, "cannot be written")
+            refused([*FLAGS, "--storage-path", str(tmp_path / "mount" / "store")], 1, "can't be written")
 
     def test_a_full_file_system(self, tmp_path: Path) -> None:
         with mounted(tmp_path / "mount", "size=64k"):
@@ -199,7 +199,7 @@ class TestRestore:
         server.stop()
         (tmp_path / "snapshot").write_bytes(b"")
         flags = ["--restore", str(tmp_path / "snapshot"), "--storage-path", str(server.path)]
-        refused(flags, 1, "has a store already")
+        refused(flags, 1, "already has a store")
 
 
 def write_until_refused(kv: rpc.KVStub, writer: int, acknowledged: list[bytes]) -> grpc.StatusCode:

@@ -219,7 +219,7 @@ class TestStorageNode:
         ("entries", "message"),
         [
             ([node_pb2.BulkEntry(key=b"a"), node_pb2.BulkEntry()], "entries[1].key is empty"),
-            ([node_pb2.BulkEntry(key=b"a")] * 20_001, "20001 entries are more than 20000"),
+            ([node_pb2.BulkEntry(key=b"a")] * 20_001, "20001 entries exceed the limit of 20000"),
         ],
     )
     def test_bulk_write_refuses(

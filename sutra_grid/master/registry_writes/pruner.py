@@ -7,7 +7,7 @@ from typing import Self
 
 from sutra_grid.core.errors import GridError
 from sutra_grid.registry import Registry
-from sutra_grid.runtime.clock import Clock, UnhurriedWall
+from sutra_grid.runtime.clock import Clock, RetentionClock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.ticker import Ticker
 
@@ -28,7 +28,7 @@ class Pruner:
         self._registry = registry
         self._events_max_age_ms = events_max_age_ms
         self._max_events = max_events
-        self._wall = UnhurriedWall(clock)  # used by the pruner's thread only
+        self._wall = RetentionClock(clock)  # used by the pruner's thread only
         self._ticker = Ticker("pruner", PRUNE_INTERVAL_SECONDS, self.prune)
 
     def prune(self) -> None:

@@ -1,8 +1,7 @@
 """A TOML file as values, with the line of every key.
 
-``tomllib`` judges the file (duplicate keys, syntax, with line and column); the ``toml`` package
-reads the values. Where the two read differently, the file uses a corner of TOML that
-is not worth a surprise, and it is refused.
+``tomllib`` checks the file (duplicate keys, syntax, with line and column); the ``toml`` package
+reads the values. A file that the two read differently uses unusual TOML, and is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from sutra_grid.runtime.config.errors import ConfigError, Fault
 
-MAX_BYTES: Final = 1 << 20  # far above any real configuration; keeps a wrong path from filling the memory
+MAX_BYTES: Final = 1 << 20  # far above any real configuration; a wrong path must not fill the memory
 
 AT_POSITION: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
@@ -48,7 +47,7 @@ def read_document(file: Path) -> Document:
     except OSError as error:
         raise ConfigError([Fault(name, "", f"can't be read: {os.strerror(error.errno or 0)}")]) from error
     if len(data) > MAX_BYTES:
-        raise ConfigError([Fault(name, "", f"is larger than {MAX_BYTES} bytes; is it a configuration?")])
+        raise ConfigError([Fault(name, "", f"is larger than {MAX_BYTES} bytes; check the path")])
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -67,12 +66,12 @@ def _values(name: str, text: str) -> dict[str, Any]:
         raise ConfigError([Fault(where, "", f"is not valid TOML: {problem}")]) from error
     try:
         values = toml.loads(text)
-    except (toml.TomlDecodeError, IndexError, TypeError) as error:  # the last two are faults of the package
-        raise ConfigError([Fault(name, "", f"uses TOML that is not supported here: {error}")]) from error
+    except (toml.TomlDecodeError, IndexError, TypeError) as error:  # the last two are bugs of the package
+        raise ConfigError([Fault(name, "", f"uses TOML that is not supported: {error}")]) from error
     if values != strict:
         path = _first_difference(strict, values)
         where = f"{name}:{_lines(text)[path]}" if path in _lines(text) else name
-        raise ConfigError([Fault(where, ".".join(path), "uses TOML that is not supported here; write it simpler")])
+        raise ConfigError([Fault(where, ".".join(path), "uses TOML that is not supported; write it in a simpler form")])
     return values
 
 
@@ -93,10 +92,10 @@ def _position(name: str, message: str) -> tuple[str, str]:
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
-    """Where each table and key starts. ``text`` is valid TOML.
+    """The line where each table and key starts. ``text`` is valid TOML.
 
-    Lines are gathered until they parse on their own: that is one statement, whatever strings
-    and arrays it spans, and the parser itself says which keys it sets.
+    Lines are collected until they parse on their own: that is one statement, also when strings or
+    arrays span lines, and the parser says which keys it sets.
     """
     lines: dict[KeyPath, int] = {}
     prefix: KeyPath = ()

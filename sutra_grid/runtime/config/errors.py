@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: every fault, in one error."""
+"""Every fault of a configuration, in one error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Fault:
 
 
 class ConfigError(InvalidArgument):
-    """The configuration can't be used. ``str()`` names every fault, one a line."""
+    """The configuration is invalid. ``str()`` lists every fault, one a line."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
@@ -34,7 +34,7 @@ class ConfigError(InvalidArgument):
 
 def near_miss(name: str, known: Iterable[str]) -> str:
     """``"; did you mean X?"``, or nothing when no known name is close."""
-    import difflib  # only a fault pays for it
+    import difflib  # slow to import, and only needed for a fault
 
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

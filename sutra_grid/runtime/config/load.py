@@ -1,4 +1,4 @@
-"""Puts defaults, the file, the environment and flags together; each beats the one before."""
+"""Merges defaults, the file, the environment and flags; each overrides the one before."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Address = tuple[str, str, str]
 
 
 class Config:
-    """Checked values and where each came from. Immutable."""
+    """Checked values, and the source of each. Immutable."""
 
     def __init__(self, values: Mapping[Address, Any], sources: Mapping[Address, str], tables: Mapping[str, set[str]]):
         self._values = values
@@ -30,14 +30,14 @@ class Config:
         self._tables = tables
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Every key of a section, defaults included. Raises ``KeyError`` for a section that the schema lacks."""
+        """Every key of a section, with defaults. Raises ``KeyError`` for a section that is not in the schema."""
         found = {key: value for (section, entry, key), value in self._values.items() if (section, entry) == (name, "")}
         if not found:
             raise KeyError(name)
         return MappingProxyType(found)
 
     def table(self, name: str) -> dict[str, dict[str, Any]]:
-        """Every ``[name.ENTRY]`` by its entry's name; empty when the file has none."""
+        """Every ``[name.ENTRY]`` by the name of its entry; empty when the file has none."""
         out: dict[str, dict[str, Any]] = {entry: {} for entry in sorted(self._tables[name])}
         for (section, entry, key), value in self._values.items():
             if section == name and entry:
@@ -45,7 +45,7 @@ class Config:
         return out
 
     def source(self, dotted: str) -> str:
-        """Where ``section.key`` or ``table.entry.key`` came from: file:line, variable, flag or ``default``."""
+        """The source of ``section.key`` or ``table.entry.key``: file:line, variable, flag or ``default``."""
         section, *entry, key = dotted.split(".")
         return self._sources[section, "".join(entry), key]
 
@@ -133,7 +133,7 @@ class _Loader:
                 continue
             first, *rest = variable.removeprefix(PREFIX).lower().split("__")
             section, table = self._schema.section(first), self._schema.table(first)
-            # A section of another daemon may share the environment: only known sections are judged.
+            # The environment may have variables for sections of other daemons: only known sections are checked.
             if section is not None:
                 self._set_text(section, "", "__".join(rest), environ[variable], variable)
             elif table is not None:
@@ -143,7 +143,7 @@ class _Loader:
         if len(rest) != 2 or not TABLE_NAME.fullmatch(rest[0]):
             self._fault(variable, "", f"allowed: {PREFIX}{table.name.upper()}__NAME__KEY")
             return
-        # A variable's name has no hyphen and no case: it means the entry of the file that differs only in these.
+        # Variables have no hyphens and no case: the variable belongs to the entry that differs only in these.
         written = (entry for entry in self._tables[table.name] if entry.replace("-", "_") == rest[0])
         entry = next(written, rest[0])
         self._tables[table.name].add(entry)
@@ -157,7 +157,7 @@ class _Loader:
             flag = self._flags.get(dotted, f"--{key_name.replace('_', '-')}")
             section = self._schema.section(name)
             if section is None or key_name not in section.by_name:
-                raise KeyError(f"override {dotted} is not in the schema")  # a fault of the program, not of its user
+                raise KeyError(f"override {dotted} is not in the schema")  # a bug, not a fault of the user
             if isinstance(value, str):
                 self._set_text(section, "", key_name, value, flag)
             else:

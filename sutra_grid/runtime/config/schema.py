@@ -8,10 +8,10 @@ from enum import Enum
 from typing import Any, Final, Literal
 
 Kind = Literal["str", "int", "float", "bool", "list[str]", "dict[str,str]", "path"]
-"""How a value is read. ``path`` becomes an absolute ``pathlib.Path`` with ``~`` expanded."""
+"""How a value is parsed. ``path`` becomes an absolute ``pathlib.Path`` with ``~`` expanded."""
 
 Check = Callable[[Any], str | None]
-"""Gets a value of the right kind; None when it is good, else in words what is allowed."""
+"""Gets a value of the right kind. Returns None for a valid value, else a text that says what is allowed."""
 
 
 class _Required(Enum):
@@ -19,7 +19,7 @@ class _Required(Enum):
 
 
 REQUIRED: Final = _Required.REQUIRED
-"""The default of a key that has none."""
+"""The default of a key without a default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _help_text(key: Key) -> str:
 
 
 def toml_text(value: object) -> str:
-    """A value as the file would say it."""
+    """A value as it is written in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""One value against one key: kinds, choices, checks; from the file or from text. Pure."""
+"""Checks one value against one key: kinds, choices, checks; from the file or from text. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sutra_grid.runtime.net import parse_host_port
 
 
 class BadValue(Exception):
-    """The value does not fit; the message says what was found and what is allowed."""
+    """An invalid value. The message says what was found and what is allowed."""
 
 
 def accept(key: Key, value: object) -> Any:
-    """The value of ``key`` from one that has a type already (of TOML, or from Python). Raises ``BadValue``."""
+    """The value of ``key`` from a typed value (of TOML or Python). Raises ``BadValue``."""
     convert, allowed = _KINDS[key.kind]
     try:
         converted = convert(value)
@@ -45,7 +45,7 @@ def parse(key: Key, text: str) -> Any:
 
 
 def default_of(key: Key) -> Any:
-    """The default as a value of the kind; a fresh copy, so that nobody changes the schema."""
+    """The default as a value of the kind; a copy, so that callers can't change the schema."""
     return None if key.default is None else _KINDS[key.kind][0](key.default)
 
 
@@ -53,17 +53,17 @@ def default_of(key: Key) -> Any:
 
 
 def between(low: float, high: float) -> Check:
-    """A number from ``low`` to ``high``, both allowed."""
+    """A check for numbers from ``low`` to ``high``, inclusive."""
     return lambda value: None if low <= value <= high else f"from {low} to {high}"
 
 
 def at_least(low: float) -> Check:
-    """A number not below ``low``."""
+    """A check for numbers of at least ``low``."""
     return lambda value: None if value >= low else f"at least {low}"
 
 
 def host_port(default_port: int | None = None) -> Check:
-    """An address that ``runtime.net.parse_host_port`` takes with the same default."""
+    """A check for addresses that ``runtime.net.parse_host_port`` accepts with the same default."""
 
     def check(value: str) -> str | None:
         try:
@@ -76,7 +76,7 @@ def host_port(default_port: int | None = None) -> Check:
 
 
 def not_empty(value: str) -> str | None:
-    """A text that says something."""
+    """A check for texts that are not blank."""
     return None if value.strip() else "a text that is not empty"
 
 
@@ -90,7 +90,7 @@ def _string(value: object) -> str:
 
 
 def _integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):  # a bool is an int to Python, not to people
+    if isinstance(value, bool) or not isinstance(value, int):  # in Python a bool is an int
         raise TypeError
     return value
 

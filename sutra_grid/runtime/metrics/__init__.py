@@ -1,1 +1,1 @@
-"""What the daemons measure, for Prometheus: the endpoint, and what master and agent have in common."""
+"""Metrics of the daemons for Prometheus: the endpoint, its configuration, process metrics."""

@@ -1,4 +1,4 @@
-"""``/metrics`` over HTTP for a daemon that serves none otherwise: bounded, on threads of its own."""
+"""``/metrics`` over HTTP, for daemons without an HTTP server: bounded, on its own threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 PATH: Final = "/metrics"
 MAX_SCRAPES: Final = 4
-"""At the same time; one more is hung up on."""
+"""Concurrent scrapes; the connection of one more is closed."""
 
 SOCKET_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.2
@@ -32,7 +32,7 @@ _JOIN_SECONDS: Final = 5.0
 class MetricsEndpoint:
     """Serves a registry while the context lasts; with ``listen`` None it does nothing.
 
-    Entering raises ``GridError`` when the address can't be had. A scrape runs the registry's
+    Entering raises ``GridError`` when it can't listen on the address. A scrape runs the registry's
     collectors on one of its threads.
     """
 
@@ -69,7 +69,7 @@ class MetricsEndpoint:
 
 
 class _Handler(WSGIRequestHandler):
-    """One request a connection; a scraper that stops to read or write loses it."""
+    """One request a connection; a scraper that stops reading or writing loses the connection."""
 
     timeout = SOCKET_TIMEOUT_SECONDS
 
@@ -90,15 +90,15 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__(address[:2], _Handler)
 
     def server_bind(self) -> None:
-        """As the parent's, without its question to the name service."""
+        """As in the parent class, without its query to the name service."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.host, self.server_address[1]
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Hand the connection to a thread, or hang up."""
+        """Hand the connection to a thread, or close it."""
         if not self._places.acquire(blocking=False):
-            log.warning("scrape refused; too many are under way", client=client_address[0], most=MAX_SCRAPES)
+            log.warning("scrape refused: too many concurrent scrapes", client=client_address[0], limit=MAX_SCRAPES)
             self.shutdown_request(request)
             return
         try:
@@ -108,14 +108,14 @@ class _Server(ThreadingMixIn, WSGIServer):
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """The thread."""
+        """Run on the thread, and free its place."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper went away, or a collector failed: the log says it, and the next scrape may do better."""
+        """Log that a scraper disconnected or a collector failed; the next scrape may succeed."""
         log.exception("scrape failed", client=client_address[0])
 
 
@@ -128,12 +128,12 @@ def _open(host: str, port: int) -> _Server:
 
 
 def _only_metrics(metrics: WSGIApplication) -> WSGIApplication:
-    """``metrics`` at its path; elsewhere the way to it."""
+    """Serve ``metrics`` at its path; other paths answer 404 with that path."""
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == PATH:
             return metrics(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"there is nothing here but {PATH}\n".encode()]
+        return [f"not found; use {PATH}\n".encode()]
 
     return app

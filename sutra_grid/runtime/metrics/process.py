@@ -1,4 +1,4 @@
-"""A registry of metrics with what every daemon tells of itself: its version and its process."""
+"""A registry with the metrics of every daemon: its version and its process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sutra_grid import __version__
 
 
 def new_registry() -> CollectorRegistry:
-    """A registry of its own: the library's global one is for programs that have only one."""
-    # They would add a series to each one, which nobody asks for.
+    """A new registry: the library's global one serves only programs with a single one."""
+    # They would add a series to each metric, which nobody uses.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)

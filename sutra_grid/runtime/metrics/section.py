@@ -1,4 +1,4 @@
-"""The ``[metrics]`` of a daemon's configuration. Light: every ``--help`` imports it."""
+"""The section ``[metrics]`` of a daemon's configuration. It imports little, because every ``--help`` imports it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from sutra_grid.runtime.net import parse_host_port
 SECTION_NAME = "metrics"
 
 Listen = tuple[str, int] | None
-"""Host and port of a metrics endpoint; None: there is none."""
+"""Host and port of a metrics endpoint; None without one."""
 
 
 def metrics_section(default_port: int) -> Section:
-    """For the schema of a daemon that has an endpoint of its own for metrics."""
+    """The section for the schema of a daemon with its own metrics endpoint."""
     is_address = host_port(default_port)
     listen = Key(
         "listen",
         "str",
         "",
-        help=f"Address of /metrics for Prometheus, for instance 127.0.0.1:{default_port}; empty: none",
+        help=f"Address of /metrics for Prometheus, such as 127.0.0.1:{default_port}; empty: no metrics",
         check=lambda value: is_address(value) if value else None,
     )
     return Section(SECTION_NAME, [listen], help="What the daemon measures")

@@ -68,9 +68,9 @@ def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.
 
 
 def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
-    """The agent that registers, with its last session; what the master decides (status, times) has its defaults.
+    """The agent that registers, with its last session. Status and times, which the master decides, have defaults.
 
-    The reports stand in ``message.nodes``; convert them apart.
+    The reports in ``message.nodes`` are converted separately.
     """
     return Agent(
         agent_id=message.agent_id,
@@ -91,7 +91,7 @@ def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
 
 
 def agent_record(agent: Agent, nodes_with_status: Sequence[tuple[Node, ShownStatus]]) -> grid_pb2.AgentRecord:
-    """What people and programs see of an agent. Nodes that are to go take no slot and are not counted."""
+    """An agent as clients see it. Nodes that are being removed occupy no slot and are not counted."""
     return grid_pb2.AgentRecord(
         agent_id=agent.agent_id,
         hostname=agent.hostname,

@@ -24,7 +24,7 @@ def event_to_message(event: Event) -> grid_pb2.Event:
 def cluster_summary_to_message(
     summary: ClusterSummary, *, master_version: str = "", master_started_at_ms: int = 0
 ) -> grid_pb2.ClusterStatus:
-    """The summary as a message; a reader of the registry knows no master and leaves its fields empty."""
+    """The summary as a message; a reader of the registry leaves the master's fields empty."""
     return grid_pb2.ClusterStatus(
         status=summary.status,
         total_agents=summary.total_agents,

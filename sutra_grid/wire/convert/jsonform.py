@@ -1,7 +1,7 @@
 """The JSON form of a message, as the admin's API and the command line print it.
 
-Unlike protobuf's own JSON mapping it keeps 64-bit numbers as numbers: every reader of this API
-(Python, Go, jq) has them, and times in milliseconds and bytes stay far below 2**53.
+Unlike protobuf's own JSON mapping, it keeps 64-bit numbers as numbers: readers of this API (Python, Go,
+jq) support them, and times in milliseconds and bytes stay far below 2**53.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from google.protobuf.message import Message
 
 
 def to_json(message: Message) -> dict[str, Any]:
-    """Field names as on the wire, in the order of their declaration.
+    """Fields by their names on the wire, in the order of their declaration.
 
-    Empty and zero values are there too; only a message or ``optional`` field that is not set is left
-    out. Bytes are base64; a number that JSON lacks (NaN, infinity) is None.
+    Includes empty and zero values; only unset messages and ``optional`` fields are left out. Bytes are
+    base64; numbers that JSON lacks (NaN, infinity) are None.
     """
     fields = cast(Sequence[FieldDescriptor], message.DESCRIPTOR.fields)  # the stubs know two classes of it
     return {field.name: _field(message, field) for field in fields if _is_shown(message, field)}
@@ -53,6 +53,6 @@ def _scalar(field: FieldDescriptor, value: Any) -> Any:
 
 
 def _map_values(field: FieldDescriptor) -> FieldDescriptor | None:
-    """What the values of a map are; None for a field that is no map."""
+    """The descriptor of a map's values; None for other fields."""
     entry = field.message_type
     return entry.fields_by_name["value"] if entry is not None and entry.GetOptions().map_entry else None

@@ -150,7 +150,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
 
 
 def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
-    """The report of a message. Raises ``InvalidArgument`` for a word that is not known, naming its field."""
+    """The report of a message. Raises ``InvalidArgument`` for an unknown value, with the name of its field."""
     return NodeReport(
         node_id=message.node_id,
         generation=message.generation,
@@ -175,10 +175,10 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
 
 
 def node_status(node: Node, shown: ShownStatus) -> grid_pb2.NodeStatus:
-    """What people and programs see of a node: what is desired, what was observed, and the word for both.
+    """A node as clients see it: desired state, last report, and the status of both together.
 
-    Status, reason and message are those of ``shown``. A node that was never reported has no process,
-    and its specification is the desired one with the values that the agent still has to choose empty.
+    Status, reason and message are those of ``shown``. A node without a report has no process, and its
+    specification is the desired one, without the values that the agent still has to choose.
     """
     report = node.report
     message = grid_pb2.NodeStatus(

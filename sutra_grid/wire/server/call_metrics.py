@@ -11,11 +11,11 @@ from sutra_grid.wire.server.call_observer import AnsweredCall
 from sutra_grid.wire.server.worker_pool import WorkerUse
 
 DURATION_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds: from a heartbeat to the longest command."""
+"""Seconds, from a heartbeat to the longest command."""
 
 
 class CallMetrics:
-    """``observe`` is for ``wire.server.serve``. Thread-safe, and quick: a heartbeat passes here."""
+    """``observe`` is for ``wire.server.serve``. Thread-safe, and quick: every heartbeat passes here."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -32,7 +32,7 @@ class CallMetrics:
             ["method", "reason"],
             registry=registry,
         )
-        # By method and code; ``labels`` would look up and check both at every call.
+        # By method and code; ``labels`` would look up and check both for every call.
         self._known: dict[tuple[str, str], Callable[[float], None]] = {}
 
     def observe(self, call: AnsweredCall) -> None:
@@ -46,7 +46,7 @@ class CallMetrics:
             self._refusals.labels(call.method, call.refused or "none").inc()
 
     def watch_workers(self, use: Callable[[], WorkerUse]) -> None:
-        """Show the threads too; ``use`` is asked at each scrape. Once."""
+        """Add the metrics of the threads; each scrape calls ``use``. Call it once."""
         gauges: tuple[tuple[str, str, Callable[[WorkerUse], int]], ...] = (
             ("sutra_grid_rpc_threads", "Threads that calls may have", lambda now: now.threads),
             ("sutra_grid_rpc_threads_busy", "Threads that run a call", lambda now: now.busy),

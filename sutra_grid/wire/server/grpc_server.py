@@ -46,7 +46,7 @@ OPTIONS: Final = (
 
 
 class RunningServer:
-    """A server that answers. Whoever made it stops it, by hand or as a context manager."""
+    """A running server. Its owner stops it, or uses it as a context manager."""
 
     def __init__(
         self,
@@ -69,18 +69,17 @@ class RunningServer:
 
     @property
     def worker_use(self) -> WorkerUse:
-        """What its threads do now. Any thread."""
+        """The current use of its threads. Any thread."""
         return self._pool.use
 
     def set_serving(self, serving: bool, service: str = "") -> None:
-        """What the health service says of ``service`` (empty: of the whole server). Any thread."""
+        """Set the health status of ``service`` (empty: of the whole server). Any thread."""
         self._health.set_serving(service, serving)
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-        """Refuse new calls, let those in flight end within the grace, then cancel them. May be called again.
+        """Refuse new calls, wait up to ``grace_seconds`` for calls in flight, then cancel them. May be called again.
 
-        Blocks for the grace at most. A handler that goes on after its call was cancelled keeps its
-        thread until it returns.
+        A handler that continues after its call was cancelled keeps its thread until it returns.
         """
         self._health.stop()
         self._server.stop(grace_seconds).wait()
@@ -105,11 +104,11 @@ def serve(
     name: str,
     observe_call: CallObserver | None = None,
 ) -> RunningServer:
-    """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it answering.
+    """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it.
 
     Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
-    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 takes a free one. ``observe_call``
-    is told of each call that was answered. Raises ``AlreadyExists`` when the port is taken, naming
+    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 chooses a free port. ``observe_call``
+    gets each call that was answered. Raises ``AlreadyExists`` when the port is taken, naming
     the holder if it is known; ``PermissionDenied`` or ``InvalidArgument`` when the address can't be bound.
     """
     check_can_listen(host, port)
@@ -127,7 +126,7 @@ def serve(
     reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
     try:
         bound = server.add_insecure_port(format_host_port(host, port))
-    except RuntimeError as error:  # taken between the check and here
+    except RuntimeError as error:  # taken since the check
         pool.shutdown(wait=False)
         raise port_taken(host, port) from error
     server.start()
@@ -136,6 +135,6 @@ def serve(
 
 
 def _interceptors(observe_call: CallObserver | None) -> list[grpc.ServerInterceptor]:
-    """The outermost first: who observes sees what the others refuse."""
+    """The outermost first: the observer also sees calls that the others refuse."""
     observing = [CallReporter(observe_call)] if observe_call else []
     return [*observing, CorrelationBinder(), RequestDecoder()]

@@ -1,10 +1,10 @@
 """The gRPC health service (``grpc.health.v1``), with ``Check`` alone.
 
-``Watch`` answers UNIMPLEMENTED, which the health protocol provides for: clients that balance
-by it then take the server as healthy. The servicer of ``grpcio-health-checking`` is not used because of
-its ``Watch``: it sends while it holds the lock that the call's end needs on the server's only
-completion thread, so that a watcher who leaves while a status changes stops the whole server (grpc pull request
-43403). And a stream that holds a thread for as long as a client likes is nothing for a pool.
+``Watch`` answers UNIMPLEMENTED, which the health protocol allows: load-balancing clients then treat the
+server as healthy. The servicer of ``grpcio-health-checking`` is not used because of its ``Watch``. It sends
+while it holds the lock that the call's end needs on the server's only completion thread, so a watcher that
+disconnects during a status change blocks the whole server (grpc pull request 43403). Also, a stream would
+hold a thread of the pool for as long as the client likes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SERVICE_NAME: Final = "grpc.health.v1.Health"
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
-    """What the server says of itself (service "") and of each service. Safe from any thread."""
+    """The status of the server (service "") and of each service. Safe from any thread."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._lock = threading.Lock()  # guards both fields
@@ -28,13 +28,13 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._stopping = False
 
     def set_serving(self, service: str, serving: bool) -> None:
-        """Change what is said of ``service``. Without effect while the server stops."""
+        """Set the status of ``service``. Without effect while the server stops."""
         with self._lock:
             if not self._stopping:
                 self._serving[service] = serving
 
     def stop(self) -> None:
-        """Say of everything, from now on, that it does not serve."""
+        """Set everything to NOT_SERVING, for good."""
         with self._lock:
             self._stopping = True
             self._serving = dict.fromkeys(self._serving, False)
@@ -42,17 +42,17 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     def Check(  # noqa: N802 -- gRPC's name
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:
-        """The status; NOT_FOUND for a service that is not here, as the protocol has it."""
+        """The status; NOT_FOUND for an unknown service, as the protocol requires."""
         with self._lock:
             serving = self._serving.get(request.service)
         if serving is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service!r} here")
+            context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service!r}")
         status = health_pb2.HealthCheckResponse
         return status(status=status.SERVING if serving else status.NOT_SERVING)
 
     def Watch(  # noqa: N802 -- gRPC's name
         self, _request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> NoReturn:
-        """Not here; see the module."""
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "health is not streamed; call Check")
+        """Not implemented; see the module."""
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "Watch is not supported; call Check")
         raise AssertionError("abort returned")  # it always raises; this tells the type checker

@@ -1,4 +1,4 @@
-"""The threads that answer calls, and how many of them are at work."""
+"""The threads that answer calls, and how many of them are busy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class WorkerUse(NamedTuple):
-    """Threads that there may be, those that run a call, and calls that wait for one."""
+    """The most threads, threads that run a call, and calls that wait for a thread."""
 
     threads: int
     busy: int
@@ -19,7 +19,7 @@ class WorkerUse(NamedTuple):
 
 
 class WorkerPool(ThreadPoolExecutor):
-    """A bounded pool of threads that counts what it does. Thread-safe."""
+    """A bounded pool of threads that counts its calls. Thread-safe."""
 
     def __init__(self, threads: int, name: str) -> None:
         super().__init__(max_workers=threads, thread_name_prefix=name)
@@ -32,12 +32,12 @@ class WorkerPool(ThreadPoolExecutor):
 
     @property
     def use(self) -> WorkerUse:
-        """How it is now."""
+        """The current numbers."""
         with self._counts:
             return WorkerUse(self._most, self._started - self._ended, self._submitted - self._started)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """As the parent's."""
+        """As in the parent class."""
         with self._counts:
             self._submitted += 1
         return super().submit(self._counted, fn, *args, **kwargs)

@@ -57,7 +57,7 @@ def test_a_frame_that_does_not_add_up_with_commits_behind_it_is_damage(log: Path
 @pytest.mark.parametrize("offset", [0, 4, 8, 16, 24])
 def test_a_damaged_head_with_frames_behind_it_is_damage(log: Path, offset: int) -> None:
     overwrite(log, offset, b"\xf5\x5f")
-    assert mentions(damage_of_log(log), log.name, "head")
+    assert mentions(damage_of_log(log), log.name, "header")
 
 
 def test_what_the_last_round_left_behind_the_present_one_is_no_damage(log: Path) -> None:
