@@ -139,7 +139,7 @@ def test_the_admin_shows_each(tmp_path: Path, master: FakeMaster) -> None:
 
 @pytest.mark.parametrize("state", list(NodeState))
 @pytest.mark.parametrize("reason", OF_A_NODE)
-def test_what_happens_to_a_node_is_told_with_its_reason_and_words(state: NodeState, reason: Reason) -> None:
+def test_what_happens_to_a_node_is_recorded_with_its_reason_and_message(state: NodeState, reason: Reason) -> None:
     before = a_report(NODE, state=NodeState.STARTING, pid=0, health=Health.UNKNOWN, exits=(), restarts=0)
     now = replace(reported(reason), state=state, pid=77 if state is NodeState.RUNNING else 0, message="")
     for event in events_between(NODE.agent_id, before, now, 1):

@@ -78,7 +78,7 @@ class Scene:
         )
 
 
-def test_it_registers_first_with_all_it_has_and_then_beats_and_takes_assignments(tmp_path: Path) -> None:
+def test_it_registers_first_with_all_it_has_then_sends_heartbeats_and_takes_assignments(tmp_path: Path) -> None:
     master = ScriptedMaster(registrations=[Registration("s1", "1", (ASSIGNMENT,))])
     scene = Scene(master, tmp_path)
     scene.inventory.put_refused(refused_report(ASSIGNMENT, Reason.SLOTS_FULL, "full"))
@@ -174,7 +174,7 @@ def test_the_farewell_tells_the_reason(tmp_path: Path) -> None:
     assert master.calls == ["register", "unregister s1: stopped by SIGTERM"]
 
 
-def test_as_a_thread_it_registers_at_once_beats_when_nudged_and_ends_when_asked(tmp_path: Path) -> None:
+def test_as_a_thread_it_registers_at_once_sends_heartbeats_when_nudged_and_ends_when_asked(tmp_path: Path) -> None:
     master = ScriptedMaster()
     scene = Scene(master, tmp_path, interval_ms=3_600_000)
     with scene.heartbeat:

@@ -42,7 +42,7 @@ def test_a_page_that_is_wrong_is_told(browser: Browser, body: str, policy: str, 
         assert any(said in complaint for complaint in page_errors.errors), page_errors.errors
 
 
-def test_a_page_that_is_right_is_not_complained_of_and_an_expected_error_is_none(browser: Browser) -> None:
+def test_a_right_page_has_no_errors_and_an_expected_error_does_not_count(browser: Browser) -> None:
     with visited(browser, "<p>All is well.</p>") as (page, page_errors):
         assert page_errors.errors == []
         assert grave_violations(page) == []

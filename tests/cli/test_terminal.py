@@ -142,9 +142,7 @@ def test_removing_asks_first(master: FakeMaster, on_terminal: Start, answer: str
     assert len(master.calls["RemoveStorageNode"]) == (1 if code == 0 else 0)
 
 
-def test_a_watched_picture_is_drawn_anew_and_says_when_the_master_is_gone(
-    master: FakeMaster, on_terminal: Start
-) -> None:
+def test_a_watched_picture_is_redrawn_and_says_when_the_master_is_gone(master: FakeMaster, on_terminal: Start) -> None:
     master.answers["GetClusterStatus"] = [cluster(), cluster(status="degraded")]
     terminal = on_terminal("status", "--watch", "--interval", "0.1")
     eventually(lambda: "degraded" in terminal.text())

@@ -13,7 +13,7 @@ def test_a_node_that_is_as_desired_needs_nothing() -> None:
     assert grid_does_next(node(), agent())
 
 
-def test_a_crash_loop_needs_its_cause_mended_and_a_start() -> None:
+def test_a_crash_loop_needs_its_cause_fixed_and_a_start() -> None:
     failed = node(status="failed", pid=0, reason="crash_loop")
     assert next_step(failed, agent()).command == "sutra-grid-cli nodes start node-00000001"
     assert mentions(grid_does_next(failed, agent()), "failed")

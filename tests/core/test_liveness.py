@@ -37,15 +37,17 @@ def after_silence(current: AgentStatus, silent_seconds: float, heard: bool = Tru
         (3_600.0, AgentStatus.OFFLINE),
     ],
 )
-def test_silence_degrades_after_three_and_ends_after_six_heartbeats(silent_seconds: float, status: AgentStatus) -> None:
+def test_an_agent_is_degraded_after_three_missed_heartbeats_and_offline_after_six(
+    silent_seconds: float, status: AgentStatus
+) -> None:
     assert after_silence(AgentStatus.HEALTHY, silent_seconds) is status
 
 
-def test_an_unregistered_agent_stays_offline_while_it_is_silent() -> None:
+def test_an_unregistered_agent_stays_offline_without_a_heartbeat() -> None:
     assert after_silence(AgentStatus.OFFLINE, 1.0) is AgentStatus.OFFLINE
 
 
-def test_the_message_names_the_silence_and_what_is_due() -> None:
+def test_the_message_names_the_missed_heartbeats_and_the_interval() -> None:
     change = change_by_silence(
         AgentStatus.HEALTHY, silent_seconds=16.0, interval_seconds=5.0, policy=POLICY, heard_since_start=True
     )
@@ -89,7 +91,7 @@ def test_only_a_pause_of_the_master_itself_is_forgiven() -> None:
     degraded=st.integers(1, 5),
     more=st.integers(1, 5),
 )
-def test_silence_never_improves_a_status_and_every_change_is_in_the_table(
+def test_missed_heartbeats_never_improve_a_status_and_every_change_is_in_the_table(
     current: AgentStatus, silent_seconds: float, interval: float, degraded: int, more: int
 ) -> None:
     change = change_by_silence(

@@ -58,7 +58,7 @@ def test_a_failure_says_how_the_process_ended() -> None:
     assert numbers_in(outcome.message) == {"1", "0.2"}, "the exit code, and how long it ran"
 
 
-def test_an_exit_in_words() -> None:
+def test_an_exit_as_text() -> None:
     assert mentions(exit_in_words(CRASH), "code 1", 0.2)
     assert mentions(exit_in_words(replace(CRASH, code=None, signal=9)), "signal 9", 0.2)
     assert numbers_in(exit_in_words(replace(CRASH, code=None))) == {"0.2"}, "neither a code nor a signal is made up"

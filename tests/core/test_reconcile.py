@@ -43,12 +43,12 @@ def test_a_reported_node(report: NodeReport, node: Node | None, tombstone: int |
     assert decide_reported("agent-1", report, node, tombstone).action is action
 
 
-def test_a_missing_node_is_assigned_again_and_an_absent_one_buried() -> None:
+def test_a_missing_node_is_assigned_again_and_an_absent_one_tombstoned() -> None:
     assert decide_missing(NODE).assignment == NODE.assignment()
     assert decide_missing(replace(NODE, desired=Desired.ABSENT)).action is Action.BURY
 
 
-def test_a_node_that_its_agent_shows_as_removed_is_buried() -> None:
+def test_a_node_that_its_agent_shows_as_removed_is_tombstoned() -> None:
     gone = replace(REPORT, desired=Desired.ABSENT, state=NodeState.STOPPED, pid=0)
     absent = replace(NODE, desired=Desired.ABSENT)
     assert decide_reported("agent-1", gone, absent, None).action is Action.BURY

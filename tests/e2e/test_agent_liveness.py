@@ -9,7 +9,7 @@ from support.harness.grid import Grid
 from support.waiting import eventually
 
 
-def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_the_next_heartbeat(shared_grid: Grid) -> None:
+def test_an_agent_without_heartbeats_is_degraded_then_offline_and_recovers_with_the_next_one(shared_grid: Grid) -> None:
     node = shared_grid.grpc.spawn("agent-1")
     agent = shared_grid.agents["agent-1"]
     interval = shared_grid.spec.heartbeat_seconds

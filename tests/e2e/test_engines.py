@@ -88,7 +88,7 @@ def test_a_redis_survives_its_agent_although_it_overwrites_its_own_environment(g
     assert redis_call(redis, "PING") == "+PONG"
 
 
-def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_words_are_told(grid: Grid) -> None:
+def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_log_lines_are_shown(grid: Grid) -> None:
     store = grid.data_path("agent-1") / "broken-from-the-start"
     store.mkdir()
     spoil(store)
@@ -101,7 +101,7 @@ def test_a_program_that_ends_at_once_is_not_spawned_and_its_last_words_are_told(
     assert grid.processes() == {}
 
 
-def test_a_crash_loop_ends_as_failed_with_the_last_words_until_somebody_starts_it(grid: Grid) -> None:
+def test_a_crash_loop_ends_as_failed_with_the_last_log_lines_until_somebody_starts_it(grid: Grid) -> None:
     node = grid.grpc.spawn("agent-1", engine="fragile")
     other = grid.grpc.spawn("agent-1", engine="fragile")
     spoil(node.storage_path)

@@ -74,7 +74,7 @@ def test_a_rolling_restart_replaces_every_process_and_never_takes_two_down(grid:
     assert all(node.health == "healthy" and node.restarts == 1 for node in grid.grpc.nodes())
 
 
-def test_it_stops_at_a_node_that_does_not_come_up_and_goes_on_when_that_is_mended(grid: Grid) -> None:
+def test_it_stops_at_a_node_that_does_not_come_up_and_goes_on_when_that_is_fixed(grid: Grid) -> None:
     before = grid.pids()
     first, broken, last = sorted(before)
     node = grid.grpc.show(broken)

@@ -127,7 +127,7 @@ def test_a_foreign_process_that_the_journal_points_at_is_never_signalled(
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_the_node_runs_anew_and_once_beside_the_foreign_process(aftermaths: dict[str, Aftermath], lie: str) -> None:
+def test_the_node_is_started_again_once_beside_the_foreign_process(aftermaths: dict[str, Aftermath], lie: str) -> None:
     seen = aftermaths[lie]
     assert seen.ran == [seen.first.pid, seen.again.pid]
     assert seen.again.pid != seen.foreign_pid
@@ -136,7 +136,7 @@ def test_the_node_runs_anew_and_once_beside_the_foreign_process(aftermaths: dict
     assert seen.removed
 
 
-def test_after_a_boot_of_the_host_nodes_run_anew_at_once_and_the_pids_of_before_mean_nothing(
+def test_after_a_boot_of_the_host_nodes_are_started_at_once_and_old_pids_mean_nothing(
     agent: AgentHarness, tmp_path: Path
 ) -> None:
     other_boot = other_boot_or_skip(tmp_path)

@@ -96,7 +96,7 @@ def test_deleted_while_the_master_is_down_it_is_filled_by_the_agents(grid: Grid)
     assert taken_over not in grid.processes()
 
 
-def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_restart(grid: Grid) -> None:
+def test_deleted_under_the_running_master_it_is_recreated_from_memory_without_a_restart(grid: Grid) -> None:
     removed = grid.grpc.spawn("agent-1").node_id
     grid.grpc.remove(removed)
     restart_node(grid)
@@ -132,7 +132,7 @@ def test_deleted_under_the_running_master_it_is_made_anew_from_memory_without_a_
     assert not list(grid.root.glob("*.filling*"))
 
 
-def test_what_was_made_anew_outlives_the_master(grid: Grid) -> None:
+def test_a_recreated_registry_outlives_the_master(grid: Grid) -> None:
     before = as_they_are(grid)
     grid.master.kill()
     grid.master.start()

@@ -99,7 +99,7 @@ def test_a_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
         pass
 
 
-def test_a_locked_file_without_a_word_about_its_holder_is_refused_as_well(tmp_path: Path) -> None:
+def test_a_locked_file_that_does_not_name_its_holder_is_refused_as_well(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

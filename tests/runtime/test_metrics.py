@@ -128,6 +128,6 @@ def test_an_empty_address_is_none_and_a_host_alone_gets_the_default_port(value: 
     assert metrics_listen(config, 7070) == listen
 
 
-def test_an_address_that_is_none_is_a_fault_of_the_configuration() -> None:
+def test_an_invalid_address_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match=r"metrics.listen"):
         load(SCHEMA, None, environ={"SUTRA_GRID_METRICS__LISTEN": "here:and there"}, overrides={})

@@ -86,7 +86,7 @@ def test_right_statuses_have_nothing_wrong() -> None:
         ([view(ONE), view(TWO)], {}, "agent-1 is not shown"),
     ],
 )
-def test_each_wrong_status_is_told_in_words(nodes: list[NodeView], agents: dict[str, str], word: str) -> None:
+def test_each_wrong_status_is_described(nodes: list[NodeView], agents: dict[str, str], word: str) -> None:
     (wrong,) = wrong_statuses(nodes, agents, [ONE, TWO], ["agent-1"])
 
     assert word in wrong

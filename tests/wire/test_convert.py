@@ -99,7 +99,7 @@ def test_every_field_of_a_value_stands_in_its_message(
         ),
     ],
 )
-def test_an_unknown_word_that_decides_something_is_refused_by_its_field(
+def test_an_unknown_value_that_decides_something_is_refused_by_its_field(
     convert_it: Callable[[Any], Any], message: Any, field: str
 ) -> None:
     with pytest.raises(InvalidArgument, match=rf"^{field} .*'\w*'"):

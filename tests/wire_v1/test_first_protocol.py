@@ -75,7 +75,7 @@ def call(generated: Path, address: str) -> Call:
     return run
 
 
-def test_it_registers_beats_is_listed_falls_silent_and_comes_back(call: Call) -> None:
+def test_it_registers_sends_heartbeats_is_listed_goes_offline_and_comes_back(call: Call) -> None:
     registered = call("RegisterAgent", **AGENT)
     assert registered["success"] is True
     assert registered["master_version"]
@@ -90,7 +90,7 @@ def test_it_registers_beats_is_listed_falls_silent_and_comes_back(call: Call) ->
     assert agents(call, "old-1")[0]["status"] in {"healthy", "degraded"}
 
 
-def test_a_spawn_on_it_is_refused_in_words(call: Call) -> None:
+def test_a_spawn_on_it_is_refused_with_a_message(call: Call) -> None:
     call("RegisterAgent", **{**AGENT, "agent_id": "old-2"})
     answer = call("SpawnStorageNode", agent_id="old-2", port=50051)
     assert not answer.get("success")

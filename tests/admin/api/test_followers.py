@@ -67,7 +67,7 @@ def server(tmp_path: Path, master: FakeMaster) -> Iterator[Server]:
             made.daemon.kill()
 
 
-def test_one_that_leaves_makes_room_though_its_log_is_silent(server: Server) -> None:
+def test_one_that_leaves_makes_room_though_its_log_has_no_new_lines(server: Server) -> None:
     with server.following():
         assert server.is_full()
         assert server.http.get("/livez").status == 200

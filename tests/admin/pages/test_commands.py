@@ -123,7 +123,7 @@ def test_a_selection_that_is_empty_or_gone_is_told(client: FlaskClient) -> None:
     assert mentions(open_page(client, "/ui/act/stop?node_id=node-x", 404).text(), "node-x")
 
 
-def test_progress_is_told_in_words(client: FlaskClient) -> None:
+def test_progress_is_shown_as_text(client: FlaskClient) -> None:
     assert mentions(client.get(f"/ui/act/now?node_id={NODE}").text, NODE, "running", 4711)
     assert mentions(client.get(f"/ui/act/now?node_id={NODE}&node_id=node-00000002").text, "1 running", "1 stopped")
 

@@ -104,7 +104,7 @@ def test_a_history_without_anything_to_tell_is_none() -> None:
     assert history([an_event("node.started", at_ms=9)], 5) is None
 
 
-def test_a_column_is_turned_by_a_second_click_and_paging_begins_anew() -> None:
+def test_a_column_is_turned_by_a_second_click_and_paging_begins_again() -> None:
     chosen = {"status": "running", "sort": "cpu", "desc": "", "cursor": "abc"}
     found = headings("/ui/nodes", chosen, ["id", "cpu"], "id")
     assert found["cpu"] == ("/ui/nodes?status=running&sort=cpu&desc=true", "ascending")
@@ -160,7 +160,7 @@ def test_gauges_tell_how_full_a_host_is() -> None:
     ]
 
 
-def test_what_is_remembered_is_found_anew_after_its_time() -> None:
+def test_a_cached_value_is_read_again_after_its_lifetime() -> None:
     clock, found = FakeClock(), iter(range(9))
     remembered: CachedValue[int] = CachedValue(clock, 2.0)
     assert [remembered.get(lambda: next(found)) for _ in range(3)] == [0, 0, 0]

@@ -29,7 +29,7 @@ def test_a_registry_that_comes_later_is_found_a_second_later(tmp_path: Path) -> 
     made.close()
 
 
-def test_a_registry_that_was_made_anew_is_followed(tmp_path: Path) -> None:
+def test_a_recreated_registry_is_followed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/registry.db"
     Registry.open(url, migrate=True).close()
     link = RegistryLink(url, FakeClock())
@@ -44,7 +44,7 @@ def test_a_registry_that_was_made_anew_is_followed(tmp_path: Path) -> None:
     link.close()
 
 
-def test_a_registry_that_is_none_can_be_mended_under_a_running_admin(tmp_path: Path) -> None:
+def test_a_file_that_is_no_registry_can_be_replaced_under_a_running_admin(tmp_path: Path) -> None:
     file, clock = tmp_path / "registry.db", FakeClock()
     file.write_text("notes " * 100)
     link = RegistryLink(f"sqlite:///{file}", clock)

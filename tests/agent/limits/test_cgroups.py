@@ -189,7 +189,7 @@ def test_a_kill_for_memory_is_told_from_other_ends(
     assert told is None or mentions(told.words, "kernel")
 
 
-def test_a_sigkill_without_a_kill_by_the_kernel_is_none(host: Host, process: ProcessIdentity) -> None:
+def test_a_sigkill_by_somebody_else_is_no_kill_by_the_kernel(host: Host, process: ProcessIdentity) -> None:
     host.group("node-1.7")
     groups = CgroupMemoryGroups(host.place(), "host")
     groups.add(record(process), process)

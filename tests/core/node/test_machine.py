@@ -130,7 +130,7 @@ def test_a_newer_generation_of_a_running_node_is_only_journaled() -> None:
     assert (driver.phase, driver.record.assignment.generation) == (Phase.RUNNING, 2)
 
 
-def test_after_a_stable_run_a_crash_is_mended_at_once() -> None:
+def test_after_a_stable_run_a_crash_is_followed_by_a_restart_at_once() -> None:
     driver = Driver().running()
     driver.now += 31
     driver.exited(None, 9)
@@ -349,7 +349,7 @@ def test_a_kill_by_the_kernel_for_the_limit_counts_in_the_back_off_however_long_
         assert (driver.record.reason, driver.record.restarts) == (Reason.MEMORY_LIMIT, count)
 
 
-def test_a_kill_for_want_of_memory_on_the_host_is_a_crash_with_the_kernels_words() -> None:
+def test_a_kill_for_lack_of_memory_on_the_host_is_a_crash_with_that_message() -> None:
     driver = Driver().running()
     driver.on(Exited(1, ExitStatus(signal=9), OomKill(False, "was killed by the kernel: no memory was left")))
     assert (driver.record.exits[0].reason, driver.phase) == (Reason.CRASHED, Phase.WAITING)

@@ -41,7 +41,7 @@ def test_also_for_a_spawn_that_failed(harness: MasterHarness, agent: FakeAgent) 
     assert len(agent.applied) == 1
 
 
-def test_a_refusal_that_changed_nothing_is_judged_anew(harness: MasterHarness, agent: FakeAgent) -> None:
+def test_a_refusal_that_changed_nothing_is_judged_again(harness: MasterHarness, agent: FakeAgent) -> None:
     agent_command = pb.AgentCommand(agent_id="agent-1")
     harness.stub.DrainAgent(agent_command)
     assert harness.spawn(request_id="r1").error.reason == "no_agent_available"

@@ -96,7 +96,7 @@ def test_a_command_for_an_offline_agent_is_recorded_and_carried_out_when_it_retu
     assert harness.node(node.node_id).status == "stopped"
 
 
-def test_a_removal_for_an_offline_agent_is_buried_when_its_inventory_confirms(
+def test_a_removal_for_an_offline_agent_is_tombstoned_when_its_inventory_confirms(
     harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus
 ) -> None:
     harness.pass_time(30)
@@ -122,7 +122,9 @@ def test_a_start_that_fails_says_how_and_stays_desired(
     assert list(answer.node.log_tail) == ["cannot open database", "giving up"]
 
 
-def test_starting_a_failed_node_is_a_new_wish(harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus) -> None:
+def test_starting_a_failed_node_raises_its_generation(
+    harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus
+) -> None:
     report = agent.journal[node.node_id]
     agent.journal[node.node_id] = replace(report, state=NodeState.FAILED, pid=0, reason=Reason.CRASH_LOOP)
     harness.pass_time(2, agent)
@@ -160,7 +162,7 @@ def test_an_agent_that_does_not_answer_carries_it_out_by_its_heartbeat(
     release.set()
 
 
-def test_a_refusal_of_the_agent_is_told_and_the_wish_stays(
+def test_a_refusal_of_the_agent_is_reported_and_the_desired_state_stays(
     harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus
 ) -> None:
     harness.stop_node(node.node_id)

@@ -100,7 +100,7 @@ def test_an_offline_agent_is_refused(harness: MasterHarness, agent: FakeAgent) -
     assert not agent.applied
 
 
-def test_an_agent_without_an_endpoint_is_refused_in_words(harness: MasterHarness) -> None:
+def test_an_agent_without_an_endpoint_is_refused_with_a_message(harness: MasterHarness) -> None:
     harness.stub.RegisterAgent(pb.AgentInfo(agent_id="old", hostname="h", max_storage_nodes=5))
     answer = harness.spawn("old")
     assert (answer.error.code, answer.error.reason) == ("failed_precondition", "unsupported")
@@ -262,7 +262,7 @@ def test_a_failed_spawn_does_not_end_a_node_that_was_commanded_since(harness: Ma
     assert list(agent.journal) == [node.node_id]
 
 
-def test_a_failure_that_could_not_be_recorded_does_not_promise_that_nothing_is_left(
+def test_a_failure_that_could_not_be_recorded_does_not_claim_that_nothing_is_left(
     harness: MasterHarness, agent: FakeAgent, lock_registry: Callable[[], Callable[[], None]]
 ) -> None:
     let_go = []

@@ -13,7 +13,7 @@ from sutra_grid.wire import grid_pb2 as pb
 MakeAgent = Callable[..., FakeAgent]
 
 
-def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_one_heartbeat(
+def test_an_agent_without_heartbeats_is_degraded_then_offline_and_recovers_with_one(
     harness: MasterHarness, agent: FakeAgent
 ) -> None:
     harness.pass_time(14.5)
@@ -32,7 +32,7 @@ def test_a_silent_agent_is_degraded_then_offline_and_recovers_with_one_heartbeat
     assert numbers_in(events[-1].message) == {"30"}, "after how many seconds"
 
 
-def test_an_agent_that_beats_stays_healthy(harness: MasterHarness, agent: FakeAgent) -> None:
+def test_an_agent_that_sends_heartbeats_stays_healthy(harness: MasterHarness, agent: FakeAgent) -> None:
     harness.pass_time(60, agent)
     assert harness.agent().status == "healthy"
     assert harness.kinds(kind="agent") == ["agent.registered"]

@@ -35,7 +35,7 @@ def test_a_registration_is_on_disk_when_it_is_answered(harness: MasterHarness, a
     assert harness.kinds() == ["agent.registered"]
 
 
-def test_a_name_that_is_none_is_refused(harness: MasterHarness) -> None:
+def test_an_invalid_name_is_refused(harness: MasterHarness) -> None:
     for name in ("", " ", "a b", "a/b", "x" * 129, "a\nb"):
         answer = harness.stub.RegisterAgent(pb.AgentInfo(agent_id=name))
         assert not answer.success

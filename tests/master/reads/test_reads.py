@@ -106,7 +106,7 @@ def test_unknown_names_are_not_found(harness: MasterHarness) -> None:
         assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_a_heartbeat_with_an_unreadable_inventory_keeps_the_agent_alive_and_mends_nothing(
+def test_a_heartbeat_with_an_unreadable_inventory_keeps_the_agent_alive_and_changes_nothing(
     harness: MasterHarness, agent: FakeAgent
 ) -> None:
     node_id = harness.spawn().node_id

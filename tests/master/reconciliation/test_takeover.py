@@ -56,9 +56,7 @@ def test_a_registry_restored_from_an_older_copy_catches_up_from_the_agents(
     ]
 
 
-def test_a_command_on_an_older_copy_is_the_newer_wish_also_when_the_agent_is_away(
-    harness: MasterHarness, agent: FakeAgent
-) -> None:
+def test_a_command_on_an_older_copy_wins_also_when_the_agent_is_away(harness: MasterHarness, agent: FakeAgent) -> None:
     node = harness.spawn().node
     restore = back_up(harness, agent)
     harness.restart_node(node.node_id)

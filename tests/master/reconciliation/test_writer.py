@@ -66,9 +66,7 @@ def test_it_is_written_once_as_soon_as_the_registry_takes_it(
     assert known.desired is Desired.ABSENT
 
 
-def test_a_command_that_came_before_is_the_newer_wish(
-    writer: ReconciliationWriter, state: ClusterState, registry: Registry
-) -> None:
+def test_a_command_that_came_before_wins(writer: ReconciliationWriter, state: ClusterState, registry: Registry) -> None:
     state.nodes.put(replace(NODE, desired=Desired.STOPPED, generation=2))
     writer.write_queued()
 

@@ -95,7 +95,7 @@ def test_a_file_that_was_deleted_is_missed_at_once(on_file: Registry, file: Path
     assert not file.exists()
 
 
-def test_a_registry_that_was_made_anew_is_seen_by_who_had_the_old_one_open(on_file: Registry, file: Path) -> None:
+def test_a_recreated_registry_is_seen_by_who_had_the_old_one_open(on_file: Registry, file: Path) -> None:
     file.unlink()
     anew = Registry.open(f"sqlite:///{file}", migrate=True)
     anew.save_agent(an_agent("agent-2"))
@@ -174,7 +174,7 @@ class DriverError(Exception):
         ("", "42P01", "tables"),
     ],
 )
-def test_each_fault_is_said_in_words(name: str, state: str | None, named: str) -> None:
+def test_each_fault_has_a_message(name: str, state: str | None, named: str) -> None:
     error = to_grid_error(exc.OperationalError("SELECT 1", {}, DriverError(name, state)), "grid.db")
     assert isinstance(error, Unavailable)
     assert error.reason is Reason.REGISTRY_UNAVAILABLE

@@ -56,7 +56,7 @@ def test_draining_an_unknown_agent_is_not_found_and_leaves_no_event(registry: Re
     assert registry.events() == []
 
 
-def test_removing_an_agent_buries_its_nodes(registry: Registry) -> None:
+def test_removing_an_agent_tombstones_its_nodes(registry: Registry) -> None:
     registry.save_agent(an_agent("agent-1"))
     registry.save_agent(an_agent("agent-2"))
     registry.create_node(a_node("node-1", generation=4), record=None)
