@@ -1,4 +1,4 @@
-"""The agent as a real daemon with real node processes: what it promises when things fail."""
+"""The agent as a real daemon with real node processes: what it guarantees when things fail."""
 
 import os
 import random

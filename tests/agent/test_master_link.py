@@ -21,7 +21,7 @@ REPORT = NodeReport("node-1", 2, Desired.RUNNING, NodeState.RUNNING, pid=7)
 
 class Master(GridMasterServicer):
     registration = grid_pb2.RegistrationResponse(success=True, session_id="s1", master_version="9")
-    heard: grid_pb2.HeartbeatRequest | None = None
+    received: grid_pb2.HeartbeatRequest | None = None
     left: grid_pb2.AgentId | None = None
 
     def RegisterAgent(  # noqa: N802
@@ -33,7 +33,7 @@ class Master(GridMasterServicer):
     def Heartbeat(  # noqa: N802
         self, request: grid_pb2.HeartbeatRequest, context: grpc.ServicerContext
     ) -> grid_pb2.HeartbeatResponse:
-        self.heard = request
+        self.received = request
         assignment = grid_pb2.Assignment(node_id="node-2", generation=3, desired="stopped")
         return grid_pb2.HeartbeatResponse(acknowledged=True, assignments=[assignment])
 
@@ -85,9 +85,13 @@ def test_a_refused_registration_is_the_masters_error(link: MasterLink, master: M
 def test_a_heartbeat_carries_the_inventory_and_brings_assignments(link: MasterLink, master: Master) -> None:
     answer = link.heartbeat("agent-1", "s1", 1234, [REPORT], HostSample(cpu_count=2))
     assert answer.assignments == (Assignment("node-2", 3, Desired.STOPPED),)
-    assert master.heard is not None
-    assert (master.heard.storage_node_count, master.heard.timestamp, master.heard.session_id) == (1, 1234, "s1")
-    assert master.heard.host.cpu_count == 2
+    assert master.received is not None
+    assert (master.received.storage_node_count, master.received.timestamp, master.received.session_id) == (
+        1,
+        1234,
+        "s1",
+    )
+    assert master.received.host.cpu_count == 2
 
 
 def test_the_farewell_names_session_and_reason(link: MasterLink, master: Master) -> None:

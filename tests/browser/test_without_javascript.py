@@ -28,7 +28,7 @@ def node(grid: Grid) -> Iterator[NodeView]:
 
 
 def shown(grid: Grid, node_id: str, status: str) -> NodeView:
-    """Wait until pages show it so: without scripts they do not come anew by themselves."""
+    """Wait until pages show it so: without scripts they do not reload by themselves."""
     eventually(lambda: grid.rest.show(node_id).status == status, message=f"{node_id} {status}")
     return grid.rest.show(node_id)
 

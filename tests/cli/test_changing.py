@@ -20,7 +20,7 @@ Cli = Callable[..., Ran]
 Start = Callable[..., subprocess.Popen[str]]
 
 
-SILENT = ("unavailable", "registry_unavailable", "registry r.db is locked", "See who holds it")
+REGISTRY_LOCKED = ("unavailable", "registry_unavailable", "registry r.db is locked", "See who holds it")
 
 
 def refused(code: str, reason: str, message: str, hint: str = "") -> dict[str, Any]:
@@ -195,7 +195,11 @@ def test_a_repetition_that_the_registry_kept_from_being_judged_is_repeated(
     master: FakeMaster, start_cli: Start
 ) -> None:
     answered = pb.SpawnResponse(success=True, node=node())
-    master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*SILENT)), answered]
+    master.answers["SpawnStorageNode"] = [
+        lose_the_answer(master),
+        pb.SpawnResponse(**refused(*REGISTRY_LOCKED)),
+        answered,
+    ]
     process = start_cli("nodes", "spawn", "-o", "name")
     eventually(lambda: master.server is None)
     master.start()
@@ -205,8 +209,8 @@ def test_a_repetition_that_the_registry_kept_from_being_judged_is_repeated(
 
 
 def test_so_is_a_repetition_of_a_change_of_an_agent(master: FakeMaster, start_cli: Start) -> None:
-    silent = Unavailable(SILENT[2], reason=Reason.REGISTRY_UNAVAILABLE, hint=SILENT[3])
-    master.answers["RemoveAgent"] = [lose_the_answer(master), silent, pb.Empty()]
+    locked = Unavailable(REGISTRY_LOCKED[2], reason=Reason.REGISTRY_UNAVAILABLE, hint=REGISTRY_LOCKED[3])
+    master.answers["RemoveAgent"] = [lose_the_answer(master), locked, pb.Empty()]
     process = start_cli("agents", "remove", "agent-1", "--yes")
     eventually(lambda: master.server is None)
     master.start()
@@ -217,21 +221,21 @@ def test_so_is_a_repetition_of_a_change_of_an_agent(master: FakeMaster, start_cl
 
 
 def test_what_is_not_known_to_be_done_or_refused_is_told_as_that(master: FakeMaster, start_cli: Start) -> None:
-    master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*SILENT))]
+    master.answers["SpawnStorageNode"] = [lose_the_answer(master), pb.SpawnResponse(**refused(*REGISTRY_LOCKED))]
     process = start_cli("nodes", "spawn", "--timeout", "4")
     eventually(lambda: master.server is None)
     master.start()
     _, err = process.communicate(timeout=20)
     assert process.returncode == 4
-    assert mentions(err, SILENT[2])
+    assert mentions(err, REGISTRY_LOCKED[2])
     assert "sutra-grid-cli status" in commands_in(err), "it says how to find out what became of it"
 
 
 def test_a_first_try_that_the_registry_refuses_is_told_at_once(master: FakeMaster, cli: Cli) -> None:
-    master.answers["StopStorageNode"] = pb.StopResponse(**refused(*SILENT))
+    master.answers["StopStorageNode"] = pb.StopResponse(**refused(*REGISTRY_LOCKED))
     ran = cli("nodes", "stop", "node-1")
     assert ran.code == 4
-    assert mentions(ran.err, SILENT[2], SILENT[3])
+    assert mentions(ran.err, REGISTRY_LOCKED[2], REGISTRY_LOCKED[3])
     assert commands_in(ran.err) == [], "there is nothing to find out: it was refused"
     assert len(master.calls["StopStorageNode"]) == 1
 

@@ -1,4 +1,4 @@
-"""An agent's status by silence and by heartbeat."""
+"""An agent's status by missed heartbeats and by a heartbeat."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""One status a node, one word for the grid."""
+"""One status for a node, one for the grid."""
 
 from dataclasses import replace
 

@@ -53,7 +53,7 @@ def turnable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turnable]:
             agents=2,
             with_admin=False,
             heartbeat_seconds=HEARTBEAT_SECONDS,
-            # Far more silence than a busy machine makes, and far less than any jump.
+            # Far more missed heartbeats than a busy machine makes, and far less than any jump.
             master_extra=PATIENT,
             extra={"restart": {"stable_secs": 600.0, "first_delay_secs": FIRST_DELAY_SECONDS}},
             run_in={"master": of_master.run_in, "agent-1": of_agents.run_in, "agent-2": of_agents.run_in},
@@ -75,7 +75,7 @@ def node(turnable: Turnable) -> Iterator[NodeView]:
 
 
 def wait_for_new_time(turnable: Turnable) -> None:
-    """Return when every agent was heard by the master's clock as it is now."""
+    """Return when every agent has sent a heartbeat by the master's clock as it is now."""
 
     def off_seconds() -> float:
         return max(
@@ -158,7 +158,7 @@ def test_an_agent_that_registers_after_a_jump_back_is_the_newer_one(turnable: Tu
                 lambda: logs(newer.log_text(), agent="agent-1", master_version=__version__),
                 message="the newer one is admitted",
             )
-            eventually(lambda: grid.agent().status == "healthy", message="the newer one is heard")
+            eventually(lambda: grid.agent().status == "healthy", message="the heartbeat of the newer one")
             older.signal(signal.SIGCONT)
             assert older.exit_code() == 3
             throughout(lambda: newer.is_running, MANY_HEARTBEATS_SECONDS, "the newer process ended")
@@ -200,12 +200,12 @@ def test_a_registry_lost_after_a_jump_back_and_restored_from_before_it_ends_no_a
         grid.wait_agents("healthy")
         wait_for_new_time(turnable)
 
-    def is_recorded_as_heard() -> bool:
+    def has_recorded_heartbeats() -> bool:
         with closing(sqlite3.connect(grid.registry)) as connection:
             rows = connection.execute("SELECT last_heartbeat_ms > registered_at_ms FROM agents").fetchall()
         return rows == [(True,)] * len(grid.agents)
 
-    eventually(is_recorded_as_heard, message="the older process is on record as one that was heard")
+    eventually(has_recorded_heartbeats, message="a heartbeat of the older process is on record")
     copy = back_up_registry(grid.registry, tmp_path / "copy.db")
     cursor = len(agent.log_text())
     agent.kill()

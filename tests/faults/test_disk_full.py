@@ -44,8 +44,8 @@ def test_on_a_full_disk_nothing_new_is_spawned_and_nodes_heartbeats_and_stops_go
 
         filler = fill(disk)
         refused = grid.stub.SpawnStorageNode(pb.SpawnRequest(agent_id="agent-1"), timeout=10)
-        heard = grid.agent().last_heartbeat
-        eventually(lambda: grid.agent().last_heartbeat > heard, message="heartbeats")
+        heartbeat = grid.agent().last_heartbeat
+        eventually(lambda: grid.agent().last_heartbeat > heartbeat, message="heartbeats")
         view = grid.grpc.stop(stopped.node_id)
 
         assert (refused.success, refused.error.reason) == (False, "disk_full"), refused

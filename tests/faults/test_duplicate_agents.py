@@ -49,7 +49,9 @@ def node(grid: Grid) -> Iterator[NodeView]:
             agent.start()
             agent.wait_ready()
     grid.wait_agents("healthy")
-    eventually(lambda: grid.agent().agent_endpoint == grid.agent_address("agent-1"), message="agent-1 itself is heard")
+    eventually(
+        lambda: grid.agent().agent_endpoint == grid.agent_address("agent-1"), message="the heartbeat of agent-1 itself"
+    )
     for left in grid.grpc.nodes():
         grid.grpc.remove(left.node_id)
 

@@ -1,4 +1,4 @@
-"""A journal that points at a process which is not the node: it gets no signal, and the node runs anew, once."""
+"""A journal that points at a process which is not the node: it gets no signal, and the node is started again, once."""
 
 from __future__ import annotations
 

@@ -120,8 +120,8 @@ def test_no_heartbeat_brings_back_what_was_refused(grid: Grid, held: NodeView, f
 
     for case in CASES:
         grid.stub.SpawnStorageNode(requested(case.values[0], held, foreign_port), timeout=10)
-    heard = grid.agent().last_heartbeat
-    eventually(lambda: grid.agent().last_heartbeat > heard, message="the next heartbeats")
+    heartbeat = grid.agent().last_heartbeat
+    eventually(lambda: grid.agent().last_heartbeat > heartbeat, message="the next heartbeats")
 
     assert Traces.of(grid) == before
 

@@ -92,7 +92,7 @@ def test_all_are_admitted_within_one_grace_period_after_a_restart_and_nobody_goe
         grid.master.start()
         grid.master.wait_ready()
         assert beat_all(grid, before) < GRACE_SECONDS  # those that kept their sessions
-        after, _ = register_all(grid)  # and those whose processes started anew
+        after, _ = register_all(grid)  # and those whose processes started again
         admitted_after = time.monotonic() - began
         beat_all(grid, after)
 

@@ -151,7 +151,7 @@ def test_a_rebuild_beside_a_running_master_is_refused_and_a_check_rebuilds_nothi
 
 
 def overwrite(file: Path) -> None:
-    """Damage every page under who has the file open, and have another commit make them read the pages anew."""
+    """Damage every page under who has the file open, and have another commit make them read the pages again."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE alembic_version SET version_num = version_num")
@@ -179,8 +179,8 @@ def test_damage_under_the_running_master_fails_commands_with_the_reason_while_he
     assert refused.reason == "registry_unavailable"
     assert mentions(refused.message, registry_errors.DAMAGED)
     assert mentions(refused.hint.lower(), "move")
-    heard = grid.agent().last_heartbeat
-    eventually(lambda: grid.agent().last_heartbeat > heard, message="heartbeats go on")
+    heartbeat = grid.agent().last_heartbeat
+    eventually(lambda: grid.agent().last_heartbeat > heartbeat, message="heartbeats go on")
     assert set(grid.agent_statuses().values()) == {"healthy"}
     answer = eventually(lambda: (a := grid.http.get("/nodes")).status == 503 and a, message="the admin answers 503")
     assert mentions(answer.json["detail"], registry_errors.DAMAGED)

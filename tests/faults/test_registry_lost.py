@@ -42,7 +42,7 @@ def in_the_registry(grid: Grid) -> dict[str, int]:
 
 
 def made_anew(grid: Grid, after_event_id: int) -> pb.Event:
-    """Wait until the master uses the file that it made anew; what it tells of that.
+    """Wait until the master uses the file that it recreated; what it tells of that.
 
     The file is there some time before: until its directory is synced, the master still refuses.
     """
@@ -55,7 +55,7 @@ def made_anew(grid: Grid, after_event_id: int) -> pb.Event:
                 raise
             return []
 
-    [event] = eventually(told, message="the registry made anew, and told")
+    [event] = eventually(told, message="the registry recreated, and told")
     return event
 
 

@@ -148,7 +148,7 @@ class Clients:
 
         def check(answer: pb.HeartbeatResponse) -> None:
             holder = record()
-            # While the newer process was not heard yet, the older one is told to wait: in words, and without an order.
+            # While the newer process has sent no heartbeat yet, the older one is told to wait, without an order.
             waits = bool(answer.message) and not answer.assignments
             if answer.acknowledged and not waits and (holder is None or holder.session_id != session_id):
                 self._sim.fault(f"a heartbeat of an older process of {host.agent_id} counted")

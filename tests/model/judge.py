@@ -30,7 +30,7 @@ _Wish = tuple[int, Desired, int]
 
 
 class GridFault(AssertionError):
-    """A history broke a promise; the text tells the history's end."""
+    """A history violated an invariant; the text tells the history's end."""
 
 
 class Judge:
@@ -41,16 +41,16 @@ class Judge:
         self.hosts: list[Host] = []
         self.master: MasterProcess | None = None
         self.born: dict[str, str] = {}  # node id -> idempotency key
-        self.crashes: Counter[str] = Counter()  # since the last wish that made the agent begin its count anew
+        self.crashes: Counter[str] = Counter()  # since the last command that made the agent begin its count again
         self.epoch = 0  # rises when the registry is lost
-        self._expected: dict[str, Desired | None] = {}  # what clients were promised; None: nobody can know
+        self._expected: dict[str, Desired | None] = {}  # what clients were told; None: nobody can know
         self._versions: Counter[str] = Counter()
         self._journaled: dict[str, int] = {}  # the newest generation that the node's agent ever had
         self._kept: dict[str, int] = {}  # and had on its disk
         self._given_up: set[str] = set()  # their spawns were answered with a failure
         self._ever_journaled: set[str] = set()  # agents have had them
         self._confirmed: set[str] = set()  # and a client was told so
-        self._wishes: dict[str, set[_Wish]] = {}  # what any registry ever held: generation, desired, restart since
+        self._requested: dict[str, set[_Wish]] = {}  # what any registry ever held: generation, desired, restart since
         self.removals: set[str] = set()  # asked for by an operator
 
     # -- what clients were told --
@@ -93,7 +93,7 @@ class Judge:
                 self._expected[one] = Desired.RUNNING if success else Desired.ABSENT
 
     def spawn_is_open(self, request_id: str) -> None:
-        """Its node, if it made one, is being commanded again, or was answered without a promise."""
+        """Its node, if it made one, is being commanded again, or was answered without a confirmation."""
         for one, request in self.born.items():
             if request == request_id and self._versions[one] == 0:
                 self._expected[one] = None
@@ -131,10 +131,10 @@ class Judge:
             self._sim.fault(f"{node.node_id} runs, its agent has reported it, and the master gives it up")
 
     def _wish(self, node_id: str, generation: int, desired: Desired, restart_generation: int) -> None:
-        self._wishes.setdefault(node_id, set()).add((generation, desired, restart_generation))
+        self._requested.setdefault(node_id, set()).add((generation, desired, restart_generation))
 
     def registry_lost(self, file: RegistryFile) -> None:
-        """Another registry stands in its place: what only the lost one knew is not promised any more."""
+        """Another registry stands in its place: what only the lost one knew is not guaranteed any more."""
         self.epoch += 1
         registry = Registry.open(file.url, migrate=False)
         try:
@@ -172,7 +172,7 @@ class Judge:
             self._journaled[node_id] = max(generation, self._journaled.get(node_id, 0))
 
     def on_kept(self, record: NodeRecord) -> None:
-        """An agent has a record on its disk. A newer wish ends the count of crashes, unless what runs fulfils it."""
+        """An agent has a record on its disk. A newer command ends the count of crashes, unless what runs fulfils it."""
         node_id, generation = record.assignment.node_id, record.assignment.generation
         if generation > self._kept.get(node_id, 0):
             self._kept[node_id] = generation
@@ -192,17 +192,17 @@ class Judge:
             self._sim.fault(f"a foreign process {process.pid} on {kernel.name} is signalled with {number}")
             return
         since, newest = process.launch_generation, self._journaled.get(process.node_id, 0)
-        wishes = self._wishes.get(process.node_id, set())
+        requested = self._requested.get(process.node_id, set())
         asked_for = any(
             generation > since and generation >= newest and (desired is not Desired.RUNNING or restart > since)
-            for generation, desired, restart in wishes
+            for generation, desired, restart in requested
         )
         if asked_for or process.stopping:
             process.stopping = True  # a ladder that was begun is climbed to its end
         else:
             self._sim.fault(
                 f"process {process.pid} of {process.node_id}, launched for generation {since} and told generation "
-                f"{newest}, is signalled with {number}, and nobody asked for its end: {sorted(wishes)}"
+                f"{newest}, is signalled with {number}, and nobody asked for its end: {sorted(requested)}"
             )
 
     def rebooted(self, host: Host) -> None:
@@ -285,7 +285,7 @@ class Judge:
     def _node_problems(self, host: Host, node: Node, entry: JournalEntry | None) -> list[str]:
         if entry is None or entry.record is None:
             if self._is_refused(node):
-                return []  # the agent's checks did not let it in, and say why; nobody was promised that it runs
+                return []  # the agent's checks did not let it in, and say why; nobody was told that it runs
             return [f"{node.node_id} is in the registry ({node.desired}) and not in the journal of {host.name}"]
         record, who = entry.record, node.node_id
         problems = []
@@ -324,7 +324,7 @@ class Judge:
             found = rows[node_id].desired if node_id in rows else Desired.ABSENT
             refused = node_id in rows and self._is_refused(rows[node_id])
             if expected is not None and (found is not expected or (refused and node_id in self._confirmed)):
-                problems.append(f"{node_id} was promised to be {expected} and is {found}")
+                problems.append(f"{node_id} should be {expected} and is {found}")
         return problems
 
     def _memory_problems(self, rows: dict[str, Node]) -> list[str]:

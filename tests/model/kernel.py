@@ -136,7 +136,7 @@ class Kernel:
             self.sim.later(OBEY_SECONDS, lambda: self.end(process, ExitStatus(code=0)))
 
     def reboot(self) -> None:
-        """All processes are gone, pids and start times begin anew."""
+        """All processes are gone, pids and start times begin again."""
         for process in list(self.processes.values()):
             process.watchers.clear()
             self.end(process, ExitStatus(signal=signal.SIGKILL))

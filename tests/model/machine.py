@@ -238,7 +238,7 @@ class GridMachine(RuleBasedStateMachine):
 
 
 def play(histories: int, the_seed: int, *, shrink: bool = True) -> None:
-    """Raises for the shortest history found that breaks a promise; without ``shrink`` for the first."""
+    """Raises for the shortest history found that violates an invariant; without ``shrink`` for the first."""
     machine: Any = seed(the_seed)(type("SeededGrid", (GridMachine,), {}))
     run_state_machine_as_test(
         machine,

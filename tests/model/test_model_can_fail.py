@@ -1,4 +1,4 @@
-"""The model finds what it is there to find: each test takes one safeguard away and expects a broken promise."""
+"""The model finds what it is there to find: each test takes one safeguard away and expects a violation."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from soak.run import SABOTAGES, Soak, SoakSpec
 @click.option("--agents", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--nodes-per-agent", type=click.IntRange(1, 10), default=3, show_default=True)
 @click.option("--rate", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Operations a second.")
-@click.option("--sabotage", type=click.Choice(sorted(SABOTAGES)), default=None, help="Break a promise on purpose.")
+@click.option("--sabotage", type=click.Choice(sorted(SABOTAGES)), default=None, help="Cause a violation on purpose.")
 def main(
     minutes: float,
     seed: int | None,
@@ -33,7 +33,7 @@ def main(
     rate: float,
     sabotage: str | None,
 ) -> None:
-    """Run 3 agents and 9 nodes under load, kill at random, and check that every promise is kept."""
+    """Run 3 agents and 9 nodes under load, kill at random, and check that nothing is violated."""
     chosen = seed if seed is not None else time.time_ns() % 1_000_000
     spec = SoakSpec(minutes, chosen, agents, nodes_per_agent, rate, sabotage=sabotage or "")
     click.echo(f"soak of {minutes:g} minutes, seed {chosen}")

@@ -35,7 +35,7 @@ def _turn(scene: Scene, names: Iterable[str]) -> str:
             clock.turn_to(hours * HOUR_SECONDS)
         scene.stay_right(seconds, f"while clocks were {hours:+d} hours off")
         victim = scene.kill_nodes(1)
-        scene.promise_processes(BACK_SECONDS, f"{victim} back while clocks were off")
+        scene.expect_processes(BACK_SECONDS, f"{victim} back while clocks were off")
     finally:
         for clock in clocks:
             clock.turn_to(0)

@@ -45,7 +45,7 @@ def _fill_and_free(scene: Scene, name: str, killed: str, stopped: Sequence[str])
             scene.stop(node_id)
         scene.kill_nodes(1, {killed})
         _expect_all_healthy(scene, f"while the disk of {name} was full")
-    scene.promise(
+    scene.expect(
         "not recovered",
         lambda: scene.grid.grpc.show(killed).status == "running",
         BACK_SECONDS,
@@ -63,9 +63,9 @@ def fill_the_registrys_disk(scene: Scene) -> str:
             lambda: scene.grid.grpc.stop(sorted(scene.nodes_of(name))[0]), {"registry_unavailable"}, COMMAND_SECONDS
         )
         victim = scene.kill_nodes(1)
-        scene.promise_processes(BACK_SECONDS, f"{victim} back while the registry's disk was full")
+        scene.expect_processes(BACK_SECONDS, f"{victim} back while the registry's disk was full")
         _expect_all_healthy(scene, "while the registry's disk was full")
-    scene.promise("registry lost", lambda: _takes_commands(scene, name), ROOM_SECONDS, "commands taken again")
+    scene.expect("registry lost", lambda: _takes_commands(scene, name), ROOM_SECONDS, "commands taken again")
     return f"{victim} killed meanwhile"
 
 

@@ -69,7 +69,7 @@ def by_node(table: Iterable[NodeProcess]) -> dict[str, list[NodeProcess]]:
 def wrong_statuses(
     nodes: Iterable[NodeView], agents: Mapping[str, str], table: Collection[NodeProcess], agent_ids: Collection[str]
 ) -> list[str]:
-    """In words, what a interface shows otherwise than it is when every agent is up and every node runs."""
+    """In words, what an interface shows otherwise than it is when every agent is up and every node runs."""
     wrong = [f"{name} is {agents.get(name, 'not shown')}" for name in agent_ids if agents.get(name) != "healthy"]
     shown = {view.node_id: view for view in nodes}
     for node_id, found in sorted(by_node(table).items()):

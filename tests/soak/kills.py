@@ -42,7 +42,7 @@ def kill_agent_until_offline(scene: Scene) -> str:
     agent.kill()
     for status, missed in (("degraded", 3), ("offline", 6)):
         limit = interval * (missed + 1) if status == "degraded" else interval * 4
-        scene.promise_agent(name, status, limit + SLACK_SECONDS)
+        scene.expect_agent(name, status, limit + SLACK_SECONDS)
     scene.expect_unknown(own, f"while {name} is offline")
     agent.start()
     return name
@@ -52,7 +52,7 @@ def pause_agent(scene: Scene) -> str:
     """Stopped for long enough to be degraded, as by a debugger or a swapping host."""
     name, agent = scene.some_heard_agent()
     agent.signal(signal.SIGSTOP)
-    scene.promise_agent(name, "degraded", scene.grid.spec.heartbeat_seconds * 4 + SLACK_SECONDS)
+    scene.expect_agent(name, "degraded", scene.grid.spec.heartbeat_seconds * 4 + SLACK_SECONDS)
     agent.signal(signal.SIGCONT)
     return name
 
@@ -61,7 +61,7 @@ def stop_agent(scene: Scene) -> str:
     """A purposeful stop: offline at once, with that reason. Only an agent that was admitted has somebody to tell."""
     name, agent = scene.some_heard_agent()
     agent.stop()
-    scene.promise_agent(name, "offline", SLACK_SECONDS)
+    scene.expect_agent(name, "offline", SLACK_SECONDS)
     agent.start()
     return name
 
@@ -77,8 +77,8 @@ def kill_master_for_a_while(scene: Scene) -> str:
     scene.grid.master.kill()
     victim = scene.kill_nodes(1)
     message = "GET /nodes answered without the master"
-    scene.promise("admin silent", lambda: serves_http(scene.grid.admin_address, "/nodes"), SLACK_SECONDS, message)
-    scene.promise("not recovered", lambda: not scene.watcher.missing(), 20, f"{victim} back without the master")
+    scene.expect("admin silent", lambda: serves_http(scene.grid.admin_address, "/nodes"), SLACK_SECONDS, message)
+    scene.expect("not recovered", lambda: not scene.watcher.missing(), 20, f"{victim} back without the master")
     scene.grid.master.start()
     return victim
 

@@ -21,7 +21,7 @@ PREFIX = "soak/"
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was not kept. ``kind`` is enumerated, ``message`` has the evidence."""
+    """Something that must hold and did not. ``kind`` is enumerated, ``message`` has the evidence."""
 
     kind: str
     message: str

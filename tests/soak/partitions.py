@@ -15,14 +15,14 @@ BACK_SECONDS = 20.0
 
 
 def cut_both_ways(scene: Scene) -> str:
-    """What is commanded meanwhile is refused with the reason, recorded, and carried out when the agent is heard."""
+    """Commands meanwhile are refused with the reason, recorded and carried out at the agent's next heartbeat."""
     name, own = _part(scene, Link.cut)
     node_id = scene.rng.choice(sorted(own))
     scene.doom(node_id)
     scene.expect_refusal(lambda: scene.grid.grpc.stop(node_id), {"agent_offline"}, COMMAND_SECONDS)
     _heal(scene, name)
     stopped = f"{node_id} stopped, as commanded while {name} was cut off"
-    scene.promise("not carried out", lambda: scene.grid.grpc.show(node_id).status == "stopped", BACK_SECONDS, stopped)
+    scene.expect("not carried out", lambda: scene.grid.grpc.show(node_id).status == "stopped", BACK_SECONDS, stopped)
     scene.start(node_id)
     return f"{name}, with a stop of {node_id}"
 
@@ -34,10 +34,10 @@ def lose_what_an_agent_sends(scene: Scene) -> str:
 
 
 def lose_what_the_master_sends(scene: Scene) -> str:
-    """A node dies while its agent hears nothing: it is back without the master."""
+    """A node dies while its agent receives nothing: it is back without the master."""
     name, own = _part(scene, Link.lose_what_the_master_sends)
     victim = scene.kill_nodes(1, own)
-    scene.promise_processes(BACK_SECONDS, f"{victim} back behind the partition")
+    scene.expect_processes(BACK_SECONDS, f"{victim} back behind the partition")
     _heal(scene, name)
     return f"{name}, and {victim} killed"
 
@@ -49,12 +49,12 @@ def _part(scene: Scene, lose: Callable[[Link], None]) -> tuple[str, set[str]]:
     interval = scene.grid.spec.heartbeat_seconds
     lose(scene.grid.links[name])
     # What was on its way may count as one more heartbeat.
-    scene.promise_agent(name, "degraded", interval * 5 + SLACK_SECONDS)
-    scene.promise_agent(name, "offline", interval * 4 + SLACK_SECONDS)
+    scene.expect_agent(name, "degraded", interval * 5 + SLACK_SECONDS)
+    scene.expect_agent(name, "offline", interval * 4 + SLACK_SECONDS)
     scene.expect_unknown(own, f"while {name} is cut off")
     return name, own
 
 
 def _heal(scene: Scene, name: str) -> None:
     scene.grid.links[name].join()
-    scene.promise_agent(name, "healthy", scene.grid.spec.heartbeat_seconds + HEAL_SECONDS + SLACK_SECONDS)
+    scene.expect_agent(name, "healthy", scene.grid.spec.heartbeat_seconds + HEAL_SECONDS + SLACK_SECONDS)

@@ -35,7 +35,7 @@ PAUSE_SECONDS = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class SoakSpec:
-    """What to run. ``sabotage`` breaks a promise on purpose, to see that the soak notices."""
+    """What to run. ``sabotage`` causes a violation on purpose, to see that the soak notices."""
 
     minutes: float
     seed: int
@@ -136,7 +136,7 @@ class Soak:
         """Wait until the grid is whole again and check everything; seconds until every status was right."""
         begin = time.monotonic()
         told = len(scene.violations)
-        scene.promise_processes(RECOVERY_SECONDS, "a process for every node")
+        scene.expect_processes(RECOVERY_SECONDS, "a process for every node")
         for daemon in scene.grid.daemons:
             try:
                 daemon.wait_ready(RECOVERY_SECONDS)
@@ -181,7 +181,7 @@ class Soak:
         """Parts an agent from the master, and does not tell."""
         name, link = next(iter(scene.grid.links.items()))
         link.cut()
-        scene.promise_agent(name, "degraded", 10)
+        scene.expect_agent(name, "degraded", 10)
 
     def stop_a_node(self, scene: Scene) -> None:
         """Has the grid itself stop a node that the soak expects to run."""

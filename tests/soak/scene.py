@@ -36,7 +36,7 @@ class Surroundings:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def run_in(self) -> dict[str, Sequence[str]]:
-        """The words before each daemon's command."""
+        """The arguments before each daemon's command."""
         return {name: clock.run_in for name, clock in self.clocks.items()}
 
 
@@ -51,9 +51,9 @@ class Scene:
     violations: list[Violation] = field(default_factory=list)
     never: threading.Event = field(default_factory=threading.Event)
 
-    # -- promises --
+    # -- expectations --
 
-    def promise(self, kind: str, check: Callable[[], bool], seconds: float, message: str) -> None:
+    def expect(self, kind: str, check: Callable[[], bool], seconds: float, message: str) -> None:
         """Record a violation unless ``check`` becomes true in time."""
         deadline = time.monotonic() + seconds
         while not check():
@@ -62,13 +62,13 @@ class Scene:
                 return
             self.never.wait(POLL_SECONDS)
 
-    def promise_agent(self, name: str, status: str, seconds: float) -> None:
+    def expect_agent(self, name: str, status: str, seconds: float) -> None:
         message = f"{name} shown as {status}"
-        self.promise("wrong status", lambda: self.grid.agent_statuses().get(name) == status, seconds, message)
+        self.expect("wrong status", lambda: self.grid.agent_statuses().get(name) == status, seconds, message)
 
-    def promise_processes(self, seconds: float, message: str) -> None:
+    def expect_processes(self, seconds: float, message: str) -> None:
         """Every node has a process again."""
-        self.promise("not recovered", lambda: not self.watcher.missing(), seconds, message)
+        self.expect("not recovered", lambda: not self.watcher.missing(), seconds, message)
 
     def expect_unknown(self, node_ids: Collection[str], when: str) -> None:
         """These nodes, and only these, are shown as unknown."""
@@ -104,7 +104,7 @@ class Scene:
             self.never.wait(POLL_SECONDS)
 
     def wrong_statuses(self, interface: Interface) -> list[str]:
-        """In words, what a interface shows otherwise than it is when every agent is up and every node runs."""
+        """In words, what an interface shows otherwise than it is when every agent is up and every node runs."""
         try:
             nodes, agents = interface.nodes(), interface.agents()
         except (grpc.RpcError, Refused, OSError) as error:
@@ -117,15 +117,15 @@ class Scene:
         return self.rng.choice(list(self.grid.agents.items()))
 
     def some_heard_agent(self) -> tuple[str, Daemon]:
-        """An agent that this very master has heard.
+        """An agent whose heartbeat this very master has received.
 
-        One that was not heard since the master's start has a full grace period, and is not called degraded within it.
+        One without a heartbeat since the master's start has a full grace period, and is not called degraded within it.
         """
         name, agent = self.some_agent()
         before = self.grid.agent(name).last_heartbeat
         limit = self.grid.spec.heartbeat_seconds * 2 + SLACK_SECONDS  # its time has whole seconds
         heard = f"a heartbeat of {name} shown"
-        self.promise("wrong status", lambda: self.grid.agent(name).last_heartbeat != before, limit, heard)
+        self.expect("wrong status", lambda: self.grid.agent(name).last_heartbeat != before, limit, heard)
         return name, agent
 
     def nodes_of(self, agent_id: str) -> set[str]:

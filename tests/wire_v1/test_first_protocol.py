@@ -37,7 +37,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real master whose agents are silent soon."""
+    """A real master whose agents are soon offline."""
     directory = tmp_path_factory.mktemp("master")
     listen = f"127.0.0.1:{free_port()}"
     config = write_config(
@@ -84,7 +84,7 @@ def test_it_registers_sends_heartbeats_is_listed_goes_offline_and_comes_back(cal
     assert (record["hostname"], record["platform"], record["max_storage_nodes"]) == ("h", "aws", 4)
     assert record["current_storage_nodes"] == 2
     assert int(record["last_heartbeat"]) > 1_700_000_000
-    eventually(lambda: agents(call, "old-1")[0]["status"] == "offline", 20, "the silent agent is offline")
+    eventually(lambda: agents(call, "old-1")[0]["status"] == "offline", 20, "the agent is offline")
     assert call("GetClusterStatus")["status"] == "critical"
     assert call("Heartbeat", agent_id="old-1")["acknowledged"] is True
     assert agents(call, "old-1")[0]["status"] in {"healthy", "degraded"}

@@ -1,4 +1,4 @@
-"""Followers of a real server: one that leaves is noticed though its log is silent, and none keeps it from ending."""
+"""Followers of a real server: one that leaves is noticed though its log is quiet, and none keeps it from ending."""
 
 import http.client
 import time

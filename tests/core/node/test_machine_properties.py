@@ -1,4 +1,4 @@
-"""Any order of events keeps the machine's promises: a world of one node, driven at random."""
+"""Any order of events keeps the machine's invariants: a world of one node, driven at random."""
 
 from dataclasses import replace
 

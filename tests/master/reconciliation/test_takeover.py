@@ -19,7 +19,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 def back_up(harness: MasterHarness, agent: FakeAgent) -> Callable[[], None]:
-    """Copy the registry. The function that is returned puts the copy back, and the agent is not heard yet."""
+    """Copy the registry. The function that is returned puts the copy back, before the agent's next heartbeat."""
     copy = harness.registry_file.with_suffix(".copy")
     harness.stop()
     shutil.copy(harness.registry_file, copy)
@@ -117,7 +117,7 @@ def test_a_failed_spawn_that_the_registry_could_not_be_told_of_is_ended_when_it_
     harness.pass_time(4, agent)
     assert agent.journal == {}
     harness.pass_time(2, agent)
-    eventually(lambda: harness.nodes() == [], message="the failed spawn is buried")
+    eventually(lambda: harness.nodes() == [], message="the failed spawn is removed")
 
 
 def test_observations_of_a_locked_time_are_written_when_it_ends(

@@ -1,4 +1,4 @@
-"""A registry that is lost under the running master is made anew, whenever that happens."""
+"""A registry that is lost under the running master is recreated, whenever that happens."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def test_event_ids_go_on_above_the_old_ones_though_the_registry_is_lost_before_t
             clock.advance(SETTLE_SECONDS)
             return [] if registry.loss() else registry.events(after_event_id=MANY_EVENTS + 1)
 
-        (told,) = eventually(made_anew, message="the registry made anew, and told with an id that was not used before")
+        (told,) = eventually(made_anew, message="the registry recreated, and told with an id that was not used before")
     assert told.kind == "registry.refilled"

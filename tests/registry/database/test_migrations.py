@@ -44,7 +44,7 @@ def test_a_registry_of_the_first_schema_keeps_everything_and_gets_its_lists(url:
         for node, row in zip(nodes, migrated, strict=True):
             assert FACTS[row["facts"]] == facts_of(node)
         for node in nodes:
-            registry.adopt_node(node)  # writes the row anew, as this program does
+            registry.adopt_node(node)  # writes the row again, as this program does
         with registry._database.reading() as connection:
             assert connection.execute(select(NODES).order_by(NODES.c.node_id)).mappings().all() == migrated
     finally:

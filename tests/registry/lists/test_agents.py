@@ -1,4 +1,4 @@
-"""What the registry promises about lists of agents, on every backend."""
+"""The registry's contract for lists of agents, on every backend."""
 
 from collections.abc import Callable
 from dataclasses import replace

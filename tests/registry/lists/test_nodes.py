@@ -1,4 +1,4 @@
-"""What the registry promises about lists of nodes, on every backend."""
+"""The registry's contract for lists of nodes, on every backend."""
 
 import random
 from collections.abc import Callable, Iterator

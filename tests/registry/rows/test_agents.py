@@ -1,4 +1,4 @@
-"""What the registry promises about agents, on every backend."""
+"""The registry's contract for agents, on every backend."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the registry promises about events, on every backend."""
+"""The registry's contract for events, on every backend."""
 
 from dataclasses import replace
 

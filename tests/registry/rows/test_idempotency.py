@@ -1,4 +1,4 @@
-"""What the registry promises about idempotency keys, on every backend."""
+"""The registry's contract for idempotency keys, on every backend."""
 
 import pytest
 from support.values.grid_values import a_node, an_agent

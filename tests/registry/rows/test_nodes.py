@@ -1,4 +1,4 @@
-"""What the registry promises about nodes and tombstones, on every backend."""
+"""The registry's contract for nodes and tombstones, on every backend."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a person does on the pages again and again, and how a test sees that a page was not loaded anew."""
+"""What a person does on the pages again and again, and how a test sees that a page was not loaded again."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Orders:
 
     @property
     def run_in(self) -> tuple[str, ...]:
-        """The words before the daemon's command. ``-P``: the launcher's directory is not for imports."""
+        """The arguments before the daemon's command. ``-P``: the launcher's directory is not for imports."""
         return (sys.executable, "-P", str(LAUNCHER), str(self._path))
 
     def kill_at(self, point: KillPoint) -> None:

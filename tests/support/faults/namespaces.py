@@ -49,7 +49,7 @@ class Namespace:
         answer = self._holder.stdout.readline().strip()
         if answer != "ready":
             self.close()
-            raise NotPermitted(answer or "unshare ended without a word")
+            raise NotPermitted(answer or "unshare ended without a message")
         self._dialler = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"in-{name}", initializer=self._enter)
 
     @property
@@ -58,7 +58,7 @@ class Namespace:
 
     @property
     def run_in(self) -> tuple[str, ...]:
-        """The words before a command that is to run here. nsenter becomes the command: its pid is the command's."""
+        """The arguments before a command that is to run here. nsenter becomes the command: its pid is the command's."""
         return ("nsenter", f"--net=/proc/{self.pid}/ns/net", "--")
 
     def ip(self, *words: str) -> None:

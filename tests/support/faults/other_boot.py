@@ -1,4 +1,4 @@
-"""A daemon on a host that was booted anew, or on another one: the boot id that it reads is not this machine's."""
+"""A daemon on a host that was rebooted, or on another one: the boot id that it reads is not this machine's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOUNT = f'mount --bind "$0" {BOOT_ID} && exec "$@"'
 
 
 def other_boot_or_skip(directory: Path) -> tuple[str, ...]:
-    """The words before a command, which becomes the command's process in a mount namespace of its own.
+    """The arguments before a command, which becomes the command's process in a mount namespace of its own.
 
     Where that is not permitted the test is skipped and says so; CI fails.
     """

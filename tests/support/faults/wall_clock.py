@@ -36,7 +36,7 @@ class WallClock:
 
     @property
     def run_in(self) -> tuple[str, ...]:
-        """The words before a command. ``env`` becomes the command: its pid is the command's."""
+        """The arguments before a command. ``env`` becomes the command: its pid is the command's."""
         return (
             "env",
             f"LD_PRELOAD={self._library}",

@@ -27,7 +27,7 @@ READY_EVENT = b' "ready" '
 class Daemon:
     """A daemon with a fixed command line, whose output goes to one log over all of its starts.
 
-    ``run_in`` are the words before the command, of a program that becomes the daemon (as nsenter does).
+    ``run_in`` are the arguments before the command, of a program that becomes the daemon (as nsenter does).
     """
 
     def __init__(

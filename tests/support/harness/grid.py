@@ -38,7 +38,7 @@ MASTER_METRICS_PORT = 2
 FIRST_AGENT_METRICS_PORT = 3
 
 
-#: For ``master_extra`` of a grid whose heartbeats come fast: far more silence than a busy machine makes.
+#: For ``master_extra`` of a grid whose heartbeats come fast: far more missed heartbeats than a busy machine makes.
 PATIENT: Mapping[str, Mapping[str, Any]] = {"liveness": {"degraded_after_missed": 10, "offline_after_missed": 20}}
 
 
@@ -235,7 +235,7 @@ class Grid:
         if kind is None and stubborn:
             raise AssertionError(f"had to be killed, because SIGTERM did not end them:\n{stubborn}")
         if unexplained:
-            raise AssertionError(f"events without a reason or words: {unexplained}")
+            raise AssertionError(f"events without a reason or message: {unexplained}")
 
     def _unexplained_events(self) -> list[pb.Event]:
         """Whatever a test did to the grid: nothing may have happened in it that does not say why."""

@@ -24,7 +24,7 @@ CALL_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """A node as a interface shows it."""
+    """A node as an interface shows it."""
 
     node_id: str
     agent_id: str

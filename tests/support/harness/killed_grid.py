@@ -181,14 +181,14 @@ class KilledGrid:
             file.unlink()
 
     def restart_master(self) -> None:
-        """As an init script would; returns when it has heard the agent again."""
-        began_ms = self.registry_heard_ms()
+        """As an init script would; returns when it has received a heartbeat of the agent."""
+        began_ms = self.last_heartbeat_ms()
         self.master.start()
         self.master.wait_ready()
-        eventually(lambda: self.registry_heard_ms() > began_ms, message="the agent heard")
+        eventually(lambda: self.last_heartbeat_ms() > began_ms, message="a heartbeat")
 
-    def registry_heard_ms(self) -> int:
-        """When the agent was heard last, as the master has written it."""
+    def last_heartbeat_ms(self) -> int:
+        """When the agent sent its last heartbeat, as the master has written it."""
         agent = self.registry.agent(AGENT)
         return agent.last_heartbeat_ms if agent else 0
 
