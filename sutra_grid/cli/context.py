@@ -23,7 +23,7 @@ DEV_ADDRESS_FILE: Final = "master.address"
 
 @dataclass
 class Options:
-    """What the person asked of every command. ``master`` is empty until it is given."""
+    """The values of the global options. ``master`` is empty unless it is given."""
 
     master: str = ""
     output: str = "table"
@@ -32,7 +32,7 @@ class Options:
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def target(self) -> tuple[str, str]:
-        """The master's ``host:port`` and, for messages, where it was taken from.
+        """The master's ``host:port`` and, for messages, where it comes from.
 
         In this order: ``--master``, the environment, the dev grid that runs below the
         current directory, the default.
@@ -48,7 +48,7 @@ class Options:
             return DEFAULT_MASTER, "default"
 
     def colored(self) -> bool:
-        """Whether stdout gets colours."""
+        """Whether stdout is coloured."""
         from sutra_grid.cli.output.colors import colors_wanted
 
         return colors_wanted(self.no_color)
@@ -63,12 +63,12 @@ def options_of(ctx: click.Context) -> Options:
 def _store_seconds(ctx: click.Context, param: click.Parameter, value: float | None) -> None:
     """Keep a positive number of seconds."""
     if value is not None and not 0 < value < float("inf"):
-        raise click.BadParameter(f"{value:g} is not above zero.", ctx, param)
+        raise click.BadParameter(f"{value:g} is not a positive number of seconds.", ctx, param)
     _store(ctx, param, value)
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    """Keep a value that was given; what was not given changes nothing."""
+    """Keep a value that is given; an option that is not given changes nothing."""
     if value is not None:
         setattr(options_of(ctx), str(param.name), value)
 
@@ -92,7 +92,9 @@ def _global_options() -> list[click.Parameter]:
             metavar="SECONDS",
             help=f"How long to wait for the outcome. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
         ),
-        option("--no-color", is_flag=True, flag_value=True, help="No colours, as with the variable NO_COLOR."),
+        option(
+            "--no-color", is_flag=True, flag_value=True, help="Print no colours; the variable NO_COLOR does the same."
+        ),
     ]
 
 
@@ -124,6 +126,6 @@ class GridGroup(GridCommand, click.Group):
     group_class = type
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Options, then the commands, as click groups do."""
+        """The options, then the commands."""
         GridCommand.format_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)

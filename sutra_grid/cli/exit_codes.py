@@ -9,7 +9,7 @@ from sutra_grid.core.errors import GridError
 
 
 class ExitCode(IntEnum):
-    """What a script learns from ``$?``."""
+    """The exit codes; scripts read them from ``$?``."""
 
     DONE = 0
     FAILED = 1

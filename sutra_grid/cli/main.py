@@ -1,4 +1,4 @@
-"""The entry point: which commands there are, and how every ending becomes an exit code.
+"""The entry point: lists the commands, and maps every result to an exit code.
 
 Loads nothing but click: gRPC, rich and yaml are imported by the commands that need
 them, when they run, so that ``--help`` and completion answer at once.
@@ -23,7 +23,7 @@ PROGRAM: Final = "sutra-grid-cli"
 
 
 class Lazy(NamedTuple):
-    """Where a command lives, and its line in the help, so that help needs no import."""
+    """The module of a command and its line in the help, so that the help needs no import."""
 
     module: str
     attribute: str
@@ -31,13 +31,13 @@ class Lazy(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Lazy]] = {
-    "status": Lazy("status", "status", "The whole grid in numbers and one word."),
+    "status": Lazy("status", "status", "Show the status of the whole grid."),
     "agents": Lazy("agents", "agents", "List, show, drain and remove agents."),
-    "nodes": Lazy("nodes", "nodes", "List, spawn, stop, explain … storage nodes."),
-    "events": Lazy("events", "events", "What happened, when and why."),
+    "nodes": Lazy("nodes", "nodes", "List, spawn, stop and explain storage nodes."),
+    "events": Lazy("events", "events", "Show what happened, when and why."),
     "dev": Lazy("dev", "dev", "Run a whole grid on this machine."),
     "config": Lazy("config", "config", "Check configuration files."),
-    "debug": Lazy("debug", "debug", "Collect what helps to find a fault."),
+    "debug": Lazy("debug", "debug", "Collect data to diagnose a problem."),
     "completion": Lazy("completion", "completion", "Print the completion script of a shell."),
 }
 
@@ -61,7 +61,7 @@ class LazyGroup(GridGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a suggestion for a near miss made without importing anything."""
+        """Resolve as click does, and suggest a similar command without importing anything."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             import difflib
@@ -72,7 +72,7 @@ class LazyGroup(GridGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Ctrl-C and a reader that went away end quietly, with the codes that shells know."""
+        """Run the command. Ctrl-C and a closed pipe end it quietly, with the exit codes that shells use."""
         try:
             answer: object = super().invoke(ctx)
             sys.stdout.flush()
@@ -81,7 +81,7 @@ class LazyGroup(GridGroup):
                 click.echo(err=True)  # the next prompt does not belong behind ^C
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
-            # What is still buffered must not raise at exit.
+            # Output that is still buffered must not raise at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
         return answer
@@ -97,16 +97,16 @@ class LazyGroup(GridGroup):
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Drive a Sutra Grid: see its agents and storage nodes, and change them.
+    """Show and change the agents and storage nodes of a Sutra Grid.
 
-    It speaks to the master. Exit codes: 0 done, 1 failed, 2 usage, 3 not found,
+    It calls the master over gRPC. Exit codes: 0 done, 1 failed, 2 usage, 3 not found,
     4 unreachable or timed out, 5 denied.
     """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and answer its exit code; errors are printed on stderr."""
-    # gRPC's own remarks on connections do not belong between ours; read when grpc is imported.
+    """Run one command line and return its exit code. Errors are printed to stderr."""
+    # Keep gRPC's own log lines out of the output. The variable is read when grpc is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     options = Options()
     try:
@@ -127,7 +127,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_usage_error(error: click.ClickException) -> None:
-    """As all errors are told, with the command whose help explains it."""
+    """Print a usage error in the form of all errors, with the help command as its hint."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return

@@ -1,4 +1,4 @@
-"""Where the other programs of this installation are."""
+"""Finds the other programs of this installation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _COMMAND = "sutra-grid-cli"
 
 
 def daemon_command(role: str) -> list[str]:
-    """The command of the daemon of ``role`` (master, agent, admin), run by this very interpreter."""
+    """The command of the daemon of ``role`` (master, agent, admin), run by this interpreter."""
     return [sys.executable, "-m", f"sutra_grid.{role}.daemon"]
 
 
 def this_command() -> str:
-    """What a person types to run this program again: its name when a shell finds it, else the path it was run by."""
+    """How to run this program again: its name if it is on the path, otherwise the path it was run by."""
     found = shutil.which(_COMMAND)
     typed = Path(sys.argv[0])
     if typed.name != _COMMAND or not typed.exists() or (found and os.path.samefile(found, typed)):

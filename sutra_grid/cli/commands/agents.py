@@ -35,7 +35,7 @@ def agents() -> None:
 @watch_options
 @click.pass_context
 def list_agents(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
-    """All agents, with the state of their hosts."""
+    """List all agents, with the state of their hosts."""
     options = options_of(ctx)
     with connect(options) as client:
 
@@ -53,7 +53,7 @@ def list_agents(ctx: click.Context, watch: bool, interval_seconds: float) -> Non
 @click.argument("agent_id", metavar="AGENT", shell_complete=complete_agents)
 @click.pass_context
 def show(ctx: click.Context, agent_id: str) -> None:
-    """One agent: its host, its liveness and its nodes."""
+    """Show one agent: its host, its liveness and its nodes."""
     options = options_of(ctx)
     with connect(options) as client:
         agent = client.get_agent(agent_id)
@@ -65,10 +65,10 @@ def show(ctx: click.Context, agent_id: str) -> None:
 @click.option("--stop-nodes", is_flag=True, help="Stop its nodes too, and wait until no process is left.")
 @click.pass_context
 def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> None:
-    """Keep new nodes away from agents, and stop those that are there if asked to.
+    """Keep new nodes away from agents, and stop their nodes with --stop-nodes.
 
-    An agent is called drained when no process of a node is left on it. The data of stopped
-    nodes stays.
+    An agent is drained when no process of a node is left on it. Stopped nodes keep their
+    data.
     """
     options = options_of(ctx)
 
@@ -90,7 +90,7 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
 @agent_ids
 @click.pass_context
 def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
-    """Let agents take new nodes again."""
+    """Let agents accept new nodes again."""
 
     def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
         return client.undrain_agent(agent_id), "takes new nodes"
@@ -103,14 +103,14 @@ def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
 @yes_option
 @click.pass_context
 def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
-    """Forget agents and the records of their nodes.
+    """Remove agents and the records of their nodes.
 
-    For hosts that are gone: an agent must be offline. No data is deleted. One that comes
-    back registers as new, and stops the nodes that were forgotten with it.
+    Use it for hosts that are gone: an agent must be offline. No data is deleted. An agent
+    that comes back registers as new, and stops the nodes that were removed with it.
     """
     options = options_of(ctx)
     confirm_or_refuse(
-        f"Forget {', '.join(agent_ids)} with all nodes there? One that comes back has to stop them; their data stays.",
+        f"Remove {', '.join(agent_ids)} and all their nodes? An agent that comes back stops them. No data is deleted.",
         yes=yes,
     )
     with connect(options) as client:
@@ -125,7 +125,7 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
 def _change_agents(
     options: Options, ids: tuple[str, ...], change: Callable[[MasterClient, str], tuple[pb.AgentRecord, str]]
 ) -> None:
-    """Change each agent in turn; ``change`` answers it as it is then, and what came of it in words."""
+    """Change each agent in turn. ``change`` returns its record and a description of the outcome."""
     changed: list[pb.AgentRecord] = []
     with connect(options) as client:
 
@@ -147,7 +147,7 @@ def _for_people(options: Options) -> bool:
 
 
 def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) -> str:
-    """One agent for a person."""
+    """One agent as text."""
     now = now_ms()
     word = agent_status(agent)
     since = f" since {clock_time(agent.status_since_ms)}" if agent.status_since_ms else ""
@@ -160,7 +160,7 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
             f"{age(agent.last_heartbeat * 1000, now)} ago, every {agent.heartbeat_interval_ms / 1000:g}s",
         ),
         ("Host", f"{agent.hostname} ({agent.platform}), host id {agent.host_id or '-'}"),
-        ("Endpoint", agent.agent_endpoint or "- (only by its heartbeats)"),
+        ("Endpoint", agent.agent_endpoint or "- (reached by its heartbeats only)"),
         ("Version", agent.version or "-"),
         ("Engines", ", ".join(agent.engines) or "-"),
         ("Data path", agent.data_path or "-"),
@@ -176,7 +176,7 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
 
 
 def host_rows(agent: pb.AgentRecord) -> list[tuple[str, str]]:
-    """CPU, memory and disk of the agent's host, when it has told them."""
+    """CPU, memory and disk of the agent's host, if it has reported them."""
     if not agent.HasField("host"):
         return []
     host = agent.host

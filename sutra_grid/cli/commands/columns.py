@@ -87,7 +87,7 @@ EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.eve
 
 
 def uptime(node: pb.NodeStatus, now_ms: int) -> str:
-    """How long the process has run; empty when there is none."""
+    """How long the process has run; empty without a process."""
     return age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else ""
 
 

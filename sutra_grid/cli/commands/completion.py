@@ -1,4 +1,4 @@
-"""``completion``: the script that a shell sources to complete commands, options and ids."""
+"""``completion``: prints the script that completes commands, options and ids in a shell."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     fish:  sutra-grid-cli completion fish > ~/.config/fish/completions/sutra-grid-cli.fish
     """
     complete = get_completion_class(shell)
-    assert complete is not None, f"click knows no completion for {shell}"
+    assert complete is not None, f"click has no completion for {shell}"
     click.echo(complete(ctx.find_root().command, {}, PROGRAM, "_SUTRA_GRID_CLI_COMPLETE").source())

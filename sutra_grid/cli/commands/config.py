@@ -1,7 +1,7 @@
-"""``config check``: what a daemon would say of its configuration file.
+"""``config check``: checks configuration files with the daemons that read them.
 
-The schemas belong to the roles, which do not import each other, so the daemon itself
-is asked, with ``--check-config``.
+The schemas belong to the roles, which do not import each other. So the command runs the daemon
+with ``--check-config``.
 """
 
 from __future__ import annotations
@@ -30,23 +30,25 @@ def config() -> None:
 
 @config.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--role", type=click.Choice(ROLES), default=None, help="Whose file. [default: told from its sections]")
+@click.option(
+    "--role", type=click.Choice(ROLES), default=None, help="The daemon that reads the file. [default: by its sections]"
+)
 @click.pass_context
 def check(ctx: click.Context, files: tuple[Path, ...], role: str | None) -> None:
-    """Check files as the daemon would at its start, all faults at once. Exit code 2 for a wrong one."""
+    """Check files as the daemon does at its start, and print all faults. Exit code 2 for an invalid file."""
     options = options_of(ctx)
 
     def check_one(name: str) -> None:
         file = Path(name)
         whose = role or role_of(file)
         _ask_daemon(whose, file, options.timeout_seconds)
-        click.echo(f"{file}: right for the {whose}")
+        click.echo(f"{file}: valid for the {whose}")
 
     for_each(options, [str(file) for file in files], check_one)
 
 
 def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
-    """Raises InvalidArgument with the daemon's own words for a wrong file."""
+    """Raise InvalidArgument with the daemon's own message if the file is invalid."""
     command = [*daemon_command(role), "--config", str(file), "--check-config"]
     try:
         result = subprocess.run(command, check=False, text=True, capture_output=True, timeout=timeout_seconds)
@@ -54,7 +56,7 @@ def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
         raise DeadlineExceeded(
             f"the {role} did not finish checking {file} in {timeout_seconds:g} s",
             reason=Reason.TIMED_OUT,
-            hint="Give it longer: --timeout SECONDS",
+            hint="Allow more time with --timeout SECONDS",
         ) from error
     if result.returncode == ExitCode.DONE:
         return
@@ -63,7 +65,7 @@ def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
 
 
 def role_of(file: Path) -> str:
-    """The daemon whose section the file has. Raises InvalidArgument when that can't be told."""
+    """The daemon whose section the file has. Raises InvalidArgument when there is none or more than one."""
     try:
         sections = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -74,12 +76,16 @@ def role_of(file: Path) -> str:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidArgument(
-            f"{file} is not TOML: {error}", reason=Reason.INVALID_ARGUMENT, hint="https://toml.io shows the format"
+            f"{file} is not TOML: {error}",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Correct the file; https://toml.io describes the format",
         ) from error
     found = [role for role in ROLES if role in sections]
     if len(found) == 1:
         return found[0]
     what = f"has the sections of {' and '.join(found)}" if found else f"has none of the sections {', '.join(ROLES)}"
     raise InvalidArgument(
-        f"{file} {what}", reason=Reason.INVALID_ARGUMENT, hint="Say whose file it is: --role master, agent or admin"
+        f"{file} {what}",
+        reason=Reason.INVALID_ARGUMENT,
+        hint="Name the daemon with --role master, --role agent or --role admin",
     )

@@ -1,4 +1,4 @@
-"""``debug bundle``: everything that helps to find a fault, in one archive, without secrets."""
+"""``debug bundle``: collects data to diagnose a problem in one archive, without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.core.size import size
 
 MAX_LOG_LINES: Final = 5000
-#: Looked at when no file is given: what an installation and a dev grid have.
+#: The files that are collected when none is given: those of an installation and of a dev grid.
 CONFIGS: Final = ("/etc/sutra-grid/*.toml", f"{DEV_DIRECTORY}/config/*.toml")
 LOGS: Final = ("/var/log/sutra-grid/*.log", f"{DEV_DIRECTORY}/log/*.log")
 
@@ -28,18 +28,18 @@ path_type: Final = click.Path(path_type=Path)
 
 @click.group(cls=GridGroup)
 def debug() -> None:
-    """Collect what helps to find a fault."""
+    """Collect data to diagnose a problem."""
 
 
 @debug.command(cls=GridCommand)
 @click.option(
-    "--file", "file", type=path_type, default=None, help="The archive. [default: sutra-grid-debug-TIME.tar.gz]"
+    "--file", "file", type=path_type, default=None, help="Path of the archive. [default: sutra-grid-debug-TIME.tar.gz]"
 )
 @click.option("--config", "configs", type=path_type, multiple=True, help="A configuration file; may be repeated.")
 @click.option("--state-path", "states", type=path_type, multiple=True, help="An agent's state directory on this host.")
 @click.option("--log", "logs", type=path_type, multiple=True, help="A daemon's log on this host; may be repeated.")
 @click.option("--log-lines", type=click.IntRange(1, MAX_LOG_LINES), default=200, show_default=True, metavar="N",
-              help="How many last lines of each log.")  # fmt: skip
+              help="How many lines from the end of each log.")  # fmt: skip
 @click.pass_context
 def bundle(
     ctx: click.Context,
@@ -49,11 +49,10 @@ def bundle(
     logs: tuple[Path, ...],
     log_lines: int,
 ) -> None:
-    """Versions, configuration, registry, journals and logs in one archive, without secrets.
+    """Collect versions, configuration, registry, journals and logs in one archive, without secrets.
 
-    What can't be had is listed in its manifest.json, with why; the rest is collected all
-    the same. Look through it before you give it away: what a program wrote into its log
-    may be anything.
+    Parts that can't be collected are listed in its manifest.json, with the reason. Check
+    the archive before you share it: logs contain whatever the programs wrote.
     """
     options = options_of(ctx)
     path = (file or Path(time.strftime("sutra-grid-debug-%Y%m%d-%H%M%S.tar.gz"))).absolute()

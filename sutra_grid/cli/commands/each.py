@@ -1,4 +1,4 @@
-"""One command for several ids: a failing one does not keep the others from their turn."""
+"""Runs one command for several ids; a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sutra_grid.wire.connection import PeerUnreachable
 
 
 def for_each(options: Options, ids: Sequence[str], act: Callable[[str], None]) -> None:
-    """Call ``act`` with each id, in order; errors are printed as they come.
+    """Call ``act`` with each id, in order. Errors are printed as they occur.
 
-    Ends with the exit code of the first error when all had their turn. Only a master
-    that can't be reached ends it early: each id would wait as long for the same answer.
+    Ends with the exit code of the first error after all ids. Only a master that can't be
+    reached ends it early, because each id would wait for the same error.
     """
     codes = []
     for name in dict.fromkeys(ids):

@@ -1,4 +1,4 @@
-"""``events``: what happened, the newest last, and followed by polling with a cursor."""
+"""``events``: prints events, the newest last, and follows them by polling with a cursor."""
 
 from __future__ import annotations
 
@@ -26,18 +26,30 @@ PAGE: Final = 1000
 
 
 @click.command(cls=GridCommand)
-@click.option("--node", "node_id", default="", metavar="NODE", shell_complete=complete_nodes, help="Only of this node.")
 @click.option(
-    "--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents, help="Only of this agent."
+    "--node", "node_id", default="", metavar="NODE", shell_complete=complete_nodes, help="Only events of this node."
 )
-@click.option("--kind", default="", metavar="KIND", help="Only these: node.restarted, or all of 'node' or 'agent'.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="How many of the last."
+    "--agent",
+    "agent_id",
+    default="",
+    metavar="AGENT",
+    shell_complete=complete_agents,
+    help="Only events of this agent.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on with new events until Ctrl-C.")
+@click.option(
+    "--kind",
+    default="",
+    metavar="KIND",
+    help="Only this kind, such as node.restarted, or all kinds of 'node' or 'agent'.",
+)
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="How many of the newest events."
+)
+@click.option("-f", "--follow", is_flag=True, help="Print new events until Ctrl-C.")
 @click.pass_context
 def events(ctx: click.Context, node_id: str, agent_id: str, kind: str, limit: int, follow: bool) -> None:
-    """What happened, when and why; the newest event comes last."""
+    """Show what happened, when and why. The newest event comes last."""
     options = options_of(ctx)
     request = pb.ListEventsRequest(node_id=node_id, agent_id=agent_id, kind=kind, limit=limit)
     with connect(options) as client:
@@ -71,15 +83,15 @@ def _follow(client: MasterClient, options: Options, request: pb.ListEventsReques
 
 
 def next_cursor(answer: pb.EventList) -> int:
-    """Where to go on: after a full page behind its last event, else behind the newest of all.
+    """The cursor of the next page: the last event of a full page, otherwise the newest event of all.
 
-    A registry that was made anew counts from the beginning, and its lower number is followed.
+    A new registry counts from the beginning, so the cursor may become lower.
     """
     return answer.events[-1].event_id if len(answer.events) >= PAGE else answer.last_event_id
 
 
 def _print_each(options: Options, rows: Sequence[pb.Event]) -> None:
-    """One line an event, because a table that grows cannot know its widths."""
+    """One line per event, because a table that grows has no fixed widths."""
     for event in rows:
         match options.output:
             case "json":

@@ -1,4 +1,4 @@
-"""``nodes explain``: on one screen, why a node is as it is and what to do about it."""
+"""``nodes explain``: shows on one screen why a node has its status and what to do about it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavai
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
-# So that everything fits a screen of 24 lines at its worst.
+# With these bounds everything fits a screen of 24 lines.
 EXITS: Final = 3
 LOG_LINES: Final = 6
 EVENTS: Final = 3
@@ -36,7 +36,7 @@ EVENTS: Final = 3
 @click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
 @click.pass_context
 def explain(ctx: click.Context, node_id: str) -> None:
-    """Why a node is as it is, what the grid does next, and what you should do."""
+    """Explain the status of a node, what the grid does next, and what you should do."""
     options = options_of(ctx)
     with connect(options) as client:
         node = client.get_node(node_id)
@@ -60,7 +60,7 @@ def explain(ctx: click.Context, node_id: str) -> None:
 
 
 def _screen(describe_with: Callable[[list[str]], str], log: list[str]) -> str:
-    """On a terminal drop the oldest log lines until all fits; a line that wraps counts for what it takes."""
+    """On a terminal, drop the oldest log lines until everything fits, wrapped lines included."""
     lines = [f"{line} ({count} times)" if count > 1 else line for line, count in _runs(log)]
     text = describe_with(lines)
     if not is_terminal(sys.stdout):
@@ -73,7 +73,7 @@ def _screen(describe_with: Callable[[list[str]], str], log: list[str]) -> str:
 
 
 def _runs(lines: list[str]) -> list[tuple[str, int]]:
-    """Equal lines in a row as one, with their number."""
+    """Runs of equal lines, with their length."""
     return [(line, len(list(run))) for line, run in itertools.groupby(lines)]
 
 
@@ -85,7 +85,7 @@ def _agent_of(client: MasterClient, node: pb.NodeStatus) -> pb.AgentRecord | Non
 
 
 def _events_of(client: MasterClient, node: pb.NodeStatus) -> list[pb.Event]:
-    """The last events, oldest first; none when the registry can't be read, which must not hide the rest."""
+    """The last events, oldest first; none if the registry can't be read, so that the rest is still shown."""
     try:
         request = pb.ListEventsRequest(node_id=node.node_id, limit=EVENTS)
         return list(client.list_events(request).events)
@@ -94,7 +94,7 @@ def _events_of(client: MasterClient, node: pb.NodeStatus) -> list[pb.Event]:
 
 
 def _log_tail(client: MasterClient, node: pb.NodeStatus) -> list[str]:
-    """The last lines of the log: from the report, else from the agent, else none."""
+    """The last lines of the log: from the report, otherwise from the agent."""
     if node.log_tail:
         return list(node.log_tail[-LOG_LINES:])
     try:

@@ -1,4 +1,4 @@
-"""``nodes spawn|start|stop|remove``: changes, and waiting for their outcome."""
+"""``nodes spawn|start|stop|remove``: changes nodes and waits for the outcome."""
 
 from __future__ import annotations
 
@@ -36,20 +36,32 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
 
 @click.command(cls=GridCommand)
 @click.option("--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents,
-              help="Where. [default: the healthy agent with the most free slots]")  # fmt: skip
-@click.option("--engine", default="", metavar="NAME", help="What. [default: the agent's storage server]")
+              help="The agent. [default: the healthy one with the most free slots]")  # fmt: skip
+@click.option("--engine", default="", metavar="NAME", help="The engine. [default: the agent's storage server]")
 @click.option(
-    "--port", type=click.IntRange(0, MAX_PORT), default=0, help="Its port. [default: a free one of the agent]"
+    "--port", type=click.IntRange(0, MAX_PORT), default=0, help="The port. [default: a free one of the agent]"
 )
-@click.option("--storage-path", default="", metavar="DIR", help="Below the agent's data path. [default: the node's id]")
-@click.option("--memory-limit-mb", type=click.IntRange(min=0), default=0, help="In mebibytes. [default: the agent's]")
-@click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many, alike.")
+@click.option(
+    "--storage-path",
+    default="",
+    metavar="DIR",
+    help="A directory below the agent's data path. [default: the node's id]",
+)
+@click.option(
+    "--memory-limit-mb",
+    type=click.IntRange(min=0),
+    default=0,
+    help="The memory limit in mebibytes. [default: the agent's]",
+)
+@click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many nodes.")
 @detach_option
 @click.pass_context
 def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) -> None:
     """Start new storage nodes."""
     if count > 1 and (spec["port"] or spec["storage_path"]):
-        raise click.UsageError("--port and --storage-path belong to one node; with --count the agents choose them.")
+        raise click.UsageError(
+            "--port and --storage-path are for one node. Omit them with --count, so that the agents choose."
+        )
     options = options_of(ctx)
 
     def change(client: MasterClient, _name: str) -> pb.NodeStatus:
@@ -66,7 +78,7 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
 @detach_option
 @click.pass_context
 def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
-    """Start stopped or failed nodes on the data they have."""
+    """Start stopped or failed nodes with their data."""
     change_all(options_of(ctx), node_ids, "starting", start_node, None if detach else NodeStatus.RUNNING)
 
 
@@ -75,7 +87,7 @@ def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 @detach_option
 @click.pass_context
 def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
-    """Stop nodes; they stay known, and their data stays where it is."""
+    """Stop nodes. They stay in the grid and keep their data."""
 
     def change(client: MasterClient, node_id: str) -> pb.NodeStatus:
         return outcome(client.stop_node(node_id))
@@ -88,7 +100,7 @@ def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 @yes_option
 @click.pass_context
 def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
-    """Stop nodes and forget them. Their data and logs are kept on the host."""
+    """Stop nodes and remove them from the grid. Their data and logs stay on the host."""
     confirm_or_refuse(f"Stop and remove {', '.join(node_ids)}? The data stays on the host.", yes=yes)
     change_all(options_of(ctx), node_ids, "removing", remove_node, None)
 
@@ -97,22 +109,22 @@ COMMANDS: Final = (spawn, start, stop, remove)
 
 
 def start_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
-    """Start a node; as it is then."""
+    """Start a node and return its record."""
     return outcome(client.start_node(node_id))
 
 
 def restart_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
-    """Stop and start a node; as it is then."""
+    """Restart a node and return its record."""
     return outcome(client.restart_node(node_id))
 
 
 def remove_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
-    """Stop and remove a node; as it was last."""
+    """Remove a node and return its last record."""
     return outcome(client.remove_node(node_id))
 
 
 def change_all(options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None) -> None:
-    """Change each node in turn and tell what came of it; ``wanted`` None: do not wait after the answer."""
+    """Change each node in turn and print the outcome. With ``wanted`` None it does not wait for a status."""
     changed: list[pb.NodeStatus] = []
     for_people = options.output in ("table", "wide")
     with connect(options) as client:
@@ -134,7 +146,7 @@ def change_all(options: Options, names: tuple[str, ...], doing: str, change: Cha
 
 
 def result_line(node: pb.NodeStatus, word: str) -> str:
-    """One line of what came of a change: ``node-12ab34cd running on agent-1 at 10.0.0.7:50051, pid 4711``."""
+    """The outcome of a change in one line: ``node-12ab34cd running on agent-1 at 10.0.0.7:50051, pid 4711``."""
     where = f" on {node.agent_id}" if node.agent_id else ""
     if word in ("removed", "stopped"):
         return f"{node.node_id} {word}{where}"

@@ -1,4 +1,4 @@
-"""``nodes logs``: a node's log, from its end, and followed by polling with a cursor.
+"""``nodes logs``: prints the end of a node's log, and follows it by polling with a cursor.
 
 The cursor is the agent's, so that rotation and a restart of the master or the agent
 lose nothing.
@@ -27,11 +27,18 @@ CHUNK_BYTES: Final = 256 * 1024
 
 @click.command(cls=GridCommand)
 @click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
-@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
-@click.option("--tail", type=click.IntRange(min=0), default=100, show_default=True, metavar="N", help="Last lines.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until Ctrl-C.")
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Start N lines before the end.",
+)
 @click.pass_context
 def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
-    """The log of a node, as it wrote it."""
+    """Print the log of a node."""
     with connect(options_of(ctx)) as client:
         # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
         request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)
@@ -44,7 +51,7 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
 
 
 def _to_the_end(client: MasterClient, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:
-    """Read on while chunks are full, and answer the last cursor."""
+    """Read on while chunks are full, and return the last cursor."""
     while len(chunk.data) >= CHUNK_BYTES // 2:
         chunk = _next(client, node_id, chunk.cursor)
         if show:
@@ -79,7 +86,7 @@ def _next(client: MasterClient, node_id: str, cursor: str) -> pb.LogChunk:
 
 def _write(chunk: pb.LogChunk) -> None:
     if chunk.rotated:
-        print("(some lines were rotated away before they could be read)", file=sys.stderr, flush=True)
+        print("(some lines are missing: the log was rotated before they were read)", file=sys.stderr, flush=True)
     if chunk.data:
         sys.stdout.buffer.write(chunk.data)
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""``nodes show``: everything that is known of one node."""
+"""``nodes show``: shows everything that is known about one node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sutra_grid.wire import grid_pb2 as pb
 @click.argument("node_id", metavar="NODE", shell_complete=complete_nodes)
 @click.pass_context
 def show(ctx: click.Context, node_id: str) -> None:
-    """One node: what it is, and what it uses."""
+    """Show one node and the resources it uses."""
     options = options_of(ctx)
     with connect(options) as client:
         node = client.get_node(node_id)
@@ -28,7 +28,7 @@ def show(ctx: click.Context, node_id: str) -> None:
 
 
 def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
-    """One node for a person."""
+    """One node as text."""
     now = now_ms()
     word = node_status(node)
     why = " ".join(part for part in (f"({node.reason})" if node.reason else "", printable(node.message)) if part)

@@ -1,4 +1,4 @@
-"""``nodes``: the group of all node commands, and the ones that read."""
+"""``nodes``: the group of all node commands, and the list."""
 
 from __future__ import annotations
 
@@ -26,16 +26,21 @@ def nodes() -> None:
 
 @nodes.command("list")
 @click.option(
-    "--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents, help="Only of this agent."
+    "--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents, help="Only nodes of this agent."
 )
-@click.option("--status", type=click.Choice([str(status) for status in NodeStatus]), default=None, help="Only these.")
-@click.option("--engine", default="", metavar="NAME", help="Only of this engine.")
+@click.option(
+    "--status",
+    type=click.Choice([str(status) for status in NodeStatus]),
+    default=None,
+    help="Only nodes with this status.",
+)
+@click.option("--engine", default="", metavar="NAME", help="Only nodes of this engine.")
 @watch_options
 @click.pass_context
 def list_nodes(
     ctx: click.Context, agent_id: str, status: str | None, engine: str, watch: bool, interval_seconds: float
 ) -> None:
-    """All storage nodes, or some."""
+    """List storage nodes."""
     options = options_of(ctx)
     request = pb.ListNodesRequest(agent_id=agent_id, status=status or "", engine=engine)
     with connect(options) as client:

@@ -19,7 +19,7 @@ COMPLETION_SECONDS = 1.0
 
 def watch_options(function: F) -> F:
     """``--watch`` and ``--interval``."""
-    function = click.option("-w", "--watch", is_flag=True, help="Show it again and again until Ctrl-C.")(function)
+    function = click.option("-w", "--watch", is_flag=True, help="Repeat the output until Ctrl-C.")(function)
     return click.option(
         "--interval",
         "interval_seconds",
@@ -27,36 +27,36 @@ def watch_options(function: F) -> F:
         default=WATCH_SECONDS,
         show_default=True,
         metavar="SECONDS",
-        help="With --watch: how often.",
+        help="The time between two outputs of --watch.",
     )(function)
 
 
 def yes_option(function: F) -> F:
-    """``--yes``: no question."""
+    """``--yes``."""
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
 
 
 def detach_option(function: F) -> F:
-    """``--detach``: the master's answer is enough."""
+    """``--detach``."""
     return click.option(
-        "--detach", is_flag=True, help="Return with the master's answer, though the node may still be starting."
+        "--detach", is_flag=True, help="Return after the master's response. The node may still be starting."
     )(function)
 
 
 def confirm_or_refuse(question: str, *, yes: bool) -> None:
-    """Ask a person; without a terminal to ask on, and without ``--yes``, refuse with exit code 2."""
+    """Ask for confirmation. Without a terminal and without ``--yes``, refuse with exit code 2."""
     import sys
 
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("this asks before it acts, and there is no terminal to ask on. Give --yes.")
+        raise click.UsageError("this command asks for confirmation, and there is no terminal. Confirm it with --yes.")
     if not click.confirm(question, err=True):
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 def complete_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Ids of nodes for the shell; none when the master does not answer at once."""
+    """Ids of nodes for the shell; none if the master does not answer within a second."""
 
     def read(client: Any) -> list[str]:
         answer = client.list_nodes(timeout_seconds=COMPLETION_SECONDS)
@@ -66,7 +66,7 @@ def complete_nodes(ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 
 def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Ids of agents for the shell; none when the master does not answer at once."""
+    """Ids of agents for the shell; none if the master does not answer within a second."""
 
     def read(client: Any) -> list[str]:
         answer = client.list_agents(timeout_seconds=COMPLETION_SECONDS)

@@ -1,4 +1,4 @@
-"""``nodes restart``: some nodes or all, a few at a time, stopping at the first failure."""
+"""``nodes restart``: restarts some nodes or all, a few at a time, and stops at the first failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_UNAVAILABLE: Final = 100
 
 
 def _options(selection: Selection, left: list[str]) -> list[str]:
-    """The selection as options of the command; of named nodes only those that are left."""
+    """The selection as options of the command; of the given ids only those that are left."""
     if selection.node_ids:
         return left
     chosen = [("--agent", selection.agent_id), ("--engine", selection.engine)]
@@ -43,51 +43,51 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     try:
         return round(datetime.fromisoformat(value).timestamp() * 1000)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no time such as 2026-01-02T03:04:05Z.") from None
+        raise click.BadParameter(f"invalid time {value!r}: use ISO 8601, such as 2026-01-02T03:04:05Z.") from None
 
 
 @click.command(cls=GridCommand)
 @click.argument("node_ids", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
-@click.option("--all", "everything", is_flag=True, help="All nodes that should run.")
+@click.option("--all", "everything", is_flag=True, help="Restart all nodes that should run.")
 @click.option(
     "--agent",
     "agent_id",
     default="",
     metavar="AGENT",
     shell_complete=complete_agents,
-    help="All of an agent that should run.",
+    help="Restart all nodes of this agent that should run.",
 )
-@click.option("--engine", default="", metavar="NAME", help="All of an engine that should run.")
+@click.option("--engine", default="", metavar="NAME", help="Restart all nodes of this engine that should run.")
 @click.option("--max-unavailable", type=click.IntRange(1, MAX_UNAVAILABLE), default=1, show_default=True, metavar="N",
-              help="Never more than N of them down at once, with those that are down already.")  # fmt: skip
+              help="Keep at most N of the nodes down at once, including those already down.")  # fmt: skip
 @click.option("--pause", "pause_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
-              metavar="SECONDS", help="How long each must have stayed up before the next.")  # fmt: skip
+              metavar="SECONDS", help="How long each node must stay up before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
-              help="Only those whose process was started before TIME (ISO 8601).")  # fmt: skip
+              help="Restart only nodes whose process was started before TIME (ISO 8601).")  # fmt: skip
 @detach_option
 @click.pass_context
 def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, detach: bool, **given: Any) -> None:
     """Stop nodes and start them again, one after the other.
 
-    The next one is taken when the one before runs and is healthy. The first failure ends
-    it; what is done, what is left, and the command that goes on with it are told then.
+    The next node is restarted when the one before runs and is healthy. The first failure
+    ends the command. It then prints what is done, what is left, and the command to resume.
     """
     options = options_of(ctx)
     selection = Selection(tuple(dict.fromkeys(node_ids)), given["agent_id"], given["engine"])
     if bool(node_ids) + everything + bool(selection.agent_id or selection.engine) != 1:
-        raise click.UsageError("say which: node ids, or --all, or --agent and --engine.")
+        raise click.UsageError("give node ids, or --all, or --agent and --engine.")
     spec = RollSpec(given["max_unavailable"], given["pause_seconds"])
     started_before_ms: int | None = given["started_before_ms"]
     if detach:
         if not node_ids or spec != RollSpec() or started_before_ms is not None:
-            raise click.UsageError("--detach does not wait for the outcome, so it takes node ids and nothing else.")
+            raise click.UsageError("--detach does not wait for the outcome, so it accepts node ids only.")
         change_all(options, selection.node_ids, "restarting", restart_node, None)
         return
     _Command(options, selection, spec, started_before_ms).run()
 
 
 class _Command:
-    """One ``nodes restart``: choose, roll, and tell how it went."""
+    """One ``nodes restart``: choose the nodes, restart them, and print the outcome."""
 
     def __init__(self, options: Options, selection: Selection, spec: RollSpec, started_before_ms: int | None) -> None:
         self._options = options
@@ -147,13 +147,13 @@ class _Command:
     def _print_rest(self, done: Progress, left: list[str], total: int, resume: str) -> None:
         click.echo(f"done: {len(done.restarted)} of {total}: {', '.join(done.restarted) or '-'}", err=True)
         if done.in_flight:
-            click.echo(f"under way, the grid goes on with it: {', '.join(sorted(done.in_flight))}", err=True)
+            click.echo(f"in flight, the grid continues: {', '.join(sorted(done.in_flight))}", err=True)
         click.echo(f"left: {len(left)}: {', '.join(left) or '-'}", err=True)
         if resume:
             click.echo(f"go on: {resume}", err=True)
 
     def _print_data(self, done: Progress, left: list[str], resume: str) -> None:
-        """The outcome for programs: the nodes that were restarted, and what is left."""
+        """The outcome for programs: the restarted nodes, the ids that are left, and the command to resume."""
         if self._for_people:
             return
         nodes = list(done.restarted.values())
@@ -164,7 +164,7 @@ class _Command:
         emit(to_json(facts) if self._options.output == "json" else to_yaml(facts))
 
     def _resume_command(self, left: list[str], resume_ms: int) -> str:
-        """The command that takes it up again, with the same bounds, and the master that was given."""
+        """The command that resumes the restart, with the same bounds and the given master."""
         words = ["sutra-grid-cli", "nodes", "restart", *_options(self._selection, left)]
         if not self._selection.node_ids:
             moment = datetime.fromtimestamp(resume_ms // 1000, UTC).replace(microsecond=resume_ms % 1000 * 1000)

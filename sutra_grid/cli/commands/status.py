@@ -1,4 +1,4 @@
-"""``status``: the grid in numbers and one word."""
+"""``status``: shows the status of the whole grid."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sutra_grid.wire import grid_pb2 as pb
 @watch_options
 @click.pass_context
 def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
-    """The whole grid in numbers and one word.
+    """Show the status of the whole grid.
 
     healthy: every agent is healthy and every node that should run runs. critical: more
-    than half of the agents are offline. degraded: anything between; the reasons follow.
+    than half of the agents are offline. degraded: everything else; the reasons follow.
     """
     options = options_of(ctx)
     with connect(options) as client:
@@ -41,7 +41,7 @@ def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
 
 
 def describe_cluster(client: MasterClient, cluster: pb.ClusterStatus, *, colored: bool) -> str:
-    """The status for a person."""
+    """The status as text."""
     word = paint(cluster.status, cluster.status) if colored else cluster.status
     version = f", version {cluster.master_version}" if cluster.master_version else ""
     up = f", up {age(cluster.master_started_at_ms, now_ms())}" if cluster.master_started_at_ms else ""
@@ -77,6 +77,6 @@ def _node_counts(cluster: pb.ClusterStatus) -> list[tuple[int, str]]:
 
 
 def _counts(total: int, parts: list[tuple[int, str]]) -> str:
-    """``9 (9 running, 9 should run)``: parts that are zero are left out."""
+    """``9 (9 running, 9 should run)``: parts that are zero are omitted."""
     shown = ", ".join(f"{count} {word}" for count, word in parts if count)
     return f"{total} ({shown})" if shown else str(total)
