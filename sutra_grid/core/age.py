@@ -1,4 +1,4 @@
-"""How long ago, and how long, as kubectl writes it: short, and never more exact than useful."""
+"""Durations and ages for people, as kubectl writes them: short, and rounded to what is useful."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The one error tree: each error has a code, an enumerated reason, a message and a hint.
 
-The message names the thing and what was found; the hint says what to do next. Tables
+The message names the object and what was found; the hint says what to do next. Tables
 elsewhere map the code: ``wire.errors`` to a gRPC status, ``admin.http.problems`` to an HTTP
 status, ``cli.exit_codes`` to an exit code.
 """
@@ -13,7 +13,7 @@ from sutra_grid.core.types import Reason
 
 
 class GridError(Exception):
-    """Base of all errors that a caller is meant to read.
+    """Base of all errors that are shown to a caller.
 
     ``code`` belongs to the class and decides how the error travels; ``reason`` is
     the enumerated cause.
@@ -38,55 +38,55 @@ class InvalidArgument(GridError):
 
 
 class NotFound(GridError):
-    """There is no such agent, node or file."""
+    """The agent, node or file does not exist."""
 
     code = "not_found"
 
 
 class AlreadyExists(GridError):
-    """The name, port or path belongs to something else."""
+    """The name, port or path is in use by something else."""
 
     code = "already_exists"
 
 
 class FailedPrecondition(GridError):
-    """Right as a request, but not while things are as they are."""
+    """The request is valid, and conflicts with the current state."""
 
     code = "failed_precondition"
 
 
 class ResourceExhausted(GridError):
-    """No slot, port, disk or worker is left."""
+    """No slot, port, disk space or worker is free."""
 
     code = "resource_exhausted"
 
 
 class Aborted(GridError):
-    """Something newer came between; read again and decide again."""
+    """A newer change came first; read the state again and decide again."""
 
     code = "aborted"
 
 
 class PermissionDenied(GridError):
-    """The caller may not do this."""
+    """The caller is not allowed to do this."""
 
     code = "permission_denied"
 
 
 class Unavailable(GridError):
-    """A part that is needed does not answer now; the same call may work later."""
+    """A required part does not answer now; the same call may succeed later."""
 
     code = "unavailable"
 
 
 class DeadlineExceeded(GridError):
-    """No outcome in time; it may still come."""
+    """There was no outcome in time; the change may still happen."""
 
     code = "deadline_exceeded"
 
 
 class Unimplemented(GridError):
-    """This version does not have it."""
+    """This version does not support it."""
 
     code = "unimplemented"
 

@@ -1,8 +1,7 @@
 """An agent's status from the age of its last heartbeat; what changes are possible.
 
-Pure: ages come in as seconds of a monotonic clock, verdicts go out as values. A heartbeat
-makes an agent healthy at once; silence degrades it and then makes it offline. Silence never
-improves a status, and what the wall clock does is not seen here at all.
+Pure: takes ages in seconds of a monotonic clock, and returns changes as values. A heartbeat makes an
+agent healthy at once. Missed heartbeats make it degraded, then offline; they never improve a status.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from sutra_grid.core.states import Transitions
 from sutra_grid.core.types import AgentStatus, Reason
 
-#: An agent that stops on purpose is offline without having been degraded.
+#: An agent that stops on purpose goes from healthy to offline directly.
 AGENT_TRANSITIONS: Transitions[AgentStatus] = Transitions(
     "agent",
     {
@@ -42,13 +41,13 @@ class StatusChange:
     message: str
 
 
-def missed_heartbeats(silent_seconds: float, interval_seconds: float) -> int:
-    """How many heartbeats were due in a silence of ``silent_seconds``."""
-    return max(0, int(silent_seconds / interval_seconds))
+def missed_heartbeats(age_seconds: float, interval_seconds: float) -> int:
+    """How many heartbeats were due since the last one, ``age_seconds`` ago."""
+    return max(0, int(age_seconds / interval_seconds))
 
 
-def status_by_silence(missed: int, policy: LivenessPolicy) -> AgentStatus:
-    """The status that so many missed heartbeats stand for."""
+def status_by_missed_heartbeats(missed: int, policy: LivenessPolicy) -> AgentStatus:
+    """The status of an agent that has missed so many heartbeats in a row."""
     if missed >= policy.offline_after_missed:
         return AgentStatus.OFFLINE
     if missed >= policy.degraded_after_missed:
@@ -56,43 +55,41 @@ def status_by_silence(missed: int, policy: LivenessPolicy) -> AgentStatus:
     return AgentStatus.HEALTHY
 
 
-def change_by_silence(
+def change_by_missed_heartbeats(
     current: AgentStatus,
     *,
-    silent_seconds: float,
+    age_seconds: float,
     interval_seconds: float,
     policy: LivenessPolicy,
-    heard_since_start: bool,
+    reported_since_start: bool,
 ) -> StatusChange | None:
-    """What a silence of ``silent_seconds`` makes of an agent; None: nothing new.
+    """The change for an agent whose last heartbeat is ``age_seconds`` old; None: no change.
 
-    ``heard_since_start`` False: the silence counts from the master's own start, and nothing is
-    said of the agent before a full grace period has passed.
+    ``reported_since_start`` False: the age counts from the master's start, and the status does not change
+    before a full grace period has passed.
     """
-    missed = missed_heartbeats(silent_seconds, interval_seconds)
-    status = status_by_silence(missed, policy)
-    in_grace = not heard_since_start and status is not AgentStatus.OFFLINE
+    missed = missed_heartbeats(age_seconds, interval_seconds)
+    status = status_by_missed_heartbeats(missed, policy)
+    in_grace = not reported_since_start and status is not AgentStatus.OFFLINE
     if in_grace or _SEVERITY[status] <= _SEVERITY[current]:
         return None
-    since = (
-        f"for {silent_seconds:.0f} s" if heard_since_start else f"since the master started {silent_seconds:.0f} s ago"
-    )
+    since = f"for {age_seconds:.0f} s" if reported_since_start else f"since the master started {age_seconds:.0f} s ago"
     message = f"no heartbeat {since}: {missed} missed, one is due every {interval_seconds:g} s"
     return StatusChange(status, Reason.MISSED_HEARTBEATS, message)
 
 
-def change_by_heartbeat(current: AgentStatus, silent_seconds: float) -> StatusChange | None:
-    """What a heartbeat after ``silent_seconds`` makes of an agent; None: it was healthy."""
+def change_by_heartbeat(current: AgentStatus, age_seconds: float) -> StatusChange | None:
+    """The change for an agent whose heartbeat arrives after ``age_seconds``; None: it is healthy already."""
     if current is AgentStatus.HEALTHY:
         return None
-    return StatusChange(AgentStatus.HEALTHY, Reason.RECOVERED, f"heartbeat after {silent_seconds:.0f} s of silence")
+    return StatusChange(AgentStatus.HEALTHY, Reason.RECOVERED, f"heartbeat received after {age_seconds:.0f} s")
 
 
-def pause_to_forgive(since_last_check_seconds: float, check_interval_seconds: float, tolerance_seconds: float) -> float:
-    """Seconds in which the master itself stood still, to be taken off every agent's silence.
+def pause_to_exclude(since_last_check_seconds: float, check_interval_seconds: float, tolerance_seconds: float) -> float:
+    """Seconds in which the master itself did not run, to be subtracted from the age of every heartbeat.
 
-    A master that was stopped, swapped out or starved did not listen: its agents' heartbeats
-    wait in its sockets. Judging by the whole gap would call the entire grid offline.
+    While the master is stopped, swapped out or starved, heartbeats wait in its sockets. Counting that time
+    would make every agent offline.
     """
     late = since_last_check_seconds - check_interval_seconds
     return late if late > tolerance_seconds else 0.0

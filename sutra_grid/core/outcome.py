@@ -1,6 +1,6 @@
-"""What an agent's answer to an assignment means for the command that caused it.
+"""What an agent's response to an assignment means for the command that caused it.
 
-Pure: the row that was assigned and the report that came back go in, a verdict comes out.
+Pure: takes the node that was assigned and the report that came back, returns an outcome.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeState, Reason
 
-#: Ends of a process that nobody asked for.
+#: Reasons of exits that nobody asked for.
 CRASHES = frozenset(
     {
         Reason.CRASHED,
@@ -26,7 +26,7 @@ CRASHES = frozenset(
 
 
 class Verdict(StrEnum):
-    """How a command came out."""
+    """The result of a command."""
 
     DONE = "done"
     FAILED = "failed"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict, why, and the same in words."""
+    """A verdict, its reason, and a message for people."""
 
     verdict: Verdict
     reason: Reason = Reason.NONE
@@ -47,38 +47,40 @@ DONE = Outcome(Verdict.DONE)
 
 
 def judge_report(node: Node, report: NodeReport, before: NodeReport | None = None) -> Outcome:
-    """Judge the answer ``report`` to the assignment of ``node``.
+    """The outcome of a command whose assignment of ``node`` was answered with ``report``.
 
-    Crashes that were known ``before`` the command do not count.
+    Exits that the report ``before`` the command lists already do not count.
     """
     if report.generation > node.generation:
-        newer = f"generation {report.generation} ({report.desired}) came between"
+        newer = f"a newer command replaced it: generation {report.generation}, desired {report.desired}"
         return Outcome(Verdict.OVERTAKEN, Reason.CONCURRENT_CHANGE, newer)
     if report.generation < node.generation:
-        kept = f"the agent stays at generation {report.generation}, asked was {node.generation}"
+        kept = f"the agent keeps generation {report.generation} and did not take generation {node.generation}"
         return Outcome(Verdict.FAILED, Reason.STALE_GENERATION, kept)
     if node.desired is Desired.RUNNING:
         return _running(report, before)
     if report.pid == 0 and report.state in {NodeState.STOPPED, NodeState.FAILED}:
         return DONE
-    return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, f"its process {report.pid} has not ended yet")
+    return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, f"process {report.pid} has not ended yet")
 
 
 def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, ...]:
-    """The exits that ``report`` adds, newest first. Their own times are a wall clock's and are not compared."""
+    """The exits that ``report`` adds, newest first. They are found by content: their times are of a wall clock."""
     known = before.exits if before else ()
     return tuple(itertools.takewhile(lambda exit_: exit_ not in known, report.exits))
 
 
-def exit_in_words(exit_: NodeExit) -> str:
-    """One end of a process: how, and after what time."""
+def describe_exit(exit_: NodeExit) -> str:
+    """How a process ended, and after what time."""
+    uptime = f"after {exit_.uptime_ms / 1000:.1f} s"
     if exit_.signal:
-        how = f"ended by signal {exit_.signal}"
-    elif exit_.code is None:
-        how = "ended, nobody saw how"
-    else:
-        how = f"exit code {exit_.code}"
-    return f"{how} after {exit_.uptime_ms / 1000:.1f} s"
+        return f"ended by signal {exit_.signal} {uptime}"
+    if exit_.code is not None:
+        return f"exit code {exit_.code} {uptime}"
+    if exit_.reason is Reason.START_FAILED:
+        return "its process did not start"
+    unseen = ": the agent was not running" if exit_.reason in {Reason.LOST, Reason.REBOOTED} else ""
+    return f"exited {uptime} (exit status unknown{unseen})"
 
 
 def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
@@ -88,18 +90,18 @@ def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
     if report.state is NodeState.FAILED:
         words = [report.message or str(report.reason or Reason.START_FAILED)]
         if crash is not None:
-            words.append(exit_in_words(crash))
+            words.append(describe_exit(crash))
         return Outcome(Verdict.FAILED, report.reason or Reason.START_FAILED, "; ".join(words))
     if crash is not None:
         return _ended(report, crash)
     if report.state is NodeState.STARTING and report.pid and not report.backoff_ms:
-        return Outcome(Verdict.DONE, message="its process lives and is not ready yet")
+        return Outcome(Verdict.DONE, message="its process runs and is not ready yet")
     return Outcome(Verdict.PENDING, report.reason or Reason.TIMED_OUT, report.message or f"it is {report.state}")
 
 
 def _ended(report: NodeReport, crash: NodeExit) -> Outcome:
-    """Its process ended, and the agent would start it again: that is what follows, and not why the command failed."""
+    """The process ended, and the agent is about to start it again. The command failed because of the end."""
     if crash.reason is not Reason.START_FAILED:
-        return Outcome(Verdict.FAILED, crash.reason, exit_in_words(crash))
+        return Outcome(Verdict.FAILED, crash.reason, describe_exit(crash))
     words = report.end_cause or report.message or "its process did not start"
     return Outcome(Verdict.FAILED, report.reason or crash.reason, words)

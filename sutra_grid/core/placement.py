@@ -1,7 +1,7 @@
-"""Choosing the agent for a new node, and saying why not each other one.
+"""Chooses the agent for a new node, and gives the reason why each other agent was not chosen.
 
-Pure. The healthy, undrained agent with the most free slots that has the engine; of equals
-the first by id, so that the same grid gives the same answer.
+Pure. Chooses the healthy, undrained agent that has the engine and the most free slots. Among equals it is the first
+by id, so that the same grid gives the same result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SHOWN_REJECTIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent and how many of its slots are used or promised."""
+    """An agent and how many of its slots are used or reserved."""
 
     agent: Agent
     used_slots: int
@@ -39,7 +39,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The agent that was chosen (None: no one can take the node) and why not the others."""
+    """The agent that was chosen (None: no agent can take the node), and why the others were not."""
 
     agent: Agent | None
     rejections: tuple[Rejection, ...] = ()
@@ -63,7 +63,7 @@ def place(candidates: Iterable[Candidate], engine: str) -> Placement:
 
 
 def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None:
-    """Why the master would not choose this agent by itself; None: it could."""
+    """Why the master would not choose this agent by itself; None: it may."""
     agent = candidate.agent
     if agent.status is AgentStatus.DEGRADED:
         return Rejection(agent.agent_id, Reason.MISSED_HEARTBEATS, f"is degraded: {agent.message}")
@@ -71,66 +71,68 @@ def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None
 
 
 def obstacle_to_spawn(candidate: Candidate, engine: str) -> Rejection | None:
-    """Why this agent can't take a node of ``engine``, even when it is asked for by name."""
+    """Why this agent can't take a node of ``engine``, even when a caller names the agent; None: it can."""
     agent = candidate.agent
     name = agent.agent_id
     if agent.status is AgentStatus.OFFLINE:
         return Rejection(name, Reason.AGENT_OFFLINE, f"is offline: {agent.message or agent.reason}")
     if not agent.endpoint:
-        return Rejection(name, Reason.UNSUPPORTED, "gave no endpoint to be called at")
+        return Rejection(name, Reason.UNSUPPORTED, "registered without an endpoint, so the master can't call it")
     if agent.drained:
         return Rejection(name, Reason.AGENT_DRAINED, "is drained")
     if engine and engine not in agent.engines:
         has = ", ".join(agent.engines) or "none"
-        return Rejection(name, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; it has: {has}")
+        return Rejection(name, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; its engines are: {has}")
     if candidate.free_slots == 0:
         return Rejection(
-            name, Reason.SLOTS_FULL, f"has no free slot: {candidate.used_slots} nodes of {agent.max_storage_nodes}"
+            name,
+            Reason.SLOTS_FULL,
+            f"has no free slot: {candidate.used_slots} of {agent.max_storage_nodes} are used or reserved",
         )
     return None
 
 
 def refusal(rejection: Rejection) -> GridError:
-    """The error that a caller gets who asked for exactly this agent."""
+    """The error for a caller who named this agent."""
     message = f"agent {rejection.agent_id} {rejection.message}"
     hint = _HINTS.get(rejection.reason, "")
     error = ResourceExhausted if rejection.reason is Reason.SLOTS_FULL else FailedPrecondition
     return error(message, reason=rejection.reason, hint=hint)
 
 
-def nowhere(placement: Placement) -> GridError:
-    """The error when no agent can take the node; it names each agent's obstacle, the first few."""
+def no_agent_available(placement: Placement) -> GridError:
+    """The error when no agent can take the node. It names the obstacles of the first few agents."""
     if not placement.rejections:
-        hint = "start an agent: sutra-grid-agent --config agent-config.toml"
+        hint = "start an agent: `sutra-grid-agent --config agent-config.toml`"
         return FailedPrecondition("no agent is registered", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
     shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
     more = len(placement.rejections) - len(shown)
     words = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
-    hint = "see `sutra-grid-cli agents list`; free a slot, undrain an agent or add one"
+    hint = "free a slot, undrain an agent or add one; `sutra-grid-cli agents list` shows them"
     return ResourceExhausted(f"no agent can take the node: {words}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
 
 
 def unknown_agent(agent_id: str) -> NotFound:
-    """The error for an agent id that was never registered, or was removed."""
+    """The error for an agent id that is not registered."""
     return NotFound(
-        f"no agent is called {agent_id!r}",
+        f"agent {agent_id!r} is not registered",
         reason=Reason.UNKNOWN_AGENT,
-        hint="`sutra-grid-cli agents list` shows them all",
+        hint="list the registered agents: `sutra-grid-cli agents list`",
     )
 
 
 _HINTS = {
-    Reason.AGENT_OFFLINE: "start the agent on its host, or leave the agent out to let the master choose",
-    Reason.AGENT_DRAINED: "undrain it, or leave the agent out to let the master choose",
+    Reason.AGENT_OFFLINE: "start the agent on its host, or omit the agent to let the master choose",
+    Reason.AGENT_DRAINED: "run `sutra-grid-cli agents undrain`, or omit the agent to let the master choose",
     Reason.SLOTS_FULL: "remove a node, raise max_storage_nodes in the agent's config, or choose another agent",
     Reason.UNKNOWN_ENGINE: "add an [engines.NAME] table to the agent's config, or choose another engine",
-    Reason.UNSUPPORTED: "it registered without agent_endpoint; run a current sutra-grid-agent there",
+    Reason.UNSUPPORTED: "run a current sutra-grid-agent there: it sends its endpoint",
 }
 
 
 def _lost_to(best: Candidate, other: Candidate) -> Rejection:
     if other.free_slots == best.free_slots:
-        why = f"has as many free slots as {best.agent.agent_id} ({best.free_slots}), which comes first by name"
+        why = f"has as many free slots as {best.agent.agent_id} ({best.free_slots}), whose id comes first"
     else:
         why = f"has {other.free_slots} free slots, {best.agent.agent_id} has {best.free_slots}"
     return Rejection(other.agent.agent_id, Reason.NONE, why)

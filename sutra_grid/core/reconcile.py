@@ -1,9 +1,8 @@
-"""What to do about one node when its agent speaks: desired state against a report.
+"""Compares the desired state of one node with its agent's report, and decides what the master does.
 
-Pure. One decision a node, each with an enumerated action and the reason in words; the caller
-acts. The rule behind the table: the newer generation is right, whoever holds it, and nothing
-is ended because a database forgot it. Only a row or a tombstone that is at least as new as the
-report may end a node.
+Pure. One decision a node: an enumerated action with its reason in words; the caller acts. The rule behind the table:
+the newer generation wins, and no node is stopped because a database lost it. Only a row or a tombstone that is at
+least as new as the report may stop a node.
 
 =================  =========================  ==================================================
 registry           agent reports              action
@@ -12,15 +11,15 @@ row                older generation           assign (the row)
 row                newer generation           follow (the row becomes what the agent has)
 row, same desired  same generation            nothing, or resolve (store the filled-in spec)
 row, other desired same generation            reassert (raise the row's generation, then assign)
-row, absent        not listed, or as gone     bury
+row, absent        not listed, or as gone     tombstone
 row, else          not listed                 assign
-row of other agent same host, any generation  adopt (the host's agent was renamed)
+row of other agent same host, any generation  take over (the host's agent was renamed)
 row of other agent other host                 foreign (never touched; shown to a person)
 tombstone          same or older generation   assign_absent, one above the tombstone
-tombstone          newer, absent              nothing (it is on its way out)
-tombstone          newer, else                adopt (the registry is the older one)
+tombstone          newer, absent              nothing (it is being removed)
+tombstone          newer, else                take over (the registry is older)
 nothing            absent                     nothing
-nothing            else                       adopt
+nothing            else                       take over
 =================  =========================  ==================================================
 """
 
@@ -38,21 +37,21 @@ class Action(StrEnum):
     NOTHING = "nothing"
     ASSIGN = "assign"
     ASSIGN_ABSENT = "assign_absent"
-    ADOPT = "adopt"
+    TAKE_OVER = "take_over"
     FOLLOW = "follow"
     RESOLVE = "resolve"
     REASSERT = "reassert"
-    BURY = "bury"
+    TOMBSTONE = "tombstone"
     FOREIGN = "foreign"
 
 
 #: Actions that need the registry; the others are answered from memory.
-WRITES = frozenset({Action.ADOPT, Action.FOLLOW, Action.RESOLVE, Action.REASSERT, Action.BURY})
+WRITES = frozenset({Action.TAKE_OVER, Action.FOLLOW, Action.RESOLVE, Action.REASSERT, Action.TOMBSTONE})
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action, the assignment that goes with it, and why."""
+    """An action, its assignment if there is one, and the reason in words."""
 
     action: Action
     why: str = ""
@@ -76,19 +75,19 @@ def decide_reported(
     if node.agent_id == agent_id:
         return _own_row(report, node)
     if owner_on_same_host:
-        return Decision(Action.ADOPT, f"runs on the host of {node.agent_id}, which is {agent_id} now")
-    return Decision(Action.FOREIGN, f"belongs to agent {node.agent_id}; left as it is")
+        return Decision(Action.TAKE_OVER, f"agent {node.agent_id} of the same host is now called {agent_id}")
+    return Decision(Action.FOREIGN, f"the node belongs to agent {node.agent_id} on another host; nothing is changed")
 
 
 def decide_missing(node: Node) -> Decision:
     """Decide on a node of the agent that its full inventory does not list."""
     if node.desired is Desired.ABSENT:
-        return Decision(Action.BURY, "the agent no longer has it")
-    return Decision(Action.ASSIGN, "the agent does not have it", node.assignment())
+        return Decision(Action.TOMBSTONE, "the agent no longer has the node")
+    return Decision(Action.ASSIGN, "the agent does not have the node", node.assignment())
 
 
 def missing_report(known: NodeReport) -> NodeReport:
-    """What is observed of a node that its agent has lost: generation 0, no process; its history is kept."""
+    """The report of a node that its agent does not list any more: generation 0, no process, the same history."""
     return replace(
         known,
         generation=0,
@@ -104,14 +103,14 @@ def missing_report(known: NodeReport) -> NodeReport:
 
 
 def moved_node(agent_id: str, report: NodeReport, row: Node) -> Node:
-    """The row of a node that is taken over from the former name of its agent: the newer content, the new owner."""
+    """The row of a node whose agent was renamed: the newer of row and report, under the new agent id."""
     if row.generation > report.generation:
         return replace(row, agent_id=agent_id)
     return node_as_reported(agent_id, report, row.created_at_ms)
 
 
 def node_as_reported(agent_id: str, report: NodeReport, created_at_ms: int) -> Node:
-    """The row of a node that is taken over as its agent has it."""
+    """The row of a node that is taken over as its agent reports it."""
     return Node(
         node_id=report.node_id,
         agent_id=agent_id,
@@ -125,7 +124,7 @@ def node_as_reported(agent_id: str, report: NodeReport, created_at_ms: int) -> N
 
 
 def keep_newer(known: Node | None, other: Node) -> Node:
-    """The newer of two versions of one node; with the same generation ``other``, and no report is lost."""
+    """The newer of two versions of one node, with the known report; ``other`` if both have the same generation."""
     if known is None or known.agent_id != other.agent_id:
         return other
     if other.generation < known.generation:
@@ -135,15 +134,17 @@ def keep_newer(known: Node | None, other: Node) -> Node:
 
 def _own_row(report: NodeReport, node: Node) -> Decision:
     if report.generation > node.generation:
-        return Decision(Action.FOLLOW, f"the agent has generation {report.generation}, the registry {node.generation}")
+        return Decision(
+            Action.FOLLOW, f"the agent has generation {report.generation}, the registry has {node.generation}"
+        )
     if report.generation < node.generation:
         why = f"the agent has generation {report.generation}, desired is {node.generation}"
         return Decision(Action.ASSIGN, why, node.assignment())
     if report.desired is not node.desired:
-        why = f"generation {node.generation} means {report.desired} to the agent and {node.desired} to the registry"
+        why = f"generation {node.generation} is {report.desired} for the agent and {node.desired} in the registry"
         return Decision(Action.REASSERT, why)
     if report.desired is Desired.ABSENT and report.state is NodeState.STOPPED and not report.pid:
-        return Decision(Action.BURY, "the agent has removed it")
+        return Decision(Action.TOMBSTONE, "the agent has removed the node")
     if report.spec.completed_by(node.spec) != node.spec:
         return Decision(Action.RESOLVE, "the agent filled in the specification")
     return NOTHING
@@ -159,7 +160,7 @@ def _without_row(agent_id: str, report: NodeReport, tombstone: int | None) -> De
             restart_generation=report.restart_generation,
             agent_id=agent_id,
         )
-        return Decision(Action.ASSIGN_ABSENT, f"it was removed at generation {tombstone}", absent)
+        return Decision(Action.ASSIGN_ABSENT, f"the node was removed at generation {tombstone}", absent)
     if report.desired is Desired.ABSENT:
         return NOTHING
-    return Decision(Action.ADOPT, "the agent has it and the registry does not know it")
+    return Decision(Action.TAKE_OVER, "the agent has the node and the registry does not")

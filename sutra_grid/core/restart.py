@@ -1,10 +1,9 @@
-"""When a node that ended by itself is started again, and when no more.
+"""Decides when a node that crashed is started again, and when a crash loop is given up.
 
-Pure: time and chance are arguments. A node that had run stably starts again at
-once. One that had not waits: ``first_delay_seconds``, then twice as long each
-time, up to ``max_delay_seconds``, spread by ``jitter`` so that nodes felled by one
-cause do not rise in step. Too many ends in the window without a stable run between
-them, and it stays down until somebody starts it.
+Pure: time and chance are arguments. A node that was ready for ``stable_seconds`` is started again at once. Any other
+waits: ``first_delay_seconds``, then twice as long each time, up to ``max_delay_seconds``. ``jitter`` spreads the
+delays, so that nodes that crashed for one cause do not restart in step. After ``max_crashes`` ends within the window
+without a stable run, the node stays failed until somebody starts it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from sutra_grid.core.types import Reason
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How a node is restarted. ``jitter`` is a fraction: 0.1 spreads a delay by 10 % to both sides."""
+    """How a node is restarted. ``jitter`` is a fraction: 0.1 changes a delay by up to 10 % in both directions."""
 
     enabled: bool = True
     stable_seconds: float = 30.0
@@ -29,9 +28,9 @@ class RestartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RestartDecision:
-    """What follows an end: ``delay_seconds`` until the next start, or None: no more.
+    """What follows an end: the next start after ``delay_seconds``, or none (None).
 
-    ``crashes`` replaces the node's crash history; ``reason`` says why it waits or stays down.
+    ``crashes`` replaces the node's crash history; ``reason`` says why the node waits or is not started again.
     """
 
     delay_seconds: float | None
@@ -48,15 +47,15 @@ def decide_restart(
     chance: float,
     endless: bool = False,
 ) -> RestartDecision:
-    """Decide after a process ended or could not be started at ``now`` (monotonic seconds).
+    """Decide what follows after a process ended, or could not be started, at ``now`` (monotonic seconds).
 
-    ``crashes`` are the moments of the ends since the last stable run, ``ready_seconds``
-    how long the process had been ready (0: it never was), ``chance`` is in [0, 1).
-    ``endless``: the host is at fault (a full disk), so the node is never given up.
+    ``crashes``: when the process ended since the last stable run. ``ready_seconds``: how long it had been
+    ready (0: never). ``chance`` is in [0, 1). ``endless``: the cause is the host (a full disk), so the
+    node is never given up.
     """
     if not policy.enabled:
         return RestartDecision(None, crashes, Reason.RESTARTS_DISABLED)
-    if 0 < ready_seconds >= policy.stable_seconds:  # one that never was ready is never started at once
+    if 0 < ready_seconds >= policy.stable_seconds:  # one that never was ready always waits
         return RestartDecision(0.0, (), Reason.CRASHED)
     recent = (*(at for at in crashes if now - at < policy.window_seconds), now)[-policy.max_crashes :]
     if len(recent) >= policy.max_crashes and not endless:

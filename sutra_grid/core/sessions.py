@@ -1,13 +1,13 @@
-"""Sessions of agents: which of two processes with one agent id is the newer one.
+"""Sessions of agents: which of two processes with the same agent id is newer.
 
 A session id is ``<order>-<instance>``: 14 hex digits that rise with every registration (the
 wall clock's milliseconds, but always above the session before, which the registry knows, and
-the agent too) and a short digest of the agent process's instance id. So a heartbeat can be
-judged without any memory of old sessions, also by a master that has just started or whose
-registry was lost or restored, and whatever the wall clock did meanwhile:
+the agent too) and a short digest of the agent process's instance id. So a
+heartbeat can be judged without a memory of old sessions: by a master that has just started, after the registry was
+lost or restored, and after any jump of the wall clock:
 
 * the record's own session is current;
-* an older one of another process was superseded: that process must end itself;
+* an older one of another process is superseded: that process must stop;
 * anything else (same process, or newer than the record: a restored registry) registers again.
 """
 
@@ -17,12 +17,12 @@ import hashlib
 from enum import StrEnum
 
 _ORDER_DIGITS = 14
-_LAST_TOLD = 16 ** (_ORDER_DIGITS - 1)
-"""What an agent tells is believed below this, some 140,000 years from now, so that there is room for the next ones."""
+_MAX_REPORTED = 16 ** (_ORDER_DIGITS - 1)
+"""A session that an agent reports counts below this (140,000 years from now), so that higher ones remain."""
 
 
 class Standing(StrEnum):
-    """What a presented session is worth."""
+    """How a presented session compares with the current one."""
 
     CURRENT = "current"
     SUPERSEDED = "superseded"
@@ -45,13 +45,13 @@ def heartbeat_instruction(text: str) -> HeartbeatInstruction:
         return HeartbeatInstruction.CONTINUE
 
 
-def new_session(previous: str, instance_id: str, wall_ms: int, *, told: str = "") -> str:
-    """A session id for the process ``instance_id``, above ``previous`` of the record and ``told`` by the agent.
+def new_session(previous: str, instance_id: str, wall_ms: int, *, reported: str = "") -> str:
+    """A session id for the process ``instance_id``, above the record's ``previous`` and the agent's ``reported`` one.
 
-    Either may be empty; nonsense counts as empty.
+    Either may be empty; an invalid one counts as empty.
     """
-    told_order = _order(told)
-    order = max(wall_ms, _order(previous) + 1, told_order + 1 if told_order < _LAST_TOLD else 0)
+    reported_order = _order(reported)
+    order = max(wall_ms, _order(previous) + 1, reported_order + 1 if reported_order < _MAX_REPORTED else 0)
     return f"{order:0{_ORDER_DIGITS}x}-{_instance_tag(instance_id)}"
 
 

@@ -1,4 +1,4 @@
-"""Bytes for people."""
+"""Formats a number of bytes for people."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Transition tables: which state may follow which, one table a machine.
+"""Transition tables: which state may follow which, one table a state machine.
 
-Standard library and ``core`` only. The table of an agent's liveness stands in
-``core.liveness``; this file has the table class and the table of a node's process.
+The table class, and the table of a node's process. The table of an agent's status is in ``core.liveness``.
 """
 
 from __future__ import annotations
@@ -17,14 +16,11 @@ S = TypeVar("S", bound=StrEnum)
 
 
 class IllegalTransition(Internal):
-    """A machine was asked for a step that its table does not have: a fault of the program."""
+    """A state machine was asked for a transition that its table does not have: a fault of the program."""
 
 
 class Transitions(Generic[S]):
-    """The one table of a state machine.
-
-    Every state must have a row, also one that nothing follows.
-    """
+    """The table of one state machine. Every state has a row, a final one too."""
 
     def __init__(self, machine: str, table: Mapping[S, Iterable[S]]) -> None:
         self.machine = machine
@@ -35,12 +31,12 @@ class Transitions(Generic[S]):
         return after in self._table[before]
 
     def check(self, before: S, after: S, history: Iterable[str] = ()) -> None:
-        """Raise ``IllegalTransition``, which tells the machine's recent ``history``, unless allowed."""
+        """Raise ``IllegalTransition`` with the machine's recent ``history`` unless ``after`` may follow ``before``."""
         if self.allows(before, after):
             return
         allowed = ", ".join(sorted(self._table[before])) or "nothing"
         raise IllegalTransition(
-            f"{self.machine}: {after} can't follow {before} (only {allowed}); "
+            f"{self.machine}: {after} can't follow {before} (allowed: {allowed}); "
             f"recent history: {'; '.join(history) or 'none'}"
         )
 
@@ -50,18 +46,18 @@ class Transitions(Generic[S]):
 
 
 class Phase(StrEnum):
-    """Where a node stands on its host. Finer than ``NodeState``, which is what is shown."""
+    """The phase of a node on its host. It is finer than ``NodeState``, which is what is shown."""
 
-    RECOVERING = "recovering"  # read from the journal; its process is not looked for yet
-    STOPPED = "stopped"  # no process, and none is wanted
-    LAUNCHING = "launching"  # the intent is journaled; no process is known yet
-    STARTING = "starting"  # the process lives but did not pass its probe yet
-    RUNNING = "running"  # the process lives and was ready once
-    STOPPING = "stopping"  # the stop signal is sent, the grace runs
-    KILLING = "killing"  # SIGKILL is sent
-    WAITING = "waiting"  # no process; the next launch waits for the end of the back-off
-    FAILED = "failed"  # no process, and none comes until somebody starts the node
-    REMOVED = "removed"  # no process, no journal: the end
+    RECOVERING = "recovering"  # read from the journal; its process was not searched for yet
+    STOPPED = "stopped"  # no process, as desired
+    LAUNCHING = "launching"  # the launch is journaled; no process is known yet
+    STARTING = "starting"  # the process runs and has not passed its probe yet
+    RUNNING = "running"  # the process runs and was ready once
+    STOPPING = "stopping"  # the stop signal was sent, within the grace
+    KILLING = "killing"  # SIGKILL was sent
+    WAITING = "waiting"  # no process; the back-off until the next launch
+    FAILED = "failed"  # no process until somebody starts the node
+    REMOVED = "removed"  # no process and no journal; final
 
 
 NODE_TRANSITIONS: Transitions[Phase] = Transitions(

@@ -1,8 +1,7 @@
-"""What is shown: one status a node, one word for the grid, each with its reason in words.
+"""The status that is shown of each node and of the whole grid, with reason and message.
 
-Pure. The master shows its memory by it, the admin the registry's rows. A status depends on
-few facts (``Facts``): whoever keeps them can count and find nodes by status without
-reading each, and the rule still stands here alone.
+Pure. The master applies it to its memory, the admin to the registry's rows. A status depends on a few facts
+(``Facts``), so that nodes can be counted and found by status without reading each, by this one rule.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ SHOWN_REASONS = 10
 
 
 class Facts(NamedTuple):
-    """All of a node that its status depends on, beside its agent's status.
+    """Everything about a node that its status depends on, except its agent's status.
 
     ``state`` is None for a node that was never reported; ``is_confirmed``: the report is of
     the generation that is desired, or of a newer one.
@@ -44,7 +43,7 @@ class Facts(NamedTuple):
     is_unhealthy: bool
 
 
-#: Every combination that there can be: only a report confirms, has a process or a probe.
+#: Every possible combination: only a report can confirm a generation, and have a process or a probe.
 ALL_FACTS: tuple[Facts, ...] = (
     *(Facts(desired, None, False, False, False) for desired in Desired),
     *(Facts(*parts) for parts in product(Desired, NodeState, (False, True), (False, True), (False, True))),
@@ -53,7 +52,7 @@ ALL_FACTS: tuple[Facts, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ShownStatus:
-    """A node's status for people, why, and the same in words."""
+    """A node's status for people, with its reason and a message."""
 
     status: NodeStatus
     reason: Reason = Reason.NONE
@@ -70,7 +69,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class AgentTrouble:
-    """An agent that is not healthy, and how many nodes that should run nobody sees for it."""
+    """An agent that is not healthy, and how many nodes that should run are unknown because of it."""
 
     agent: Agent
     lost_nodes: int
@@ -78,7 +77,7 @@ class AgentTrouble:
 
 @dataclass(frozen=True, slots=True)
 class NodeTrouble:
-    """A node that should run and does not, and the status of its agent."""
+    """A node that should run and does not, with the status of its agent."""
 
     node: Node
     agent_status: AgentStatus | None
@@ -94,9 +93,9 @@ def facts_of(node: Node) -> Facts:
 
 
 def status_of(facts: Facts, agent_status: AgentStatus | None) -> NodeStatus:
-    """Desired and observed together. ``agent_status`` None: there is no such agent.
+    """The status from desired and observed state. ``agent_status`` None: the agent is not registered.
 
-    A node of an offline agent is unknown, never failed: nobody can see it.
+    A node of an offline agent is unknown, never failed: nobody can observe it.
     """
     if agent_status is None or agent_status is AgentStatus.OFFLINE:
         return NodeStatus.UNKNOWN
@@ -109,12 +108,12 @@ def status_of(facts: Facts, agent_status: AgentStatus | None) -> NodeStatus:
 
 
 def is_missing(facts: Facts, agent_status: AgentStatus | None) -> bool:
-    """Whether the node should run and, as far as anybody sees, does not."""
+    """Whether the node should run and is not known to run."""
     return facts.desired is Desired.RUNNING and status_of(facts, agent_status) is not NodeStatus.RUNNING
 
 
 def is_troubled(facts: Facts, agent_status: AgentStatus | None) -> bool:
-    """Whether the node is missing for a reason of its own: the offline agent of others is told once, for all."""
+    """Whether the node is missing, and not only because its agent is offline."""
     return is_missing(facts, agent_status) and agent_status is not AgentStatus.OFFLINE
 
 
@@ -128,26 +127,26 @@ def needs_attention(facts: Facts, agent_status: AgentStatus | None) -> bool:
 
 
 def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
-    """``status_of`` the node, with its reason and in words."""
+    """``status_of`` the node, with its reason and a message."""
     report = node.report
     facts = facts_of(node)
     status = status_of(facts, agent_status)
     if agent_status is None:
         return ShownStatus(status, Reason.UNKNOWN_AGENT, f"its agent {node.agent_id} is not registered")
     if agent_status is AgentStatus.OFFLINE:
-        last = _last_word(report)
+        last = _last_report(report)
         return ShownStatus(status, Reason.AGENT_OFFLINE, f"its agent {node.agent_id} is offline; {last}")
     if report is None or not facts.is_confirmed:
         return ShownStatus(status, Reason.PENDING, _waiting(node, report))
     message = report.message
     reason = report.reason
     if facts.is_unhealthy and status is NodeStatus.RUNNING and reason is not Reason.PROBE_FAILED:
-        reason, message = Reason.PROBE_FAILED, message or "it runs, and its health probe fails"
+        reason, message = Reason.PROBE_FAILED, message or "its process runs, but its health probe fails"
     return ShownStatus(status, reason, message)
 
 
 def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSummary:
-    """The grid in numbers and one word, of all its agents and nodes; see ``summarize``."""
+    """The summary of the grid from all agents and nodes; see ``summarize``."""
     by_id = {agent.agent_id: agent for agent in agents}
     judged = [(node, facts_of(node), _status_of(by_id, node.agent_id)) for node in nodes]
     tally = Tally(
@@ -166,11 +165,11 @@ def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSu
 
 
 def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[NodeTrouble]) -> ClusterSummary:
-    """The grid in numbers and one word.
+    """The grid in numbers, with its status and the reasons.
 
-    Nodes that are being removed do not count. Healthy: every agent is, and every node that
-    should run runs. Critical: more than half of the agents are offline. ``agents`` and
-    ``nodes`` are what is told by name: the first ``SHOWN_REASONS`` of each that are in trouble.
+    Nodes that are being removed do not count. Healthy: every agent is healthy, and every node that
+    should run runs. Critical: more than half of the agents are offline. ``agents`` and ``nodes`` are
+    named in the reasons: the first ``SHOWN_REASONS`` of each that are in trouble.
     """
     total_agents = sum(tally.agents.values())
     healthy, offline = tally.agents.get(AgentStatus.HEALTHY, 0), tally.agents.get(AgentStatus.OFFLINE, 0)
@@ -204,15 +203,15 @@ def _health(agents: int, healthy: int, offline: int, missing: int) -> ClusterHea
 
 
 def _waiting(node: Node, report: NodeReport | None) -> str:
-    """The agent is there and has not yet reported the newest generation."""
+    """The agent is not offline, and has not reported the newest generation yet."""
     if report is None:
-        return f"assigned to {node.agent_id}, which has not reported it"
+        return f"assigned to agent {node.agent_id}, which has not reported it yet"
     if report.generation == 0:
-        return f"{node.agent_id} does not have it any more; assigned again"
-    return f"{node.agent_id} has generation {report.generation}, generation {node.generation} is desired"
+        return f"agent {node.agent_id} no longer lists it; it is assigned again"
+    return f"agent {node.agent_id} has generation {report.generation}; generation {node.generation} is desired"
 
 
-def _last_word(report: NodeReport | None) -> str:
+def _last_report(report: NodeReport | None) -> str:
     if report is None:
         return "it was never reported"
     process = f" as process {report.pid}" if report.pid else ""
@@ -225,23 +224,23 @@ def _status_of(agents: dict[str, Agent], agent_id: str) -> AgentStatus | None:
 
 
 def _reasons(agents: Sequence[AgentTrouble], nodes: Sequence[NodeTrouble], troubles: int) -> tuple[str, ...]:
-    """Why the grid is not healthy: each agent, then each node that its agent's trouble does not explain."""
-    words = [*map(_of_agent, agents), *map(_of_node, nodes)][:SHOWN_REASONS]
-    if troubles > len(words):
-        words.append(f"and {troubles - len(words)} more")
-    return tuple(words)
+    """Why the grid is not healthy: each agent, then each node whose agent is not the cause."""
+    reasons = [*map(_of_agent, agents), *map(_of_node, nodes)][:SHOWN_REASONS]
+    if troubles > len(reasons):
+        reasons.append(f"and {troubles - len(reasons)} more")
+    return tuple(reasons)
 
 
 def _of_agent(trouble: AgentTrouble) -> str:
     agent, lost = trouble.agent, trouble.lost_nodes
-    words = f"agent {agent.agent_id} is {agent.status}: {agent.message or agent.reason or 'no reason is known'}"
+    text = f"agent {agent.agent_id} is {agent.status}: {agent.message or agent.reason or 'no reason is known'}"
     if not lost:
-        return words
+        return text
     nodes = "1 node that should run there is" if lost == 1 else f"{lost} nodes that should run there are"
-    return f"{words}; {nodes} unknown"
+    return f"{text}; {nodes} unknown"
 
 
 def _of_node(trouble: NodeTrouble) -> str:
     node, shown = trouble.node, shown_status(trouble.node, trouble.agent_status)
-    words = f"node {node.node_id} on {node.agent_id} should run and is {shown.status}: {shown.message or shown.reason}"
-    return words.rstrip(": ")
+    text = f"node {node.node_id} on {node.agent_id} should run and is {shown.status}: {shown.message or shown.reason}"
+    return text.rstrip(": ")

@@ -1,8 +1,8 @@
-"""Texts that come from outside, made safe to show."""
+"""Makes texts from outside safe to show."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """``text`` in one line without control characters: a log line must not move the cursor."""
+    """``text`` in one line and without control characters, so that it can't move the cursor of a terminal."""
     return "".join(char if char.isprintable() else " " if char in "\t\n\r" else "\ufffd" for char in text)

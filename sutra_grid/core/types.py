@@ -1,9 +1,7 @@
-"""The vocabulary of the grid: immutable values that every part shares.
+"""The immutable values that every part of the grid shares.
 
-Standard library only. Everything here is a value: compare it, copy it with
-``dataclasses.replace``, never mutate it. Units stand last in a name; ``*_at_ms``
-is wall-clock milliseconds since the Unix epoch, for people, never for arithmetic
-that decides something.
+Standard library and ``core`` only. Compare a value, copy it with ``dataclasses.replace``, never mutate it. Units come
+last in a name; ``*_at_ms`` is wall-clock milliseconds since the Unix epoch: for people, never for decisions.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ class Platform(StrEnum):
 
 
 class AgentStatus(StrEnum):
-    """The master's judgement of an agent by its heartbeats."""
+    """An agent's status, which the master derives from its heartbeats."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -33,7 +31,7 @@ class AgentStatus(StrEnum):
 
 
 class Desired(StrEnum):
-    """What should be with a node; only the master writes it."""
+    """The desired state of a node; only the master writes it."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -41,7 +39,7 @@ class Desired(StrEnum):
 
 
 class NodeState(StrEnum):
-    """What is with a node's process; only its agent knows it."""
+    """The observed state of a node's process; only its agent knows it."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -51,7 +49,7 @@ class NodeState(StrEnum):
 
 
 class NodeStatus(StrEnum):
-    """What is shown of a node: desired and observed together."""
+    """The status that is shown of a node: desired and observed state together."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -62,7 +60,7 @@ class NodeStatus(StrEnum):
 
 
 class Health(StrEnum):
-    """The answer of a node's health probe."""
+    """The result of a node's health probe."""
 
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
@@ -70,7 +68,7 @@ class Health(StrEnum):
 
 
 class ClusterHealth(StrEnum):
-    """One word for the whole grid."""
+    """The status of the whole grid."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -78,9 +76,9 @@ class ClusterHealth(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why something is as it is. Every refusal, state and event carries one.
+    """The enumerated cause of a refusal, a state or an event.
 
-    A message in words goes with it; programs decide by the reason only.
+    A message for people goes with it. Programs decide by the reason only.
     """
 
     NONE = ""
@@ -122,7 +120,7 @@ class Reason(StrEnum):
     ENDING = "ending"
     MASTER_UNREACHABLE = "master_unreachable"
     INTERNAL = "internal"
-    # why a node is in its state
+    # causes of a node's state
     SPAWNED = "spawned"
     COMMANDED = "commanded"
     CRASHED = "crashed"
@@ -140,7 +138,7 @@ class Reason(StrEnum):
     PENDING = "pending"
     PROBE_FAILED = "probe_failed"
     MEMORY_LIMIT = "memory_limit"
-    # why an agent has its status
+    # causes of an agent's status
     REGISTERED = "registered"
     MISSED_HEARTBEATS = "missed_heartbeats"
     UNREGISTERED = "unregistered"
@@ -157,7 +155,7 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """What a node is started with. Empty and zero values are the agent's to resolve."""
+    """What a node is started with. The agent chooses a value where one is empty or zero."""
 
     engine: str = ""
     port: int = 0
@@ -176,7 +174,7 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What the master wants of one node. Newer generations replace older ones.
+    """The desired state of one node, as its agent gets it. Newer generations replace older ones.
 
     ``restart_generation``: the process must have been started for this generation
     or a later one.
@@ -192,7 +190,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class NodeExit:
-    """One end of a node's process. ``code`` is None when a signal ended it or nobody could know."""
+    """One exit of a node's process. ``code`` is None after a signal, or when the exit status is unknown."""
 
     code: int | None
     signal: int
@@ -203,7 +201,7 @@ class NodeExit:
 
 @dataclass(frozen=True, slots=True)
 class NodeSample:
-    """Resources of a node's process. ``cpu_percent`` is of one CPU."""
+    """Resources that a node's process uses. ``cpu_percent`` is of one CPU."""
 
     at_ms: int = 0
     cpu_percent: float = 0.0
@@ -215,7 +213,7 @@ class NodeSample:
 
 @dataclass(frozen=True, slots=True)
 class HostSample:
-    """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is data_path's."""
+    """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is that of data_path."""
 
     at_ms: int = 0
     cpu_percent: float = 0.0
@@ -230,7 +228,7 @@ class HostSample:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """What an agent says of one node. ``spec`` is resolved; ``exits`` newest first, at most 5.
+    """What an agent reports of one node. ``spec`` is complete; ``exits``: the newest first, at most 5.
 
     ``end_cause`` says in words why the last process ended or did not start, until the next start; ``message`` adds
     what follows from it. ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
@@ -272,7 +270,7 @@ class Node:
     report: NodeReport | None = None
 
     def assignment(self) -> Assignment:
-        """What the agent is told of this node."""
+        """The assignment that the agent gets."""
         return Assignment(
             node_id=self.node_id,
             generation=self.generation,
@@ -326,7 +324,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSummary:
-    """The grid in numbers and one word; ``reasons`` say in words why it is not healthy."""
+    """The grid in numbers, with its status; ``reasons`` say why it is not healthy."""
 
     status: ClusterHealth
     total_agents: int = 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.texts import mentions, numbers_in
 
-from sutra_grid.core.outcome import Verdict, exit_in_words, judge_report, new_exits
+from sutra_grid.core.outcome import Verdict, describe_exit, judge_report, new_exits
 from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeSpec, NodeState, Reason
 
 WANTED = Node("node-1", "agent-1", NodeSpec(), Desired.RUNNING, generation=2, restart_generation=0, created_at_ms=0)
@@ -59,9 +59,9 @@ def test_a_failure_says_how_the_process_ended() -> None:
 
 
 def test_an_exit_as_text() -> None:
-    assert mentions(exit_in_words(CRASH), "code 1", 0.2)
-    assert mentions(exit_in_words(replace(CRASH, code=None, signal=9)), "signal 9", 0.2)
-    assert numbers_in(exit_in_words(replace(CRASH, code=None))) == {"0.2"}, "neither a code nor a signal is made up"
+    assert mentions(describe_exit(CRASH), "code 1", 0.2)
+    assert mentions(describe_exit(replace(CRASH, code=None, signal=9)), "signal 9", 0.2)
+    assert numbers_in(describe_exit(replace(CRASH, code=None))) == {"0.2"}, "neither a code nor a signal is made up"
 
 
 def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_follows() -> None:
@@ -71,7 +71,7 @@ def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_foll
         end_cause="exited with code 1",
     )  # fmt: skip
     outcome = judge_report(WANTED, waits)
-    assert (outcome.reason, outcome.message) == (Reason.CRASHED, exit_in_words(CRASH))
+    assert (outcome.reason, outcome.message) == (Reason.CRASHED, describe_exit(CRASH))
     no_process = replace(
         waits, reason=Reason.BINARY_MISSING, exits=(replace(CRASH, reason=Reason.START_FAILED),),
         message="/x is missing; starts again 0.9 s later (end 1 of at most 8 in a row)", end_cause="/x is missing",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.texts import mentions, numbers_in
 
 from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
-from sutra_grid.core.placement import Candidate, nowhere, obstacle_to_spawn, place, refusal
+from sutra_grid.core.placement import Candidate, no_agent_available, obstacle_to_spawn, place, refusal
 from sutra_grid.core.types import Agent, AgentStatus, Reason
 
 
@@ -72,9 +72,9 @@ def test_a_refusal_names_the_agent_and_the_next_step() -> None:
     assert mentions(error.hint.lower(), "undrain")
 
 
-def test_nowhere_names_each_obstacle_and_bounds_the_list() -> None:
-    assert mentions(nowhere(place([], "")).hint, "sutra-grid-agent --config agent-config.toml")
-    error = nowhere(place([Candidate(agent(f"a{n}", drained=True), 0) for n in range(8)], ""))
+def test_the_error_without_a_fitting_agent_names_each_obstacle_and_bounds_the_list() -> None:
+    assert mentions(no_agent_available(place([], "")).hint, "sutra-grid-agent --config agent-config.toml")
+    error = no_agent_available(place([Candidate(agent(f"a{n}", drained=True), 0) for n in range(8)], ""))
     assert isinstance(error, ResourceExhausted)
     assert error.reason is Reason.NO_AGENT_AVAILABLE
     assert mentions(error.message, *(f"a{n}" for n in range(5)), "drained")

@@ -33,9 +33,9 @@ REPORT = NodeReport("node-1", 3, Desired.RUNNING, NodeState.RUNNING, pid=7, spec
         (REPORT, replace(NODE, agent_id="agent-2"), None, Action.FOREIGN),
         (REPORT, None, 3, Action.ASSIGN_ABSENT),
         (REPORT, None, 9, Action.ASSIGN_ABSENT),
-        (replace(REPORT, generation=4), None, 3, Action.ADOPT),
+        (replace(REPORT, generation=4), None, 3, Action.TAKE_OVER),
         (replace(REPORT, generation=4, desired=Desired.ABSENT), None, 3, Action.NOTHING),
-        (REPORT, None, None, Action.ADOPT),
+        (REPORT, None, None, Action.TAKE_OVER),
         (replace(REPORT, desired=Desired.ABSENT), None, None, Action.NOTHING),
     ],
 )
@@ -45,19 +45,19 @@ def test_a_reported_node(report: NodeReport, node: Node | None, tombstone: int |
 
 def test_a_missing_node_is_assigned_again_and_an_absent_one_tombstoned() -> None:
     assert decide_missing(NODE).assignment == NODE.assignment()
-    assert decide_missing(replace(NODE, desired=Desired.ABSENT)).action is Action.BURY
+    assert decide_missing(replace(NODE, desired=Desired.ABSENT)).action is Action.TOMBSTONE
 
 
 def test_a_node_that_its_agent_shows_as_removed_is_tombstoned() -> None:
     gone = replace(REPORT, desired=Desired.ABSENT, state=NodeState.STOPPED, pid=0)
     absent = replace(NODE, desired=Desired.ABSENT)
-    assert decide_reported("agent-1", gone, absent, None).action is Action.BURY
+    assert decide_reported("agent-1", gone, absent, None).action is Action.TOMBSTONE
     assert decide_reported("agent-1", replace(gone, pid=7), absent, None).action is Action.NOTHING
 
 
 def test_a_renamed_agent_on_the_same_host_keeps_its_nodes() -> None:
     decision = decide_reported("agent-9", REPORT, NODE, None, owner_on_same_host=True)
-    assert decision.action is Action.ADOPT
+    assert decision.action is Action.TAKE_OVER
 
 
 def test_a_removed_node_that_comes_back_is_assigned_absent_above_both_generations() -> None:

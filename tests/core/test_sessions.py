@@ -34,13 +34,13 @@ def test_a_session_newer_than_the_record_means_an_older_registry_and_registers_a
 def test_a_registry_that_was_lost_and_came_back_as_an_older_copy_calls_nobody_old_who_is_not() -> None:
     copied = new_session("", "process-a", WALL_MS)
     in_use = new_session(copied, "process-b", WALL_MS + 1)
-    after_the_loss = new_session("", "process-b", WALL_MS - 7_200_000, told=in_use)
+    after_the_loss = new_session("", "process-b", WALL_MS - 7_200_000, reported=in_use)
     assert standing(after_the_loss, copied, "process-a") is Standing.UNKNOWN
 
 
 def test_nonsense_is_not_taken_for_a_last_session() -> None:
     for told in ("", "x", "zzzzzzzzzzzzzz-12345678", "-", "0-0", "ffffffffffffff-12345678", "10000000000000-12345678"):
-        assert new_session("", "process-a", WALL_MS, told=told) == new_session("", "process-a", WALL_MS), told
+        assert new_session("", "process-a", WALL_MS, reported=told) == new_session("", "process-a", WALL_MS), told
 
 
 def test_nonsense_registers_again() -> None:
@@ -57,7 +57,7 @@ def test_sessions_rise_whatever_the_wall_clock_does_and_whoever_remembers(
     session = ""
     for wall_ms, instance, registry_lost in registrations:
         if registry_lost:
-            following = new_session("", instance, wall_ms, told=session)
+            following = new_session("", instance, wall_ms, reported=session)
         else:
             following = new_session(session, instance, wall_ms)
         assert following > session

@@ -120,7 +120,7 @@ class Kernel:
         process.status = status
         self.processes.pop(process.pid, None)
         self.sim.tell(
-            f"{self.name}: process {process.pid} of {process.node_id or 'a foreign process'} {status.words()}"
+            f"{self.name}: process {process.pid} of {process.node_id or 'a foreign process'} {status.description()}"
         )
         for watcher in process.watchers:
             watcher()

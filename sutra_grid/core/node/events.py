@@ -1,4 +1,4 @@
-"""What can happen to a node: the inputs of its machine (``core.node.machine``)."""
+"""What can happen to a node: the inputs of its state machine (``core.node.machine``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sutra_grid.core.types import Assignment, Reason
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The moment of an event: monotonic seconds, wall milliseconds, and a chance in [0, 1)."""
+    """The time of an event in monotonic seconds and wall-clock milliseconds, and a random number in [0, 1)."""
 
     monotonic: float
     wall_ms: int
@@ -21,18 +21,19 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class OomKill:
-    """A process was killed by the kernel for want of memory.
+    """The kernel killed a process because memory ran out.
 
-    ``over_limit``: of the node, as far as can be told; else the host's. ``words`` follow "the process".
+    ``over_limit``: the node was over its limit, as far as is known; else the host had no memory left.
+    ``description`` follows "the process" in a message.
     """
 
     over_limit: bool
-    words: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The master's newest wish, by call or heartbeat. An old generation changes nothing."""
+    """The newest assignment, by a call or a heartbeat. An older generation changes nothing."""
 
     assignment: Assignment
 
@@ -46,7 +47,7 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """No process came of a launch."""
+    """A launch failed: there is no process."""
 
     reason: Reason
     message: str
@@ -54,7 +55,7 @@ class LaunchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process of launch number ``launch`` ended and is reaped. ``oom``: the kernel killed it for want of memory."""
+    """The process of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory."""
 
     launch: int
     status: ExitStatus
@@ -63,14 +64,14 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class ProbePassed:
-    """The process of launch number ``launch`` answered."""
+    """The process of launch number ``launch`` passed its probe."""
 
     launch: int
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFailed:
-    """The process of launch number ``launch`` did not answer; ``message`` says how."""
+    """The process of launch number ``launch`` failed its probe; ``message`` says how."""
 
     launch: int
     message: str
@@ -78,7 +79,7 @@ class ProbeFailed:
 
 @dataclass(frozen=True, slots=True)
 class MemoryExceeded:
-    """The process of launch number ``launch`` uses more memory than it may; ``message`` says how much."""
+    """The process of launch number ``launch`` uses more memory than its limit; ``message`` says how much."""
 
     launch: int
     message: str
@@ -86,17 +87,17 @@ class MemoryExceeded:
 
 @dataclass(frozen=True, slots=True)
 class TimerDue:
-    """A timer that was armed ran out."""
+    """A timer that was armed is due."""
 
     timer: TimerName
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """After the agent's start: ``process`` is the node's own if one was found, None otherwise.
+    """The agent has started: ``process`` is the node's process if it was found, else None.
 
-    ``was`` is the phase that the journal told; ``rebooted``: the host started anew since then;
-    ``oom``: the journaled process was killed meanwhile.
+    ``was`` is the phase in the journal. ``rebooted``: the host was booted since. ``oom``: the kernel killed the
+    journaled process meanwhile.
     """
 
     was: Phase

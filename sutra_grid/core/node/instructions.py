@@ -1,4 +1,4 @@
-"""What is to be done for a node, in this order: the outputs of its machine (``core.node.machine``)."""
+"""What the agent does for a node, in order: the outputs of its state machine (``core.node.machine``)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class TimerName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteJournal:
-    """Make the record durable. When this fails, a ``Launch`` behind it must not be done."""
+    """Make the record durable. If this fails, a ``Launch`` after it must not be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteJournal:
-    """The node is gone; forget it."""
+    """The node is removed: delete its journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class SendSignal:
-    """Signal the node's process; ``whole_group`` with all that it started."""
+    """Signal the node's process; ``whole_group``: also every process that it started."""
 
     signal: int
     whole_group: bool = False
@@ -43,7 +43,7 @@ class SendSignal:
 
 @dataclass(frozen=True, slots=True)
 class RunProbe:
-    """Ask the process once; answered by ``ProbePassed`` or ``ProbeFailed``."""
+    """Probe the process once; answered by ``ProbePassed`` or ``ProbeFailed``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ArmTimer:
 
 @dataclass(frozen=True, slots=True)
 class CancelTimers:
-    """None of the node's armed timers runs out any more."""
+    """Disarm all of the node's timers."""
 
 
 Instruction = WriteJournal | DeleteJournal | Launch | SendSignal | RunProbe | ArmTimer | CancelTimers

@@ -1,9 +1,8 @@
-"""The life of one node's process: events in, instructions out.
+"""The state machine of one node's process: events in, instructions out.
 
-Pure: no clock, no I/O. ``step`` takes a node, what happened and when, and answers
-the node as it is then and what is to be done, in order. Whatever changed in the
-durable record is journaled before anything else is done: the ``WriteJournal``
-stands first. The same function runs in the agent and in the tests' simulated grid.
+Pure: no clock, no I/O. ``step`` takes a node and an event, and returns the node after it and the instructions to
+carry out in order. A change of the durable record is journaled first: ``WriteJournal`` comes before every other
+instruction. The same function runs in the agent and in the tests' simulated grid.
 """
 
 from __future__ import annotations
@@ -37,7 +36,14 @@ from sutra_grid.core.node.instructions import (
 from sutra_grid.core.node.record import ExitStatus, NodeRuntime
 from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
-from sutra_grid.core.node.step import ANSWERS_PROBES, STOP_CAUSES, NodeStep, end_for_memory, last_end, restart_reason
+from sutra_grid.core.node.step import (
+    ANSWERS_PROBES,
+    STOP_CAUSES,
+    NodeStep,
+    describe_last_end,
+    end_at_memory_limit,
+    restart_reason,
+)
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, Reason
 
@@ -49,10 +55,10 @@ _CONFIRM_PROBE_SECONDS = 1.0  # between the first failed probe and the one that 
 def step(
     node: NodeRuntime, event: NodeEvent, now: Now, rules: NodeRules
 ) -> tuple[NodeRuntime, tuple[Instruction, ...]]:
-    """What becomes of ``node`` by ``event``, and what is to be done, in order.
+    """The node after ``event``, and the instructions to carry out in order.
 
-    An event that speaks of an earlier launch, or an assignment that is not newer,
-    changes nothing. Raises ``IllegalTransition`` for an event that can't be.
+    An event about an earlier launch and an assignment that is not newer change nothing.
+    Raises ``IllegalTransition`` for an event that can't happen in the node's phase.
     """
     work = NodeStep(node, now, rules)
     _handle(work, event)
@@ -64,7 +70,7 @@ def step(
 
 
 def is_settled(node: NodeRuntime) -> bool:
-    """Whether what was asked of the node last has an outcome, good or bad."""
+    """Whether the newest assignment has an outcome, good or bad."""
     record = node.record
     if record.assignment.desired is Desired.RUNNING:
         return record.phase in (Phase.RUNNING, Phase.WAITING, Phase.FAILED)
@@ -158,7 +164,7 @@ def _on_launch_failed(work: NodeStep, event: LaunchFailed) -> None:
         raise work.illegal("a failed launch")
     work.record_exit(ExitStatus(), Reason.START_FAILED)
     if work.should_run:
-        work.after_end(ready_seconds=0.0, words=event.message, waits_for=event.reason, gives_up_for=event.reason)
+        work.after_end(ready_seconds=0.0, cause=event.message, waits_for=event.reason, gives_up_for=event.reason)
     else:
         work.conclude(Reason.COMMANDED, event.message)
 
@@ -167,23 +173,25 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     record = work.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
-    words = event.oom.words if event.oom else event.status.words()
+    how = event.oom.description if event.oom else event.status.description()
     if record.phase in ANSWERS_PROBES:
         if event.oom and event.oom.over_limit:
-            end_for_memory(work, event.status, words)
+            end_at_memory_limit(work, event.status, how)
             return
         ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
         work.record_exit(event.status, Reason.CRASHED)
         work.record = replace(work.record, relaunch=True)
         work.after_end(
-            ready_seconds=ready_seconds, words=words, waits_for=Reason.BACK_OFF, gives_up_for=Reason.CRASH_LOOP
+            ready_seconds=ready_seconds, cause=how, waits_for=Reason.BACK_OFF, gives_up_for=Reason.CRASH_LOOP
         )
         return
     if record.stop_cause is not Reason.NONE:
-        cause = record.stop_cause
-        work.record_exit(event.status, cause)
-        # However long it was ready before: what it is restarted for must end in a back-off.
-        work.after_end(ready_seconds=0.0, words=f"{STOP_CAUSES[cause]}: {words}", waits_for=cause, gives_up_for=cause)
+        stop_cause = record.stop_cause
+        work.record_exit(event.status, stop_cause)
+        # Without credit for the time it was ready: its next start must wait.
+        work.after_end(
+            ready_seconds=0.0, cause=f"{STOP_CAUSES[stop_cause]}: {how}", waits_for=stop_cause, gives_up_for=stop_cause
+        )
         return
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
@@ -193,7 +201,7 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
         grace = work.rules.stop_grace_seconds
         work.conclude(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
     else:
-        work.conclude(Reason.COMMANDED, f"stopped by command: {words}")
+        work.conclude(Reason.COMMANDED, f"stopped by command: {how}")
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
@@ -226,7 +234,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
             work.node = replace(work.node, health=Health.UNHEALTHY)
             work.explain(
                 Reason.PROBE_FAILED,
-                f"its process lives, but {failures} health probes in a row failed: {event.message}",
+                f"its process runs, but {failures} health probes in a row failed: {event.message}",
             )
             if work.rules.restart_unhealthy_after_seconds > 0 and work.rules.restart.enabled:
                 work.do(ArmTimer(TimerName.UNHEALTHY, work.rules.restart_unhealthy_after_seconds))
@@ -245,7 +253,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
     record = work.record
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
-            work.launch(restart_reason(record), f"restarted: {last_end(record)}")
+            work.launch(restart_reason(record), f"restarted: {describe_last_end(record)}")
         case TimerName.SETTLE, Phase.STARTING:
             work.ready(Health.UNKNOWN)
         case TimerName.PROBE, Phase.STARTING | Phase.RUNNING:
@@ -258,8 +266,8 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
             work.node = replace(work.node, health=Health.UNHEALTHY)
             work.explain(
                 Reason.START_TIMEOUT,
-                f"its process lives, but did not pass its probe within "
-                f"{work.rules.start_timeout_seconds:g} s; it is left to go on",
+                f"its process runs, but did not pass its probe within "
+                f"{work.rules.start_timeout_seconds:g} s; it keeps running",
             )
         case TimerName.GRACE, Phase.STOPPING:
             grace = work.rules.stop_grace_seconds
@@ -270,7 +278,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
             work.explain(
                 record.reason,
                 f"SIGKILL has not ended process {record.process.pid if record.process else 0} yet; "
-                "the kernel holds it (device or network disk?)",
+                "the kernel holds it, perhaps in I/O on a device or network disk",
             )
             _kill(work)
         case _:

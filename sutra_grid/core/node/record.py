@@ -1,4 +1,4 @@
-"""What the agent knows of one node. ``NodeRecord`` is the durable part: the journal holds exactly this.
+"""What an agent knows of one node. ``NodeRecord`` is the durable part: exactly what the journal holds.
 
 Values only; ``core.node.machine`` has the decisions. Times named ``*_at`` are seconds of the
 system-wide monotonic clock (the same in every process of one boot, which is why a
@@ -19,7 +19,7 @@ MAX_HISTORY = 12
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """What makes a process this very process and no other, on this boot of this host.
+    """Identifies one process on one boot of one host.
 
     ``start_ticks``: field 22 of ``/proc/PID/stat``, which no clock change moves.
     ``launch``: the number of the launch, carried in the process's environment.
@@ -33,22 +33,22 @@ class ProcessIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """How a process ended. ``code`` is None after a signal, or when nobody could know (then signal is 0)."""
+    """How a process ended. ``code`` is None after a signal, or when the exit status is unknown (then signal is 0)."""
 
     code: int | None = None
     signal: int = 0
 
     @property
     def known(self) -> bool:
-        """False for a process that was not our child: its code went to its parent."""
+        """False for a process that was not a child of the agent: its parent got the exit status."""
         return self.code is not None or self.signal != 0
 
-    def words(self) -> str:
-        """For a message: "exited with code 3", "was ended by signal 9 (SIGKILL)"."""
+    def description(self) -> str:
+        """A message about the process: ``exited with code 3``, ``was ended by signal 9 (SIGKILL)``."""
         if self.signal:
             return f"was ended by signal {self.signal} ({signal_name(self.signal)})"
         if self.code is None:
-            return "ended with an unknown exit code"
+            return "ended with an unknown exit status"
         return f"exited with code {self.code}"
 
 
@@ -62,13 +62,12 @@ def signal_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NodeRecord:
-    """The durable part: on disk before anything is done because of it.
+    """The durable part: it is on disk before any instruction that follows from it is carried out.
 
-    ``launches`` numbers the launches; the number is journaled before the process
-    starts and stands in its environment, so that a process whose identity could not
-    be journaled any more is found again. ``launch_generation`` is the assignment's
-    generation that the process was started for. ``relaunch``: the next launch counts
-    as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
+    ``launches`` counts the launches. The number is journaled before the process starts, and is in its
+    environment: so a process is found again even if the agent died before it journaled the identity.
+    ``launch_generation`` is the assignment's generation that the process was started for. ``relaunch``: the
+    next launch counts as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
     ``end_cause``: why the last process ended or did not start, in words, until the next start.
     """
 
@@ -92,7 +91,7 @@ class NodeRecord:
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
-    """A node that nothing was done for yet: the assignment's generation is still to come."""
+    """The record of a new node, one generation below its first assignment."""
     before = replace(
         assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
     )
@@ -101,7 +100,7 @@ def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
 
 @dataclass(frozen=True, slots=True)
 class NodeRuntime:
-    """A node as its machine sees it: the record and what need not survive the agent."""
+    """A node in its machine: the record, and what may be lost when the agent ends."""
 
     record: NodeRecord
     health: Health = Health.UNKNOWN
@@ -110,5 +109,5 @@ class NodeRuntime:
 
     @property
     def node_id(self) -> str:
-        """The node's name."""
+        """The node's id."""
         return self.record.assignment.node_id

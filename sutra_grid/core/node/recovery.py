@@ -1,4 +1,4 @@
-"""What becomes of a node at the agent's start: a part of its machine (``core.node.machine``), and as pure."""
+"""How a node goes on after the agent's start: a part of its state machine (``core.node.machine``). Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
-from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, end_for_memory, last_end
+from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
 
 
 def on_recovered(work: NodeStep, event: Recovered) -> None:
-    """Go on from where the journal tells that the node was, with the process that was found, or without one."""
+    """Go on from the phase in the journal, with the process that was found, or without one."""
     if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
     if event.process is None:
@@ -28,14 +28,14 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     if event.process != work.record.process:
         _learn_of_launch(work, event.process)
     record = work.record
-    words = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
-    work.record = replace(record, process=event.process, message=words)
+    message = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
+    work.record = replace(record, process=event.process, message=message)
     if not work.should_run:
         work.stop("stopping by command")
     elif work.must_restart:
         work.restart()
     elif record.stop_cause is not Reason.NONE:
-        work.stop(f"{words}; its stop goes on", record.stop_cause)
+        work.stop(f"{message}; its stop goes on", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(transitions.adopted(work.record, Phase.RUNNING))
         if work.rules.probed:
@@ -46,9 +46,9 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
 
 
 def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
-    """The process is of a launch that the journal did not know yet.
+    """The process is of a launch that is not in the journal yet.
 
-    Its agent was killed between start and journal, or the journal is an older copy: then what that one tells of
+    The agent was killed between launch and journal, or the journal is an older copy. Then the process in the journal
     has ended since.
     """
     ended = work.record.process is not None
@@ -70,39 +70,39 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     record = work.record
     lost = record.process is not None
     why = Reason.REBOOTED if event.rebooted else Reason.LOST
-    words = _how_it_was_lost(record, event.rebooted)
+    cause = _how_it_was_lost(record, event.rebooted)
     if event.oom:
-        words = f"{words}; it {event.oom.words}"
+        cause = f"{cause}; it {event.oom.description}"
     if event.oom and event.oom.over_limit and work.should_run and event.was in ANSWERS_PROBES:
-        end_for_memory(work, ExitStatus(), words, lived_seconds=0.0)
+        end_at_memory_limit(work, ExitStatus(), cause, lived_seconds=0.0)
         return
     if lost:
         work.record_exit(ExitStatus(), why, lived_seconds=0.0)
     if not work.should_run:
-        work.conclude(why if lost else record.reason or Reason.COMMANDED, words)
+        work.conclude(why if lost else record.reason or Reason.COMMANDED, cause)
     elif event.was is Phase.FAILED and not work.must_restart:
         work.move(transitions.resumed(work.record, Phase.FAILED))
     elif event.was is Phase.WAITING and event.rebooted:
-        work.launch(why, f"restarted after the host was booted: {last_end(record)}")
+        work.launch(why, f"restarted after the host was booted: {describe_last_end(record)}")
     elif event.was is Phase.WAITING:
         work.move(transitions.resumed(work.record, Phase.WAITING))
         work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
     elif event.was in ANSWERS_PROBES:
         work.record = replace(work.record, relaunch=True)
         if work.rules.restart.enabled or event.rebooted:
-            work.launch(why, f"restarted: {words}")
+            work.launch(why, f"restarted: {cause}")
         else:
-            message = f"{words}; not started again: restart_failed_nodes is off"
+            message = f"{cause}; not started again: restart_failed_nodes is off"
             work.move(transitions.failed(work.record, Reason.RESTARTS_DISABLED, message))
     else:
         work.launch(record.reason or Reason.SPAWNED, record.message)
 
 
 def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
-    """Why there is no process at the agent's start, in words."""
+    """Why the node has no process at the agent's start."""
     if record.process is None:
         return record.message
-    how = "ended with the host's boot before this one" if rebooted else "was gone at the agent's start"
+    how = "ended with the host's previous boot" if rebooted else "was gone at the agent's start"
     return f"process {record.process.pid} {how}{_damage(record)}"
 
 

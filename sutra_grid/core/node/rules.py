@@ -1,4 +1,4 @@
-"""What the agent's configuration says of the nodes of one engine."""
+"""The settings of one engine that a node's state machine decides by."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sutra_grid.core.restart import RestartPolicy
 
 @dataclass(frozen=True, slots=True)
 class NodeRules:
-    """What the agent's configuration says of nodes of one engine. All times in seconds."""
+    """How nodes of one engine are started, probed, stopped and restarted. All times in seconds."""
 
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     stop_signal: int = signal.SIGTERM
     stop_grace_seconds: float = 10.0
-    reap_seconds: float = 10.0  # after SIGKILL, until the node is reported as not killable
+    reap_seconds: float = 10.0  # after SIGKILL, until the report says that the process can't be killed
     probed: bool = True  # False: ready when alive for settle_seconds
     settle_seconds: float = 1.0
     start_probe_seconds: float = 0.1

@@ -1,7 +1,6 @@
-"""The moves that a node's machine can make, as its handlers combine them.
+"""The operations that the handlers of a node's state machine (``core.node.machine``) combine.
 
-Part of ``core.node.machine``: the handlers there decide, a ``NodeStep`` gathers what
-they decided: the node so far and the instructions so far.
+The handlers decide; a ``NodeStep`` collects the result: the node so far and the instructions so far.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from sutra_grid.core.restart import decide_restart
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
-#: Why a process was ended by the agent itself, or by the kernel for its limit, to be started again; in words.
+#: Why the agent stopped a process by itself, or the kernel killed it at its limit, to start it again.
 STOP_CAUSES = {
     Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
     Reason.MEMORY_LIMIT: "it used more memory than its limit and was ended",
 }
 
-#: Phases in which a process is asked whether it works.
+#: Phases in which a process is probed.
 ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 
 
 class NodeStep:
-    """One step while it is decided: the node so far and the instructions so far."""
+    """One step while it is being decided: the node so far and the instructions so far."""
 
     def __init__(self, node: NodeRuntime, now: Now, rules: NodeRules) -> None:
         self.node = node
@@ -37,7 +36,7 @@ class NodeStep:
         self.instructions: list[Instruction] = []
 
     def do(self, instruction: Instruction) -> None:
-        """Add an instruction behind those so far."""
+        """Add an instruction after those so far."""
         self.instructions.append(instruction)
 
     @property
@@ -64,7 +63,7 @@ class NodeStep:
         self.do(CancelTimers())
 
     def illegal(self, what: str) -> IllegalTransition:
-        """The error for an event that can't happen in this phase; the caller raises it."""
+        """The error for an event that can't happen in this phase, for the caller to raise."""
         return IllegalTransition(
             f"node {self.node.node_id}: {what} can't happen while {self.record.phase}; "
             f"recent history: {'; '.join(self.node.history) or 'none'}"
@@ -88,13 +87,13 @@ class NodeStep:
         self.do(Launch())
 
     def stop(self, message: str, cause: Reason = Reason.NONE) -> None:
-        """Begin the stop ladder. ``cause``: the agent does it by itself, and the node is started again."""
+        """Send the stop signal and arm the grace. ``cause``: why the agent stops it by itself, to start it again."""
         self.move(transitions.stopping(self.record, message, cause))
         self.do(SendSignal(self.rules.stop_signal))
         self.do(ArmTimer(TimerName.GRACE, self.rules.stop_grace_seconds))
 
     def restart(self) -> None:
-        """Begin the stop ladder for a restart by command."""
+        """Stop the process for a restart by command."""
         self.record = replace(self.record, relaunch=True)
         self.stop("stopping for a restart by command")
 
@@ -104,7 +103,7 @@ class NodeStep:
         self._forget_health()
 
     def watch_start(self) -> None:
-        """Arm what leads a living process from starting to running."""
+        """Arm the timers that lead a started process from starting to running."""
         if self.rules.probed:
             self.do(ArmTimer(TimerName.PROBE, self.rules.start_probe_seconds))
             self.do(ArmTimer(TimerName.START_TIMEOUT, self.rules.start_timeout_seconds))
@@ -112,14 +111,14 @@ class NodeStep:
             self.do(ArmTimer(TimerName.SETTLE, self.rules.settle_seconds))
 
     def ready(self, health: Health) -> None:
-        """The process does its work: running."""
+        """The process is ready."""
         self.move(transitions.running(self.record, self.now))
         self.node = replace(self.node, health=health, probe_failures=0)
         if self.rules.probed:
             self.do(ArmTimer(TimerName.PROBE, self.rules.probe_interval_seconds))
 
     def record_exit(self, status: ExitStatus, reason: Reason, lived_seconds: float | None = None) -> None:
-        """Add an end to the record; ``lived_seconds`` only when it is not "until now"."""
+        """Add an exit to the record. ``lived_seconds``: its uptime, if the process did not live until now."""
         record = self.record
         if lived_seconds is None:
             lived_seconds = self.now.monotonic - record.launched_at if record.process else 0.0
@@ -132,8 +131,8 @@ class NodeStep:
         )
         self.record = replace(record, process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
 
-    def after_end(self, *, ready_seconds: float, words: str, waits_for: Reason, gives_up_for: Reason) -> None:
-        """A node that should run has no process any more: start, wait or give up."""
+    def after_end(self, *, ready_seconds: float, cause: str, waits_for: Reason, gives_up_for: Reason) -> None:
+        """A node that should run no longer has a process: start it, wait, or give up."""
         policy = self.rules.restart
         decision = decide_restart(
             policy,
@@ -143,19 +142,19 @@ class NodeStep:
             chance=self.now.chance,
             endless=waits_for is Reason.DISK_FULL,
         )
-        self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=words)
+        self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=cause)
         self._forget_health()
         if decision.delay_seconds is None:
             disabled = decision.reason is Reason.RESTARTS_DISABLED
             ends = f"{len(decision.crashes)} ends in a row within {policy.window_seconds:g} s"
             why = "restart_failed_nodes is off" if disabled else ends
             reason = decision.reason if disabled else gives_up_for
-            self.move(transitions.failed(self.record, reason, f"{words}; not started again: {why}"))
+            self.move(transitions.failed(self.record, reason, f"{cause}; not started again: {why}"))
         elif decision.delay_seconds == 0.0:
-            self.launch(restart_reason(self.record), f"restarted: {words}")
+            self.launch(restart_reason(self.record), f"restarted: {cause}")
         else:
             message = (
-                f"{words}; starts again {decision.delay_seconds:.1f} s later "
+                f"{cause}; starts again {decision.delay_seconds:.1f} s later "
                 f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
             )
             resume_at = self.now.monotonic + decision.delay_seconds
@@ -167,24 +166,24 @@ class NodeStep:
 
 
 def restart_reason(record: NodeRecord) -> Reason:
-    """Why the next start is a restart: what the agent itself ended the process for, else that it ended."""
+    """The reason of a restart: why the agent stopped the process by itself, else that it crashed."""
     last = record.exits[0].reason if record.exits else Reason.CRASHED
     return last if last in STOP_CAUSES else Reason.CRASHED
 
 
-def end_for_memory(work: NodeStep, status: ExitStatus, words: str, lived_seconds: float | None = None) -> None:
-    """The kernel was faster than the ladder: the same back-off, however long it was ready before."""
+def end_at_memory_limit(work: NodeStep, status: ExitStatus, cause: str, lived_seconds: float | None = None) -> None:
+    """The kernel killed the process at its limit: back off as after the agent's own stop for memory."""
     limit = Reason.MEMORY_LIMIT
     work.record_exit(status, limit, lived_seconds)
     work.record = replace(work.record, relaunch=True)
-    work.after_end(ready_seconds=0.0, words=words, waits_for=limit, gives_up_for=limit)
+    work.after_end(ready_seconds=0.0, cause=cause, waits_for=limit, gives_up_for=limit)
 
 
-def last_end(record: NodeRecord) -> str:
-    """How its last process ended, in words."""
+def describe_last_end(record: NodeRecord) -> str:
+    """How the node's last process ended."""
     if not record.exits or record.exits[0].reason is Reason.START_FAILED:
-        return "the start before failed"
+        return "the previous start failed"
     last = record.exits[0]
     if last.reason in STOP_CAUSES:
         return STOP_CAUSES[last.reason]
-    return f"the process before {ExitStatus(last.code, last.signal).words()}"
+    return f"the previous process {ExitStatus(last.code, last.signal).description()}"

@@ -30,7 +30,7 @@ from sutra_grid.core.errors import (
 )
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import Verdict, judge_report
-from sutra_grid.core.placement import nowhere, obstacle_to_spawn, place, refusal, unknown_agent
+from sutra_grid.core.placement import no_agent_available, obstacle_to_spawn, place, refusal, unknown_agent
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotent_calls import Attempt
@@ -138,7 +138,7 @@ class Spawner:
         for _ in range(PLACEMENT_ATTEMPTS):
             placement = place(self._state.slots.candidates(), engine)
             if placement.agent is None:
-                raise nowhere(placement)
+                raise no_agent_available(placement)
             if self._state.slots.reserve_slot(placement.agent.agent_id):
                 return placement.agent
         raise Aborted("concurrent spawns took every free slot", reason=Reason.CONCURRENT_CHANGE, hint="try again")

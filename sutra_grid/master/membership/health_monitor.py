@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sutra_grid.core.liveness import LivenessPolicy, change_by_silence, pause_to_forgive
+from sutra_grid.core.liveness import LivenessPolicy, change_by_missed_heartbeats, pause_to_exclude
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.runtime.clock import Clock
@@ -35,19 +35,19 @@ class HealthMonitor:
     def check(self) -> None:
         """Set agents degraded or offline that have missed too many heartbeats."""
         now = self._clock.monotonic()
-        pause = pause_to_forgive(now - self._checked_at, self.interval_seconds, PAUSE_TOLERANCE_SECONDS)
+        pause = pause_to_exclude(now - self._checked_at, self.interval_seconds, PAUSE_TOLERANCE_SECONDS)
         self._checked_at = now
         if pause:
             log.warning("the master stood still; that time counts against no agent", seconds=round(pause, 1))
             self._state.agents.exclude_pause(pause)
             return
         for age in self._state.agents.overdue(self._policy.degraded_after_missed):
-            change = change_by_silence(
+            change = change_by_missed_heartbeats(
                 age.agent.status,
-                silent_seconds=age.seconds,
+                age_seconds=age.seconds,
                 interval_seconds=age.agent.heartbeat_interval_ms / 1000,
                 policy=self._policy,
-                heard_since_start=age.reported_since_start,
+                reported_since_start=age.reported_since_start,
             )
             if change is not None:
                 self._statuses.change(age.agent, change, heartbeat_before=now)

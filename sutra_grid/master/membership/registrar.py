@@ -118,7 +118,9 @@ class Registrar:
         now_ms = wall_ms(self._clock)
         return replace(
             agent,
-            session_id=new_session(known.session_id if known else "", agent.instance_id, now_ms, told=agent.session_id),
+            session_id=new_session(
+                known.session_id if known else "", agent.instance_id, now_ms, reported=agent.session_id
+            ),
             heartbeat_interval_ms=min(max(agent.heartbeat_interval_ms, MIN_INTERVAL_MS), MAX_INTERVAL_MS),
             status=AgentStatus.HEALTHY,
             reason=Reason.REGISTERED,

@@ -68,9 +68,9 @@ class ReconciliationWriter:
             return
         log.info("node reconciled", node=change.node_id, agent=change.agent_id, action=change.action, why=change.why)
         match change.action, change.report:
-            case Action.BURY, _:
+            case Action.TOMBSTONE, _:
                 self.tombstone(change.node_id)
-            case Action.ADOPT, NodeReport() as report:
+            case Action.TAKE_OVER, NodeReport() as report:
                 self._take_over(change, report, EventKind.NODE_TAKEN_OVER, Reason.ADOPTED)
             case Action.FOLLOW, NodeReport() as report:
                 self._take_over(change, report, EventKind.NODE_FOLLOWED, Reason.STALE_GENERATION)

@@ -186,7 +186,7 @@ def test_a_kill_for_memory_is_told_from_other_ends(
     host.killed(group, by_limit=by_limit)
     told = groups.release(record(process), status)
     assert (told and told.over_limit) == over
-    assert told is None or mentions(told.words, "kernel")
+    assert told is None or mentions(told.description, "kernel")
 
 
 def test_a_sigkill_by_somebody_else_is_no_kill_by_the_kernel(host: Host, process: ProcessIdentity) -> None:
@@ -201,7 +201,7 @@ def test_an_agent_that_was_down_still_learns_of_the_kill(host: Host, process: Pr
     told = CgroupMemoryGroups(host.place(), "host").release(record(process), ExitStatus())
     assert isinstance(told, OomKill)
     assert told.over_limit
-    assert mentions(told.words, LIMIT_MB)
+    assert mentions(told.description, LIMIT_MB)
 
 
 def test_at_the_start_only_what_is_empty_is_removed(host: Host, process: ProcessIdentity) -> None:

@@ -343,7 +343,7 @@ def test_a_kill_by_the_kernel_for_the_limit_counts_in_the_back_off_however_long_
         driver.now += 1000  # stable: a crash would start again at once
         driver.on(Exited(count, ExitStatus(signal=9), OVER))
         assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.MEMORY_LIMIT)
-        assert driver.record.message.startswith(OVER.words)
+        assert driver.record.message.startswith(OVER.description)
         assert (driver.record.exits[0].reason, driver.record.exits[0].signal) == (Reason.MEMORY_LIMIT, 9)
         driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches))
         assert (driver.record.reason, driver.record.restarts) == (Reason.MEMORY_LIMIT, count)
