@@ -30,7 +30,7 @@ class EventKind(StrEnum):
     NODE_STARTED = "node.started"
     NODE_STOPPED = "node.stopped"
     NODE_RESTARTED = "node.restarted"
-    NODE_EXITED = "node.exited"  # the process ended, and nobody had asked for it
+    NODE_EXITED = "node.exited"  # the process ended, and not by command
     NODE_FAILED = "node.failed"
     NODE_UNHEALTHY = "node.unhealthy"
     NODE_HEALTHY = "node.healthy"
@@ -40,7 +40,7 @@ class EventKind(StrEnum):
     NODE_FOREIGN = "node.foreign"  # an agent reports a node of an agent on another host
     NODE_REMOVED = "node.removed"
     REGISTRY_REBUILT = "registry.rebuilt"  # a damaged registry was set aside, and an empty one was made
-    REGISTRY_REFILLED = "registry.refilled"  # the registry was lost, and made anew from the master's memory
+    REGISTRY_REFILLED = "registry.refilled"  # the registry was lost, and was restored from the master's memory
 
 
 class UnknownEventKind(str):

@@ -1,4 +1,4 @@
-"""An agent's status from the age of its last heartbeat; what changes are possible.
+"""Derives an agent's status from the age of its last heartbeat; the table of possible changes.
 
 Pure: takes ages in seconds of a monotonic clock, and returns changes as values. A heartbeat makes an
 agent healthy at once. Missed heartbeats make it degraded, then offline; they never improve a status.

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeState, Reason
 
-#: Reasons of exits that nobody asked for.
+#: Reasons of exits that were not commanded.
 CRASHES = frozenset(
     {
         Reason.CRASHED,
@@ -88,10 +88,10 @@ def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
         return DONE
     crash = next((exit_ for exit_ in new_exits(before, report) if exit_.reason in CRASHES), None)
     if report.state is NodeState.FAILED:
-        words = [report.message or str(report.reason or Reason.START_FAILED)]
+        parts = [report.message or str(report.reason or Reason.START_FAILED)]
         if crash is not None:
-            words.append(describe_exit(crash))
-        return Outcome(Verdict.FAILED, report.reason or Reason.START_FAILED, "; ".join(words))
+            parts.append(describe_exit(crash))
+        return Outcome(Verdict.FAILED, report.reason or Reason.START_FAILED, "; ".join(parts))
     if crash is not None:
         return _ended(report, crash)
     if report.state is NodeState.STARTING and report.pid and not report.backoff_ms:
@@ -103,5 +103,5 @@ def _ended(report: NodeReport, crash: NodeExit) -> Outcome:
     """The process ended, and the agent is about to start it again. The command failed because of the end."""
     if crash.reason is not Reason.START_FAILED:
         return Outcome(Verdict.FAILED, crash.reason, describe_exit(crash))
-    words = report.end_cause or report.message or "its process did not start"
-    return Outcome(Verdict.FAILED, report.reason or crash.reason, words)
+    message = report.end_cause or report.message or "its process did not start"
+    return Outcome(Verdict.FAILED, report.reason or crash.reason, message)

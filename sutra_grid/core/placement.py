@@ -107,9 +107,9 @@ def no_agent_available(placement: Placement) -> GridError:
         return FailedPrecondition("no agent is registered", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
     shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
     more = len(placement.rejections) - len(shown)
-    words = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+    obstacles = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
     hint = "free a slot, undrain an agent or add one; `sutra-grid-cli agents list` shows them"
-    return ResourceExhausted(f"no agent can take the node: {words}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
+    return ResourceExhausted(f"no agent can take the node: {obstacles}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
 
 
 def unknown_agent(agent_id: str) -> NotFound:

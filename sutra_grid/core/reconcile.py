@@ -87,7 +87,7 @@ def decide_missing(node: Node) -> Decision:
 
 
 def missing_report(known: NodeReport) -> NodeReport:
-    """The report of a node that its agent does not list any more: generation 0, no process, the same history."""
+    """The report of a node that its agent no longer lists: generation 0, no process, the same history."""
     return replace(
         known,
         generation=0,

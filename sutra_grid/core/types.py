@@ -14,7 +14,7 @@ from sutra_grid.core.event_kinds import AnyEventKind
 
 
 class Platform(StrEnum):
-    """Where an agent's host lives."""
+    """The platform of an agent's host."""
 
     DOCKER = "docker"
     K8S = "k8s"

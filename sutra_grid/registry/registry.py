@@ -236,11 +236,6 @@ class Registry:
             if tombstones.replace_node(connection, node_id, wall_ms(self._clock)):
                 event_rows.append(connection, events)
 
-    def raise_tombstone(self, node_id: str, generation: int) -> None:
-        """Raise a tombstone's generation to at least ``generation``; it never falls."""
-        with self._database.writing() as connection:
-            tombstones.raise_generation(connection, node_id, generation)
-
     def counts(self, events_since_ms: int) -> GridCounts:
         """The grid in numbers. Events are counted by kind since ``events_since_ms``, a wall clock time."""
         with self._database.reading() as connection:

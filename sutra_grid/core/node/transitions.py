@@ -31,7 +31,7 @@ def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
 
 
 def starting(record: NodeRecord, process: ProcessIdentity, now: Now) -> NodeRecord:
-    """The process of the launch lives."""
+    """The process of the launch runs."""
     return replace(
         record,
         phase=Phase.STARTING,

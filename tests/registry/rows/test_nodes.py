@@ -8,6 +8,7 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.registry import IdempotencyRecord, Observations, Registry
+from sutra_grid.registry.rows import tombstones
 from sutra_grid.registry.rows.retention import TOMBSTONE_MAX_AGE_MS
 
 DAY_MS = 24 * 3600 * 1000
@@ -124,9 +125,9 @@ def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registr
 def test_a_tombstone_only_rises(registry: Registry) -> None:
     registry.create_node(a_node(generation=6), record=None)
     registry.remove_node("node-00000001")
-    registry.raise_tombstone("node-00000001", 9)
-    registry.raise_tombstone("node-00000001", 7)
-    registry.raise_tombstone("node-9", 7)
+    with registry._database.writing() as connection:
+        tombstones.put(connection, "node-00000001", 9, 1_000)
+        tombstones.put(connection, "node-00000001", 7, 1_000)
     assert registry.tombstones() == {"node-00000001": 9}
 
 
