@@ -201,18 +201,28 @@ class Spawner:
             return _removal_not_saved(node, why, error)
         reached(Step.DESIRED_RECORDED, absent.desired)
         self._state.nodes.put(absent)
-        try:
-            if call_agent_by is not None:
-                report = self._applier.apply(absent, call_agent_by.remaining(at_least_seconds=1.0))
-                if judge_report(absent, report).verdict is Verdict.DONE:
-                    self._reconciliation_writer.tombstone(node.node_id)
-            elif isinstance(why, _REFUSALS):
-                self._reconciliation_writer.tombstone(node.node_id)
-        except GridError as error:
-            log.warning(
-                "failed spawn not removed yet; the agent's next heartbeat removes it", node=node.node_id, why=error
-            )
+        removed = self._call_to_remove(absent, call_agent_by) if call_agent_by else isinstance(why, _REFUSALS)
+        if call_agent_by and not removed:
+            return type(why)(why.message, reason=why.reason, hint="the agent removes the node at its next heartbeat")
+        if removed:
+            self._tombstone(node)
         return why
+
+    def _call_to_remove(self, absent: Node, deadline: Deadline) -> bool:
+        """Call the agent with the removal. False: the agent has not confirmed it; its next heartbeat does it."""
+        try:
+            report = self._applier.apply(absent, deadline.remaining(at_least_seconds=1.0))
+        except GridError as error:
+            log.warning("failed spawn not removed by its agent yet", node=absent.node_id, why=error)
+            return False
+        return judge_report(absent, report).verdict is Verdict.DONE
+
+    def _tombstone(self, node: Node) -> None:
+        """Remove the row of a node that its agent does not have. If the registry fails, the next heartbeat does it."""
+        try:
+            self._reconciliation_writer.tombstone(node.node_id)
+        except GridError as error:
+            log.warning("failed spawn not removed from the registry yet", node=node.node_id, why=error)
 
     def _node_of_earlier_attempt(self, node_id: str) -> Node:
         """The node that an earlier attempt of this request made before the master stopped."""

@@ -11,7 +11,7 @@ from support.harness.master_harness import MasterHarness
 from support.texts import mentions
 from support.waiting import eventually
 
-from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded
+from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, Unavailable
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.wire import grid_pb2 as pb
@@ -133,6 +133,24 @@ def test_a_process_that_ends_at_once_fails_the_spawn_with_its_exit_and_log(
     assert [assignment.desired for assignment in agent.applied] == [Desired.RUNNING, Desired.ABSENT]
     assert agent.journal == {}
     assert harness.nodes() == []
+
+
+def test_a_failed_spawn_claims_that_nothing_is_left_only_when_its_agent_has_confirmed_it(
+    harness: MasterHarness, agent: FakeAgent
+) -> None:
+    agent.script.append(fake_agent.crash)
+    confirmed = harness.spawn()
+    agent.script += [fake_agent.crash, fake_agent.refuse(Unavailable("busy"))]
+    unconfirmed = harness.spawn()
+    assert (confirmed.error.reason, unconfirmed.error.reason) == ("start_failed", "start_failed")
+    assert confirmed.error.hint != unconfirmed.error.hint
+    assert "heartbeat" in unconfirmed.error.hint
+    (node,) = harness.nodes()
+    assert node.desired == "absent"
+    for _ in range(2):  # one brings the assignment, the next reports that it is done
+        harness.pass_time(2)
+        agent.heartbeat(harness.stub)
+    harness.eventually_tombstoned(node.node_id)
 
 
 def test_what_an_agent_that_did_not_answer_has_started_is_stopped_by_its_next_heartbeat(
