@@ -7,7 +7,6 @@ import pytest
 from support.fakes.fake_agent import FakeAgent
 from support.harness.master_harness import MasterHarness
 from support.texts import mentions
-from support.waiting import eventually
 
 from sutra_grid.core.types import Assignment, Desired, NodeSpec
 from sutra_grid.wire import grid_pb2 as pb
@@ -88,42 +87,11 @@ def test_a_newer_process_supersedes_the_older_which_is_told_to_end_itself(
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.registered", "agent.superseded"]
 
 
-def test_a_newer_session_that_is_never_used_ends_nobody(harness: MasterHarness, agent: FakeAgent) -> None:
-    with agent.restarted() as newer:
-        newer.register(harness.stub)
-        waiting = agent.heartbeat(harness.stub)
-        assert (waiting.acknowledged, waiting.instruction) == (True, "")
-        harness.pass_time(15)
-        assert harness.agent().status == "degraded"
-        assert agent.heartbeat(harness.stub).instruction == "register"
-        agent.register(harness.stub)
-        harness.clock.advance(0.1)
-        assert agent.heartbeat(harness.stub).acknowledged
-        assert newer.heartbeat(harness.stub).instruction == "superseded"
-
-
 def test_a_process_that_registers_twice_is_never_superseded_by_itself(harness: MasterHarness, agent: FakeAgent) -> None:
     first = agent.session_id
     agent.register(harness.stub)
     agent.session_id = first  # the answer of the second registration was lost
     assert agent.heartbeat(harness.stub).instruction == "register"
-
-
-def test_sessions_hold_across_a_restart_of_the_master(harness: MasterHarness, agent: FakeAgent) -> None:
-    with agent.restarted() as newer:
-        newer.register(harness.stub)
-        harness.clock.advance(0.1)
-        newer.heartbeat(harness.stub)
-        harness.restart()
-        assert agent.heartbeat(harness.stub).instruction == "superseded"
-        assert newer.heartbeat(harness.stub).acknowledged
-
-
-def test_an_unknown_agent_is_told_to_register(harness: MasterHarness, make_agent: MakeAgent) -> None:
-    foreign = make_agent("agent-9")
-    foreign.session_id = "00000000000001-12345678"
-    answer = foreign.heartbeat(harness.stub)
-    assert (answer.acknowledged, answer.instruction) == (False, "register")
 
 
 def test_an_agent_that_stops_on_purpose_is_offline_at_once(harness: MasterHarness, agent: FakeAgent) -> None:
@@ -203,15 +171,3 @@ def test_a_node_of_another_host_is_left_alone(harness: MasterHarness, agent: Fak
     assert other.heartbeat(harness.stub).assignments == []
     assert harness.node(node.node_id).agent_id == "agent-1"
     assert harness.kinds(agent_id="agent-2", kind="node") == ["node.foreign"]
-
-
-def test_last_heartbeat_reaches_the_registry_behind(harness: MasterHarness, agent: FakeAgent) -> None:
-    harness.clock.advance(1.0)
-    agent.heartbeat(harness.stub)
-    wanted = int(harness.clock.wall() * 1000)
-
-    def stored() -> bool:
-        row = harness.registry.agent("agent-1")
-        return row is not None and row.last_heartbeat_ms == wanted
-
-    eventually(stored, 3.0, "last_heartbeat written behind")
