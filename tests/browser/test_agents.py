@@ -57,10 +57,10 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(
     page.goto("/ui/agents/agent-2")
 
     dialog = open_action(page, "Drain")
-    expect(dialog).to_contain_text("agent-2 takes no new nodes until it is undrained")
-    dialog.get_by_label("Stop its nodes too").check()
+    expect(dialog).to_contain_text("agent-2 accepts no new nodes until it is undrained")
+    dialog.get_by_label("Also stop its nodes").check()
     confirm(dialog, "Drain agent-2")
-    expect(notice(page)).to_contain_text("agent-2 is drained, and no node has a process left there")
+    expect(notice(page)).to_contain_text("agent-2 is drained, and none of its nodes has a process")
     expect(page.locator(f"#row-{node.node_id}")).to_contain_text("stopped")
     assert grid.pids() == {}
 
@@ -70,7 +70,7 @@ def test_an_agent_is_drained_with_its_nodes_stopped_and_opened_again(
     dialog.get_by_role("link", name="Cancel").click()
 
     confirm(open_action(page, "Undrain"), "Undrain agent-2")
-    expect(notice(page)).to_contain_text("agent-2 is open for new nodes again")
+    expect(notice(page)).to_contain_text("agent-2 is undrained")
     grid.grpc.remove(node.node_id)
 
 
@@ -83,7 +83,7 @@ def test_an_agent_with_nodes_is_not_removed_while_it_runs_and_one_that_is_gone_i
     dialog = open_action(page, "Remove")
     expect(dialog).to_contain_text("the master will refuse")
     confirm(dialog, "Remove agent-2")
-    expect(dialog.get_by_role("alert").first).to_contain_text("That did not work")
+    expect(dialog.get_by_role("alert").first).to_contain_text("The command failed")
     dialog.get_by_role("link", name="Cancel").click()
     grid.grpc.remove(node.node_id)
 

@@ -91,11 +91,11 @@ def test_without_its_master_pages_are_read_with_a_banner_and_commands_say_why_th
     mark_page(page)
 
     with master_down(grid):
-        expect(banner).to_contain_text("The master does not answer")
+        expect(banner).to_contain_text("The master is unavailable")
         expect(page.locator("#node-status")).to_contain_text("running")
         dialog = open_action(page, "Stop")
         confirm(dialog, f"Stop {node.node_id}")
-        expect(dialog.locator("#failure")).to_contain_text("That did not work")
+        expect(dialog.locator("#failure")).to_contain_text("The command failed")
         expect(dialog.locator("#failure")).to_contain_text("master")
         dialog.get_by_role("link", name="Cancel").click()
 
@@ -126,7 +126,7 @@ def test_a_page_tells_that_the_admin_itself_does_not_answer_and_goes_on_when_it_
 
     grid.admin.stop()
     try:
-        expect(connection).to_contain_text("The admin does not answer")
+        expect(connection).to_contain_text("The admin does not respond")
     finally:
         grid.admin.start()
         grid.admin.wait_ready()

@@ -46,8 +46,8 @@ def test_a_form_without_a_token_of_the_page_is_refused_and_says_what_to_do(
     page.evaluate("token => { document.querySelector('main [name=csrf_token]').value = token }", token)
     page.get_by_role("button", name=f"Stop {node.node_id}").click()
 
-    expect(page.get_by_role("alert").first).to_contain_text("not valid any more")
-    expect(page.get_by_role("alert").first).to_contain_text("Open the page again")
+    expect(page.get_by_role("alert").first).to_contain_text("The form has expired")
+    expect(page.get_by_role("alert").first).to_contain_text("Reload the page")
     assert grid.pids()[node.node_id] == node.pid
 
 

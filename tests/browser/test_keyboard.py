@@ -38,7 +38,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
 def test_the_first_stop_skips_to_the_content(page: Page) -> None:
     page.goto("/ui/nodes")
     page.keyboard.press("Tab")
-    expect(focused(page)).to_have_text("Skip to the content")
+    expect(focused(page)).to_have_text("Skip to content")
     expect(focused(page)).to_be_in_viewport()
 
     page.keyboard.press("Enter")

@@ -52,7 +52,7 @@ def test_several_nodes_are_spawned_at_once(page: Page, grid: Grid) -> None:
 
 def test_a_killed_node_is_seen_to_restart_with_its_exit_and_its_new_log(page: Page, grid: Grid, node: NodeView) -> None:
     page.goto(f"/ui/nodes/{node.node_id}")
-    log = page.get_by_role("region", name="The end of the log")
+    log = page.get_by_role("region", name="End of the log")
     expect(log).to_contain_text(f"pid={node.pid}")
     mark_page(page)
 

@@ -88,7 +88,7 @@ def test_selected_nodes_are_stopped_together_and_the_others_are_not(
 def test_all_nodes_of_a_page_are_selected_with_one_box(page: Page, grid: Grid, nodes: list[NodeView]) -> None:
     before = grid.pids()
     page.goto("/ui/nodes?engine=fragile")
-    page.get_by_label("Select all nodes of this page").check()
+    page.get_by_label("Select all nodes on this page").check()
     expect(page.get_by_text("2 selected")).to_be_visible()
     page.get_by_label(f"Select {nodes[2].node_id}").uncheck()
     expect(page.get_by_text("1 selected")).to_be_visible()
@@ -110,13 +110,13 @@ def test_what_could_not_be_done_of_many_is_told_with_the_reason_and_asked_again(
         grid.grpc.stop(node.node_id)
     spoil(broken.storage_path)
     page.goto("/ui/nodes?engine=fragile")
-    page.get_by_label("Select all nodes of this page").check()
+    page.get_by_label("Select all nodes on this page").check()
     page.get_by_role("button", name="Start", exact=True).click()
     dialog = page.get_by_role("dialog")
     confirm(dialog, "Start 2 nodes")
 
     failure = dialog.get_by_role("alert").first
-    expect(failure).to_contain_text("1 of 2 nodes are started; these are not")
+    expect(failure).to_contain_text("1 of 2 nodes are started. These failed:")
     expect(failure).to_contain_text("could not be started: exit code 3")
     expect(dialog.get_by_role("heading", name=f"Start {broken.node_id}?")).to_be_visible()
     mend(broken.storage_path)

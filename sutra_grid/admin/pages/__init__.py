@@ -1,4 +1,4 @@
-"""The pages under ``/ui/``: one module a page with its views; ``models`` makes what they show, templates show it."""
+"""The web pages under ``/ui/``: one module per page. ``models`` prepares the values that the templates show."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
 PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events)
-"""Modules whose views the blueprint has."""
+"""The modules that register views on the blueprint."""
 
 
 def install(app: Flask, clock: Clock, secret_key: str) -> None:
-    """Give ``app`` the pages."""
+    """Add the pages to ``app``."""
     app.secret_key = secret_key or secrets.token_hex(32)
     app.config.update(
         SESSION_COOKIE_NAME="sutra-grid",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
-        WTF_CSRF_CHECK_DEFAULT=False,  # of pages only: programs send no cookie that could be misused
+        WTF_CSRF_CHECK_DEFAULT=False,  # only pages need it: programs send no cookie
         WTF_CSRF_TIME_LIMIT=None,  # pages stay open on a screen for days
     )
     csrf.init_app(app)

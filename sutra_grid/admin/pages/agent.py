@@ -1,4 +1,4 @@
-"""``/ui/agents/ID``: one agent, its host, its nodes, and what happened to it."""
+"""``/ui/agents/ID``: an agent with its host, its nodes and its events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN_EVENTS: Final = 20
 
 @blueprint.get("/agents/<agent_id>")
 def show_agent(agent_id: str) -> Response:
-    """The page."""
+    """Show the page."""
     rows = registry()
     agent = find_agent(rows, agent_id)
     nodes = node_rows(agent_with_nodes(agent, rows.nodes(agent_id)).storage_nodes, now_ms())
@@ -32,7 +32,7 @@ def show_agent(agent_id: str) -> Response:
         section="agents",
         agent=agent,
         badge_of_agent=badge(agent.status),
-        why=status_reason(agent),
+        status_reason=status_reason(agent),
         gauges=gauges(agent.host) if agent.host else [],
         rows=nodes,
         events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),

@@ -1,4 +1,4 @@
-"""``/ui/agents/ID/drain|undrain|remove``: confirm what will happen to an agent, then have it done."""
+"""``/ui/agents/ID/drain|undrain|remove``: confirm a command for an agent, then send it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flask import Response, request
 from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_agent_from_grid
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
-from sutra_grid.admin.pages.models.command_effects import DONE, drain_effects, removal_effects, undrain_effects
+from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.models.command_effects import COMPLETED, drain_effects, removal_effects, undrain_effects
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
@@ -21,77 +21,77 @@ from sutra_grid.core.errors import GridError
 
 
 @blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")
-def ask_about_agent(agent_id: str, verb: str) -> Response:
-    """Say what will happen, and ask."""
-    return _ask(agent_id, verb, new_key())
+def confirm_agent_command(agent_id: str, verb: str) -> Response:
+    """Show what will happen, and ask for confirmation."""
+    return _confirmation(agent_id, verb, new_key())
 
 
 @blueprint.post("/agents/<agent_id>/drain")
 def drain_agent(agent_id: str) -> Response:
-    """Keep new nodes away, and stop those that are there if that is wanted."""
-    wants_stops = request.form.get("stop_nodes") == "true"
+    """Drain the agent, and also stop its nodes if the form says so."""
+    stops_nodes = request.form.get("stop_nodes") == "true"
 
     def drain(key: str) -> str:
-        if not wants_stops:
+        if not stops_nodes:
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
-            return f"{agent_id} is {DONE[AgentVerb.DRAIN]}."
+            return f"{agent_id} is {COMPLETED[AgentVerb.DRAIN]}."
         with long_requests().acquire():
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
-            stop_nodes(master().scoped(), agent_id, lambda _words: None)
-        return f"{agent_id} is drained, and no node has a process left there."
+            stop_nodes(master().scoped(), agent_id, lambda _message: None)
+        return f"{agent_id} is drained, and none of its nodes has a process."
 
-    return _act(agent_id, "drain", drain)
+    return _run(agent_id, "drain", drain)
 
 
 @blueprint.post("/agents/<agent_id>/undrain")
 def undrain_agent(agent_id: str) -> Response:
-    """Let new nodes come again."""
+    """Undrain the agent."""
 
     def undrain(key: str) -> str:
         command_agent(master(), AgentVerb.UNDRAIN, agent_id, key)
-        return f"{agent_id} is {DONE[AgentVerb.UNDRAIN]}."
+        return f"{agent_id} is {COMPLETED[AgentVerb.UNDRAIN]}."
 
-    return _act(agent_id, "undrain", undrain)
+    return _run(agent_id, "undrain", undrain)
 
 
 @blueprint.post("/agents/<agent_id>/remove")
 def remove_agent(agent_id: str) -> Response:
-    """Forget it."""
+    """Remove the agent."""
 
     def remove(key: str) -> str:
         remove_agent_from_grid(master(), agent_id, key)
         return f"{agent_id} is removed."
 
-    return _act(agent_id, "remove", remove, after="/ui/agents")
+    return _run(agent_id, "remove", remove, after="/ui/agents")
 
 
-def _act(agent_id: str, verb: str, act: Callable[[str], str], after: str = "") -> Response:
+def _run(agent_id: str, verb: str, command: Callable[[str], str], after: str = "") -> Response:
     key = form_key()
     try:
-        words = act(key)
+        message = command(key)
     except GridError as error:
-        return _ask(agent_id, verb, retry_key(error, key), error)
-    return redirect_with_message(after or f"/ui/agents/{quote(agent_id, safe='')}", words)
+        return _confirmation(agent_id, verb, retry_key(error, key), error)
+    return redirect_with_message(after or f"/ui/agents/{quote(agent_id, safe='')}", message)
 
 
-def _ask(agent_id: str, verb: str, key: str, failure: GridError | None = None) -> Response:
+def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = None) -> Response:
     rows = registry()
     agent = find_agent(rows, agent_id)
     nodes = len(rows.nodes(agent_id))
-    ways = {
+    effects = {
         "drain": lambda: drain_effects(agent, nodes),
         "undrain": lambda: undrain_effects(agent),
         "remove": lambda: removal_effects(agent, nodes),
     }
     return render_page(
         "agent_command.html",
-        http_status(failure) if failure else HTTPStatus.OK,
+        http_status(error) if error else HTTPStatus.OK,
         section="agents",
         poll_seconds=0,
         verb=verb,
         agent_id=agent_id,
-        consequences=ways[verb](),
-        offers_stops=verb == "drain" and nodes > 0,
+        effects=effects[verb](),
+        offers_stop=verb == "drain" and nodes > 0,
         key=key,
-        failure=failure,
+        failures=[failure_text(error)] if error else [],
     )

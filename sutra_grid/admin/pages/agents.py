@@ -1,4 +1,4 @@
-"""``/ui/agents``: the agents, filtered, sorted, page by page."""
+"""``/ui/agents``: a list of agents with filters, sorting and pages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sutra_grid.registry import AgentQuery, AgentSort
 
 PATH: Final = "/ui/agents"
 PAGE_ROWS: Final = 50
-CHOICES: Final = ("text", "status", "platform", "label", "drained", "sort", "desc", "cursor")
+PARAMETERS: Final = ("text", "status", "platform", "label", "drained", "sort", "desc", "cursor")
 
 
 @blueprint.get("/agents")
 def show_agents() -> Response:
-    """The page."""
-    chosen = text_parameters(CHOICES)
+    """Show the page."""
+    chosen = text_parameters(PARAMETERS)
     page = registry().agent_page(
         AgentQuery(
             status=enum_or_none(AgentStatus, chosen["status"]),

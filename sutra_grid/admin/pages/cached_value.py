@@ -1,4 +1,4 @@
-"""Something that many requests ask for and that may be a few seconds old: found once, told to all."""
+"""A value that is computed at most every few seconds and shared by all requests."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ T = TypeVar("T")
 
 
 class CachedValue(Generic[T]):
-    """The last value for ``kept_seconds``. Thread-safe: then one request finds it anew, the others take the old one."""
+    """Caches a value for ``max_age_seconds``. Thread-safe: one request refreshes it, the others get the old value."""
 
-    def __init__(self, clock: Clock, kept_seconds: float) -> None:
+    def __init__(self, clock: Clock, max_age_seconds: float) -> None:
         self._clock = clock
-        self._kept_seconds = kept_seconds
-        self._lock = threading.Lock()  # guards the fields below; never held while finding
-        self._value: list[T] = []  # none before the first
-        self._next_look = clock.monotonic()
+        self._max_age_seconds = max_age_seconds
+        self._lock = threading.Lock()  # guards the fields below; not held while computing
+        self._value: list[T] = []  # empty before the first
+        self._expires_at = clock.monotonic()
 
-    def get(self, find: Callable[[], T]) -> T:
-        """The value. What ``find`` raises is raised, and the next request tries again."""
+    def get(self, compute: Callable[[], T]) -> T:
+        """The cached value, or that of ``compute``. After an exception of ``compute`` the next call tries again."""
         with self._lock:
             now = self._clock.monotonic()
-            if self._value and now < self._next_look:
+            if self._value and now < self._expires_at:
                 return self._value[0]
-            self._next_look = now + self._kept_seconds
+            self._expires_at = now + self._max_age_seconds
         try:
-            found = find()
+            value = compute()
         except BaseException:
             with self._lock:
-                self._next_look = now
+                self._expires_at = now
             raise
         with self._lock:
-            self._value = [found]
-        return found
+            self._value = [value]
+        return value

@@ -1,4 +1,4 @@
-"""What all confirmations have in common: the form's key, going on after success, and telling a failure."""
+"""What all confirmation forms share: the idempotency key, the redirect after success, and the failure text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask import Response, flash, make_response, redirect, request
 from sutra_grid.admin.pages.renderer import is_from_htmx
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 
-MAX_FLASH_CHARACTERS: Final = 1500  # what is flashed travels in a cookie
+MAX_FLASH_CHARACTERS: Final = 1500  # the message is stored in a cookie
 
 
 def form_key() -> str:
-    """The form's idempotency key: a form that is sent twice commands once. Within a request."""
+    """The form's idempotency key: a form sent twice takes effect once. Needs a request context."""
     return request.form.get("key", "")[:100] or new_key()
 
 
@@ -24,15 +24,20 @@ def new_key() -> str:
 
 
 def retry_key(error: GridError, key: str) -> str:
-    """The idempotency key for another try: the same where the outcome is not known, else a new one."""
+    """The key for a retry: the same key when the outcome is unknown, otherwise a new one."""
     return key if isinstance(error, (Unavailable, DeadlineExceeded)) else new_key()
 
 
-def redirect_with_message(url: str, words: str) -> Response:
-    """Show ``url`` with what was done: by a redirect, or by telling htmx where to go. Within a request."""
-    flash(words[:MAX_FLASH_CHARACTERS], "good")
+def failure_text(error: GridError) -> str:
+    """The message of an error and its hint, for a form that is shown again."""
+    return error.message + (f"\nWhat to do: {error.hint}" if error.hint else "")
+
+
+def redirect_with_message(url: str, message: str) -> Response:
+    """Redirect to ``url``, which shows ``message``; htmx gets a header instead. Needs a request context."""
+    flash(message[:MAX_FLASH_CHARACTERS], "good")
     if is_from_htmx():
-        answer = make_response("")
-        answer.headers["HX-Redirect"] = url
-        return answer
+        response = make_response("")
+        response.headers["HX-Redirect"] = url
+        return response
     return make_response(redirect(url, code=303))

@@ -1,4 +1,4 @@
-"""``/ui/events``: what happened, newest first, page by page back in time."""
+"""``/ui/events``: a list of events, newest first, with filters and pages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sutra_grid.registry import EventQuery
 
 PATH: Final = "/ui/events"
 PAGE_ROWS: Final = 100
-CHOICES: Final = ("kind", "agent_id", "node_id", "before")
+PARAMETERS: Final = ("kind", "agent_id", "node_id", "before")
 
 
 @blueprint.get("/events")
 def show_events() -> Response:
-    """The page. The newest ones are polled; what is older stays as it is."""
-    chosen = text_parameters(CHOICES)
+    """Show the page. Only the page of the newest events is polled."""
+    chosen = text_parameters(PARAMETERS)
     before = int(chosen["before"]) if chosen["before"].isascii() and chosen["before"].isdecimal() else 0
     events = registry().event_page(
         EventQuery(

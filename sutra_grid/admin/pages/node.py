@@ -1,4 +1,4 @@
-"""``/ui/nodes/ID``: one node: why it is as it is, what it uses, its history, its log."""
+"""``/ui/nodes/ID``: a node with its explanation, resource usage, history and log."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from sutra_grid.wire.convert import node_status
 SHOWN_EVENTS: Final = 100
 LOG_LINES: Final = 200
 LOG_BYTES: Final = 256 * 1024
-#: A quiet process is drawn low, not as a mountain range of tenths of a percent.
-LEAST_CPU_PERCENT: Final = 10.0
+#: The CPU chart covers at least this range, so that an idle process is drawn as a flat line.
+MIN_CPU_SCALE_PERCENT: Final = 10.0
 
 
 @blueprint.get("/nodes/<node_id>")
 def show_node(node_id: str) -> Response:
-    """The page."""
+    """Show the page."""
     rows = registry()
     node = find_node(rows, node_id)
     agent = rows.agent(node.agent_id)
     status = node_status(node, shown_status(node, agent.status if agent else None))
     record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
-    cpu, memory, why_none = _sparklines(node_id)
+    cpu, memory, no_samples_reason = _sparklines(node_id)
     return render_page(
         "node.html",
         section="nodes",
         node=status,
         badge_of_node=node_badge(status),
-        explained=explain(status, record, now_ms()),
+        explanation=explain(status, record, now_ms()),
         cpu=cpu,
         memory=memory,
-        why_no_samples=why_none,
+        no_samples_reason=no_samples_reason,
         memory_now=size(status.sample.rss_bytes) if status.HasField("sample") and status.pid else "",
         history=history(events, now_ms()),
         events=event_rows(events, now_ms()),
-        # The log has a poll of its own, so that a part of the page need not wait for the agent.
+        # The log is polled separately, so that the rest of the page does not wait for the agent.
         log=None if is_from_htmx() else _read_log(node_id),
         lines=LOG_LINES,
     )
@@ -61,32 +61,34 @@ def show_node(node_id: str) -> Response:
 
 @blueprint.get("/nodes/<node_id>/log")
 def show_node_log(node_id: str) -> Response:
-    """The end of its log, alone."""
+    """Show only the end of the log."""
     template = "node_log_part.html" if is_from_htmx() else "node_log.html"
     return render_page(template, node_id=node_id, log=_read_log(node_id), lines=LOG_LINES)
 
 
 def _read_log(node_id: str) -> LogText:
-    """Through the master, from its agent; why not, where that does not work."""
+    """Read the log from its agent through the master, or give the reason why it is unavailable."""
     fault = master_fault()
     if fault is not None:
-        return LogText("", f"It can't be read: {fault.message}")
+        return LogText("", f"Log unavailable: {fault.message}")
     request = pb.LogRequest(node_id=node_id, tail_lines=LOG_LINES, max_bytes=LOG_BYTES)
     try:
         return log_text(master().read_node_log(request).data)
     except GridError as error:
-        return LogText("", f"It can't be read: {error.message}")
+        return LogText("", f"Log unavailable: {error.message}")
 
 
 def _sparklines(node_id: str) -> tuple[Sparkline | None, Sparkline | None, str]:
-    """CPU and memory as its agent measured them, and why there is nothing to see."""
+    """Charts of CPU and memory from its agent's measurements, and a reason when there are none."""
     fault = master_fault()
     if fault is not None:
-        return None, None, f"They can't be read: {fault.message}"
+        return None, None, f"Measurements unavailable: {fault.message}"
     try:
         samples = master().list_node_samples(node_id).samples
     except GridError as error:
-        return None, None, f"They can't be read: {error.message}"
-    cpu = sparkline("CPU", [each.cpu_percent for each in samples], LEAST_CPU_PERCENT, lambda share: f"{share:.0f}%")
+        return None, None, f"Measurements unavailable: {error.message}"
+    cpu = sparkline(
+        "CPU", [each.cpu_percent for each in samples], MIN_CPU_SCALE_PERCENT, lambda percent: f"{percent:.0f}%"
+    )
     memory = sparkline("Memory", [each.rss_bytes for each in samples], 1, lambda count: size(int(count)))
-    return cpu, memory, "" if cpu else "There are no measurements yet."
+    return cpu, memory, "" if cpu else "No measurements yet."

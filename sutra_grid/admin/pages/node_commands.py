@@ -1,4 +1,4 @@
-"""``/ui/act/start|stop|restart|remove``: confirm what will happen to one node or several, then have it done."""
+"""``/ui/act/start|stop|restart|remove``: confirm a command for one node or several, then send it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sutra_grid.admin.commands.batch import run_batch
 from sutra_grid.admin.commands.nodes import NodeVerb, command_node
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
-from sutra_grid.admin.pages.models.command_effects import DOING, DONE, node_effect, progress_text
+from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.models.command_effects import COMPLETED, IN_PROGRESS, node_effect, progress_text
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import node_statuses
@@ -30,105 +30,105 @@ SHOWN_FAILURES: Final = 10
 
 
 @blueprint.get("/act/<any(start, stop, restart, remove):verb>")
-def ask_about_nodes(verb: str) -> Response:
-    """Say what will happen, and ask."""
-    return _ask(NodeVerb(verb), _read(registry(), _node_ids(request.args.getlist("node_id"))), new_key())
+def confirm_node_command(verb: str) -> Response:
+    """Show what will happen, and ask for confirmation."""
+    return _confirmation(NodeVerb(verb), _read(registry(), _node_ids(request.args.getlist("node_id"))), new_key())
 
 
 @blueprint.post("/act/<any(start, stop, restart, remove):verb>")
-def act_on_nodes(verb: str) -> Response:
-    """Have it done; what could not be done is asked again, with the reasons."""
-    done, node_ids, key, client = NodeVerb(verb), _node_ids(request.form.getlist("node_id")), form_key(), master()
+def run_node_command(verb: str) -> Response:
+    """Send the command. On failure, show the form again with the failed nodes and the reasons."""
+    command, node_ids, key, client = NodeVerb(verb), _node_ids(request.form.getlist("node_id")), form_key(), master()
 
-    def act(node_id: str) -> pb.NodeStatus:
-        return command_node(client, done, node_id, key if len(node_ids) == 1 else derived_key(key, node_id))
+    def run(node_id: str) -> pb.NodeStatus:
+        return command_node(client, command, node_id, key if len(node_ids) == 1 else derived_key(key, node_id))
 
-    results = run_batch(act, node_ids)
+    results = run_batch(run, node_ids)
     failed = {
         node_id: result for node_id, result in zip(node_ids, results, strict=True) if isinstance(result, GridError)
     }
     if failed:
-        return _ask_again(done, list(failed), failed, len(node_ids), key)
-    return redirect_with_message(_where_next(done, node_ids), _told(done, node_ids))
+        return _retry_form(command, list(failed), failed, len(node_ids), key)
+    return redirect_with_message(_next_page(command, node_ids), _success_message(command, node_ids))
 
 
 @blueprint.get("/act/now")
 def show_progress() -> Response:
-    """How some nodes are now, in a few words, while a command is under way."""
+    """The status of some nodes as text, polled while a command runs."""
     rows = registry()
-    found = [node for node in map(rows.node, request.args.getlist("node_id")[:MAX_NODES]) if node]
-    return Response(progress_text(node_statuses(rows, found)), content_type="text/plain; charset=utf-8")
+    nodes = [node for node in map(rows.node, request.args.getlist("node_id")[:MAX_NODES]) if node]
+    return Response(progress_text(node_statuses(rows, nodes)), content_type="text/plain; charset=utf-8")
 
 
-def _ask(
+def _confirmation(
     verb: NodeVerb, nodes: Sequence[pb.NodeStatus], key: str, status: int = HTTPStatus.OK, failures: Sequence[str] = ()
 ) -> Response:
-    what = nodes[0].node_id if len(nodes) == 1 else f"{len(nodes)} nodes"
+    subject = nodes[0].node_id if len(nodes) == 1 else f"{len(nodes)} nodes"
     return render_page(
         "node_command.html",
         status,
         section="nodes",
         poll_seconds=0,
         verb=verb,
-        what=what,
-        doing=DOING[verb],
-        consequences=[(node.node_id, node_effect(verb, node)) for node in nodes],
+        subject=subject,
+        in_progress=IN_PROGRESS[verb],
+        effects=[(node.node_id, node_effect(verb, node)) for node in nodes],
         key=key,
         failures=failures,
-        back=_where_next(verb, [node.node_id for node in nodes]) if verb is not NodeVerb.REMOVE else "/ui/nodes",
-        are_many=len(nodes) > 1,
+        back=_next_page(verb, [node.node_id for node in nodes]) if verb is not NodeVerb.REMOVE else "/ui/nodes",
+        is_batch=len(nodes) > 1,
     )
 
 
-def _ask_again(verb: NodeVerb, node_ids: list[str], failed: dict[str, GridError], of: int, key: str) -> Response:
-    words = [_failure(node_id, error, of) for node_id, error in failed.items()]
-    if len(words) > SHOWN_FAILURES:
-        words = [*words[:SHOWN_FAILURES], f"and {len(words) - SHOWN_FAILURES} more"]
-    if of > len(failed):
-        words.insert(0, f"{of - len(failed)} of {of} nodes are {DONE[verb]}; these are not:")
+def _retry_form(verb: NodeVerb, node_ids: list[str], failed: dict[str, GridError], total: int, key: str) -> Response:
+    failures = [_failure(node_id, error, total) for node_id, error in failed.items()]
+    if len(failures) > SHOWN_FAILURES:
+        failures = [*failures[:SHOWN_FAILURES], f"and {len(failures) - SHOWN_FAILURES} more"]
+    if total > len(failed):
+        failures.insert(0, f"{total - len(failed)} of {total} nodes are {COMPLETED[verb]}. These failed:")
     first = next(iter(failed.values()))
     rows = registry()
-    there = _read(rows, [node_id for node_id in node_ids if rows.node(node_id) is not None] or node_ids)
-    return _ask(verb, there, retry_key(first, key), http_status(first), words)
+    nodes = _read(rows, [node_id for node_id in node_ids if rows.node(node_id) is not None] or node_ids)
+    return _confirmation(verb, nodes, retry_key(first, key), http_status(first), failures)
 
 
-def _failure(node_id: str, error: GridError, of: int) -> str:
-    """The reason, and what to do about it; ``of`` several it is named."""
-    name = f"{node_id}: " if of > 1 else ""
-    return f"{name}{error.message}" + (f"\nWhat to do: {error.hint}" if error.hint else "")
+def _failure(node_id: str, error: GridError, total: int) -> str:
+    """The failure of a node, with the node's id when the command was for several."""
+    name = f"{node_id}: " if total > 1 else ""
+    return f"{name}{failure_text(error)}"
 
 
 def _read(rows: Registry, node_ids: list[str]) -> list[pb.NodeStatus]:
-    """Those that there are. Raises ``NotFound`` when there is none of them."""
+    """The nodes that exist. Raises ``NotFound`` when none does."""
     if len(node_ids) == 1:
         nodes = [find_node(rows, node_ids[0])]
     else:
         nodes = [node for node in map(rows.node, node_ids) if node is not None]
     if not nodes:
-        raise NotFound("none of these nodes is there any more", reason=Reason.UNKNOWN_NODE, hint="Look at all nodes")
+        raise NotFound("none of these nodes exists", reason=Reason.UNKNOWN_NODE, hint="Go to the list of nodes")
     return node_statuses(rows, nodes)
 
 
 def _node_ids(given: list[str]) -> list[str]:
     node_ids = list(dict.fromkeys(each for each in given if each))
     if not node_ids:
-        raise InvalidArgument("no node was selected", reason=Reason.INVALID_ARGUMENT, hint="Go back and select some")
+        raise InvalidArgument("no node is selected", reason=Reason.INVALID_ARGUMENT, hint="Go back and select nodes")
     if len(node_ids) > MAX_NODES:
         raise InvalidArgument(
-            f"{len(node_ids)} nodes were selected, at most {MAX_NODES} can be acted on together",
+            f"{len(node_ids)} nodes are selected, but a command takes at most {MAX_NODES}",
             reason=Reason.INVALID_ARGUMENT,
-            hint="Select fewer, or use the command line",
+            hint="Select fewer nodes, or use the command line",
         )
     return node_ids
 
 
-def _where_next(verb: NodeVerb, node_ids: list[str]) -> str:
+def _next_page(verb: NodeVerb, node_ids: list[str]) -> str:
     if verb is NodeVerb.REMOVE or len(node_ids) > 1:
         return "/ui/nodes"
     return f"/ui/nodes/{quote(node_ids[0], safe='')}"
 
 
-def _told(verb: NodeVerb, node_ids: list[str]) -> str:
+def _success_message(verb: NodeVerb, node_ids: list[str]) -> str:
     if len(node_ids) == 1:
-        return f"{node_ids[0]} is {DONE[verb]}."
-    return f"{len(node_ids)} nodes are {DONE[verb]}."
+        return f"{node_ids[0]} is {COMPLETED[verb]}."
+    return f"{len(node_ids)} nodes are {COMPLETED[verb]}."

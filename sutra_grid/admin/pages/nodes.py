@@ -1,4 +1,4 @@
-"""``/ui/nodes``: the nodes, filtered, sorted, page by page; some can be selected and acted on together."""
+"""``/ui/nodes``: a list of nodes with filters, sorting, pages, and commands for selected nodes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sutra_grid.wire.convert import node_status
 
 PATH: Final = "/ui/nodes"
 PAGE_ROWS: Final = 50
-CHOICES: Final = ("text", "status", "engine", "agent_id", "attention", "sort", "desc", "cursor")
+PARAMETERS: Final = ("text", "status", "engine", "agent_id", "attention", "sort", "desc", "cursor")
 
 
 @blueprint.get("/nodes")
 def show_nodes() -> Response:
-    """The page."""
-    chosen = text_parameters(CHOICES)
+    """Show the page."""
+    chosen = text_parameters(PARAMETERS)
     page = registry().node_page(
         NodeQuery(
             agent_id=chosen["agent_id"],

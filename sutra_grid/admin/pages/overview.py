@@ -1,4 +1,4 @@
-"""``/ui/``: is it all right, what is not, why, and what was last."""
+"""``/ui/``: the status of the grid, what needs attention, the agents, and the latest events."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sutra_grid.core.host_changes import is_disk_low
 from sutra_grid.core.types import AgentStatus
 from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
 
-#: Of agents, and of nodes; the lists have all.
-SHOWN_TROUBLES: Final = 8
-READ_TROUBLES: Final = 100
+#: Shown agents, and shown nodes, that need attention. The lists show all.
+SHOWN_ITEMS: Final = 8
+READ_ITEMS: Final = 100
 SHOWN_EVENTS: Final = 15
-#: A grid of more agents than this is drawn anew less often: its page has hundreds of kilobytes.
+#: With more agents the page is polled less often, because it has hundreds of kilobytes.
 MANY_AGENTS: Final = 500
 MANY_POLL_SECONDS: Final = 10
 
 
 @blueprint.get("/")
 def show_overview() -> Response:
-    """The page."""
+    """Show the page."""
     rows = registry()
     summary = rows.cluster_summary()
     cells = rows.agent_cells()
@@ -37,28 +37,28 @@ def show_overview() -> Response:
         section="overview",
         poll_seconds=MANY_POLL_SECONDS if len(cells) > MANY_AGENTS else POLL_SECONDS,
         summary=summary,
-        verdict=badge(summary.status),
+        status_badge=badge(summary.status),
         groups=cell_groups(cells),
-        are_named=len(cells) <= NAMED_CELLS,
-        agent_troubles=_agent_troubles(rows, cells),
-        node_troubles=_node_troubles(rows),
-        most=SHOWN_TROUBLES,
+        are_cells_named=len(cells) <= NAMED_CELLS,
+        agent_items=_agent_items(rows, cells),
+        node_items=_node_items(rows),
+        max_items=SHOWN_ITEMS,
         events=event_rows(rows.event_page(EventQuery(limit=SHOWN_EVENTS)), now_ms()),
     )
 
 
-def _agent_troubles(rows: Registry, cells: list[AgentCell]) -> list[AttentionItem]:
-    """Those that are not healthy, a page of each kind, and those whose disk is nearly full."""
+def _agent_items(rows: Registry, cells: list[AgentCell]) -> list[AttentionItem]:
+    """Agents that are offline or degraded, and agents with a nearly full disk."""
     used = {cell.agent_id: cell.used_slots for cell in cells}
-    unwell = [
+    unhealthy = [
         listed.agent
         for status in (AgentStatus.OFFLINE, AgentStatus.DEGRADED)
-        for listed in rows.agent_page(AgentQuery(status=status, limit=READ_TROUBLES)).items
+        for listed in rows.agent_page(AgentQuery(status=status, limit=READ_ITEMS)).items
     ]
     low = page_state().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
-    return [*agent_items(unwell, used), *disk_items(low)]
+    return [*agent_items(unhealthy, used), *disk_items(low)]
 
 
-def _node_troubles(rows: Registry) -> list[AttentionItem]:
-    query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_TROUBLES)
+def _node_items(rows: Registry) -> list[AttentionItem]:
+    query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_ITEMS)
     return node_items(rows.node_page(query).items)

@@ -1,4 +1,4 @@
-"""How a page is answered: whole, or to htmx only the part that is polled, or what a dialog holds."""
+"""Renders a page: complete, or for htmx only the polled part or the content of a dialog."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from sutra_grid.runtime.clock import Clock
 
 _KEY: Final = "sutra_grid.pages"
 POLL_SECONDS: Final = 3
-MASTER_KEPT_SECONDS: Final = 2.0
-DISKS_KEPT_SECONDS: Final = 15.0
+MASTER_CHECK_MAX_AGE_SECONDS: Final = 2.0
+LOW_DISKS_MAX_AGE_SECONDS: Final = 15.0
 DIALOG: Final = "dialog"
 
 
 class PageState:
-    """What pages need beside the links of the application, and what they need not find anew each time."""
+    """The clock of the pages, and values that they cache."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.master_fault: CachedValue[GridError | None] = CachedValue(clock, MASTER_KEPT_SECONDS)
-        self.low_disks: CachedValue[list[Agent]] = CachedValue(clock, DISKS_KEPT_SECONDS)
+        self.master_fault: CachedValue[GridError | None] = CachedValue(clock, MASTER_CHECK_MAX_AGE_SECONDS)
+        self.low_disks: CachedValue[list[Agent]] = CachedValue(clock, LOW_DISKS_MAX_AGE_SECONDS)
 
 
-def install_page_state(app: Flask, seeing: PageState) -> None:
-    """Give ``app`` the clock of its pages, and what templates call."""
-    app.extensions[_KEY] = seeing
+def install_page_state(app: Flask, state: PageState) -> None:
+    """Attach the pages' state to ``app``, and add the filters of the templates."""
+    app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
 def now_ms() -> int:
-    """Wall-clock milliseconds. Within a request."""
+    """Wall-clock milliseconds. Needs a request context."""
     return int(page_state().clock.wall() * 1000)
 
 
 def ago(at_ms: int) -> Timestamp | None:
-    """The time as seen now. Within a request."""
+    """A time with its age, None for 0. Needs a request context."""
     return timestamp(at_ms, now_ms())
 
 
 def master_fault() -> GridError | None:
-    """Why commands can't be carried out now, or None. Within a request."""
-    return page_state().master_fault.get(_ask_master)
+    """The error that makes the master unavailable, or None. Needs a request context."""
+    return page_state().master_fault.get(_check_master)
 
 
 def is_from_htmx() -> bool:
-    """Whether htmx asks, for a part. Within a request."""
+    """Whether htmx sent the request and expects a part of a page. Needs a request context."""
     return request.headers.get("HX-Request") == "true"
 
 
 def render_page(
     template: str, status: int = HTTPStatus.OK, *, section: str = "", poll_seconds: int = POLL_SECONDS, **values: Any
 ) -> Response:
-    """Answer a page. ``section`` is where it stands in the navigation. Within a request."""
+    """Render a page. ``section`` is its entry in the navigation. Needs a request context."""
     layout = "page.html"
     if is_from_htmx():
         layout = "dialog.html" if request.headers.get("HX-Target") == DIALOG else "part.html"
@@ -80,13 +80,13 @@ def render_page(
 
 
 def page_state() -> PageState:
-    """What the pages of this application share. Within a request."""
+    """The state that all pages share. Needs a request context."""
     state: PageState = current_app.extensions[_KEY]
     return state
 
 
-def _ask_master() -> GridError | None:
-    """Takes a second at most."""
+def _check_master() -> GridError | None:
+    """Check the master, which takes at most a second."""
     try:
         check_master(master())
     except GridError as error:

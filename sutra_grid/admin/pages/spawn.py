@@ -1,4 +1,4 @@
-"""``/ui/spawn``: a new node, or several alike."""
+"""``/ui/spawn``: a form that spawns one node or several."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
 from sutra_grid.admin.http.fields import RawText
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.admin.services import master, registry
@@ -27,27 +27,27 @@ SHOWN_FAILURES: Final = 5
 
 
 @blueprint.get("/spawn")
-def ask_for_spawn() -> Response:
-    """The form; what the address says is filled in."""
-    return _ask({name: request.args.get(name, "") for name in FIELDS}, new_key())
+def show_spawn_form() -> Response:
+    """Show the form, values in from the URL."""
+    return _form({name: request.args.get(name, "") for name in FIELDS}, new_key())
 
 
 @blueprint.post("/spawn")
 def spawn() -> Response:
-    """Have it spawned, or show the form again with the reason."""
-    filled = {name: request.form.get(name, "").strip() for name in FIELDS}
+    """Spawn, or show the form again with the reason."""
+    values = {name: request.form.get(name, "").strip() for name in FIELDS}
     key = form_key()
     try:
-        body: dict[str, Any] = Spawn().load({name: RawText(text) for name, text in filled.items() if text})
+        body: dict[str, Any] = Spawn().load({name: RawText(text) for name, text in values.items() if text})
     except ValidationError as error:
-        return _ask(filled, key, HTTPStatus.BAD_REQUEST, faults=_faults(error))
+        return _form(values, key, HTTPStatus.BAD_REQUEST, errors=_field_errors(error))
     try:
-        return _spawn(body, filled, key)
+        return _spawn(body, values, key)
     except GridError as error:
-        return _ask(filled, retry_key(error, key), http_status(error), failures=[_told(error)])
+        return _form(values, retry_key(error, key), http_status(error), failures=[failure_text(error)])
 
 
-def _spawn(body: dict[str, Any], filled: Mapping[str, str], key: str) -> Response:
+def _spawn(body: dict[str, Any], values: Mapping[str, str], key: str) -> Response:
     count: int = body.pop("count", 1)
     if count == 1:
         node = spawn_one(master(), pb.SpawnRequest(request_id=key, **body), {})
@@ -60,20 +60,18 @@ def _spawn(body: dict[str, Any], filled: Mapping[str, str], key: str) -> Respons
         return redirect_with_message("/ui/nodes?sort=created&desc=true", f"{count} nodes are spawned.")
     if len(errors) == count:
         raise errors[0]
-    # The same form again spawns only what is missing: each node has a key of its own, made of the form's.
-    failures = [
-        f"{count - len(errors)} of {count} nodes are spawned; sent again, the form spawns those that are missing."
-    ]
-    failures += [_told(error) for error in errors[:SHOWN_FAILURES]]
-    return _ask(filled, key, http_status(errors[0]), failures=failures)
+    # Each node has a key derived from the form's key: sending the form again spawns only the missing nodes.
+    failures = [f"{count - len(errors)} of {count} nodes are spawned. Send the form again to spawn the missing ones."]
+    failures += [failure_text(error) for error in errors[:SHOWN_FAILURES]]
+    return _form(values, key, http_status(errors[0]), failures=failures)
 
 
-def _ask(
-    filled: Mapping[str, str],
+def _form(
+    values: Mapping[str, str],
     key: str,
     status: int = HTTPStatus.OK,
     *,
-    faults: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
     failures: list[str] | None = None,
 ) -> Response:
     agents = registry().agents()
@@ -81,9 +79,9 @@ def _ask(
         "spawn.html",
         status,
         poll_seconds=0,
-        filled=filled,
+        values=values,
         key=key,
-        faults=faults or {},
+        errors=errors or {},
         failures=failures or [],
         max_count=MAX_COUNT,
         agent_ids=[agent.agent_id for agent in agents if agent.status is AgentStatus.HEALTHY and not agent.drained],
@@ -91,10 +89,6 @@ def _ask(
     )
 
 
-def _faults(error: ValidationError) -> dict[str, str]:
+def _field_errors(error: ValidationError) -> dict[str, str]:
     assert isinstance(error.messages, dict)
-    return {name: "; ".join(words) for name, words in error.messages.items()}
-
-
-def _told(error: GridError) -> str:
-    return error.message + (f"\nWhat to do: {error.hint}" if error.hint else "")
+    return {name: "; ".join(messages) for name, messages in error.messages.items()}

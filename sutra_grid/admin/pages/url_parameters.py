@@ -1,4 +1,4 @@
-"""What a page's address chooses: read leniently, so that an old link still leads somewhere."""
+"""Reads the parameters of a page's URL. Invalid values are ignored, so that old links keep working."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def text_parameters(names: Iterable[str]) -> dict[str, str]:
-    """The parameters of these names; empty ones that are not there. Within a request."""
+    """The parameters with these names, empty when absent. Needs a request context."""
     return {name: request.args.get(name, "").strip() for name in names}
 
 
 def enum_or_none(kind: type[E], text: str) -> E | None:
-    """The member that ``text`` names; None for none."""
+    """The member with this value, or None."""
     return kind(text) if text in {member.value for member in kind} else None
 
 
 def flag_or_none(text: str) -> bool | None:
-    """``true`` or ``false``; None for neither."""
+    """True for ``true``, False for ``false``, None otherwise."""
     return {"true": True, "false": False}.get(text)

@@ -11,7 +11,7 @@ from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
 from sutra_grid.admin.pages.models.badges import badge, node_badge
 from sutra_grid.admin.pages.models.command_effects import progress_text
 from sutra_grid.admin.pages.models.explanation import explain
-from sutra_grid.admin.pages.models.history import LEAST_WIDTH, WIDTH, history
+from sutra_grid.admin.pages.models.history import MIN_WIDTH, WIDTH, history
 from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.log_text import log_text
@@ -35,7 +35,7 @@ def test_a_moment_is_told_relatively_and_exactly() -> None:
     for ahead in (0, 500):
         seen = timestamp(1_700_000_000_000 + ahead, 1_700_000_000_000)
         assert seen is not None
-        assert seen.words == "now", "a clock that is behind shows no negative age"
+        assert seen.age == "now", "a clock that is behind shows no negative age"
 
 
 def test_every_status_has_a_sign_so_that_colour_is_never_alone() -> None:
@@ -45,9 +45,9 @@ def test_every_status_has_a_sign_so_that_colour_is_never_alone() -> None:
 
 
 def test_a_badge_tells_a_failing_probe_and_a_back_off() -> None:
-    assert node_badge(pb.NodeStatus(status="running", health="unhealthy")).word == "unhealthy"
-    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500)).word == "back-off 9s"
-    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500, pid=1)).word == "starting"
+    assert node_badge(pb.NodeStatus(status="running", health="unhealthy")).label == "unhealthy"
+    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500)).label == "back-off 9s"
+    assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500, pid=1)).label == "starting"
 
 
 def test_cells_stand_with_the_worst_first_and_drained_last() -> None:
@@ -93,7 +93,7 @@ def test_a_history_fills_the_whole_width_and_shows_the_shortest_outage() -> None
     told = history(events, 1_001_000)
     assert told is not None
     assert [part.tone for part in told.segments] == ["busy", "good", "bad", "good"]
-    assert told.segments[2].width == LEAST_WIDTH
+    assert told.segments[2].width == MIN_WIDTH
     assert told.segments[-1].x + told.segments[-1].width == WIDTH
     assert mentions(told.label, "starting for 1s", "running for 16m", "down for 0s")
 
@@ -118,7 +118,7 @@ def test_links_quote_what_was_typed() -> None:
 
 def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:
     assert log_text(b"a\tb\r\n\x1b[1mc\xff\n").text == "a\tb\n\ufffd[1mc\ufffd"
-    assert (log_text(b"").text, bool(log_text(b"").why_not)) == ("", True)
+    assert (log_text(b"").text, bool(log_text(b"").placeholder)) == ("", True)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_progress_counts_when_there_are_several() -> None:
 
 
 def test_gauges_tell_how_full_a_host_is() -> None:
-    assert [(gauge.title, gauge.share) for gauge in gauges(HOST)] == [
+    assert [(gauge.title, gauge.percent) for gauge in gauges(HOST)] == [
         ("CPU", 12),
         ("Memory", 50),
-        ("Disk of its data", 50),
+        ("Data disk", 50),
     ]
 
 

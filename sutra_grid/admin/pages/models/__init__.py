@@ -1,1 +1,1 @@
-"""What pages show, as values made of registry rows and messages of the wire. Pure: no request, no clock, no I/O."""
+"""Values that the pages show, made from registry rows and wire messages. Pure: no request, clock or I/O."""

@@ -1,4 +1,4 @@
-"""Thousands of agents as cells: what is wrong first, and each with its slots."""
+"""Agents as cells of a grid, unhealthy ones first, each with its slots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sutra_grid.core.types import AgentStatus
 from sutra_grid.registry import AgentCell
 
-#: Up to so many a cell has room for its name.
+#: With more agents the cells are too small for names.
 NAMED_CELLS: Final = 60
 FILLS: Final = 4
 
@@ -16,7 +16,7 @@ _ORDER: Final = (AgentStatus.OFFLINE, AgentStatus.DEGRADED, AgentStatus.HEALTHY)
 
 
 class Cell(NamedTuple):
-    """``fill`` is how full it is, from 0 to ``FILLS``; ``title`` says everything in words."""
+    """``fill`` is the share of slots used, from 0 to ``FILLS``. ``title`` is the description as text."""
 
     agent_id: str
     slots: str
@@ -33,7 +33,7 @@ class CellGroup(NamedTuple):
 
 
 def cell_groups(cells: Iterable[AgentCell]) -> list[CellGroup]:
-    """Offline, degraded, healthy; within each the drained ones last, then by id. Empty groups are left out."""
+    """Groups in the order offline, degraded, healthy. Within a group drained agents come last. Omits empty groups."""
     groups: dict[AgentStatus, list[Cell]] = {status: [] for status in _ORDER}
     for each in sorted(cells, key=lambda cell: (cell.drained, cell.agent_id)):
         groups[each.status].append(_cell(each))
@@ -48,7 +48,7 @@ def _cell(cell: AgentCell) -> Cell:
 
 
 def _fill(used: int, of: int) -> int:
-    """Only what is empty is 0, and only what is full is ``FILLS``."""
+    """0 only when no slot is used, ``FILLS`` only when all are."""
     if used <= 0 or of <= 0:
         return 0
     return FILLS if used >= of else 1 + used * (FILLS - 1) // of

@@ -1,4 +1,4 @@
-"""Agents as rows, and one agent's host in numbers."""
+"""Agents as table rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sutra_grid.registry import ListedAgent
 
 
 class AgentRow(NamedTuple):
-    """``why`` is empty while all is well."""
+    """``message`` is the reason of the status, empty when healthy."""
 
     agent_id: str
     badge: Badge
@@ -26,20 +26,20 @@ class AgentRow(NamedTuple):
     memory_free: str
     disk_free: str
     heartbeat_ms: int
-    why: str
+    message: str
 
 
 def agent_rows(agents: Iterable[ListedAgent]) -> list[AgentRow]:
-    """One row each, in their order."""
+    """One row per agent, in the given order."""
     return [_row(agent, used) for agent, used in agents]
 
 
 def status_reason(agent: Agent) -> str:
-    """The reason of its status in words; empty while all is well."""
+    """The reason of an agent's status, empty when healthy."""
     if agent.status is not AgentStatus.HEALTHY:
         return printable(agent.message) or agent.reason
     if is_disk_low(agent.host):
-        return "low disk: it takes no new nodes"
+        return "low disk space: accepts no new nodes"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What needs a person first, each with its reason in words."""
+"""Agents and nodes that need attention, with the reason and the next step."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from sutra_grid.wire.convert import node_status
 
 
 class AttentionItem(NamedTuple):
-    """One thing that is not as it should be. ``kind`` is agent or node, and says where ``name`` leads."""
+    """An agent or a node, as ``kind`` says, that needs attention."""
 
     kind: str
     name: str
     badge: Badge
-    words: str
+    message: str
     step: str
     since_ms: int
 
 
 def agent_items(agents: Iterable[Agent], used_slots: Mapping[str, int]) -> list[AttentionItem]:
-    """Of agents that are offline or degraded, in their order."""
+    """Items for agents that are offline or degraded, in the given order."""
     return [_unhealthy(agent, used_slots.get(agent.agent_id, 0)) for agent in agents]
 
 
 def disk_items(agents: Iterable[Agent]) -> list[AttentionItem]:
-    """Of agents whose disk is nearly full."""
+    """Items for agents with a nearly full disk."""
     return [_low_disk(agent) for agent in agents]
 
 
 def node_items(nodes: Iterable[ListedNode]) -> list[AttentionItem]:
-    """Nodes that are not as they should be for a reason of their own: the offline agent of others is told once."""
-    found = []
+    """Items for nodes. Omits nodes of offline agents: their agent is already an item."""
+    items = []
     for node, shown in nodes:
         if shown.reason is Reason.AGENT_OFFLINE:
             continue
         record = node_status(node, shown)
-        words = ": ".join(part for part in (shown.reason, printable(shown.message)) if part) or "no reason is known"
+        message = ": ".join(part for part in (shown.reason, printable(shown.message)) if part) or "no reason reported"
         since_ms = record.exits[0].at_ms if record.exits and not record.pid else record.started_at_ms
-        found.append(
-            AttentionItem("node", node.node_id, node_badge(record), words, next_step(record, None).text, since_ms)
+        items.append(
+            AttentionItem("node", node.node_id, node_badge(record), message, next_step(record, None).text, since_ms)
         )
-    return found
+    return items
 
 
-def _unhealthy(agent: Agent, unseen: int) -> AttentionItem:
-    words = printable(agent.message) or agent.reason or "no reason is known"
-    nodes = "Its node can't" if unseen == 1 else f"Its {unseen} nodes can't"
-    is_unseen = unseen > 0 and agent.status is AgentStatus.OFFLINE
-    step = f"{nodes} be seen. Look at its service and log on its host." if is_unseen else ""
-    return AttentionItem("agent", agent.agent_id, badge(agent.status), words, step, agent.status_since_ms)
+def _unhealthy(agent: Agent, node_count: int) -> AttentionItem:
+    message = printable(agent.message) or agent.reason or "no reason reported"
+    nodes = "Its node has" if node_count == 1 else f"Its {node_count} nodes have"
+    is_unknown = node_count > 0 and agent.status is AgentStatus.OFFLINE
+    step = f"{nodes} the status unknown. Check the agent's service and log on its host." if is_unknown else ""
+    return AttentionItem("agent", agent.agent_id, badge(agent.status), message, step, agent.status_since_ms)
 
 
 def _low_disk(agent: Agent) -> AttentionItem:
     assert agent.host is not None
     free, reserve = size(agent.host.disk_free_bytes), size(agent.host.disk_reserve_bytes)
-    words = f"{free} are free where its data is, and {reserve} are its reserve: it takes no new nodes"
-    low = badge(AgentStatus.DEGRADED)._replace(word="low disk")
-    return AttentionItem("agent", agent.agent_id, low, words, "Free space on its host.", agent.host.at_ms)
+    message = f"{free} free on its data disk, less than the reserve of {reserve}: accepts no new nodes"
+    low = badge(AgentStatus.DEGRADED)._replace(label="low disk")
+    return AttentionItem("agent", agent.agent_id, low, message, "Free disk space on its host.", agent.host.at_ms)

@@ -1,4 +1,4 @@
-"""A status as a word, a tone and a sign of its own, so that it is never told by colour alone."""
+"""A status as text, colour and sign, so that it is readable without colours."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 class Badge(NamedTuple):
-    """``tone`` is a class of the style sheet: good, busy, warn, bad, lost, rest."""
+    """``tone`` is a CSS class: good, busy, warn, bad, lost, rest."""
 
-    word: str
+    label: str
     tone: str
     sign: str
 
@@ -33,14 +33,14 @@ _TONES: Final[dict[str, str]] = {
 _SIGNS: Final = {"good": "●", "busy": "◐", "warn": "▲", "bad": "✕", "lost": "?", "rest": "■"}
 
 
-def badge(word: str) -> Badge:
-    """Of an agent's, a node's or the grid's status."""
-    tone = _TONES.get(word, "lost")
-    return Badge(word or "unknown", tone, _SIGNS[tone])
+def badge(status: str) -> Badge:
+    """The badge of a status of an agent, a node or the grid."""
+    tone = _TONES.get(status, "lost")
+    return Badge(status or "unknown", tone, _SIGNS[tone])
 
 
 def node_badge(node: pb.NodeStatus) -> Badge:
-    """With what a person must not miss: a failing probe, a wait before the next start, a removal under way."""
+    """The badge of a node, which also shows a failing health probe and a back-off."""
     if node.status == NodeStatus.RUNNING and node.health == Health.UNHEALTHY:
         return badge(Health.UNHEALTHY)
     if node.status == NodeStatus.STARTING and node.backoff_ms and not node.pid:

@@ -1,4 +1,4 @@
-"""Events as rows."""
+"""Events as table rows."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
     EventKind.AGENT_DISK_RECOVERED: "good",
 }
 
-#: What a page offers to filter by; the first part of a kind finds all of them.
+#: The choices of the filter. The first part of a kind matches all kinds that begin with it.
 KINDS: Final = ("agent", "node", "registry", *sorted(EventKind))
 
 
 class EventRow(NamedTuple):
-    """``tone`` is a class of the style sheet."""
+    """``tone`` is a CSS class."""
 
     event_id: int
     at: Timestamp | None
@@ -49,7 +49,7 @@ class EventRow(NamedTuple):
 
 
 def event_rows(events: list[Event], now_ms: int) -> list[EventRow]:
-    """The newest first."""
+    """One row per event, newest first."""
     return [
         EventRow(
             event.event_id,

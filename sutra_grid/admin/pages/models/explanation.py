@@ -1,4 +1,4 @@
-"""Why a node is as it is, and what comes next: the same that ``nodes explain`` tells on the command line."""
+"""Explains the state of a node and the next steps, like ``nodes explain`` on the command line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NEEDS_START: Final = (NodeStatus.FAILED, NodeStatus.STOPPED)
 
 
 class Explanation(NamedTuple):
-    """``verbs`` are what makes sense to do to it now."""
+    """``verbs`` are the commands that make sense in this state."""
 
-    because: str
+    reason: str
     generation: str
     backoff: str
     exits: Sequence[str]
@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
 
 def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> Explanation:
-    """What is known of it, in words."""
+    """The explanation of a node as text."""
     return Explanation(
         ": ".join(part for part in (node.reason, printable(node.message)) if part),
         generation_text(node),

@@ -1,4 +1,4 @@
-"""A node's statuses over time, told by its events."""
+"""The statuses of a node over time, reconstructed from its events."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sutra_grid.core.event_kinds import AnyEventKind, EventKind
 from sutra_grid.core.types import Event
 
 WIDTH: Final = 1000
-LEAST_WIDTH: Final = 3
+MIN_WIDTH: Final = 3
 
-#: Kind of an event: what the node is from then on, and its tone. Other kinds change nothing.
+#: The status after an event of this kind, and its tone. Other kinds do not change the status.
 _BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
     EventKind.NODE_SPAWNED: ("starting", "busy"),
     EventKind.NODE_STARTED: ("running", "good"),
@@ -28,7 +28,7 @@ _BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
 
 
 class Segment(NamedTuple):
-    """A stretch of one status; ``x`` and ``width`` are of ``WIDTH``."""
+    """A period with one status. ``x`` and ``width`` are in units of ``WIDTH``."""
 
     x: int
     width: int
@@ -37,7 +37,7 @@ class Segment(NamedTuple):
 
 
 class History(NamedTuple):
-    """``label`` says in words how long it was what."""
+    """``label`` describes the segments as text."""
 
     segments: Sequence[Segment]
     since_ms: int
@@ -45,7 +45,7 @@ class History(NamedTuple):
 
 
 def history(events: Sequence[Event], now_ms: int) -> History | None:
-    """Of a node's events, oldest first; None when they tell nothing."""
+    """The history from a node's events, oldest first. None when no event changes the status."""
     changes = [(event.at_ms, *_BECOMES[event.kind]) for event in events if event.kind in _BECOMES]
     if not changes or changes[0][0] >= now_ms:
         return None
@@ -64,6 +64,6 @@ def history(events: Sequence[Event], now_ms: int) -> History | None:
 
 def _segment(span: tuple[int, int, str, str], since_ms: int, scale: float) -> Segment:
     at_ms, end_ms, word, tone = span
-    width = max(LEAST_WIDTH, round((end_ms - at_ms) * scale))
+    width = max(MIN_WIDTH, round((end_ms - at_ms) * scale))
     x = min(WIDTH - width, max(0, round((at_ms - since_ms) * scale)))
     return Segment(x, width, tone, f"{word} for {duration((end_ms - at_ms) / 1000)}")

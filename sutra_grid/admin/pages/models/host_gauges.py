@@ -1,4 +1,4 @@
-"""How much of an agent's host is used: CPU, memory, disk."""
+"""Usage of an agent's host: CPU, memory, disk."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sutra_grid.core.types import HostSample
 
 
 class Gauge(NamedTuple):
-    """How much of something is used; ``share`` from 0 to 100."""
+    """Usage of a resource. ``percent`` is from 0 to 100."""
 
     title: str
-    share: int
-    words: str
+    percent: int
+    text: str
     is_bad: bool
 
 
 def gauges(host: HostSample) -> Sequence[Gauge]:
-    """CPU, memory and disk of an agent's host."""
+    """Gauges for CPU, memory and disk of an agent's host."""
     cpu = round(host.cpu_percent)
-    found = [Gauge("CPU", cpu, f"{cpu}% of {host.cpu_count}, load {host.load_average_1m:.2f}", False)]
+    result = [Gauge("CPU", cpu, f"{cpu}% of {host.cpu_count} CPUs, load {host.load_average_1m:.2f}", False)]
     if host.memory_total_bytes:
-        found.append(_used("Memory", host.memory_total_bytes, host.memory_available_bytes, False))
+        result.append(_used("Memory", host.memory_total_bytes, host.memory_available_bytes, False))
     if host.disk_total_bytes:
-        found.append(_used("Disk of its data", host.disk_total_bytes, host.disk_free_bytes, is_disk_low(host)))
-    return found
+        result.append(_used("Data disk", host.disk_total_bytes, host.disk_free_bytes, is_disk_low(host)))
+    return result
 
 
 def _used(title: str, total: int, free: int, is_bad: bool) -> Gauge:
-    share = round(100 * (total - free) / total)
-    return Gauge(title, share, f"{size(free)} free of {size(total)}", is_bad)
+    percent = round(100 * (total - free) / total)
+    return Gauge(title, percent, f"{size(free)} free of {size(total)}", is_bad)

@@ -1,4 +1,4 @@
-"""Links of a list: each column sorted the other way, the next page, and the form's choices kept."""
+"""Links of a list: sorting by column and paging. They keep the filters of the form."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from urllib.parse import urlencode
 
 
 class Heading(NamedTuple):
-    """A column's head: where a click leads, and how it is sorted now, as ``aria-sort`` has it; empty for not."""
+    """A column heading with its link. ``sorted`` is the value of ``aria-sort``, empty when not sorted."""
 
     url: str
     sorted: str
 
 
 def link(path: str, chosen: Mapping[str, str], **changes: str) -> str:
-    """``path`` with what was chosen, changed; what is empty is left out."""
+    """``path`` with the chosen parameters and the changes. Omits empty ones."""
     query = {name: value for name, value in {**chosen, **changes}.items() if value}
     return f"{path}?{urlencode(query)}" if query else path
 
 
 def headings(path: str, chosen: Mapping[str, str], keys: Iterable[str], default: str) -> dict[str, Heading]:
-    """The heads of the columns that a list can be sorted by; ``chosen`` has ``sort`` and ``desc``."""
+    """The headings of sortable columns. ``chosen`` has the parameters ``sort`` and ``desc``."""
     sort, descending = chosen.get("sort") or default, chosen.get("desc") == "true"
-    found = {}
+    result = {}
     for key in keys:
-        turned = "true" if key == sort and not descending else ""
+        reversed_order = "true" if key == sort and not descending else ""
         order = ("descending" if descending else "ascending") if key == sort else ""
-        found[key] = Heading(link(path, chosen, sort=key, desc=turned, cursor=""), order)
-    return found
+        result[key] = Heading(link(path, chosen, sort=key, desc=reversed_order, cursor=""), order)
+    return result

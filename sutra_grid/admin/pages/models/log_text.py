@@ -1,4 +1,4 @@
-"""A log's end as text for a page."""
+"""The end of a log as text."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class LogText(NamedTuple):
-    """``why_not`` says why there is no text."""
+    """``placeholder`` is shown when there is no text."""
 
     text: str
-    why_not: str
+    placeholder: str
 
 
 def log_text(data: bytes) -> LogText:
-    """Whole lines of ``data`` without control characters, which would only be boxes."""
+    """The lines of ``data``, with control characters replaced."""
     lines = data.decode("utf-8", "replace").splitlines()
     text = "\n".join(
         "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in line) for line in lines
     )
-    return LogText(text, "" if text else "It is empty.")
+    return LogText(text, "" if text else "The log is empty.")

@@ -1,4 +1,4 @@
-"""Nodes as rows."""
+"""Nodes as table rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 class NodeRow(NamedTuple):
-    """``why`` is empty while all is well."""
+    """``message`` is the reason of the status, empty when all is well."""
 
     node_id: str
     badge: Badge
@@ -25,11 +25,11 @@ class NodeRow(NamedTuple):
     cpu: str
     memory: str
     restarts: int
-    why: str
+    message: str
 
 
 def node_rows(nodes: Iterable[pb.NodeStatus], now_ms: int) -> list[NodeRow]:
-    """One row each, in their order."""
+    """One row per node, in the given order."""
     return [_row(node, now_ms) for node in nodes]
 
 

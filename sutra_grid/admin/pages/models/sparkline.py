@@ -1,4 +1,4 @@
-"""A row of measurements as the points of an SVG line."""
+"""Measurements as an SVG line chart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MARGIN: Final = 2
 
 
 class Sparkline(NamedTuple):
-    """``line`` and ``area`` are points of SVG; ``label`` says the same in words."""
+    """``line`` and ``area`` are SVG points. ``label`` describes the chart as text."""
 
     line: str
     area: str
@@ -20,14 +20,14 @@ class Sparkline(NamedTuple):
     label: str
 
 
-def sparkline(title: str, values: Sequence[float], least_top: float, words: Callable[[float], str]) -> Sparkline | None:
-    """Of ``values``, oldest first, from zero to their peak, or to ``least_top`` if that is higher; None without two."""
+def sparkline(title: str, values: Sequence[float], min_top: float, text: Callable[[float], str]) -> Sparkline | None:
+    """A chart of ``values``, oldest first, from 0 to their peak, at least to ``min_top``. None for fewer than two."""
     if len(values) < 2:
         return None
-    top = max(*values, least_top)
+    top = max(*values, min_top)
     step = WIDTH / (len(values) - 1)
     points = [f"{index * step:.1f},{_height(value / top)}" for index, value in enumerate(values)]
-    now, peak = words(values[-1]), words(max(values))
+    now, peak = text(values[-1]), text(max(values))
     return Sparkline(
         " ".join(points),
         " ".join([f"0,{HEIGHT}", *points, f"{WIDTH},{HEIGHT}"]),

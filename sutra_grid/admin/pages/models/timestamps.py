@@ -1,4 +1,4 @@
-"""A time for people: how long ago, and exactly."""
+"""A time as age and as date."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sutra_grid.core.age import duration
 
 
 class Timestamp(NamedTuple):
-    """``words`` as ``3m ago``; ``iso`` for programs; ``exact`` for who wants to know."""
+    """``age`` such as ``3m ago``, ``iso`` for the ``datetime`` attribute, ``exact`` for the tooltip."""
 
-    words: str
+    age: str
     iso: str
     exact: str
 
 
 def timestamp(at_ms: int, now_ms: int) -> Timestamp | None:
-    """Wall-clock milliseconds as seen now; None for never."""
+    """Convert wall-clock milliseconds. None for 0, which means never."""
     if at_ms <= 0:
         return None
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     seconds = (now_ms - at_ms) / 1000
-    words = f"{duration(seconds)} ago" if seconds >= 1 else "now"
-    return Timestamp(words, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    age = f"{duration(seconds)} ago" if seconds >= 1 else "now"
+    return Timestamp(age, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"))

@@ -1,4 +1,4 @@
-// Shows the API's document. No validator: nothing is asked of any other server.
+// Shows the OpenAPI document. No validator: it would be another server.
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",

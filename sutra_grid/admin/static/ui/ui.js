@@ -1,9 +1,9 @@
-// What the pages add to their links and forms. Without it all of them can be read and used.
+// Polling, dialogs and selection. The pages also work without this script.
 "use strict";
 
 // -- polling --
 
-// A hidden tab asks for nothing; when it is seen again it asks at once.
+// A hidden tab does not poll. It refreshes as soon as it is visible.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt } = event.detail;
   const isIdle = elt.hasAttribute("data-progress") && !elt.closest(".htmx-request");
@@ -18,36 +18,36 @@ function refresh() {
   for (const element of document.querySelectorAll("[data-polls]")) htmx.trigger(element, "refresh");
 }
 
-// An admin that does not answer is told once, and what is shown stays, marked as old.
+// When the admin does not respond, the page shows a message and stays, marked as outdated.
 let answeredAt = new Date();
 
-function tellConnection(words) {
+function showConnection(message) {
   const place = document.getElementById("connection");
-  if (place.textContent !== words) place.textContent = words;
-  place.hidden = !words;
-  document.body.classList.toggle("old", Boolean(words));
+  if (place.textContent !== message) place.textContent = message;
+  place.hidden = !message;
+  document.body.classList.toggle("old", Boolean(message));
 }
 
 for (const kind of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(kind, (event) => {
     const since = answeredAt.toLocaleTimeString();
-    tellConnection(`The admin does not answer. What is shown is of ${since}, and is asked for again.`);
-    if (event.detail.elt.matches("form")) tellFailure(event.detail.elt);
+    showConnection(`The admin does not respond. This page is from ${since}. Retrying …`);
+    if (event.detail.elt.matches("form")) showFailure(event.detail.elt);
   });
 }
 
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.xhr || event.detail.xhr.status === 0) return;
   answeredAt = new Date();
-  tellConnection("");
+  showConnection("");
 });
 
-function tellFailure(form) {
+function showFailure(form) {
   const place = form.querySelector("[data-failure]");
-  if (place) place.textContent = "The admin does not answer, so the outcome is not known. Look before you try again.";
+  if (place) place.textContent = "The admin does not respond, so the outcome is unknown. Check the current state before you try again.";
 }
 
-// -- morphing: what a person has done to the page stays --
+// -- morphing: an update keeps what the user changed on the page --
 
 Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
@@ -66,7 +66,7 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const log of document.querySelectorAll("[data-follows]")) follow(log);
 });
 
-// A log stays at its end, unless somebody has scrolled away from it.
+// A log follows its end, unless the user has scrolled away.
 function follow(log) {
   if (log.dataset.away !== "true") log.scrollTop = log.scrollHeight;
 }
@@ -109,7 +109,7 @@ dialog.addEventListener("close", () => {
   refresh();
 });
 
-// While a command is under way the dialog can't be left by accident: its outcome is about to be told there.
+// While a command runs, Escape does not close the dialog, because the outcome appears in it.
 dialog.addEventListener("cancel", (event) => {
   if (dialog.querySelector(".htmx-request")) event.preventDefault();
 });
@@ -117,8 +117,8 @@ dialog.addEventListener("cancel", (event) => {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-dialog]")) return;
   event.preventDefault();
-  const asked = new URLSearchParams(new FormData(event.target));
-  openDialog(`${event.submitter.getAttribute("formaction")}?${asked}`);
+  const query = new URLSearchParams(new FormData(event.target));
+  openDialog(`${event.submitter.getAttribute("formaction")}?${query}`);
 });
 
 // -- selecting --
@@ -127,8 +127,8 @@ function countSelected() {
   for (const form of document.querySelectorAll("form[data-selects]")) {
     const boxes = [...form.querySelectorAll("input[name=node_id]")];
     const count = boxes.filter((box) => box.checked).length;
-    const words = form.querySelector("[data-count]");
-    words.textContent = count ? `${count} selected` : "Select nodes to act on them";
+    const label = form.querySelector("[data-count]");
+    label.textContent = count ? `${count} selected` : "Select nodes to run a command";
     for (const button of form.querySelectorAll("[data-needs-selection]")) button.disabled = !count;
     const all = form.querySelector("[data-all]");
     all.checked = count > 0 && count === boxes.length;
