@@ -28,7 +28,7 @@ SHOWN_FAILURES: Final = 5
 
 @blueprint.get("/spawn")
 def show_spawn_form() -> Response:
-    """Show the form, values in from the URL."""
+    """Show the form, filled in from the URL."""
     return _form({name: request.args.get(name, "") for name in FIELDS}, new_key())
 
 
