@@ -80,7 +80,7 @@ def _stop(node: pb.NodeStatus) -> str:
     effect = (
         f"Stops process {node.pid}. The node stays stopped" if node.pid else "The node has no process and stays stopped"
     )
-    return f"{effect} until someone starts it. Its data stays in {_data(node)} on {node.agent_id}."
+    return f"{effect} stays stopped until someone starts it. Its data stays in {_data(node)} on {node.agent_id}."
 
 
 def _restart(node: pb.NodeStatus) -> str:
