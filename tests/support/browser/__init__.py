@@ -1,1 +1,1 @@
-"""Pages as a person uses them: Chromium, forms, accessibility, what a browser complains of."""
+"""Pages as a person uses them: Chromium, repeated actions and labels, forms, accessibility, errors of a page."""

@@ -1,1 +1,1 @@
-"""Documents as tests read them: examples of pages, scrapes, PromQL, OpenAPI."""
+"""Readers of documents that tests compare: examples in docs, metrics, PromQL, schemas. Nothing is started here."""

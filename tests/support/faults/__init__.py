@@ -1,1 +1,4 @@
-"""What harms a grid: proxies, namespaces, full disks, turned clocks, kill points, foreign processes."""
+"""What goes wrong on purpose: proxies, namespaces, full disks, clock jumps, kill points, damaged files, other processes.
+
+Each helper undoes what it did when its context ends.
+"""

@@ -1,1 +1,1 @@
-"""Real daemons and grids that a test starts, waits for and looks into."""
+"""Real daemons, grids and servers that a test starts, waits for and looks into; and the clients that ask them."""

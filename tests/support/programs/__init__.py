@@ -1,1 +1,1 @@
-"""Programs that run as storage nodes, well or badly."""
+"""Programs that run as storage nodes in tests, each with its engine configuration: well-behaved or not."""

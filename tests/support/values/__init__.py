@@ -1,1 +1,1 @@
-"""Values and messages that tests begin with, made by hand or by hypothesis."""
+"""Records, messages, rows and hypothesis strategies that tests begin with. Nothing is started here."""
