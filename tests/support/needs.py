@@ -1,4 +1,4 @@
-"""What a test needs of its machine and does not find there."""
+"""Skips for what a test needs and its machine does not have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def skip_for(what: str) -> NoReturn:
-    """Skip the test that runs now and say what it needs; CI has everything, so there it fails."""
+    """Skip the running test and say what it needs. CI has everything, so the test fails there."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"needs {what}")
     pytest.skip(f"needs {what}")

@@ -11,7 +11,7 @@ POLL_SECONDS = 0.02
 
 
 def eventually(check: Callable[[], T], timeout_seconds: float = 10.0, message: str = "") -> T:
-    """Call ``check`` until it answers something true, and return that.
+    """Call ``check`` until it returns something true, and return that.
 
     Raises ``AssertionError`` with ``message`` and the last answer when the deadline passes.
     """
@@ -27,7 +27,7 @@ def eventually(check: Callable[[], T], timeout_seconds: float = 10.0, message: s
 
 
 def throughout(check: Callable[[], bool], seconds: float, message: str) -> None:
-    """Call ``check`` again and again for so long; raises ``AssertionError`` with ``message`` when it is not true."""
+    """Call ``check`` for ``seconds``; raises ``AssertionError`` with ``message`` when it is not true."""
     never = threading.Event()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

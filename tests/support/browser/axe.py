@@ -1,4 +1,4 @@
-"""axe-core, vendored for the tests: what of a page people who see, point or read differently can't use."""
+"""axe-core, vendored for the tests: which parts of a page are not accessible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _source() -> str:
 
 
 def grave_violations(page: Page) -> list[str]:
-    """What axe finds serious or critical: the rule, its words, and where it is broken.
+    """The serious and critical violations: the rule, its description, and the elements.
 
     The script is run by the browser's debugger: the page's content security policy stays as it is.
     """

@@ -18,7 +18,7 @@ class Form:
 
 
 class Page(HTMLParser):
-    """``Page(text)`` has read it. Elements are found by id; ids must be there once."""
+    """``Page(text)`` parses the text. Elements are found by id, and ids are unique."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""What a person does on the pages again and again, and how a test sees that a page was not loaded again."""
+"""Repeated actions on the pages, and the check that a page was not loaded again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 
 def open_action(page: Page, name: str) -> Locator:
-    """Choose an action on what the page is about; the dialog that asks."""
+    """Choose an action of the page; the dialog that asks for confirmation."""
     page.get_by_role("group", name=re.compile("^Actions on")).get_by_role("link", name=name, exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -16,12 +16,12 @@ def open_action(page: Page, name: str) -> Locator:
 
 
 def confirm(dialog: Locator, name: str) -> None:
-    """Say yes to what the dialog asks."""
+    """Confirm what the dialog asks about."""
     dialog.get_by_role("button", name=name, exact=True).click()
 
 
 def notice(page: Page) -> Locator:
-    """Where a page tells what was done."""
+    """The notice of a page that says what was done."""
     return page.locator("#said")
 
 

@@ -1,4 +1,4 @@
-"""What a browser complains of while a test drives it: errors, warnings of its policy, and calls to other servers."""
+"""Errors of a browser while a test drives it: exceptions, policy violations, calls to other servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMPLAINTS = frozenset({"error", "warning"})
 
 
 class PageErrors:
-    """Listens to all pages of a context from its making.
+    """Records the errors of all pages of a context.
 
     A violation of the content security policy is an error on the console, as an exception of a script
     and an answer of 400 or more are.

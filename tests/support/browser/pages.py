@@ -7,7 +7,7 @@ from support.browser.html import Page
 
 
 def open_page(client: FlaskClient, path: str, status: int = 200) -> Page:
-    """The page, which is one."""
+    """Open the page, which must answer with ``status``."""
     answer = client.get(path)
     assert answer.status_code == status, answer.text
     assert answer.content_type == "text/html; charset=utf-8"
@@ -15,7 +15,7 @@ def open_page(client: FlaskClient, path: str, status: int = 200) -> Page:
 
 
 def send_form(client: FlaskClient, path: str, htmx: bool = False, **changes: str) -> TestResponse:
-    """Open the page with a form that commands, and send the form with what a person would change."""
+    """Open the page with a form and send the form with ``changes``."""
     [form] = [form for form in open_page(client, path).forms if form.method == "post"]
     data = [(name, value) for name, value in form.values if name not in changes]
     headers = {"HX-Request": "true", "HX-Target": "dialog"} if htmx else {}

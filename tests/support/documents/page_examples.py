@@ -26,7 +26,7 @@ class Example:
 
 
 def examples(text: str) -> Iterator[Example]:
-    """All of a page, in their order."""
+    """All examples of a page, in order."""
     number, command, output, inside = 0, "", list[str](), False
     for index, line in enumerate(text.splitlines(), 1):
         is_fence = line.startswith("```")
@@ -53,7 +53,7 @@ def documents(output: str) -> list[Any]:
 
 
 def difference(said: Any, printed: Any, where: str = "") -> str:
-    """What of ``said`` is not in ``printed``; empty when all is."""
+    """The first part of ``said`` that ``printed`` lacks; empty when it lacks nothing."""
     if isinstance(said, Mapping) and isinstance(printed, Mapping):
         missing = set(said) - set(printed)
         inner = (difference(said[key], printed[key], f"{where}.{key}") for key in set(said) - missing)

@@ -1,4 +1,4 @@
-"""What a PromQL expression asks for: the series it names, with the labels it matches them by."""
+"""The series that a PromQL expression reads, with the labels that it matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks of schemathesis: what is meant to take long takes no time here.
+"""Hooks of schemathesis that shorten every wait of a request.
 
 Only values that are right are replaced, by others that are: what is sent stays as right or as wrong as it was made.
 """

@@ -1,4 +1,4 @@
-"""What a scrape brought, by name and labels."""
+"""The samples of a scrape, by name and labels."""
 
 from __future__ import annotations
 

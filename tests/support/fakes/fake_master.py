@@ -27,7 +27,7 @@ METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GridMaster"
 
 
 class FakeMaster(GridMasterServicer):
-    """Answers what it is told to. ``server`` is None while it is down."""
+    """Answers as the test sets. ``server`` is None while it is down."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer | list[Answer]] = {}

@@ -1,4 +1,4 @@
-"""An agent's journal that does as it is told, in memory: no process, no server."""
+"""An agent in memory that carries out every assignment at once: no process, no server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_PID = 1000
 
 
 class InMemoryAgent:
-    """What an agent's journal and processes come to. ``journal`` is its inventory."""
+    """The journal and the processes of one agent. ``journal`` is its inventory."""
 
     def __init__(self, agent_id: str) -> None:
         self.agent_id = agent_id

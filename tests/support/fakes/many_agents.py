@@ -17,7 +17,7 @@ OFFLINE_INTERVAL_MS = 500
 
 
 class ReportingAgent(FakeAgent):
-    """A fake agent that says of its nodes what real ones say: why, since when, and what they use."""
+    """A fake agent whose reports have what real ones have: reasons, start times and samples."""
 
     def obey(self, assignment: Assignment) -> NodeReport:
         before = self.journal.get(assignment.node_id)
@@ -38,7 +38,7 @@ class ReportingAgent(FakeAgent):
 
 
 def host_like(number: int) -> HostSample:
-    """Hosts of one kind that do not use the same."""
+    """Hosts of one kind with different usage."""
     return HostSample(
         cpu_percent=5.0 + number * 37 % 60,
         cpu_count=16,

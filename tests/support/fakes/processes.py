@@ -16,7 +16,7 @@ Around = Callable[[Callable[[], Any]], Any]
 
 
 class FakeProcess:
-    """One process of ``FakeProcesses``; it takes note of its signals."""
+    """One process of ``FakeProcesses``; it records its signals."""
 
     def __init__(self, identity: ProcessIdentity, tag: LaunchTag, spec: NodeSpec, around: Around) -> None:
         self._around = around

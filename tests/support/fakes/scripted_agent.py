@@ -1,4 +1,4 @@
-"""A GridAgent service that each test tells how to answer, on a real server."""
+"""A GridAgent service on a real server whose answers a test scripts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ SERVICE = "grid.GridAgent"
 
 
 class ScriptedAgent(GridAgentServicer):
-    """``Apply`` does what ``answer`` does."""
+    """``Apply`` answers with ``answer``."""
 
     def __init__(self) -> None:
         self.answer: Callable[[Assignment, grpc.ServicerContext], NodeReport] = lambda _request, _context: NodeReport()

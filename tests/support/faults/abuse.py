@@ -88,7 +88,7 @@ def post(body: bytes, length: int | None = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A port, what is thrown at it raw, and the RPC methods that get malformed calls (none: HTTP)."""
+    """A port, the raw payloads for it, and the RPC methods that get malformed calls (none: HTTP)."""
 
     name: str
     address: str
@@ -147,7 +147,7 @@ def endpoint(address: str) -> tuple[str, int]:
 
 @contextmanager
 def held_open(target: Target, count: int) -> Iterator[None]:
-    """``count`` connections that began a request and say no more, until the block ends."""
+    """``count`` connections that began a request and send nothing more until the block ends."""
     begun = [payload for name, payload in target.payloads.items() if name.startswith("half")]
     connections = []
     try:

@@ -1,4 +1,4 @@
-"""A process that is none of an agent's business, and notes every signal that it gets."""
+"""A process that does not belong to the agent and records every signal that it gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill points: daemons that end themselves with SIGKILL, or stand still, at a named step of their work."""
+"""Kill points: a daemon ends itself with SIGKILL, or stops, at a named step of its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a daemon that can be told to end or stop itself at a named step, as if from outside: a tests' launcher.
+"""A launcher that runs a daemon which ends or stops itself at a named step when a test orders it.
 
     python -P killable.py ORDERS SCRIPT [ARGUMENT …]
 
@@ -22,7 +22,7 @@ TRACE_SUFFIX = ".trace"
 
 
 class StepSignal:
-    """Looks at every step. Steps are reached by many threads; the order is carried out once."""
+    """Sends the ordered signal at the ordered step, once. Many threads reach steps."""
 
     def __init__(self, orders: Path) -> None:
         self._orders = orders

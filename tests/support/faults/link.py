@@ -1,4 +1,4 @@
-"""The way between the master and one agent, as two fault proxies that lose together what one side sends.
+"""The network between the master and one agent: two fault proxies that together lose what one side sends.
 
 The agent calls the master, and the master the agent: a network that loses what one of them sends loses its
 requests on the one connection and its answers on the other.

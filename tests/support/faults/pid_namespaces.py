@@ -55,5 +55,5 @@ def give_next(pid: int) -> None:
 
 
 def reap(pid: int) -> None:
-    """As process 1 take the end of an orphan; only then its pid is free."""
+    """Reap an orphan, as process 1 does; until then its pid is taken."""
     os.waitpid(pid, 0)

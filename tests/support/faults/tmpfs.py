@@ -1,4 +1,4 @@
-"""A file system of a few MiB that a test can really fill."""
+"""A file system of a few MiB that a test can fill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def small_disk(directory: Path, size_mb: int) -> Iterator[Path]:
 
 
 def fill(directory: Path) -> Path:
-    """Take the last byte of its file system; the file that did is to be removed to give it back."""
+    """Fill the file system of ``directory``; the file to remove to free it again."""
     filler = directory / "filler"
     with open(filler, "wb", buffering=0) as stream:
         for size in (65536, 1):

@@ -27,7 +27,7 @@ from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 
 
 class AgentHarness:
-    """One agent of the directory ``home``; its nodes run ``support.programs.node_program`` in several moods."""
+    """One agent of the directory ``home``; its nodes run ``support.programs.node_program`` in its several modes."""
 
     def __init__(self, home: Path, **overrides: Mapping[str, Any]) -> None:
         home.mkdir(parents=True, exist_ok=True)
@@ -147,13 +147,13 @@ class AgentHarness:
 
 
 def kill_now(pid: int) -> None:
-    """SIGKILL. A pid that is not one (0 would be this test's own group) fails the test instead."""
+    """Send SIGKILL. An invalid pid (0 would be this test's own group) fails the test instead."""
     assert pid > 1, f"no process to kill: pid {pid}"
     os.kill(pid, signal.SIGKILL)
 
 
 def kill_process(pid: int) -> None:
-    """SIGKILL, and wait until it is gone."""
+    """Send SIGKILL and wait until the process is gone."""
     kill_now(pid)
     eventually(lambda: start_ticks(pid) is None, message=f"end of process {pid}")
 

@@ -1,4 +1,4 @@
-"""A small HTTP client for JSON: an answer is an answer, whatever its status."""
+"""A small HTTP client for JSON: it returns every answer, whatever its status."""
 
 from __future__ import annotations
 

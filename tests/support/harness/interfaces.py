@@ -1,4 +1,4 @@
-"""The three interfaces of the grid behind one small interface, so that one test body proves them all.
+"""The three interfaces of the grid behind one small interface, so that one test body covers all of them.
 
 Each interface answers the same ``NodeView`` and refuses with the same ``Refused``.
 """
@@ -46,7 +46,7 @@ def what_runs(nodes: Iterable[NodeView]) -> set[tuple[object, ...]]:
 
 
 class Refused(Exception):
-    """The grid said no. ``code`` is that of the error tree, ``status`` what the interface itself answers with."""
+    """The grid refused a request. ``code`` is of the error tree, ``status`` is the status of the interface."""
 
     def __init__(self, code: str, reason: str, message: str, hint: str, status: object) -> None:
         super().__init__(f"{code}/{reason} ({status}): {message}. {hint}")
@@ -160,7 +160,7 @@ class GrpcInterface:
 
 
 def refused_by(error: grpc.RpcError) -> Refused | None:
-    """What the grid packed into the status; None when it was not the grid that answered."""
+    """The grid's error in a gRPC status; None when something else answered."""
     if not isinstance(error, grpc.Call) or (status := rpc_status.from_call(error)) is None:
         return None
     detail = pb.ErrorDetail()

@@ -35,7 +35,7 @@ AGREE_SECONDS = 2 * HEARTBEAT_SECONDS + 4.0
 
 
 class KilledGrid:
-    """The grid, its orders to die, and its invariants. Made by ``killed_grid``."""
+    """The grid, the kill points of its daemons, and its invariants. Made by ``killed_grid``."""
 
     def __init__(self, grid: Grid, orders: dict[str, Orders]) -> None:
         self.grid = grid

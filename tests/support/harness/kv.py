@@ -1,4 +1,4 @@
-"""A client of a storage node's key-value API, for as little as the tests need of it."""
+"""A client of a storage node's key-value API, with the calls that tests need."""
 
 from __future__ import annotations
 

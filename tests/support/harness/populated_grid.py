@@ -1,4 +1,4 @@
-"""A live grid in which much has happened: what the pages are looked at with.
+"""A live grid with nodes and agents in every status, for pictures of the pages.
 
 Three real agents with real nodes and a crowd of others; nodes that were killed, stopped and failed, a drained
 agent, some that are offline.
@@ -25,7 +25,7 @@ NODES_OF_CROWD = 60
 
 @dataclass(frozen=True, slots=True)
 class PopulatedGrid:
-    """Where to look, and the names of what is worth a look."""
+    """The grid, and the ids of the agents and nodes that pages show."""
 
     grid: Grid
     agent_id: str

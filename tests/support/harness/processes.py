@@ -1,4 +1,4 @@
-"""The process table, read from /proc: what of a grid really runs, whatever the grid says of it."""
+"""The process table, read from /proc: which processes of a grid run, whatever the grid reports."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process stands still by a SIGSTOP."""
+    """Whether a SIGSTOP has stopped the process."""
     return b") T " in _read(pid, "stat")
 
 
@@ -90,7 +90,7 @@ def kill(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
 
 
 def kill_and_wait(pids: Iterable[int], timeout_seconds: float = 5.0) -> None:
-    """SIGKILL, and return when none of the processes lives."""
+    """Send SIGKILL and return when all of the processes have ended."""
     doomed = list(pids)
     kill(doomed)
     eventually(lambda: not any(map(is_alive, doomed)), timeout_seconds, f"processes {doomed} ended by SIGKILL")

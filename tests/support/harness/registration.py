@@ -1,4 +1,4 @@
-"""Being admitted by a master that many want to be admitted by at once: an agent tries again, and so do tests."""
+"""Registration with a busy master: like an agent, a test tries again when the master refuses for overload."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 
 def register_with_retry(stub: GridMasterStub, info: pb.AgentInfo, timeout_seconds: float) -> pb.RegistrationResponse:
-    """The master's answer, whatever it is, when it has one."""
+    """Register until the master answers; its answer, whatever it is."""
 
     def answer() -> pb.RegistrationResponse | None:
         try:

@@ -1,4 +1,4 @@
-"""A program as a storage node that says much when it starts."""
+"""A storage node that writes much to its log when it starts."""
 
 from __future__ import annotations
 

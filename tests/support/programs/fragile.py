@@ -1,4 +1,4 @@
-"""A program as a storage node that runs until its directory is spoilt; then every start of it fails."""
+"""A storage node that runs until its directory is damaged; then every start fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program as a storage node that does not end when it is asked to."""
+"""A storage node that ignores its stop signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the wire as a small grid would show them, and what a command line answered."""
+"""Messages of a small grid, and the outcome of a command line."""
 
 from dataclasses import dataclass
 from typing import Any

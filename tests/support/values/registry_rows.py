@@ -1,4 +1,4 @@
-"""A registry's rows by the hundred, so that lists have something to sort, filter and page."""
+"""Hundreds of registry rows, for lists that sort, filter and page."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -41,7 +41,7 @@ def nodes_of_every_kind() -> Iterator[Node]:
 
 
 def fill(registry: Registry, agents: Iterable[Agent], nodes: Iterable[Node]) -> None:
-    """Write them as the master does: a node first, its report behind."""
+    """Write the rows as the master does: first the node, then its report."""
     for agent in agents:
         registry.save_agent(agent)
     kept = list(nodes)
