@@ -1,1 +1,1 @@
-"""What ``debug bundle`` collects, what it leaves out, and the archive that it goes into."""
+"""The parts of ``debug bundle``, the redaction of secrets, and the archive."""

@@ -1,4 +1,4 @@
-"""The archive: parts are added one by one, and the manifest tells what is in it and what is missing."""
+"""The archive: parts are added one by one, and the manifest lists them and the missing ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PART_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass
 class Manifest:
-    """What a bundle holds, and what could not be had, each with why."""
+    """The parts of a bundle, and the missing parts with the reasons."""
 
     created_at: str
     parts: list[dict[str, Any]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Manifest:
 
 
 class Archive:
-    """A ``.tar.gz`` that is readable by its owner alone and has its name only when it is whole.
+    """A ``.tar.gz`` that only its owner can read and that gets its name when it is complete.
 
     A context manager; leaving it writes the manifest. Raises ``FailedPrecondition`` when the file can't
     be written.
@@ -77,9 +77,9 @@ class Archive:
             self._unfinished.unlink(missing_ok=True)
 
     def add(self, name: str, source: str, collect: Callable[[], str | Mapping[str, Any]]) -> bool:
-        """Add what ``collect`` answers, without secrets, as ``name``; its failure is listed. Whether it is in.
+        """Add the result of ``collect`` without secrets as ``name``, or list its failure. Returns whether it was added.
 
-        A mapping becomes JSON, and its secrets are taken out before, so that it stays JSON.
+        A mapping becomes JSON. Its secrets are removed before, so that it stays valid JSON.
         """
         try:
             found = collect()
@@ -98,7 +98,7 @@ class Archive:
         return True
 
     def miss(self, name: str, why: str) -> None:
-        """Note what could not be had."""
+        """List a part that could not be collected."""
         self.manifest.missing.append({"name": name, "why": redact_text(why)})
 
     def _write(self, name: str, data: bytes) -> None:
@@ -118,7 +118,7 @@ def _json(facts: Mapping[str, Any]) -> str:
 
 def _not_written(path: Path, error: OSError) -> FailedPrecondition:
     return FailedPrecondition(
-        f"{path} can't be written: {error.strerror or error}",
+        f"the archive {path} can't be written: {error.strerror or error}",
         reason=Reason.PATH_NOT_WRITABLE,
-        hint="give another file: --file PATH.tar.gz",
+        hint="Use another path with --file PATH.tar.gz",
     )

@@ -1,4 +1,4 @@
-"""What the master tells of the grid: agents, nodes, events, and the ends of the nodes' logs."""
+"""Collects from the master: agents, nodes, events, and the ends of the nodes' logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FROM: Final = "master"
 
 
 def add_grid(archive: Archive, client: MasterClient, log_lines: int) -> None:
-    """Add everything that the master answers; when it does not answer at all, that is one missing part."""
+    """Add everything from the master. If it can't be reached, that is one missing part."""
     try:
         cluster = client.cluster_status()
     except PeerUnreachable as error:
@@ -44,7 +44,7 @@ def add_grid(archive: Archive, client: MasterClient, log_lines: int) -> None:
 
 
 def _add_logs(archive: Archive, client: MasterClient, nodes: Sequence[pb.NodeStatus], log_lines: int) -> None:
-    """The end of each node's log. An agent that can't be asked is asked once, and not for each of its nodes."""
+    """Add the end of each node's log. An agent that can't be reached is called once, not for each of its nodes."""
     unreachable: dict[str, str] = {}
     for node in sorted(nodes, key=lambda node: (node.agent_id, node.node_id)):
         name = f"logs/{node.node_id}.log"

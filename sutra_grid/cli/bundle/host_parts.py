@@ -1,4 +1,4 @@
-"""What this host tells: versions, configuration files, an agent's state directory, the daemons' logs."""
+"""Collects from this host: versions, configuration files, an agent's state directory, daemons' logs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_host(archive: Archive) -> None:
 
 
 def add_config(archive: Archive, file: Path) -> None:
-    """A configuration without secrets and comments, as JSON. One that is no TOML is listed as missing."""
+    """A configuration without secrets and comments, as JSON. An invalid file is listed as missing."""
 
     archive.add(f"config/{_flat(file)}.json", str(file), lambda: tomllib.loads(_read(file).decode()))
 
@@ -67,7 +67,7 @@ def add_log(archive: Archive, file: Path, lines: int) -> None:
 
 
 def _journal_reader(path: Path) -> Callable[[], str | dict[str, Any]]:
-    """A journal as the JSON that it is; one that is damaged as its text."""
+    """A journal file as JSON; a damaged one as text."""
 
     def read() -> str | dict[str, Any]:
         text = _read(path).decode("utf-8", "replace")
@@ -90,7 +90,7 @@ def _read(path: Path, *, from_end: bool = False) -> bytes:
 
 
 def _flat(path: Path) -> str:
-    """A path as one name, so that two files of one name do not collide."""
+    """A path as one name, so that two files with one name do not collide."""
     return str(path.absolute()).strip("/").replace("/", "_")
 
 
@@ -122,7 +122,7 @@ def _storage() -> str:
 
 
 def _said(command: list[str]) -> str:
-    """What a program answers; why it does not, in words."""
+    """The output of a program, or the reason why there is none."""
     try:
         done = subprocess.run(command, check=False, text=True, capture_output=True, timeout=VERSION_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,4 +1,4 @@
-"""Takes secrets out of what is given to somebody else.
+"""Removes secrets from texts and settings.
 
 Two ways, by what is known of the data: settings by their names, and any text by what secrets look
 like in it. Rather too much is taken out than too little.
@@ -16,7 +16,7 @@ _SECRET_WORD: Final = (
     r"(?:pass(?:word|wd|phrase)?|secret|token|credentials?|api[_-]?key|private[_-]?key|access[_-]?key|"
     r"encryption[_-]?key|requirepass|masterauth|authorization|cookie|pgpassword)"
 )
-#: Tables whose values are all masked: what a program is given in its environment may be anything.
+#: Tables whose values are all masked, because the environment of a program may hold any secret.
 _SECRET_TABLES: Final = frozenset({"environment", "env"})
 
 _SECRET_NAME: Final = re.compile(rf"{_SECRET_WORD}(?![a-z])|{_SECRET_WORD}s?$", re.IGNORECASE)

@@ -18,7 +18,7 @@ from sutra_grid.cli.exit_codes import ExitCode, exit_code
 from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
-from sutra_grid.cli.output.progress import Told, progress
+from sutra_grid.cli.output.progress import ProgressLine, progress
 from sutra_grid.client.rolling_plan import newest_start_ms
 from sutra_grid.client.rolling_restart import Progress, Roll, RollSpec
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
@@ -118,7 +118,7 @@ class _Command:
                     roll.give_up()
         self._conclude(roll.progress, len(names), resume_ms, interrupted=interrupted)
 
-    def _teller(self, say: Told, total: int) -> Callable[[pb.NodeStatus], None]:
+    def _teller(self, say: ProgressLine, total: int) -> Callable[[pb.NodeStatus], None]:
         done: list[str] = []
 
         def tell(node: pb.NodeStatus) -> None:

@@ -1,4 +1,4 @@
-"""The configuration files of a dev grid, written as a person would write them."""
+"""Writes the configuration files of a dev grid."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.dev.ports import slots_of
 
-# A storage server starts with half of it; the rest is room for large values under load, since limits are held.
+# A storage server needs half of it at its start; the rest is for large values under load, because limits are enforced.
 NODE_MEMORY_MB: Final = 128
 HOST: Final = "127.0.0.1"
 
 
 def write_configs(layout: Layout, plan: GridPlan, storage_server: Path) -> None:
-    """Write the files of all daemons; a start writes them anew, because ports may have changed."""
+    """Write the files of all daemons. Every start writes them again, because ports may have changed."""
     layout.config("master").write_text(master_config(layout, plan), encoding="utf-8")
     layout.config("admin").write_text(admin_config(layout, plan), encoding="utf-8")
     for agent in plan.agents:

@@ -1,4 +1,4 @@
-"""One daemon of a dev grid as a child process: started, watched, ended."""
+"""One daemon of a dev grid as a child process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOG_BYTES: Final = 64 * 1024
 
 
 class Daemon:
-    """A daemon that dev starts; may be started again after its end. Used by one thread."""
+    """A daemon that dev starts, and may start again after its end. Used by one thread."""
 
     def __init__(self, name: str, role: str, layout: Layout) -> None:
         self.name = name
@@ -30,12 +30,12 @@ class Daemon:
 
     @property
     def started(self) -> bool:
-        """Whether there is a process, living or ended, that ``await_end`` has not seen the end of."""
+        """Whether a process was started that ``await_end`` has not waited for."""
         return self._process is not None
 
     @property
     def pid(self) -> int:
-        """The last process; 0 before the first start."""
+        """The pid of the last process; 0 before the first start."""
         return self._process.pid if self._process else 0
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class Daemon:
         self.starts += 1
 
     def ended(self) -> str:
-        """How the process ended, in words; empty while it lives."""
+        """A description of how the process ended; empty while it runs."""
         returncode = self._process.poll() if self._process else None
         if returncode is None:
             return ""
@@ -63,16 +63,16 @@ class Daemon:
         return f"ended with exit code {returncode}"
 
     def exit_code(self) -> int | None:
-        """Negative for a signal; None while it lives."""
+        """The exit code, negative for a signal; None while it runs."""
         return self._process.poll() if self._process else None
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
     def await_end(self, timeout_seconds: float) -> bool:
-        """Wait for its end; kill it after the timeout. True when it ended by itself."""
+        """Wait for its end, and kill it after the timeout. Returns whether it ended without that."""
         if self._process is None:
             return True
         try:
@@ -86,7 +86,7 @@ class Daemon:
         return True
 
     def log_tail(self) -> list[str]:
-        """The last lines that this start wrote."""
+        """The last lines that the current process wrote."""
         try:
             with open(self._log_path, "rb") as log:
                 end = log.seek(0, os.SEEK_END)
@@ -96,13 +96,13 @@ class Daemon:
             return []
 
     def _environment(self) -> dict[str, str]:
-        """Ours, without what would override the configuration files, and with the proof that it is this grid's."""
+        """The environment of this process, without overrides of the configuration, tagged with this grid."""
         kept = {k: v for k, v in os.environ.items() if not (k.startswith("SUTRA_GRID_") and "__" in k)}
         return {**kept, DIRECTORY_TAG: str(self._layout.directory), NAME_TAG: self.name}
 
 
 def end_daemons(daemons: Sequence[Daemon], grace_seconds: float) -> list[str]:
-    """Ask all at once, wait for each; answers the names of those that had to be killed."""
+    """Send SIGTERM to all, wait for each, and return the names of those that had to be killed."""
     for daemon in daemons:
         daemon.terminate()
     return [daemon.name for daemon in daemons if not daemon.await_end(grace_seconds)]

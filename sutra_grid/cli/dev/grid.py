@@ -1,4 +1,4 @@
-"""A dev grid's coming up and going down: which process after which, and what is waited for."""
+"""Starts and stops the processes of a dev grid in order, and waits for each."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ POLL_SECONDS: Final = 0.1
 PROBE_SECONDS: Final = 2.0
 STOP_SECONDS: Final = 10.0
 MAX_STARTS: Final = 5
-# An agent that a newer one with its name has superseded ends with this code, and must stay ended.
+# An agent exits with this code when a newer one with its id has superseded it. It must not be started again.
 SUPERSEDED_EXIT_CODE: Final = 3
 
 Say = Callable[[str, str], None]
 
 
 class Interrupted(Exception):
-    """Somebody asked for the end while the grid was coming up."""
+    """A stop was requested while the grid was starting."""
 
 
 class DevGrid:
     """The processes of one dev grid. The caller holds the directory's lock. Used by one thread.
 
-    ``say(who, what)`` prints a line a step.
+    ``say(who, what)`` prints a line per step.
     """
 
     def __init__(self, layout: Layout, plan: GridPlan, shutdown: Shutdown, say: Say) -> None:
@@ -54,11 +54,11 @@ class DevGrid:
 
     @property
     def client(self) -> MasterClient:
-        """Calls this grid's master."""
+        """The client of this grid's master."""
         return self._client
 
     def start(self) -> None:
-        """Bring up master, admin and agents. Raises GridError naming a daemon that does not come up, or Interrupted."""
+        """Start master, admin and agents. Raises GridError that names a daemon that does not start, or Interrupted."""
         self.layout.make_subdirectories(self.plan)
         write_configs(self.layout, self.plan, storage_server())
         self.layout.remember(self.plan)
@@ -78,25 +78,25 @@ class DevGrid:
         self._say("admin", f"ready at http://{self.admin_address} ({_since(began)})")
 
     def remember_spawned(self, agent: AgentPlan, spawned: int) -> None:
-        """One more node was spawned on an agent."""
+        """Save that one more node was spawned on an agent."""
         self.plan = self.plan.with_spawned(agent.agent_id, spawned)
         self.layout.remember(self.plan)
 
     def revive(self) -> None:
-        """Start daemons that ended again, as an init system does, and say so; after some starts they stay ended."""
+        """Start daemons again that have ended, as an init system does, a few times at most."""
         for daemon in (self._master, self._admin, *self._agents):
             ended = daemon.ended()
             if not ended or not daemon.started:
                 continue
             if daemon.starts >= MAX_STARTS or daemon.exit_code() == SUPERSEDED_EXIT_CODE:
-                self._say(daemon.name, f"{ended} and is left so; its log: {self.layout.log(daemon.name)}")
+                self._say(daemon.name, f"{ended} and is not started again; its log: {self.layout.log(daemon.name)}")
                 daemon.await_end(0)
                 continue
             daemon.start()
             self._say(daemon.name, f"{ended}; started again as pid {daemon.pid}")
 
     def stop(self) -> None:
-        """End everything of this grid: agents, then node processes, then the master and the admin.
+        """Stop everything of this grid: agents, then node processes, then the master and the admin.
 
         Agents go first, so that none restarts a node; what is desired of the nodes stays
         as it is, so that the next start brings them back.
@@ -115,12 +115,12 @@ class DevGrid:
             tagged.end_all(rest, STOP_SECONDS)
         self._client.close()
         self.layout.address_file.unlink(missing_ok=True)
-        hard = f"; had to kill {', '.join(killed)}" if killed else ""
+        hard = f"; killed {', '.join(killed)}" if killed else ""
         what += [f"{number} {kind}" for number, kind in ((agents, "agents"), (count, "nodes")) if number]
         self._say("stopped", f"{', '.join(what) or 'nothing ran'} ({_since(began)}){hard}")
 
     def pause(self, seconds: float) -> None:
-        """Wait a moment. Raises Interrupted when the end is asked for."""
+        """Wait a moment. Raises Interrupted when a stop is requested."""
         if self._shutdown.wait(seconds):
             raise Interrupted
 
@@ -133,7 +133,7 @@ class DevGrid:
                 raise DeadlineExceeded(
                     _with_log(f"{daemon.name} is not ready after {READY_SECONDS:g} s", daemon.log_tail()),
                     reason=Reason.TIMED_OUT,
-                    hint=f"Its log: {self.layout.log(daemon.name)}",
+                    hint=f"Find the cause in its log, {self.layout.log(daemon.name)}",
                 )
             self.pause(POLL_SECONDS)
 
@@ -145,7 +145,7 @@ class DevGrid:
         return True
 
     def _agent_is_healthy(self, agent_id: str, began_ms: int) -> bool:
-        """Healthy by a heartbeat of this life: the master remembers agents from the one before."""
+        """Whether it is healthy by a heartbeat of this run: the master keeps agents of the last run."""
         try:
             agent = self._client.get_agent(agent_id, timeout_seconds=PROBE_SECONDS)
         except GridError:
@@ -164,11 +164,11 @@ class DevGrid:
 
 
 def end_leftovers(layout: Layout, say: Say) -> None:
-    """End the daemons of an earlier dev that was killed itself; their nodes run on, and their agents adopt them."""
+    """Stop the daemons of an earlier dev that was killed. Their nodes run on, and the new agents adopt them."""
     with tagged.find_daemons(layout.directory) as leftovers:
         if leftovers:
             names = ", ".join(sorted({process.name for process in leftovers}))
-            say("left over", f"from a dev that was killed: ending {names}")
+            say("left over", f"from a dev that was killed: stopping {names}")
             tagged.end_all(leftovers, STOP_SECONDS)
 
 
@@ -176,7 +176,7 @@ def _did_not_come_up(daemon: Daemon, ended: str, layout: Layout) -> FailedPrecon
     return FailedPrecondition(
         _with_log(f"{daemon.name} {ended} at its start", daemon.log_tail()),
         reason=Reason.START_FAILED,
-        hint=f"Its configuration: {layout.config(daemon.name)}, its log: {layout.log(daemon.name)}",
+        hint=f"Find the cause in its log, {layout.log(daemon.name)}; its configuration is {layout.config(daemon.name)}",
     )
 
 

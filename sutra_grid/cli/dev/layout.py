@@ -1,4 +1,4 @@
-"""The directory of a dev grid: where everything lies, and what is remembered from start to start."""
+"""The directory of a dev grid: its paths, and the plan that is kept from start to start."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Layout:
         return self.directory / "agents" / agent_id / "state"
 
     def make(self) -> None:
-        """Make the directory. Raises FailedPrecondition when it can't be, or holds something else."""
+        """Make the directory. Raises FailedPrecondition when that fails or it holds other files."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             strange = not self._memory.exists() and any(
@@ -80,17 +80,17 @@ class Layout:
             raise FailedPrecondition(
                 f"the directory {self.directory} can't be used: {error.strerror}",
                 reason=Reason.PATH_NOT_WRITABLE,
-                hint="Give one that can be made or written: --data-dir DIR",
+                hint="Use a directory that you can write to, with --data-dir DIR",
             ) from error
         if strange:
             raise FailedPrecondition(
-                f"{self.directory} holds files, and no dev grid",
+                f"the directory {self.directory} holds files that are not of a dev grid",
                 reason=Reason.PATH_TAKEN,
-                hint="Give a directory that is new, empty, or a dev grid's: --data-dir DIR",
+                hint="Use a new or empty directory, or that of a dev grid, with --data-dir DIR",
             )
 
     def make_subdirectories(self, plan: GridPlan) -> None:
-        """Make what the daemons expect to find."""
+        """Make the directories that the daemons need."""
         folders = [self.config("x").parent, self.log("x").parent]
         for agent in plan.agents:
             folders += [self.agent_data(agent.agent_id), self.agent_state(agent.agent_id)]
@@ -98,7 +98,7 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True)
 
     def remembered(self) -> GridPlan | None:
-        """The plan of the start before; None in a new directory. Raises FailedPrecondition when it can't be read."""
+        """The plan of the last start; None in a new directory. Raises FailedPrecondition if it can't be read."""
         try:
             values = json.loads(self._memory.read_text(encoding="utf-8"))
             return _plan(values)
@@ -108,7 +108,7 @@ class Layout:
             raise FailedPrecondition(
                 f"{self._memory} can't be read: {error}",
                 reason=Reason.JOURNAL_CORRUPT,
-                hint="Use another directory, or remove this one if its data may go",
+                hint="Use another directory with --data-dir DIR, or remove this one if you do not need its data",
             ) from error
 
     def remember(self, plan: GridPlan) -> None:

@@ -1,4 +1,4 @@
-"""The nodes of a dev grid: the ones it had come back, the ones it lacks are spawned."""
+"""Brings up the nodes of a dev grid: waits for those that it had, and spawns missing ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POLL_SECONDS: Final = 0.2
 
 
 def bring_up_nodes(grid: DevGrid, say: Say) -> None:
-    """Wait for the nodes of the life before, then spawn what each agent lacks. Raises GridError or Interrupted."""
+    """Wait for the nodes of the last run, then spawn missing ones. Raises GridError or Interrupted."""
     _await_return(grid, say)
     for agent in grid.plan.agents:
         for number in range(agent.spawned, grid.plan.nodes_per_agent):
@@ -28,7 +28,7 @@ def bring_up_nodes(grid: DevGrid, say: Say) -> None:
 
 
 def _await_return(grid: DevGrid, say: Say) -> None:
-    """Agents start what they have journaled; a node that does not come back is told, and does not hold up the rest."""
+    """Wait until the agents have started their journaled nodes; report a node that does not come back."""
     began = time.monotonic()
     waiting = {node.node_id for node in _nodes(grid) if node.desired == Desired.RUNNING}
     while waiting and time.monotonic() < began + RETURN_SECONDS:
@@ -43,7 +43,10 @@ def _await_return(grid: DevGrid, say: Say) -> None:
                 say(node.node_id, f"failed on {node.agent_id}: {node.message or node.reason}")
         grid.pause(POLL_SECONDS)
     for node_id in sorted(waiting):
-        say(node_id, f"is not back after {RETURN_SECONDS:g} s; see: sutra-grid-cli nodes explain {node_id}")
+        say(
+            node_id,
+            f"not running after {RETURN_SECONDS:g} s; see: sutra-grid-cli nodes explain {node_id}",
+        )
 
 
 def _spawn(grid: DevGrid, agent: AgentPlan, say: Say) -> None:

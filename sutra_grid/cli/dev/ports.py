@@ -1,4 +1,4 @@
-"""Which ports a dev grid takes: the ones it had, else the defaults, else the next free ones."""
+"""Chooses the ports of a dev grid: the former ones, otherwise the defaults, otherwise the next free ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IsFree = Callable[[int], bool]
 
 
 def slots_of(nodes_per_agent: int) -> int:
-    """How many nodes an agent takes: room for some more than dev spawns."""
+    """How many nodes an agent accepts: some more than dev spawns."""
     return max(LEAST_SLOTS, 2 * nodes_per_agent)
 
 
@@ -36,7 +36,7 @@ def plan_grid(before: GridPlan | None, agents: int | None, nodes_per_agent: int 
         raise InvalidArgument(
             f"this grid has {len(old.agents)} agents with data, more than {count}",
             reason=Reason.INVALID_ARGUMENT,
-            hint=f"Start it with --agents {len(old.agents)} or more, or give another --data-dir",
+            hint=f"Use --agents {len(old.agents)} or more, or another --data-dir",
         )
     nodes = nodes_per_agent if nodes_per_agent is not None else old.nodes_per_agent if before else 3
     chooser = _Chooser(is_free, {old.master_port, old.admin_port, *(agent.port for agent in old.agents)})
@@ -81,5 +81,5 @@ class _Chooser:
 
 def _exhausted(start: int) -> ResourceExhausted:
     return ResourceExhausted(
-        f"no free port is left above {start}", reason=Reason.NO_PORT_FREE, hint="Stop what listens there"
+        f"no free port is left above {start}", reason=Reason.NO_PORT_FREE, hint="Stop a program that listens there"
     )

@@ -19,7 +19,7 @@ from sutra_grid.runtime.shutdown import Shutdown
 
 
 def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | None, nodes_per_agent: int | None) -> None:
-    """Run a grid in ``directory`` until ``shutdown``, and stop it whatever happens. Raises GridError."""
+    """Run a grid in ``directory`` until ``shutdown``, and always stop it. Raises GridError."""
     layout = Layout(directory)
     layout.make()
     with lock_file(layout.lock, "sutra-grid-cli dev"):
@@ -42,7 +42,7 @@ def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | Non
 
 
 def welcome(grid: DevGrid) -> str:
-    """The addresses, and what to try first."""
+    """The addresses, and the first commands to try."""
     node_id = _any_node(grid)
     cli = f"{this_command()}{_master_option(grid)}"
     url = f"http://{grid.admin_address}"
@@ -62,7 +62,7 @@ The grid runs.  Master {grid.master_address}  Admin {url}  Logs {grid.layout.log
 
 
 def tell(line: str) -> None:
-    """Print a line; a terminal that is gone must not keep the grid from being stopped."""
+    """Print a line. A closed terminal must not prevent the stop of the grid."""
     with contextlib.suppress(OSError):
         print(line, flush=True)
 
@@ -81,7 +81,7 @@ def _any_node(grid: DevGrid) -> str:
 
 
 def _master_option(grid: DevGrid) -> str:
-    """Nothing where the command line finds this master by itself: at the default address, or beside its directory."""
+    """The ``--master`` option for this grid; empty if the command line finds its master without it."""
     if grid.master_address == DEFAULT_MASTER or grid.layout.directory == Path(DEV_DIRECTORY).resolve():
         return ""
     return f" --master {grid.master_address}"

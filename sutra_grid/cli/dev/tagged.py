@@ -1,4 +1,4 @@
-"""The processes of a dev grid, found and proved by what their environment says, ended through pidfds.
+"""Finds and stops the processes of a dev grid, which are proved by their environment and signalled by pidfd.
 
 No pid is ever taken from a file: what is found here runs now, and a signal through the
 pidfd that was open before the proof can't reach another process.
@@ -27,7 +27,7 @@ _PROC: Final = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A process of this grid: ``name`` is a daemon's or a node's id. ``pidfd`` is the holder's to close."""
+    """A process of this grid: ``name`` is a daemon's or a node's id. The holder closes ``pidfd``."""
 
     pid: int
     pidfd: int
@@ -36,7 +36,7 @@ class Tagged:
 
 @contextlib.contextmanager
 def find_daemons(directory: Path) -> Iterator[list[Tagged]]:
-    """The daemons, and their workers, that dev started in ``directory`` now or in an earlier life."""
+    """The daemons, and their workers, that dev started in ``directory``, now or in an earlier run."""
 
     def name_of(variables: dict[str, str]) -> str | None:
         if NODE_TAG in variables or variables.get(DIRECTORY_TAG) != str(directory):
@@ -62,7 +62,7 @@ def find_nodes(directory: Path) -> Iterator[list[Tagged]]:
 
 
 def end_all(processes: Sequence[Tagged], grace_seconds: float) -> list[Tagged]:
-    """SIGTERM, and SIGKILL for what is left after the grace; answers what had to be killed. Blocks."""
+    """Send SIGTERM, and SIGKILL to what is left after the grace. Returns what had to be killed. Blocks."""
     _signal(processes, signal.SIGTERM)
     stubborn = await_ends(processes, grace_seconds)
     _signal(stubborn, signal.SIGKILL)
@@ -71,7 +71,7 @@ def end_all(processes: Sequence[Tagged], grace_seconds: float) -> list[Tagged]:
 
 
 def await_ends(processes: Iterable[Tagged], timeout_seconds: float) -> list[Tagged]:
-    """Wait for the ends of all; answers those that still live after the timeout."""
+    """Wait for all to end. Returns those that still run after the timeout."""
     living = {process.pidfd: process for process in processes}
     poller = select.poll()
     for pidfd in living:

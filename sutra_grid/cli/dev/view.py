@@ -1,4 +1,4 @@
-"""What is seen of a dev grid while it runs: a live picture on a terminal, a line an event elsewhere."""
+"""Shows a running dev grid: a live view on a terminal, otherwise a line per event."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVENTS: Final = 5
 
 
 class Observer:
-    """Reads what the view shows. The last picture stays while the master does not answer."""
+    """Reads the data of the view. It keeps the last data while the master does not answer."""
 
     def __init__(self, client: MasterClient, footer: str) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class Observer:
         self._outage = Outage()
 
     def read(self) -> list[pb.Event]:
-        """Read everything anew and answer the events that came since."""
+        """Read everything again and return the events since the last time."""
         try:
             self._cluster = self._client.cluster_status()
             agents = self._client.list_agents().agents
@@ -62,7 +62,7 @@ class Observer:
         return self._outage.text()
 
     def picture(self, options: Options, columns: int, rows: int) -> str:
-        """Everything, in at most ``rows`` lines: events go first when there are too many, then nodes."""
+        """The view in at most ``rows`` lines; events are dropped first, then nodes."""
         colored = options.colored()
         head = ([self.outage] if self.outage else []) + describe_cluster(
             self._client, self._cluster, colored=colored
@@ -79,7 +79,7 @@ class Observer:
 
 
 def watch(grid: DevGrid, shutdown: Shutdown, options: Options) -> None:
-    """Show the grid and keep its daemons running until the end is asked for."""
+    """Show the grid and keep its daemons running until a stop is requested."""
     observer = Observer(grid.client, f"Admin http://{grid.admin_address}  Ctrl-C stops the grid.")
     if is_terminal(sys.stdout):
         _watch_live(grid, observer, shutdown, options)

@@ -1,1 +1,1 @@
-"""How answers look: tables, machine-readable formats, ages and colours."""
+"""Formats of the output: tables, machine-readable formats, ages and colours."""

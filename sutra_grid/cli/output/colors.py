@@ -25,7 +25,7 @@ _COLORS: Final = {
 
 
 def is_terminal(stream: IO[Any]) -> bool:
-    """Whether a person looks at ``stream``; a closed or replaced stream is none."""
+    """Whether ``stream`` is a terminal; False for a closed or replaced stream."""
     try:
         return stream.isatty()
     except (AttributeError, ValueError):
@@ -33,13 +33,13 @@ def is_terminal(stream: IO[Any]) -> bool:
 
 
 def colors_wanted(no_color: bool, stream: IO[Any] | None = None) -> bool:
-    """Colours only on a terminal that has them, and only while NO_COLOR is not set."""
+    """Whether to print colours: on a terminal that has them, unless NO_COLOR is set."""
     if no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return is_terminal(sys.stdout if stream is None else stream)
 
 
 def paint(text: str, word: str) -> str:
-    """``text`` in the colour of the status that ``word`` starts with, or as it is."""
+    """``text`` in the colour of the status that ``word`` starts with, or unchanged."""
     color = _COLORS.get(word.replace(",", " ").partition(" ")[0])
     return click.style(text, fg=color) if color else text

@@ -1,4 +1,4 @@
-"""How an error is told: two lines for a person, one object for a program."""
+"""Prints errors: two lines for a person, one object for a program."""
 
 from __future__ import annotations
 

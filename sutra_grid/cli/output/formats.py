@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 
 def message_to_dict(message: Message) -> dict[str, Any]:
-    """All fields by their names on the wire; one that is not set is left out where that can be told from zero."""
+    """All fields by their names on the wire. A field with presence that is not set is omitted."""
     values: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         if field.has_presence and not message.HasField(field.name):
@@ -24,7 +24,7 @@ def message_to_dict(message: Message) -> dict[str, Any]:
 
 
 def to_json(value: Any, *, compact: bool = False) -> str:
-    """JSON in one line when ``compact``, else indented."""
+    """JSON in one line if ``compact``, otherwise indented."""
     if compact:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""Prints an answer in the format that was asked for."""
+"""Prints results in the requested format."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def list_text(options: Options, listing: Listing[M], rows: Sequence[M], *, color
 
 
 def one_text(options: Options, message: Message, name: str, describe: Callable[[bool], str]) -> str:
-    """One thing in the format of ``options``; ``describe(colored)`` makes the text for people."""
+    """One object in the format of ``options``; ``describe(colored)`` makes the text for people."""
     match options.output:
         case "json":
             return to_json(message_to_dict(message))
@@ -60,6 +60,6 @@ def one_text(options: Options, message: Message, name: str, describe: Callable[[
 
 
 def emit(text: str) -> None:
-    """Print ``text`` if there is any: an empty list of names is no line at all."""
+    """Print ``text`` unless it is empty: an empty list of names prints no line."""
     if text:
         print(text, flush=True)

@@ -1,4 +1,4 @@
-"""What a person sees while a change is under way: a spinner on a terminal, else nothing but the outcome."""
+"""Shows the progress of a change: a spinner on a terminal, otherwise lines on stderr."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 
-class Told:
-    """What a block under way says. ``spinner`` None: there is no terminal. Threads may share it."""
+class ProgressLine:
+    """Prints the progress of a block. ``spinner`` is None without a terminal. Threads may share it."""
 
     def __init__(self, spinner: Status | None) -> None:
         self._spinner = spinner
 
     def __call__(self, line: str) -> None:
-        """A new text: the spinner's, or a line on stderr."""
+        """Show a new text in the spinner, or print it as a line to stderr."""
         if self._spinner is None:
             print(line, file=sys.stderr, flush=True)
         else:
             self._spinner.update(line)
 
     def result(self, text: str) -> None:
-        """Print to stdout while the block goes on; the spinner, which catches what is printed, makes way."""
+        """Print to stdout while the block runs. The spinner pauses, because it captures printed text."""
         if self._spinner is None:
             emit(text)
             return
@@ -39,18 +39,18 @@ class Told:
 
 
 @contextmanager
-def progress(options: Options, text: str) -> Iterator[Told]:
-    """Show ``text`` until the block ends; the block may call what it gets with a new text.
+def progress(options: Options, text: str) -> Iterator[ProgressLine]:
+    """Show ``text`` until the block ends. The block may call the yielded object with a new text.
 
-    It is written to stderr, so that stdout holds the answer alone. Without a terminal
-    a new text is a line of its own, and the first one is not printed: a script wants
-    the outcome, and to hear of a wait only when there is one.
+    It is written to stderr, so that stdout holds the result alone. Without a terminal every
+    new text is a line, and the first one is not printed: a script needs the outcome, and a
+    line only when the command has to wait.
     """
     if not is_terminal(sys.stderr):
-        yield Told(None)
+        yield ProgressLine(None)
         return
     from rich.console import Console
 
     console = Console(stderr=True, no_color=options.no_color or None, highlight=False)
     with console.status(text, spinner="dots") as status:
-        yield Told(status)
+        yield ProgressLine(status)

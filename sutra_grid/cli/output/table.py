@@ -39,7 +39,7 @@ class Column(Generic[T]):
 
 
 def terminal_width() -> int:
-    """Columns of the terminal, or of the variable COLUMNS; 80 where there is none."""
+    """The width of the terminal, or the variable COLUMNS, or 80."""
     return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
 
 
@@ -54,7 +54,7 @@ def shorten(text: str, width: int, where: str) -> str:
 
 
 def render_table(columns: Sequence[Column[T]], rows: Sequence[T], *, width: int | None, colored: bool) -> str:
-    """The table as text without a final newline. ``width`` None: nothing is cut and wide columns are shown."""
+    """The table as text without a final newline. With ``width`` None all columns are shown uncut."""
     shown = [column for column in columns if width is None or not column.wide]
     cells = [[printable(column.cell(row)) or "-" for column in shown] for row in rows]
     widths = [max([len(column.title), *(len(line[i]) for line in cells)]) for i, column in enumerate(shown)]
@@ -68,7 +68,7 @@ def render_table(columns: Sequence[Column[T]], rows: Sequence[T], *, width: int 
 
 
 def _fit(columns: Sequence[Column[T]], widths: list[int], width: int) -> None:
-    """Take characters from the widest column that may lose some, until all fit."""
+    """Shorten the widest column that may be cut, until all columns fit."""
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     for _ in range(max(0, excess)):
         spare = [i for i, column in enumerate(columns) if column.cut != "never" and widths[i] > column.least]

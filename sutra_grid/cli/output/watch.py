@@ -1,4 +1,4 @@
-"""Drawing an answer again and again until Ctrl-C, through a restart of the master."""
+"""Repeats an output until Ctrl-C, also while the master is away."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ WATCH_SECONDS: Final = 2.0
 
 
 class Outage:
-    """Remembers since when the master does not answer, and says it."""
+    """An outage of the master: when it began, as a line for a person."""
 
     def __init__(self) -> None:
         self._since: tuple[float, datetime] | None = None
 
     @property
     def lasts(self) -> bool:
-        """Whether the last call was not answered."""
+        """Whether the last call got no answer."""
         return self._since is not None
 
     def begin_or_go_on(self) -> None:
-        """A call was not answered."""
+        """A call got no answer."""
         if self._since is None:
             self._since = (time.monotonic(), datetime.now())
 
     def end(self) -> None:
-        """A call was answered."""
+        """A call got an answer."""
         self._since = None
 
     def text(self) -> str:
@@ -49,11 +49,11 @@ class Outage:
 
 
 class Watch:
-    """Calls ``draw`` every interval and shows what it answers; never returns by itself.
+    """Calls ``draw`` every interval and shows its text, until Ctrl-C.
 
-    On a terminal the picture is replaced, elsewhere it is printed when it changed.
-    While the master is away the last picture stays, below a line that says so. Other
-    errors end it; an error of the first call does too, as a mistyped address should.
+    On a terminal the text is replaced, elsewhere it is printed when it has changed. While the
+    master is away the last text stays, below a line that says so. Other errors end the watch,
+    and so does any error of the first call, such as a mistyped address.
     """
 
     def __init__(self, options: Options, draw: Callable[[], str], interval_seconds: float = WATCH_SECONDS) -> None:
