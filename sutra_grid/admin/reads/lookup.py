@@ -14,7 +14,7 @@ def find_agent(rows: Registry, agent_id: str) -> Agent:
         raise NotFound(
             f"agent {agent_id} is not registered",
             reason=Reason.UNKNOWN_AGENT,
-            hint="List the registered agents with GET /agents",
+            hint="See the list of agents (GET /agents)",
         )
     return agent
 
@@ -24,7 +24,7 @@ def find_node(rows: Registry, node_id: str) -> Node:
     node = rows.node(node_id)
     if node is not None:
         return node
-    hint = "List the nodes with GET /nodes"
+    hint = "See the list of nodes (GET /nodes)"
     if rows.was_removed(node_id):
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
     raise NotFound(f"node {node_id} does not exist", reason=Reason.UNKNOWN_NODE, hint=hint)

@@ -1,4 +1,4 @@
-"""The worker's hold on the registry: opened by the first read that needs it, and again until it works."""
+"""A worker's connection to the registry, opened by the first read and reopened until it works."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ RETRY_SECONDS = 1.0
 
 
 class RegistryLink:
-    """Opens the registry lazily, in the worker that uses it; thread-safe.
+    """Opens the registry lazily in the worker that uses it. Thread-safe.
 
-    The master makes the registry and brings it up to date. Until it has, and whenever the
-    registry does not answer, ``get`` raises ``Unavailable``: at most once a second for a real
-    try, in between with what the last one said, so that requests do not queue up behind a
-    server that is not there.
+    The master creates and migrates the registry. Until then, and while the registry is unavailable, ``get`` raises
+    ``Unavailable``. It tries to open the registry at most once a second and repeats the last error in between, so that
+    requests do not queue up behind an unavailable server.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
         self._clock = clock
-        self._lock = threading.Lock()  # guards the fields below; never held while opening
+        self._lock = threading.Lock()  # guards the fields below; not held while opening
         self._registry: Registry | None = None
         self._failure: GridError | None = None
         self._next_try = clock.monotonic()
@@ -42,23 +41,23 @@ class RegistryLink:
         try:
             opened = Registry.open(self._url, migrate=False)
         except GridError as error:
-            self._remember(error)
+            self._record_failure(error)
             raise _unavailable(error) from error
         return self._keep(opened)
 
     def close(self) -> None:
-        """Close what is open; a later ``get`` opens it again."""
+        """Close the registry. A later ``get`` opens it again."""
         with self._lock:
             registry, self._registry = self._registry, None
         if registry is not None:
             registry.close()
 
-    def _remember(self, error: GridError) -> None:
+    def _record_failure(self, error: GridError) -> None:
         with self._lock:
-            is_news = self._failure is None or self._failure.message != error.message
+            is_new = self._failure is None or self._failure.message != error.message
             self._failure = error
             self._next_try = self._clock.monotonic() + RETRY_SECONDS
-        if is_news:
+        if is_new:
             log.warning("registry not available", error=error.message, hint=error.hint)
 
     def _keep(self, opened: Registry) -> Registry:
@@ -75,5 +74,5 @@ class RegistryLink:
 
 
 def _unavailable(error: GridError) -> Unavailable:
-    """Whatever keeps the registry closed, a client can only wait for somebody to mend it."""
+    """Any error becomes ``Unavailable``, because clients can only wait until an operator repairs the registry."""
     return Unavailable(error.message, reason=Reason.REGISTRY_UNAVAILABLE, hint=error.hint)
