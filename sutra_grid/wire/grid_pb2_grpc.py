@@ -135,7 +135,7 @@ class GridMasterServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def RegisterAgent(self, request, context):
-        """-- agents' side (v1) --
+        """-- for agents (v1) --
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,7 +236,7 @@ class GridMasterServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """-- reading; following is calling again with the cursor of the answer --
+        """-- reads; to follow, call again with the cursor of the last response --
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -912,9 +912,9 @@ class GridAgentServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Apply(self, request, context):
-        """The one verb for change. Idempotent: an assignment with a generation that is
-        not newer than the journaled one changes nothing. Answers when the node has
-        settled or the call's deadline is near, with the node as it is then.
+        """The only call that changes a node. Idempotent: an assignment whose generation
+        is not newer than the journaled one changes nothing. Responds with the node's
+        report when the change is complete, or shortly before the call's deadline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

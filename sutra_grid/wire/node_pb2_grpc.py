@@ -60,7 +60,7 @@ class StorageNodeServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def BulkWrite(self, request, context):
-        """Writes all entries or none, in order, as one revision; answers after the sync.
+        """Writes all entries or none, in order, as one revision; responds after the sync.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -86,7 +86,7 @@ class KVServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Txn(self, request, context):
-        """Compares, then does one of two lists of operations, all as one revision or not at all.
+        """Compares, then runs one of two lists of operations: all as one revision, or none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

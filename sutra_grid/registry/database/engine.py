@@ -203,7 +203,7 @@ def _refuse_other_file(
 
 
 def file_identity(file: Path) -> FileIdentity | None:
-    """Which file has this name now; None when there is none."""
+    """The identity of the file that has this name now; None without one."""
     try:
         status = os.stat(file)
     except OSError:

@@ -1,6 +1,6 @@
 """The one table from a database's faults to core errors, so that callers do not depend on a driver.
 
-A fault that may pass is ``Unavailable``: locked, full, read-only, unreachable, gone.
+A fault that may pass is ``Unavailable``: locked, full, read-only, unreachable, deleted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run by Alembic: migrates on the connection that ``registry.database.schema`` hands over.
+"""Run by Alembic: migrates on the connection that ``registry.database.schema`` passes.
 
 The transaction is the caller's; nothing here commits.
 """

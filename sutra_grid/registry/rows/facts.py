@@ -49,7 +49,7 @@ def report_parameters(report: NodeReport) -> dict[str, Any]:
 
 
 def number_of(facts: Facts) -> int:
-    """The number that stands for ``facts``."""
+    """The number of ``facts``."""
     observed = _observed(facts.state, facts.has_process, facts.is_unhealthy)
     return observed + _DESIRED[facts.desired] + (0 if facts.is_confirmed else _UNCONFIRMED)
 
