@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.values.grid_values import an_agent, an_event
@@ -10,8 +9,6 @@ from support.values.grid_values import an_agent, an_event
 from sutra_grid.core.event_kinds import EventKind, UnknownEventKind
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.registry import EventQuery, Observations, Registry
-
-LONG_MS = 10**12
 
 
 def write(registry: Registry, *events: Event) -> list[int]:
@@ -112,33 +109,6 @@ def test_the_same_batch_again_writes_its_events_once(registry: Registry) -> None
     registry.write_observations(batch)
     registry.write_observations(batch)
     assert [event.message for event in registry.events(limit=1_000)] == [str(number) for number in range(600)]
-
-
-def test_events_are_pruned_by_age(registry: Registry) -> None:
-    write(registry, *numbered(10))
-    registry.prune(now_ms=1_000 + 4 + 500, max_age_ms=500, max_events=100)
-    assert [event.message for event in registry.events()] == ["4", "5", "6", "7", "8", "9"]
-
-
-def test_events_are_pruned_by_number(registry: Registry) -> None:
-    write(registry, *numbered(10))
-    registry.prune(now_ms=2_000, max_age_ms=LONG_MS, max_events=4)
-    assert [event.message for event in registry.events()] == ["6", "7", "8", "9"]
-
-
-def test_ids_rise_even_after_all_events_were_pruned(registry: Registry) -> None:
-    ids = write(registry, *numbered(3))
-    registry.prune(now_ms=LONG_MS, max_age_ms=1, max_events=100)
-    assert registry.events() == []
-    assert write(registry, an_event())[0] > ids[-1]
-
-
-@pytest.mark.parametrize("kept", [0, 1, 5])
-def test_pruning_twice_is_pruning_once(registry: Registry, kept: int) -> None:
-    write(registry, *numbered(5))
-    for _ in range(2):
-        registry.prune(now_ms=2_000, max_age_ms=LONG_MS, max_events=kept)
-    assert len(registry.events()) == kept
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,8 +7,6 @@ from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.core.types import Desired, Reason
 from sutra_grid.registry import IdempotencyRecord, Registry
 
-DAY_MS = 24 * 3600 * 1000
-
 
 def a_record(key: str = "r-1") -> IdempotencyRecord:
     return IdempotencyRecord(key, "SpawnStorageNode", "fingerprint", "node-00000001", created_at_ms=1_000)
@@ -42,11 +40,3 @@ def test_an_idempotency_key_changes_things_once(registry: Registry) -> None:
 def test_an_answer_whose_key_was_pruned_is_dropped(registry: Registry) -> None:
     registry.save_outcome("r-9", b"late")
     assert registry.idempotency_record("r-9") is None
-
-
-def test_keys_are_kept_for_a_day(registry: Registry) -> None:
-    registry.create_node(a_node(), record=a_record())
-    registry.prune(1_000 + DAY_MS, DAY_MS, 100)
-    assert registry.idempotency_record("r-1") is not None
-    registry.prune(1_001 + DAY_MS, DAY_MS, 100)
-    assert registry.idempotency_record("r-1") is None

@@ -1,4 +1,4 @@
-"""The registry's contract for nodes and tombstones, on every backend."""
+"""The registry's contract for nodes, on every backend."""
 
 from dataclasses import replace
 
@@ -8,10 +8,6 @@ from support.values.grid_values import a_node, a_report, an_agent, an_event
 from sutra_grid.core.errors import AlreadyExists, NotFound
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.registry import IdempotencyRecord, Observations, Registry
-from sutra_grid.registry.rows import tombstones
-from sutra_grid.registry.rows.retention import TOMBSTONE_MAX_AGE_MS
-
-DAY_MS = 24 * 3600 * 1000
 
 
 @pytest.fixture(autouse=True)
@@ -112,45 +108,9 @@ def test_a_report_of_a_removed_node_is_passed_over(registry: Registry) -> None:
     assert registry.nodes() == []
 
 
-def test_a_removed_node_leaves_a_tombstone_with_its_generation(registry: Registry) -> None:
-    registry.create_node(a_node(generation=6), record=None)
-    registry.remove_node("node-00000001", [an_event("node.removed")])
-    registry.remove_node("node-00000001", [an_event("node.removed")])
-    assert registry.node("node-00000001") is None
-    assert registry.nodes() == []
-    assert registry.tombstones() == {"node-00000001": 6}
-    assert [event.kind for event in registry.events()] == ["node.removed"]
-
-
-def test_a_tombstone_only_rises(registry: Registry) -> None:
-    registry.create_node(a_node(generation=6), record=None)
-    registry.remove_node("node-00000001")
-    with registry._database.writing() as connection:
-        tombstones.put(connection, "node-00000001", 9, 1_000)
-        tombstones.put(connection, "node-00000001", 7, 1_000)
-    assert registry.tombstones() == {"node-00000001": 9}
-
-
 def test_an_adopted_node_overwrites_what_was_known(registry: Registry) -> None:
     registry.create_node(a_node(generation=2), record=None)
     adopted = a_node(agent_id="agent-2", desired=Desired.STOPPED, generation=9, restart_generation=8)
     adopted = replace(adopted, report=replace(a_report(adopted), log_tail=()))
     registry.adopt_node(adopted, [an_event("node.taken_over")])
     assert registry.nodes() == [adopted]
-
-
-def test_an_adopted_node_has_no_tombstone(registry: Registry) -> None:
-    registry.create_node(a_node(), record=None)
-    registry.remove_node("node-00000001")
-    registry.adopt_node(a_node(generation=5))
-    assert registry.tombstones() == {}
-    assert registry.node("node-00000001") == a_node(generation=5)
-
-
-def test_tombstones_are_kept_for_a_season(registry: Registry) -> None:
-    registry.create_node(a_node(), record=None)
-    registry.remove_node("node-00000001")  # at 5,000 ms
-    registry.prune(5_000 + TOMBSTONE_MAX_AGE_MS, DAY_MS, 100)
-    assert registry.tombstones() == {"node-00000001": 1}
-    registry.prune(5_001 + TOMBSTONE_MAX_AGE_MS, DAY_MS, 100)
-    assert registry.tombstones() == {}
