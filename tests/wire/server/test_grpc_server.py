@@ -72,7 +72,7 @@ def test_the_health_of_a_service_that_is_not_there_is_not_found(channel: grpc.Ch
 
 def test_watching_health_is_refused_and_holds_no_worker(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as raised:
-        next(health_pb2_grpc.HealthStub(channel).PageErrors(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS))
+        next(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS))
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
