@@ -62,10 +62,10 @@ def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
                 file.parent.mkdir(parents=True, exist_ok=True)
             lock = file.with_name(f"{file.name}.master-lock")
             stack.enter_context(lock_file(lock, "as the master of this registry"))
-        told = _set_aside(settings) if rebuild else []
+        first_events = _set_aside(settings) if rebuild else []
         registry = Registry.open(settings.registry_url, migrate=True, hold=True)
         stack.callback(registry.close)
-        registry.append_events(told)
+        registry.append_events(first_events)
         yield registry
 
 

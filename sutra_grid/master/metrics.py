@@ -72,7 +72,7 @@ class _MasterCollector(Collector):
     def _heartbeats(self) -> Iterator[Metric]:
         heartbeats = CounterMetricFamily(
             "sutra_grid_master_heartbeats",
-            "Heartbeats by what was answered: acknowledged, register (anew), superseded (by a newer process)",
+            "Heartbeats by response: acknowledged, register (again), superseded (by a newer process)",
             labels=["answer"],
         )
         for instruction, count in self._sources.heartbeats_by_answer().items():

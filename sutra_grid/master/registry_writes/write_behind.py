@@ -118,11 +118,11 @@ class RegistryWriter:
     def wait_for_events(self, timeout_seconds: float) -> bool:
         """Wait until all events queued so far are written. False: that takes too long."""
         with self._changed:
-            wanted = self._events_put
-            if self._events_done >= wanted:
+            target = self._events_put
+            if self._events_done >= target:
                 return True
             self._ticker.trigger()
-            return self._changed.wait_for(lambda: self._events_done >= wanted or bool(self._failing), timeout_seconds)
+            return self._changed.wait_for(lambda: self._events_done >= target or bool(self._failing), timeout_seconds)
 
     # -- writing, on the writer's thread --
 

@@ -104,7 +104,7 @@ def test_an_agent_without_an_endpoint_is_refused_with_a_message(harness: MasterH
     harness.stub.RegisterAgent(pb.AgentInfo(agent_id="old", hostname="h", max_storage_nodes=5))
     answer = harness.spawn("old")
     assert (answer.error.code, answer.error.reason) == ("failed_precondition", "unsupported")
-    assert mentions(answer.error_message, "old", "agent_endpoint")
+    assert mentions(answer.error_message, "old", "endpoint")
 
 
 def test_a_refusal_of_the_agent_comes_back_as_it_was_and_leaves_nothing(
