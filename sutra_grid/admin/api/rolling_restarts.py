@@ -11,6 +11,7 @@ from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import NDJSON, stream_response
 from sutra_grid.admin.schemas.requests import RollingRestart
+from sutra_grid.admin.schemas.responses import RollingLineSchema
 from sutra_grid.admin.services import long_requests, master
 from sutra_grid.admin.upstream.master import keys_of
 
@@ -20,7 +21,7 @@ blueprint = Operations("rolling restarts", __name__, description="Restarts of ma
 @blueprint.operation(
     "POST",
     "/rolling-restarts",
-    ResponseSpec({"type": "string"}, "One RollingLine per line; the last one has the kind `end`", content_type=NDJSON),
+    ResponseSpec(RollingLineSchema, "One RollingLine per line; the last one has the kind `end`", content_type=NDJSON),
     body=RollingRestart,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
