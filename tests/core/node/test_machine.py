@@ -33,6 +33,7 @@ from sutra_grid.core.node.instructions import (
 from sutra_grid.core.node.machine import is_settled, step
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity
 from sutra_grid.core.node.rules import NodeRules
+from sutra_grid.core.node.step import NodeStep
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import IllegalTransition, Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, Reason
@@ -95,6 +96,22 @@ def test_the_intent_is_journaled_before_the_launch() -> None:
     assert driver.phase is Phase.LAUNCHING
     assert driver.record.launches == 1
     assert driver.record.reason is Reason.SPAWNED
+
+
+def test_the_phase_changes_only_by_the_transitions_table() -> None:
+    work = NodeStep(Driver().running().node, Now(1000.0, 1), RULES)
+    with pytest.raises(IllegalTransition, match="past the transitions table"):
+        work.record = replace(work.record, phase=Phase.STOPPED)
+    with pytest.raises(IllegalTransition, match="can't follow"):
+        work.move(replace(work.record, phase=Phase.STOPPED))
+
+
+def test_the_cause_of_a_failed_start_is_kept_until_the_next_start() -> None:
+    driver = Driver().assign(Desired.RUNNING).on(LaunchFailed(Reason.PORT_TAKEN, "port 50051 is in use"))
+    assert (driver.phase, driver.record.end_cause) == (Phase.WAITING, "port 50051 is in use")
+    assert driver.record.message.startswith(driver.record.end_cause)
+    driver.on(TimerDue(TimerName.BACK_OFF))
+    assert (driver.phase, driver.record.end_cause) == (Phase.LAUNCHING, "")
 
 
 def test_it_runs_when_its_probe_has_passed() -> None:
