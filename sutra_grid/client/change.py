@@ -14,7 +14,7 @@ from sutra_grid.client.outcome import refusal_of
 from sutra_grid.client.retry import Decision, FailedTry, RetryPolicy, TryResult, decide, next_pause_seconds
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.wire.connection import PeerUnreachable
+from sutra_grid.wire.connection import NoAnswer, PeerUnreachable
 
 M = TypeVar("M", bound=Message)
 
@@ -65,7 +65,7 @@ def send_change(send: Callable[[float], M], spec: ChangeSpec) -> M:
         )
         match decide(failed, spec.policy):
             case Decision.FAIL:
-                raise error
+                raise _final(error, spec.check_hint)
             case Decision.FAIL_UNCERTAIN:
                 raise _uncertain(error, spec.check_hint) from error
         lost_before = failed.may_be_applied
@@ -80,6 +80,13 @@ def result_of(error: GridError) -> TryResult:
     if error.reason is Reason.REGISTRY_UNAVAILABLE:
         return TryResult.REGISTRY_UNAVAILABLE
     return TryResult.FINAL
+
+
+def _final(error: GridError, check_hint: str) -> GridError:
+    """The error as it is; one without an answer says that the change may have been applied."""
+    if not isinstance(error, NoAnswer):
+        return error
+    return NoAnswer(f"{error.message}. The change may have been applied", reason=error.reason, hint=check_hint)
 
 
 def _uncertain(error: GridError, check_hint: str) -> Unavailable:

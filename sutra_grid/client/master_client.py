@@ -81,7 +81,7 @@ class MasterClient:
             "the master",
             unreachable_reason=Reason.MASTER_UNREACHABLE,
             unreachable_hint=config.unreachable_hint,
-            no_answer_hint=f"The outcome is not known. {config.hints.check_change}",
+            no_answer_hint="Try again, or see the master's log",
         )
         self._config = config
         self._connection = connection or Connection(config.target, peer, _Stubs, _open)

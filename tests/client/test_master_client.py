@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,7 @@ from sutra_grid.client.retry import RetryPolicy
 from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.connection import PeerUnreachable
+from sutra_grid.wire.connection import NoAnswer, PeerUnreachable
 
 HINTS = Hints("list", "show {}", "agent {}", "remove {}", "Check with list")
 RETRY = RetryPolicy(uncertain_seconds=1.0)
@@ -122,6 +123,21 @@ def test_a_change_whose_answer_stays_lost_may_have_been_applied(client: MasterCl
     with pytest.raises(PeerUnreachable, match="may have been applied") as lost:
         client.stop_node("n")
     assert (lost.value.reason, lost.value.hint) == (Reason.MASTER_UNREACHABLE, "Check with list")
+
+
+def test_a_change_without_an_answer_in_time_may_have_been_applied(client: MasterClient, master: FakeMaster) -> None:
+    release = threading.Event()
+
+    def hold(_request: object) -> pb.StopResponse:
+        release.wait(10)
+        return pb.StopResponse(success=True)
+
+    master.answers["StopStorageNode"] = hold
+    with pytest.raises(NoAnswer, match="may have been applied") as slow:
+        client.stop_node("n", timeout_seconds=0.3)
+    release.set()
+    assert (slow.value.reason, slow.value.hint) == (Reason.TIMED_OUT, "Check with list")
+    assert len(master.calls["StopStorageNode"]) == 1
 
 
 def test_a_closed_scope_makes_no_more_calls_and_leaves_the_connection(client: MasterClient, master: FakeMaster) -> None:
