@@ -87,7 +87,7 @@ class UnreadableRow(Exception):
     """A row holds what no version of the program has written. Raised where rows become values."""
 
 
-def way_out(*, is_file: bool) -> str:
+def repair_hint(*, is_file: bool) -> str:
     """How an operator repairs a damaged registry when the master starts."""
     if not is_file:
         return _SERVER_CORRUPT.hint

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, exc, inspect
 
 from sutra_grid.registry.database.engine import Database
-from sutra_grid.registry.database.faults import RegistryDamaged, way_out
+from sutra_grid.registry.database.faults import RegistryDamaged, repair_hint
 from sutra_grid.registry.database.files import beside
 from sutra_grid.registry.database.write_ahead_log import damage_of_log
 from sutra_grid.registry.tables import Base
@@ -49,7 +49,7 @@ def refuse_missing_parts(database: Database, connection: Connection) -> None:
 
 def damaged(database: Database, why: str) -> RegistryDamaged:
     """The error for a damaged registry, with the way to repair it."""
-    return RegistryDamaged(database.name, why, way_out(is_file=database.file is not None))
+    return RegistryDamaged(database.name, why, repair_hint(is_file=database.file is not None))
 
 
 def _quick_check(connection: Connection) -> list[str]:
