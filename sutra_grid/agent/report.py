@@ -26,7 +26,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
     """The report at the monotonic second ``now``."""
     record = view.runtime.record
     assignment = record.assignment
-    lives = record.process is not None
+    is_alive = record.process is not None
     well = record.phase in (Phase.RUNNING, Phase.STOPPED)
     return NodeReport(
         node_id=assignment.node_id,
@@ -41,9 +41,9 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         message=record.message,
         health=view.runtime.health,
         restarts=record.restarts,
-        started_at_ms=record.launched_at_ms if lives else 0,
+        started_at_ms=record.launched_at_ms if is_alive else 0,
         exits=record.exits,
-        sample=sample if lives else None,
+        sample=sample if is_alive else None,
         backoff_ms=max(1, int((record.resume_at - now) * 1000)) if record.phase is Phase.WAITING else 0,
         log_tail=() if well else view.log_tail,
         sequence=view.sequence,

@@ -1,4 +1,4 @@
-"""Registration and heartbeats against a master that is scripted; no thread but the test's own."""
+"""Registration and heartbeats against a scripted master, in the thread of the test."""
 
 import threading
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ FINE = HeartbeatAnswer(True, HeartbeatInstruction.CONTINUE, "", (ASSIGNMENT,))
 
 @dataclass
 class ScriptedMaster:
-    """Answers what it is told to answer, in turn, the last one for ever."""
+    """Gives the scripted answers in order, and repeats the last one."""
 
     registrations: list[Registration | GridError] = field(default_factory=lambda: [Registration("s1", "1", ())])
     answers: list[HeartbeatAnswer | GridError] = field(default_factory=lambda: [FINE])

@@ -1,4 +1,4 @@
-"""The numbers by which the master tells an older report from a newer one."""
+"""The sequence numbers, by which the master orders the reports of a node."""
 
 from support.fakes.clock import FakeClock
 

@@ -1,4 +1,4 @@
-"""The calls to the master over a real channel, answered by a real server."""
+"""The calls to the master, over a real channel to a real server."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What an agent tells of its nodes, its host and itself."""
+"""The metrics of an agent about its nodes, its host and itself."""
 
 from collections.abc import Mapping
 from dataclasses import replace

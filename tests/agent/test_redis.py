@@ -1,4 +1,4 @@
-"""Another program as a storage node: a real redis-server, which also erases its environment."""
+"""Another program as a storage node: a real redis-server, which also overwrites its environment."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
 
 
 def ask(port: int, *words: str) -> str:
-    """One command in redis' protocol; the first line of the answer, or its text."""
+    """Send one command in the protocol of redis. Returns the first line of the reply, or its text."""
     request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(request.encode())

@@ -14,7 +14,7 @@ from sutra_grid.core.types import Assignment, Desired
 
 @pytest.fixture
 def view() -> NodeView:
-    """A node whose process is this very test."""
+    """A node whose process is the process of this test."""
     record = NodeRecord(Assignment("node-1", 1, Desired.RUNNING), process=identify(os.getpid(), 1), launched_at=990.0)
     return NodeView(NodeRuntime(record), "")
 

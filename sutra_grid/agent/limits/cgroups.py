@@ -27,7 +27,7 @@ _NEAR_BYTES: Final = _MIB  # the kernel charges memory in batches: usage can end
 class OomKills:
     """The counters of a group: how many of its processes the kernel killed for lack of memory.
 
-    ``over_limit``: the group has reached its own limit. cgroup v1 does not tell which kill this caused:
+    ``over_limit``: the group has reached its own limit. cgroup v1 does not report which kills this caused:
     there it is true once the limit was reached, even if cached files filled the group.
     """
 

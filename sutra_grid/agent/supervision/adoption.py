@@ -21,7 +21,7 @@ class RecoveryPlan:
     """How to recover a node: its record in phase recovering, its phase before, and the processes to try in order."""
 
     record: NodeRecord
-    was: Phase
+    phase_before: Phase
     candidates: tuple[ProcessIdentity, ...]
     rebooted: bool = False
 
@@ -43,7 +43,7 @@ def _recovery(entry: JournalEntry, found: Sequence[FoundProcess]) -> RecoveryPla
         record = replace(record, reason=Reason.JOURNAL_CORRUPT, message=entry.damage)
     return RecoveryPlan(
         record=replace(record, phase=Phase.RECOVERING),
-        was=record.phase,
+        phase_before=record.phase,
         candidates=tuple(_candidates(record, (one.identity for one in found))),
         rebooted=entry.rebooted,
     )

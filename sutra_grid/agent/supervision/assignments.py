@@ -1,4 +1,4 @@
-"""Takes the assignments of the master: checks them, admits new nodes, and hands them to the machine.
+"""Takes the assignments of the master: checks them, admits new nodes, and passes them to the state machine.
 
 An assignment that is not newer than what the agent has changes nothing. Used by one thread.
 """
@@ -93,7 +93,7 @@ class AssignmentHandler:
         node_id = assignment.node_id
         removed = self._nodes.removal_generation(node_id)
         if assignment.generation <= removed:
-            if assignment.desired is not Desired.ABSENT:  # the registry was restored from an older copy: tell it
+            if assignment.desired is not Desired.ABSENT:  # the registry was restored from an older copy
                 self._parts.inventory.put_refused(removed_report(replace(assignment, generation=removed)))
             return
         if assignment.desired is Desired.ABSENT:

@@ -1,4 +1,4 @@
-"""Takes over at the agent's start what an earlier agent left: attaches, proves, and tells the machines."""
+"""Recovers the nodes at the agent's start: adopts live processes, and quarantines what must not be touched."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class StartupRecovery:
         else:
             identity = node.process.identity
             self._executor.watch(node, node.process)
-        self._executor.handle(node, Recovered(plan.was, identity, plan.rebooted, oom))
+        self._executor.handle(node, Recovered(plan.phase_before, identity, plan.rebooted, oom))
 
     def _attach(self, node_id: str, plan: RecoveryPlan) -> ProcessHandle | None:
         for identity in plan.candidates:

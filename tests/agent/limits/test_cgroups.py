@@ -1,4 +1,4 @@
-"""Both kinds of control groups by one contract, on directories that look like the kernel's."""
+"""Both versions of control groups by one contract, on directories that look like the kernel's."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ V2_GROUP = {
 
 
 def fill(directory: Path, files: Mapping[str, str]) -> Path:
-    """What the kernel does when a group is made."""
+    """Make the files that the kernel makes with a group."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (directory / name).write_text(text)
@@ -57,12 +57,12 @@ def fill(directory: Path, files: Mapping[str, str]) -> Path:
 
 @dataclass
 class Host:
-    """A host whose kernel has one kind of groups, as its /proc and its mounts tell it."""
+    """A host with one version of control groups, as /proc and the mounts show it."""
 
     version: int
     proc: Path
     mount: Path
-    home: Path  # where groups are expected
+    home: Path  # where the groups are expected
 
     def place(self) -> CgroupParent:
         return find_parent(self.proc)
@@ -73,7 +73,7 @@ class Host:
         return fill(self.home / "sutra-grid-host" / name, files)
 
     def killed(self, group: Path, *, by_limit: bool) -> None:
-        """The kernel killed a process of it."""
+        """Set the counters as after a kill by the kernel."""
         if self.version == 1:
             (group / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
             (group / "memory.limit_in_bytes").write_text(f"{WALL}\n")
@@ -111,7 +111,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
 
 @pytest.fixture
 def process() -> Iterator[ProcessIdentity]:
-    """A process that may be moved, on paper."""
+    """A process to move into a group."""
     child = subprocess.Popen(["sleep", "60"])
     identity = identify(child.pid, 7)
     assert identity is not None
@@ -127,7 +127,7 @@ def record(process: ProcessIdentity) -> NodeRecord:
 # -- the contract --------------------------------------------------------------
 
 
-def test_the_place_is_found_and_nothing_that_exists_is_changed(host: Host) -> None:
+def test_the_parent_is_found_and_existing_groups_are_not_changed(host: Host) -> None:
     before = {path: path.read_text() for path in host.mount.rglob("*") if path.is_file()}
     place = host.place()
     assert (place.hierarchy.name, place.directory) == (f"cgroup v{host.version}", host.home)
@@ -214,10 +214,10 @@ def test_at_the_start_only_what_is_empty_is_removed(host: Host, process: Process
     assert not empty.exists()
 
 
-# -- finding the place -----------------------------------------------------------
+# -- discovery ---------------------------------------------------------------------
 
 
-def test_v2_climbs_to_the_group_that_hands_the_controller_on(tmp_path: Path) -> None:
+def test_v2_climbs_to_the_group_that_delegates_the_controller(tmp_path: Path) -> None:
     host = v2_host(tmp_path)
     fill(host.home / "agent.service" / "inner", {**V2_GROUP, "cgroup.controllers": ""})
     (host.proc / "self/cgroup").write_text("0::/system.slice/agent.service/inner\n")
@@ -267,7 +267,7 @@ def test_a_container_sees_its_own_group_at_the_mount(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("limit_mb", "hard_limit_mb"), [(64, 96), (320, 352), (2048, 2252)])
-def test_the_kernels_wall_stands_above_the_limit(limit_mb: int, hard_limit_mb: int) -> None:
+def test_the_hard_limit_is_above_the_limit_of_the_node(limit_mb: int, hard_limit_mb: int) -> None:
     assert cgroups.hard_limit_bytes(limit_mb * MIB) // MIB == hard_limit_mb
 
 
@@ -276,10 +276,10 @@ def test_no_kill_counts_where_the_kernel_has_no_counter(tmp_path: Path) -> None:
     assert cgroups.CgroupV1().oom_kills(group) == OomKills(0, over_limit=False)
 
 
-# -- which way it is ---------------------------------------------------------------
+# -- the mode of the configuration ---------------------------------------------------
 
 
-def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_that_are_required_but_unavailable_are_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     obstacle = "this user may make no group in /sys/fs/cgroup"
 
     def nowhere() -> CgroupParent:
@@ -294,7 +294,7 @@ def test_groups_that_are_asked_for_and_impossible_are_refused_with_the_way_out(m
         assert isinstance(make_memory_groups(mode, "host"), NoMemoryGroups)
 
 
-def test_by_default_groups_are_used_where_they_may_be_made(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_groups_are_used_where_they_can_be_made(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     place = host.place()
     monkeypatch.setattr(cgroup_discovery, "find_parent", lambda: place)
     assert isinstance(make_memory_groups(MemoryLimits.AUTO, "host"), CgroupMemoryGroups)

@@ -1,4 +1,4 @@
-"""Real processes: how they are started, held, signalled and reaped."""
+"""Real processes: started, attached to, signalled and reaped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Whose a process is, shown by real ones."""
+"""The proof that a process is the agent's own, with real processes."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from sutra_grid.core.node.record import ProcessIdentity
 
 TAG = LaunchTag("f" * 32, "node-1", 3)
 
-# Writes over its own environment, as programs do that show a title in ps.
+# Overwrites its environment, as programs do that show a title in ps.
 ERASES = """
 import ctypes, re, time
 start, end = (int(field) for field in open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])

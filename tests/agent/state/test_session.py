@@ -1,4 +1,4 @@
-"""What a state directory remembers of the last session."""
+"""The session file: what is kept, and what happens to damaged files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which process belongs to which journal entry: pure decisions."""
+"""The pure decision which process belongs to which journal entry."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The agent killed before and after every single effect it has, on every path; then a new one takes over."""
+"""The agent is killed before and after each of its effects, on every path; then a new agent takes over."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def crash(world: World) -> None:
 
 
 def settle(world: World) -> None:
-    """Let happen all that is on its way: signalled processes end, probes pass, timers run out."""
+    """Let everything that is pending happen: signalled processes end, probes pass, timers run."""
     for _ in range(20):
         for process in list(world.processes.all):
             if process.alive and process.signals:

@@ -1,4 +1,4 @@
-"""The node manager by hand: fake processes and clock, a real journal and real machines."""
+"""The node manager called by hand, with fake processes and clock, a real journal and real state machines."""
 
 import errno
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_ports_are_picked_so_that_no_two_nodes_share_one(world: World) -> None:
 def test_the_stop_that_comes_while_the_exit_is_on_its_way_wins(world: World) -> None:
     world.assign("node-1", 1)
     process = world.ready("node-1")
-    process.status = ExitStatus(signal=9)  # dead, and not told yet
+    process.status = ExitStatus(signal=9)  # dead, but not reported yet
     world.assign("node-1", 2, Desired.STOPPED)
     world.end(process, ExitStatus(signal=9))
     assert world.report("node-1").state is NodeState.STOPPED
