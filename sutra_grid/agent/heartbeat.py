@@ -111,7 +111,7 @@ class Heartbeat:
             log.info("could not unregister", error=error)
 
     def stop(self) -> None:
-        """End the thread. No heartbeat is sent after that."""
+        """End the thread. Waits some seconds for a call in progress."""
         self._stopping.set()
         self._ticker.stop(_STOP_SECONDS)
 
