@@ -31,11 +31,11 @@ from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.proof import find_own_processes
+from sutra_grid.agent.resource_sampler import ResourceSampler
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.host_id import load_host_id
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
-from sutra_grid.agent.statistics import Statistics
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.supervisor import Supervisor
@@ -52,7 +52,7 @@ from sutra_grid.wire.server import RunningServer, serve
 log = get_logger(__name__)
 
 SERVICE: Final = "grid.GridAgent"
-SAMPLE_SECONDS: Final = 5.0  # ``statistics.HISTORY`` counts on it
+SAMPLE_SECONDS: Final = 5.0  # ``resource_sampler.HISTORY`` counts on it
 ROTATE_SECONDS: Final = 5.0  # a log can exceed its size by what the node writes in this time
 MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
 _WILDCARDS: Final = ("0.0.0.0", "::", "")
@@ -106,15 +106,15 @@ class GridAgent:
         host_id = load_host_id(config.state_path)
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
-        statistics = Statistics(config.data_path, clock, config.disk_reserve_bytes)
-        inventory = Inventory(clock, statistics.newest, self._report_soon)
+        resources = ResourceSampler(config.data_path, clock, config.disk_reserve_bytes)
+        inventory = Inventory(clock, resources.newest, self._report_soon)
         groups = make_memory_groups(config.memory_limits, host_id)
         supervisor = self._recovered_supervisor(host_id, inventory, logs, groups)
         parts.enter_context(supervisor)
-        service = GridAgentService(supervisor, inventory, logs, statistics, clock)
+        service = GridAgentService(supervisor, inventory, logs, resources, clock)
         self._server = parts.enter_context(self._serve(service))
-        statistics.take_samples(inventory.views())
-        sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: statistics.take_samples(inventory.views()))
+        resources.take_samples(inventory.views())
+        sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: resources.take_samples(inventory.views()))
         self._sampler = parts.enter_context(sampler)
         if config.memory_limits is not MemoryLimits.OFF:
             monitor = MemoryMonitor(supervisor.memory_exceeded, groups.unreclaimable_bytes)
@@ -122,7 +122,7 @@ class GridAgent:
             parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.retry_removals))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
-        report = HeartbeatSource(self._describe(host_id), inventory, statistics.host)
+        report = HeartbeatSource(self._describe(host_id), inventory, resources.host)
         heartbeat = Heartbeat(
             report,
             link,
@@ -131,7 +131,7 @@ class GridAgent:
             on_assignments=supervisor.assign_all,
             on_superseded=self._on_superseded,
         )
-        self._metrics.watch(MetricsSources(report.agent, inventory.reports, statistics.host, heartbeat), self._server)
+        self._metrics.watch(MetricsSources(report.agent, inventory.reports, resources.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 
     def _recovered_supervisor(

@@ -8,7 +8,7 @@ import grpc
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.logs import Chunk, NodeLogs
-from sutra_grid.agent.statistics import Statistics
+from sutra_grid.agent.resource_sampler import ResourceSampler
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
@@ -32,12 +32,12 @@ class GridAgentService(GridAgentServicer):
     """Thread-safe. ``Apply`` occupies its worker thread until the node has settled."""
 
     def __init__(
-        self, supervisor: Supervisor, inventory: Inventory, logs: NodeLogs, statistics: Statistics, clock: Clock
+        self, supervisor: Supervisor, inventory: Inventory, logs: NodeLogs, sampler: ResourceSampler, clock: Clock
     ) -> None:
         self._supervisor = supervisor
         self._inventory = inventory
         self._logs = logs
-        self._statistics = statistics
+        self._sampler = sampler
         self._clock = clock
 
     @handle_errors
@@ -72,7 +72,7 @@ class GridAgentService(GridAgentServicer):
                 reason=Reason.UNKNOWN_NODE,
                 hint="Find its agent with: sutra-grid-cli nodes list",
             )
-        samples = self._statistics.history(request.node_id)
+        samples = self._sampler.history(request.node_id)
         return grid_pb2.NodeSampleList(samples=[node_sample_to_message(sample) for sample in samples])
 
     def _read_log(self, request: grid_pb2.LogRequest) -> Chunk:

@@ -23,7 +23,7 @@ from sutra_grid.runtime.clock import Clock, wall_ms
 HISTORY: Final = 720  # samples per node: an hour at one sample every 5 s
 
 
-class Statistics:
+class ResourceSampler:
     """The samples of one host and its nodes."""
 
     def __init__(self, data_path: Path, clock: Clock, disk_reserve_bytes: int = 0) -> None:

@@ -7,7 +7,7 @@ from support.fakes.clock import FakeClock
 
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.report import NodeView
-from sutra_grid.agent.statistics import HISTORY, Statistics
+from sutra_grid.agent.resource_sampler import HISTORY, ResourceSampler
 from sutra_grid.core.node.record import NodeRecord, NodeRuntime
 from sutra_grid.core.types import Assignment, Desired
 
@@ -20,9 +20,9 @@ def view() -> NodeView:
 
 
 def test_a_sample_tells_what_a_process_uses(tmp_path: Path, view: NodeView) -> None:
-    statistics = Statistics(tmp_path, FakeClock(monotonic=1000.0))
-    statistics.take_samples([view])
-    sample = statistics.newest("node-1")
+    sampler = ResourceSampler(tmp_path, FakeClock(monotonic=1000.0))
+    sampler.take_samples([view])
+    sample = sampler.newest("node-1")
     assert sample is not None
     assert sample.rss_bytes > 1_000_000
     assert sample.threads >= 1
@@ -31,10 +31,10 @@ def test_a_sample_tells_what_a_process_uses(tmp_path: Path, view: NodeView) -> N
 
 
 def test_the_host_is_sampled_with_the_disk_of_data_path(tmp_path: Path) -> None:
-    statistics = Statistics(tmp_path, FakeClock())
-    assert statistics.host() is None
-    statistics.take_samples([])
-    host = statistics.host()
+    sampler = ResourceSampler(tmp_path, FakeClock())
+    assert sampler.host() is None
+    sampler.take_samples([])
+    host = sampler.host()
     assert host is not None
     assert host.cpu_count == os.cpu_count()
     assert 0 < host.memory_available_bytes <= host.memory_total_bytes
@@ -42,20 +42,20 @@ def test_the_host_is_sampled_with_the_disk_of_data_path(tmp_path: Path) -> None:
 
 
 def test_the_history_is_bounded_and_ends_with_the_node(tmp_path: Path, view: NodeView) -> None:
-    statistics = Statistics(tmp_path, FakeClock())
+    sampler = ResourceSampler(tmp_path, FakeClock())
     for _ in range(HISTORY + 5):
-        statistics.take_samples([view])
-    assert len(statistics.history("node-1")) == HISTORY
-    statistics.take_samples([])
-    assert statistics.history("node-1") == []
-    assert statistics.newest("node-1") is None
+        sampler.take_samples([view])
+    assert len(sampler.history("node-1")) == HISTORY
+    sampler.take_samples([])
+    assert sampler.history("node-1") == []
+    assert sampler.newest("node-1") is None
 
 
 def test_a_process_that_is_gone_or_another_has_no_sample(tmp_path: Path, view: NodeView) -> None:
-    statistics = Statistics(tmp_path, FakeClock())
+    sampler = ResourceSampler(tmp_path, FakeClock())
     process = view.runtime.record.process
     assert process is not None
     for wrong in (replace(process, pid=2**22 + 5), replace(process, start_ticks=1), None):
         record = replace(view.runtime.record, process=wrong)
-        statistics.take_samples([replace(view, runtime=NodeRuntime(record))])
-        assert statistics.newest("node-1") is None
+        sampler.take_samples([replace(view, runtime=NodeRuntime(record))])
+        assert sampler.newest("node-1") is None
