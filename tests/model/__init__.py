@@ -1,1 +1,1 @@
-"""A whole grid in memory, driven through thousands of histories; see ``test_grid_model``."""
+"""A whole grid in memory that runs through thousands of histories; see ``test_grid_model``."""

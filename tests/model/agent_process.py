@@ -1,7 +1,7 @@
-"""One run of an agent: the daemon's own parts, put together as ``agent.agent`` does it, without threads.
+"""One run of an agent: the real parts, put together as ``agent.agent`` does it, without threads.
 
 The node manager, the journal's files, the heartbeat, the link, the servicer, adoption and proof are the real ones.
-What the supervisor does with a thread and a queue is done here with events of the simulation.
+Events of the simulation replace the thread and the queue of the supervisor.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from model.beat_thread import BeatThread
 from model.fibers import Killed
+from model.heartbeat_thread import HeartbeatThread
 from model.kernel import Kernel, SimHeld, SimProcessLauncher
 from model.network import Context, Network
 from model.simulation import Life, Simulation
@@ -57,20 +57,20 @@ _PROBE_SECONDS = 0.005
 
 @dataclass(eq=False)
 class Host:
-    """A machine: its kernel, its disk, and at most one agent process on the one state directory."""
+    """A host: its kernel, its disk, and at most one agent process on its state directory."""
 
     sim: Simulation
-    name: str  # the host's own
+    name: str
     agent_id: str
     kernel: Kernel
     directory: Path
     ports: range
-    on_journal: Callable[[str, int | None], None]  # the judge's eyes, this and the next
+    on_journal: Callable[[str, int | None], None]  # this and the next are for the judge
     on_kept: Callable[[NodeRecord], None]
     agent: AgentProcess | None = None
     disk_full: bool = False
     runs: int = 0
-    past: tuple[str, list[NodeReport]] | None = None  # session and inventory of the process before
+    past: tuple[str, list[NodeReport]] | None = None  # session and inventory of the previous process
 
     @property
     def address(self) -> str:
@@ -78,11 +78,11 @@ class Host:
 
     @property
     def alive(self) -> bool:
-        """Whether the agent's process lives."""
+        """Whether the agent process is alive."""
         return self.agent is not None and self.agent.life.alive
 
     def remembered(self) -> list[NodeReport]:
-        """What the living agent would tell a master, journaled or, with a full disk, not."""
+        """What the live agent would report to a master, even if a full disk kept it out of the journal."""
         return self.agent.inventory.reports() if self.agent is not None and self.agent.life.alive else []
 
     def journal_directory(self) -> Path:
@@ -124,7 +124,7 @@ class Host:
 
 
 class StepJournal:
-    """The real journal; before and after each of its effects the agent may die, and the disk may be full."""
+    """The real journal. The agent can die before and after each effect, and the disk can be full."""
 
     def __init__(self, journal: Journal, host: Host, life: Life) -> None:
         self._journal = journal
@@ -133,8 +133,8 @@ class StepJournal:
 
     def write(self, record: NodeRecord) -> None:
         node_id, sim = record.assignment.node_id, self._host.sim
-        words = f"{node_id} {record.phase} generation {record.assignment.generation} {record.assignment.desired}"
-        sim.step(self._life, f"journals {words}")
+        entry = f"{node_id} {record.phase} generation {record.assignment.generation} {record.assignment.desired}"
+        sim.step(self._life, f"journals {entry}")
         self._host.on_journal(node_id, record.assignment.generation)
         if self._host.disk_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -154,7 +154,7 @@ class StepJournal:
 
 
 class AgentProcess:
-    """Also the ``NodeMonitor`` of its node manager and the supervisor of its servicer. A ``Server`` of the network."""
+    """An agent process: also the ``NodeMonitor``, the supervisor of the servicer, and a ``Server`` of the network."""
 
     blocking = frozenset({"Apply"})
 
@@ -170,10 +170,10 @@ class AgentProcess:
         self.inventory = Inventory(self.sim.clock, on_change=self._report_soon)
         self.life.on_end.append(self._leave_a_past)
 
-    # -- the start, as agent.agent has it --
+    # -- the start, as in agent.agent --
 
     def start(self) -> None:
-        """Recover, serve, register, beat. As part of its life."""
+        """Recover, serve, register, send heartbeats. As part of its life."""
         host, config = self.host, self.host.config()
         for path in (config.data_path, config.state_path, config.state_path / "logs"):
             path.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ class AgentProcess:
         self.manager = NodeManager(config, collaborators, self, endpoint_host=host.name)
         self.manager.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
         self._look_later()
-        nothing: Any = None  # logs and statistics are not asked for here
+        nothing: Any = None  # logs and statistics are not used here
         self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock)  # type: ignore[arg-type]
         self.network.servers[host.address] = self
         report = HeartbeatSource(self._describe(config, host_id), self.inventory, lambda: None)
@@ -209,8 +209,8 @@ class AgentProcess:
             on_assignments=self.assign_all,
             on_superseded=self._on_superseded,
         )
-        self._beats = BeatThread(self.sim, self.life, self.heartbeat, HEARTBEAT_SECONDS)
-        self.sim.later(0.0, lambda: self.sim.spawn(self.life, self._beats.run), self.life)
+        self._heartbeat_thread = HeartbeatThread(self.sim, self.life, self.heartbeat, HEARTBEAT_SECONDS)
+        self.sim.later(0.0, lambda: self.sim.spawn(self.life, self._heartbeat_thread.run), self.life)
 
     def _describe(self, config: AgentConfig, host_id: str) -> Agent:
         return Agent(
@@ -227,14 +227,14 @@ class AgentProcess:
         )
 
     def unregister(self) -> None:
-        """A purposeful end: say so, then be gone."""
+        """Stop on purpose: unregister, then end."""
 
         def work() -> None:
             assert self.heartbeat is not None
             self.heartbeat.unregister("stopped")
             raise Killed
 
-        self._beats.stop()
+        self._heartbeat_thread.stop()
         self.sim.spawn(self.life, work)
 
     def _on_superseded(self, message: str) -> None:
@@ -247,7 +247,7 @@ class AgentProcess:
 
     def _report_soon(self) -> None:
         if self.heartbeat is not None:
-            self._beats.trigger()
+            self._heartbeat_thread.trigger()
 
     # -- a server of the network --
 
@@ -257,7 +257,7 @@ class AgentProcess:
         answer: bytes = self._service.Apply(pb.Assignment.FromString(data), any_context).SerializeToString()
         return answer
 
-    # -- what the supervisor is to the servicer --
+    # -- the supervisor, as the servicer calls it --
 
     def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
         """As ``Supervisor.apply``."""
@@ -293,7 +293,7 @@ class AgentProcess:
         remaining = deadline - self.sim.now
         return remaining > 0 and self.sim.wait(self.life, remaining, self._waiting.append)
 
-    # -- what the node manager asks of its monitor --
+    # -- NodeMonitor --
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
         assert isinstance(process, SimHeld)

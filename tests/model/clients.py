@@ -1,6 +1,6 @@
-"""Whoever calls the master: operators with their commands, and processes that should not be there.
+"""The callers of the master: operators with their commands, and processes that should not exist.
 
-What they are answered is what the judge holds the grid to.
+The judge checks the grid against the answers that they get.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DESIRED: Final = {
 
 @dataclass(eq=False)
 class Command:
-    """One request of a client and what became of it."""
+    """One request of a client and its outcome."""
 
     kind: str
     request: Any
@@ -40,13 +40,13 @@ class Command:
     version: int
     epoch: int
     flying: bool = False
-    disputed: bool = False  # sent while the node's spawn was under way: either may win
+    disputed: bool = False  # sent while the spawn of the node was in progress: either can win
     tries: int = 0
     answer: Any = None
 
 
 class Clients:
-    """They call over a line that is always good; the master may be away."""
+    """Clients on a connection without faults. The master can be down."""
 
     def __init__(self, sim: Simulation, network: Network, judge: Judge) -> None:
         self._sim = sim
@@ -58,7 +58,7 @@ class Clients:
         self._request_ids = itertools.count(1)
 
     def are_waiting(self) -> bool:
-        """Whether a command is under way."""
+        """Whether a command is in progress."""
         return any(command.flying for command in self._commands)
 
     def spawn(self, agent_id: str, engine: str, port: int = 0) -> None:
@@ -73,7 +73,7 @@ class Clients:
         self._send(Command(kind, request, node_id, self._judge.asked(node_id), self._judge.epoch))
 
     def retry(self) -> None:
-        """Send the last unanswered request once more, under its id."""
+        """Send the last unanswered request again, with the same idempotency key."""
         for command in reversed(self._commands):
             if not command.flying and command.answer is None:
                 if command.kind == "Spawn":
@@ -111,8 +111,8 @@ class Clients:
 
     def _answered(self, command: Command) -> None:
         answer = command.answer
-        words = "done" if answer.success else answer.error_message
-        self._sim.tell(f"operator: {command.request.request_id} answered: {words}")
+        outcome = "done" if answer.success else answer.error_message
+        self._sim.tell(f"operator: {command.request.request_id} answered: {outcome}")
         recorded = not answer.success and "recorded: " in answer.error_message
         if command.kind == "Spawn" and ("not recorded yet" in answer.error_message or _tells_nothing(command)):
             self._judge.spawn_is_open(command.request.request_id)
@@ -139,7 +139,7 @@ class Clients:
         self._sim.spawn(self.life, work)
 
     def beat_as_older_process(self, host: Host, record: Callable[[], Agent | None]) -> None:
-        """The agent process before the present one beats once more, with what it knew."""
+        """The previous agent process sends one more heartbeat, with what it knew."""
         if host.past is None:
             return
         session_id, reports = host.past
@@ -153,10 +153,10 @@ class Clients:
             if answer.acknowledged and not waits and (holder is None or holder.session_id != session_id):
                 self._sim.fault(f"a heartbeat of an older process of {host.agent_id} counted")
 
-        self._call_as_somebody("an older process beats", "Heartbeat", request, check)
+        self._call_as_somebody("the heartbeat of an older process", "Heartbeat", request, check)
 
     def register_as_other_host(self, holder: Agent | None) -> None:
-        """A host with another identity registers under the agent's id while the record stands."""
+        """A host with another identity registers under the agent's id while the record exists."""
         if holder is None:
             return
         impostor = replace(holder, host_id="f" * 32, instance_id="f" * 32, hostname="impostor", session_id="")
@@ -180,5 +180,5 @@ class Clients:
 
 
 def _tells_nothing(command: Command) -> bool:
-    """A retry that the registry kept the master from looking up: the first try may have made a node."""
+    """Whether a retry failed before the master could look up the first attempt, which may have made a node."""
     return command.tries > 1 and command.answer.error.reason == Reason.REGISTRY_UNAVAILABLE

@@ -1,10 +1,10 @@
-"""How long the model runs: a short run with every suite, a long one marked ``soak``.
+"""How long the model runs: a short run in every suite, and a long one marked ``soak``.
 
     pytest tests/model                                    some hundred histories
     pytest tests/model -m soak                            SUTRA_GRID_TEST_HISTORIES of them, 5,000 by default
-    SUTRA_GRID_TEST_SEED=N pytest tests/model …           the very same histories again
+    SUTRA_GRID_TEST_SEED=N pytest tests/model …           the same histories again
 
-A failure prints the seed, the shortest history that fails, and what happened in it.
+A failure prints the seed, the shortest history that fails, and its log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from model.master_process import template_of
 
 SEED = int(os.environ.get("SUTRA_GRID_TEST_SEED") or random.SystemRandom().randrange(2**32))
 
-SHRINK_SECONDS = 60  # a history that fails is worth a minute of making it shorter
+SHRINK_SECONDS = 60  # the time to find the shortest history that fails
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def model_seed() -> int:
 
 @pytest.fixture(scope="session")
 def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """On a file system in memory where there is one: the journal and the registry sync a lot."""
+    """A directory in memory if the system has one, because journal and registry sync often."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK):
         with tempfile.TemporaryDirectory(prefix="sutra-grid-model-", dir=memory) as directory:
@@ -45,7 +45,7 @@ def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 
 @pytest.fixture(autouse=True)
 def prepared_machine(memory_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Where the machine keeps its files; and silence, for a history logs as much as a grid in a day."""
+    """Set the directory of the machine, and turn logging off: a history logs as much as a grid in a day."""
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", SHRINK_SECONDS, raising=False)
     logger = logging.getLogger("sutra_grid")
     level, logger.propagate = logger.level, False

@@ -1,8 +1,8 @@
-"""Blocking code as coroutines: threads that hand one baton round, so that only one of them ever runs.
+"""Blocking code as coroutines: threads that pass a baton, so that only one of them runs at a time.
 
 The master's commands and the agent's heartbeats block on the network. Here each runs in a fiber, which parks
-where the real one would wait; the simulation decides who goes on and when. Nothing runs at the same time,
-so a history is the same each time it is played.
+where the real code would wait. The simulation decides which fiber continues, and when. Nothing runs in parallel,
+so a history is the same each time.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 
 class Killed(BaseException):
-    """The process that ran this code is dead; no ``except Exception`` may save it."""
+    """The process that runs this code was killed. It is not an ``Exception``, so no handler catches it."""
 
 
 class Fiber:
-    """One piece of blocking work. ``resume`` and ``park`` hand the baton over and back."""
+    """One piece of blocking work. ``resume`` passes the baton to it, ``park`` passes it back."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
@@ -27,10 +27,10 @@ class Fiber:
         self._failure: BaseException | None = None
         self.started = False
         self.done = False
-        self.waits = 0  # numbers the waits, so that a late wake-up wakes nobody
+        self.waits = 0  # numbers the waits, so that a late wake-up has no effect
 
     def resume(self, throw: BaseException | None = None) -> None:
-        """Let it run until it parks or ends; raises what it ended by."""
+        """Run the fiber until it parks or ends. Raises the exception that it ended with."""
         if self.done:
             return
         self._thrown = throw
@@ -45,7 +45,7 @@ class Fiber:
             raise failure
 
     def park(self) -> None:
-        """Called from within: wait until it is resumed."""
+        """Called in the fiber: wait until it is resumed."""
         self.waits += 1
         self._back.release()
         self._mine.acquire()
@@ -62,7 +62,7 @@ class Fiber:
         self._back.release()
 
 
-_idle: list[queue.SimpleQueue[Callable[[], None]]] = []  # workers are kept: a thread's start costs more than a turn
+_idle: list[queue.SimpleQueue[Callable[[], None]]] = []  # threads are reused: a start costs more than a switch
 
 
 def _run_on_worker(work: Callable[[], None]) -> None:

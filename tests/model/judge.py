@@ -1,8 +1,8 @@
-"""What must hold in every history: at each moment, and when peace has come.
+"""What must hold in every history: at each moment, and after everything has settled.
 
 At each moment: a node has one process at most; nothing of a foreign process is signalled; a living process is only
-signalled when a command asks for its end. In peace: registry, master's memory, journals and process tables
-tell the same, and it is what was asked for.
+signalled when a command asks for its end. After settling: registry, memory of the master,
+journals and process tables agree with each other and with the commands.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class GridFault(AssertionError):
 
 
 class Judge:
-    """Sees every launch, signal and registry write, and what clients were answered."""
+    """Receives every launch, signal and registry write, and every answer to a client."""
 
     def __init__(self, sim: Simulation) -> None:
         self._sim = sim
@@ -46,34 +46,34 @@ class Judge:
         self._expected: dict[str, Desired | None] = {}  # what clients were told; None: nobody can know
         self._versions: Counter[str] = Counter()
         self._journaled: dict[str, int] = {}  # the newest generation that the node's agent ever had
-        self._kept: dict[str, int] = {}  # and had on its disk
-        self._given_up: set[str] = set()  # their spawns were answered with a failure
-        self._ever_journaled: set[str] = set()  # agents have had them
-        self._confirmed: set[str] = set()  # and a client was told so
-        self._requested: dict[str, set[_Wish]] = {}  # what any registry ever held: generation, desired, restart since
-        self.removals: set[str] = set()  # asked for by an operator
+        self._kept: dict[str, int] = {}  # the newest on its disk
+        self._given_up: set[str] = set()  # nodes whose spawn was answered with a failure
+        self._ever_journaled: set[str] = set()  # nodes that an agent ever journaled
+        self._confirmed: set[str] = set()  # of these, nodes that were confirmed to a client
+        self._requested: dict[str, set[_Wish]] = {}  # in any registry: generation, desired, restart since
+        self.removals: set[str] = set()  # commanded by an operator
 
-    # -- what clients were told --
+    # -- answers to clients --
 
     def asked(self, node_id: str) -> int:
-        """A command is on its way; until it is answered nothing is sure. Its number."""
+        """A command was sent; until its answer the expected state is unknown. Returns its number."""
         self._expected[node_id] = None
         self._versions[node_id] += 1
         return self._versions[node_id]
 
     def retried(self, node_id: str, version: int) -> int:
-        """An unanswered command is sent again; its number now, 0 when others came between.
+        """An unanswered command is sent again. Returns its new number, or 0 when others came between.
 
-        It may get the answer of its first try, which then says nothing of the present.
+        It may get the answer of the first attempt, which then says nothing about the present.
         """
         alone = version == self._versions[node_id]
         number = self.asked(node_id)
         return number if alone else 0
 
     def answered(self, node_id: str, desired: Desired, version: int, epoch: int, *, confirmed: bool) -> None:
-        """A command was confirmed, or only recorded: the agent may still refuse a node that it does not have yet.
+        """A command was confirmed, or only recorded: then the agent can still refuse a node that it does not have.
 
-        The stop of a node that was refused is confirmed too: nothing of it runs.
+        The stop of a refused node is confirmed too, because it has no process.
         """
         if confirmed and node_id in self._ever_journaled:
             self._confirmed.add(node_id)
@@ -81,7 +81,7 @@ class Judge:
             self._expected[node_id] = desired
 
     def spawn_answered(self, request_id: str, success: bool, node_id: str, epoch: int) -> None:
-        """A spawn was confirmed or refused; a refused one leaves nothing."""
+        """A spawn was confirmed or refused. A refused one must leave nothing."""
         made = [one for one, request in self.born.items() if request == request_id]
         if epoch != self.epoch:
             return
@@ -99,13 +99,13 @@ class Judge:
                 self._expected[one] = None
 
     def nodes_of(self, host: Host) -> list[str]:
-        """The nodes that a host's journal or the registry has."""
+        """The nodes in the journal of a host or in the registry."""
         ids = [entry.node_id for entry in self.journal(host)]
         core = self.master.core if self.master else None
         known = core.state.nodes.of_agent(host.agent_id) if core else []
         return [*ids, *(node.node_id for node in known if node.node_id not in ids)]
 
-    # -- what the registry was told --
+    # -- writes to the registry --
 
     def recorded(self, name: str, arguments: tuple[Any, ...], options: dict[str, Any], result: Any) -> None:
         """A transaction was committed."""
@@ -114,7 +114,7 @@ class Judge:
             self.born[node.node_id] = record.idempotency_key if record else ""
         elif name == "change_desired":
             self._wish(result.node_id, result.generation, result.desired, result.restart_generation)
-            if result.desired is Desired.ABSENT:  # its tombstone ends it one generation above
+            if result.desired is Desired.ABSENT:  # the tombstone is one generation higher
                 self._wish(result.node_id, result.generation + 1, Desired.ABSENT, 0)
             if result.desired is Desired.ABSENT and result.node_id not in self.removals:
                 self._judge_giving_up(result)
@@ -123,7 +123,7 @@ class Judge:
                 self._wish(node_id, generation + 1, Desired.ABSENT, 0)
 
     def _judge_giving_up(self, node: Node) -> None:
-        """The master ends a node by itself after a spawn that failed; not one that is known to run."""
+        """Check that the master removes a node by itself only after a failed spawn, and never a node that runs."""
         report = node.report
         if node.node_id in self._given_up or report is None:
             return
@@ -162,7 +162,7 @@ class Judge:
     # -- at each moment --
 
     def on_journal(self, node_id: str, generation: int | None) -> None:
-        """An agent journals a generation of a node, or has forgotten it."""
+        """An agent has journaled a generation of a node, or deleted the node."""
         if generation is None:
             self._journaled.pop(node_id, None)
             self._kept.pop(node_id, None)
@@ -180,14 +180,14 @@ class Judge:
                 self.crashes[node_id] = 0
 
     def on_launch(self, kernel: Kernel, process: SimProcess) -> None:
-        """A node's process begins."""
+        """A process of a node was started."""
         for host in self.hosts:
             other = host.kernel.process_of(process.node_id)
             if other is not None:
                 self._sim.fault(f"{process.node_id} is started on {kernel.name} while process {other.pid} of it lives")
 
     def on_signal(self, kernel: Kernel, process: SimProcess, number: int) -> None:
-        """A living process is signalled."""
+        """A live process is signalled."""
         if not process.node_id:
             self._sim.fault(f"a foreign process {process.pid} on {kernel.name} is signalled with {number}")
             return
@@ -198,7 +198,7 @@ class Judge:
             for generation, desired, restart in requested
         )
         if asked_for or process.stopping:
-            process.stopping = True  # a ladder that was begun is climbed to its end
+            process.stopping = True  # a stop that has begun is completed
         else:
             self._sim.fault(
                 f"process {process.pid} of {process.node_id}, launched for generation {since} and told generation "
@@ -213,10 +213,10 @@ class Judge:
         if self._sim.faults:
             raise GridFault(self._told("; ".join(self._sim.faults)))
 
-    # -- in peace --
+    # -- after settling --
 
     def settle(self, heal: Callable[[], None], is_busy: Callable[[], bool]) -> None:
-        """Wait until nothing changes for two heartbeats, then judge. ``heal`` makes everything work."""
+        """Wait until nothing changes for two heartbeats, then judge. ``heal`` repairs everything before."""
         before = None
         for _ in range(MAX_ROUNDS):
             heal()
@@ -231,7 +231,7 @@ class Judge:
             raise GridFault(self._told("; ".join(problems)))
 
     def journal(self, host: Host) -> list[JournalEntry]:
-        """What the journal of a host says, as its next agent would read it."""
+        """The journal of a host, as the next agent would read it."""
         directory = host.journal_directory()
         if not directory.exists():
             return []
@@ -308,7 +308,7 @@ class Judge:
         return problems
 
     def _is_refused(self, node: Node) -> bool:
-        """Whether the agent's checks did not let it in: it reports so, and has no journal of it."""
+        """Whether the agent has refused the node: it reports that, and has no journal entry."""
         report = node.report
         if (
             report is None

@@ -1,6 +1,6 @@
-"""The hosts' kernels in memory: processes with pids that are reused, boots, signals, and what ``/proc`` tells.
+"""The kernels of the hosts in memory: processes, reused pids, boots, signals, and ``/proc``.
 
-The agent's proof of a process (``agent.processes.proof``) runs as it is; only the facts it asks the kernel for come
+The proof of a process (``agent.processes.proof``) is the real one. Only the facts that it reads from the kernel come
 from here.
 """
 
@@ -33,11 +33,11 @@ class SimProcess:
     launch_generation: int = 0
     port: int = 0
     started_at: float = 0.0
-    title_hides_environment: bool = False  # redis and postgres write over theirs
+    title_hides_environment: bool = False  # as redis and postgres overwrite theirs
     output: tuple[int, int] | None = None
     stubborn: bool = False
     hung: bool = False
-    stopping: bool = False  # signalled by right
+    stopping: bool = False  # a command asked for its end
     status: ExitStatus | None = None
     watchers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -48,14 +48,14 @@ class SimProcess:
 
 @dataclass(eq=False)
 class Kernel:
-    """One host's processes. ``on_launch`` and ``on_signal`` are the judge's eyes."""
+    """The processes of one host. ``on_launch`` and ``on_signal`` are for the judge."""
 
     sim: Simulation
     name: str
     on_launch: Callable[[Kernel, SimProcess], None]
     on_signal: Callable[[Kernel, SimProcess, int], None]
     boot: int = 1
-    processes: dict[int, SimProcess] = field(default_factory=dict)  # those that live, by pid
+    processes: dict[int, SimProcess] = field(default_factory=dict)  # live processes by pid
     next_pid: int = FIRST_PID
     launch_error: OSError | None = None
 
@@ -64,15 +64,15 @@ class Kernel:
         return f"{self.name}-boot-{self.boot}"
 
     def living(self) -> list[SimProcess]:
-        """The nodes' processes."""
+        """The processes of nodes."""
         return [one for one in self.processes.values() if one.node_id]
 
     def process_of(self, node_id: str) -> SimProcess | None:
-        """The living process of a node."""
+        """The live process of a node."""
         return next((one for one in self.processes.values() if one.node_id == node_id), None)
 
     def listens(self, port: int) -> bool:
-        """Whether somebody has the port."""
+        """Whether a process listens on the port."""
         return any(one.port == port for one in self.processes.values())
 
     def answers(self, port: int) -> bool:
@@ -83,7 +83,7 @@ class Kernel:
         )
 
     def start(self, plan: LaunchPlan, *, stubborn: bool, hides_environment: bool) -> SimProcess:
-        """A node's process begins."""
+        """Start a process of a node."""
         if self.launch_error is not None:
             raise self.launch_error
         variables = plan.environment
@@ -109,12 +109,12 @@ class Kernel:
         return process
 
     def add_foreign_process(self, pid: int, ticks: int, environment: Mapping[str, str]) -> None:
-        """Somebody else's process gets a pid."""
+        """Start a foreign process with a given pid."""
         self.processes[pid] = SimProcess(pid, ticks, environment)
         self.sim.tell(f"{self.name}: a foreign process is process {pid} now")
 
     def end(self, process: SimProcess, status: ExitStatus) -> None:
-        """A process ends; whoever waits for it is told."""
+        """End a process, and notify who waits for it."""
         if not process.alive:
             return
         process.status = status
@@ -126,7 +126,7 @@ class Kernel:
             watcher()
 
     def signal(self, process: SimProcess, number: int) -> None:
-        """A signal through a pidfd: it reaches this process or nobody."""
+        """Signal through a pidfd: only this process can receive it."""
         if not process.alive:
             return
         self.on_signal(self, process, number)
@@ -173,7 +173,7 @@ class SimHeld:
     def poll(self) -> ExitStatus | None:
         if self.process.status is None or self._child:
             return self.process.status
-        return ExitStatus()  # not our child: its parent knows
+        return ExitStatus()  # not a child: only its parent gets the exit code
 
     def close(self) -> None:
         self.closed = True
@@ -196,7 +196,7 @@ class SimProcessLauncher:
         return SimHeld(kernel, self._life, process, identity, child=True)
 
     def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> SimHeld | None:
-        """As ``OsProcessLauncher`` does it: take hold of the pid first, prove it after."""
+        """As in ``OsProcessLauncher``: open the pid first, then prove the process."""
         process = self._kernel.processes.get(identity.pid)
         if process is None or not proof.is_proved(identity, mark):
             return None
@@ -204,7 +204,7 @@ class SimProcessLauncher:
 
 
 class ProcFs:
-    """What ``agent.processes.proof`` asks the operating system, answered by the kernel of the host that acts now."""
+    """What ``agent.processes.proof`` reads from the operating system, from the kernel of the host that acts now."""
 
     def __init__(self, current: Callable[[], Kernel]) -> None:
         self._current = current

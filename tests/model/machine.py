@@ -1,4 +1,4 @@
-"""The rules that histories are made of, and how they are played."""
+"""The rules that histories consist of, and how histories are played."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.agent_process import ENGINES, Host
 from model.network import Weather
 from model.world import FIRST_PORT, HOSTS, World
 
-STEPS = 40  # rules of one history
+STEPS = 40  # number of rules in a history
 
 PAUSES = (0.0, 0.0, 0.001, 0.003, 0.06, 0.3, 1.0, 3.0, 7.0)
 
@@ -25,13 +25,13 @@ hosts = st.integers(0, HOSTS - 1)
 nodes = st.integers(0, 5)
 steps = st.integers(0, 16)
 pauses = st.sampled_from(PAUSES)
-#: Who dies in the middle of a command, and after how many of its effects on the world.
+#: Which process dies in the middle of a command, and after how many of its effects.
 deaths = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from(["master", "agent"]), steps))
 Death = tuple[str, int] | None
 
 
 class GridMachine(RuleBasedStateMachine):
-    """Each rule is something that happens to a grid. Whenever peace comes, and at the end, everything is judged."""
+    """Each rule is something that happens to a grid. The judge checks everything after each settling and at the end."""
 
     directory: ClassVar[Path] = Path()
     template: ClassVar[bytes] = b""
@@ -70,7 +70,7 @@ class GridMachine(RuleBasedStateMachine):
     def can_command(self) -> bool:
         return self.has_master() and self.has_nodes()
 
-    # -- time and peace --
+    # -- time and settling --
 
     @initialize(engines=st.lists(st.sampled_from(ENGINES), max_size=4))
     def some_nodes_run(self, engines: list[str]) -> None:
@@ -129,7 +129,7 @@ class GridMachine(RuleBasedStateMachine):
         gap=st.sampled_from([0.01, 0.3, 1.0]),
     )
     def operators_contradict_each_other(self, node: int, kinds: list[str], chance: int, gap: float) -> None:
-        """While messages overtake each other on their way."""
+        """Contradicting commands, while messages overtake each other."""
         self.world.set_weather(Weather(duplicates=0.5, delay_seconds=4.0), chance)
         for kind in kinds:
             self._command(kind, node, None, gap)
@@ -213,7 +213,7 @@ class GridMachine(RuleBasedStateMachine):
     def weather_changes(self, loss: float, duplicates: float, delay: float, chance: int) -> None:
         self.world.set_weather(Weather(loss, duplicates, delay), chance)
 
-    # -- what is rare --
+    # -- rare events --
 
     @rule(host=hosts, number=nodes, yes=st.booleans(), data=st.data())
     def disaster_strikes(self, host: int, number: int, yes: bool, data: st.DataObject) -> None:

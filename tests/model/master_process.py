@@ -1,4 +1,4 @@
-"""One run of a master: the real ``MasterCore`` over the real registry, its tickers driven by simulated time."""
+"""One run of a master: the real ``MasterCore`` over the real registry, with tickers in simulated time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Recorded = Callable[[str, tuple[Any, ...], dict[str, Any], Any], None]
 
 
 class RegistryFile:
-    """The registry's file, its copies, and whether it answers."""
+    """The file of the registry, its copies, and whether it responds."""
 
     def __init__(self, directory: Path, template: bytes) -> None:
         self.path = directory / "registry.db"
@@ -55,23 +55,23 @@ class RegistryFile:
         return f"sqlite:///{self.path}"
 
     def copy(self) -> bytes:
-        """A consistent copy, as a backup makes it."""
+        """Make a consistent copy, as a backup does."""
         with closing(sqlite3.connect(self.path)) as connection:
             return bytes(connection.serialize())
 
     def put_back(self, copy: bytes) -> None:
-        """An older copy takes its place. Only while no master runs."""
+        """Restore an older copy. Only while no master runs."""
         for suffix in ("-wal", "-shm", ""):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self.path.write_bytes(copy)
 
     def delete(self) -> None:
-        """An empty registry takes its place, which is what the next start would make."""
+        """Replace the registry by an empty one, as the next start would make it."""
         self.put_back(self._template)
 
 
 class StepRegistry:
-    """The real registry; before and after each of its transactions the master may die, or it does not answer."""
+    """The real registry. The master can die before and after each transaction, or the registry does not respond."""
 
     def __init__(self, sim: Simulation, life: Life, file: RegistryFile, registry: Registry, recorded: Recorded) -> None:
         self._sim = sim
@@ -101,7 +101,7 @@ def _shown(arguments: tuple[Any, ...]) -> str:
 
 
 class MasterProcess:
-    """A ``Server`` of the network."""
+    """A master process, which is a ``Server`` of the network."""
 
     blocking = frozenset(REQUESTS) - _AT_ONCE
 
@@ -115,7 +115,7 @@ class MasterProcess:
         self.core: MasterCore | None = None
 
     def start(self) -> None:
-        """Open the registry, load, serve. As part of its life."""
+        """Open the registry, load it, serve. As part of its life."""
         sim, life = self.sim, self.life
         self.registry = Registry.open(self._file.url, migrate=False)
         life.on_end.append(self.registry.close)
@@ -154,7 +154,7 @@ class MasterProcess:
 
 
 class _Tick:
-    """A ticker that works soon after it was triggered."""
+    """A ticker that ticks soon after a trigger."""
 
     def __init__(self, sim: Simulation, life: Life, work: Callable[[], None]) -> None:
         self._sim = sim

@@ -1,7 +1,7 @@
-"""A network that loses, delays, duplicates and reorders, below the real stubs and servicers.
+"""A network that loses, delays, duplicates and reorders messages, below the real stubs and servicers.
 
-``SimChannel`` stands where a gRPC channel does: the generated stubs serialize into it, the servicers of the
-other side answer from it, statuses and deadlines included.
+``SimChannel`` replaces a gRPC channel: the generated stubs serialize into it, and the servicers of the other
+side respond through it, with statuses and deadlines.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from model.fibers import Killed
 from model.simulation import Life, Simulation
 
 CALM_LATENCY_SECONDS = 0.001
-CLIENT = "client"  # always has a good line to the master
+CLIENT = "client"  # its link to the master has no faults
 
 
 @dataclass(frozen=True)
 class Weather:
-    """How the messages of a network fare. ``loss`` and ``duplicates`` are chances, times in seconds."""
+    """The faults of a network. ``loss`` and ``duplicates`` are probabilities; times are in seconds."""
 
     loss: float = 0.0
     duplicates: float = 0.0
-    delay_seconds: float = 0.0  # at most; each message draws its own, and so they overtake each other
+    delay_seconds: float = 0.0  # upper bound; each message draws its own delay, so messages can overtake each other
 
 
 CALM = Weather()
 
 
 class Server(Protocol):
-    """A process that answers calls."""
+    """A process that serves calls."""
 
     life: Life
-    blocking: frozenset[str]  # methods that may wait; the others are answered at once
+    blocking: frozenset[str]  # methods that can block; the others return at once
 
     def answer(self, method: str, data: bytes, context: Context) -> bytes:
-        """Raises ``_Ended`` by way of the context."""
+        """Answer the call. Raises ``_Ended`` when the servicer aborts."""
         ...
 
 
@@ -52,7 +52,7 @@ class _Answer:
 
 
 class SimRpcError(grpc.RpcError, grpc.Call):  # type: ignore[misc]
-    """A failed call as a client of gRPC sees it."""
+    """A failed call, as a gRPC client gets it."""
 
     def __init__(self, answer: _Answer) -> None:
         super().__init__(answer.details)
@@ -84,11 +84,11 @@ class SimRpcError(grpc.RpcError, grpc.Call):  # type: ignore[misc]
 
 
 class _Ended(Exception):
-    """The bare exception by which ``abort`` leaves a servicer."""
+    """The exception with which ``abort`` leaves a servicer."""
 
 
 class Context:
-    """What a servicer sees of a call."""
+    """The context of a call for a servicer."""
 
     def __init__(self, sim: Simulation, deadline: float, caller: Life | None) -> None:
         self._sim = sim
@@ -112,7 +112,7 @@ class Context:
 
 @dataclass
 class Network:
-    """Addresses, links between places, and the weather."""
+    """Addresses, links between places, and the faults of the network."""
 
     sim: Simulation
     servers: dict[str, Server] = field(default_factory=dict)  # by address
@@ -125,7 +125,7 @@ class Network:
         return SimChannel(self, caller, target)
 
     def send(self, source: str, target: str, arrive: Callable[[], None]) -> None:
-        """Carry one message between two places, perhaps, and perhaps twice."""
+        """Carry a message between two places; it can be lost or arrive twice."""
         weather = CALM if CLIENT in (source, target) else self.weather
         if (source, target) in self.cut or self._happens(weather.loss):
             self.sim.tell(f"lost on the way from {source} to {target}")
@@ -139,12 +139,12 @@ class Network:
 
 
 def place(life_or_address: str) -> str:
-    """Where a process is or an address leads: its name up to the first mark."""
+    """The place of a process or an address: its name up to the first ":" or "#"."""
     return life_or_address.partition(":")[0].partition("#")[0]
 
 
 class SimChannel:
-    """Stands for a ``grpc.Channel`` of one process."""
+    """Replaces a ``grpc.Channel`` of one process."""
 
     def __init__(self, network: Network, caller: Life, target: str) -> None:
         self._network = network
@@ -166,7 +166,7 @@ class SimChannel:
         return call
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
     def _call(self, method: str, data: bytes, timeout: float) -> bytes:
         sim, network, caller = self._network.sim, self._network, self._caller
@@ -187,7 +187,7 @@ class SimChannel:
 
         def arrive() -> None:
             if not caller.alive or sim.now >= deadline:
-                return  # its connection went with it; a call that is over is not begun
+                return  # the connection is gone; a call that has ended is not started
             server = network.servers.get(self._target)
             if server is None or not server.life.alive:
                 reply(_Answer(code=grpc.StatusCode.UNAVAILABLE, details="connection refused"))
@@ -211,7 +211,7 @@ def _serve(
     context: Context,
     reply: Callable[[_Answer], None],
 ) -> None:
-    """Have the server answer; when it dies over it, the caller's connection is reset."""
+    """Let the server handle the call. If the server dies meanwhile, the caller's connection is reset."""
     replied: list[bool] = []
 
     def answer_once(answer: _Answer) -> None:

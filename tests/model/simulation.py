@@ -1,7 +1,7 @@
-"""Time, events and the lives of processes: a discrete simulation that one thread drives.
+"""Time, events and the lives of processes: a discrete simulation in one thread.
 
-A ``Life`` is one run of a daemon. Everything it does to the world outside passes ``Life.step``, and there it
-may be killed: between any two of its effects. What belongs to a dead life never happens.
+A ``Life`` is one run of a daemon. Each of its effects on the outside goes through ``Life.step``, where it can
+be killed: between any two effects. Events of a dead life never happen.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from support.fakes.clock import FakeClock
 from model.fibers import Fiber, Killed
 
 TRACE_LENGTH = 400
-_UNTOLD = ("Heartbeat", "write_observations")  # there are too many of them
+_UNTOLD = ("Heartbeat", "write_observations")  # too many to log
 
 
 class Life:
-    """One run of one daemon. ``doom``: it is killed when it has made so many more steps."""
+    """One run of one daemon. ``doom``: the number of further steps after which it is killed."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
         self.doom: int | None = None
         self.on_end: list[Callable[[], None]] = []
-        self.fibers: dict[Fiber, None] = {}  # in order, so that histories repeat
+        self.fibers: dict[Fiber, None] = {}  # ordered, so that histories are reproducible
 
 
 class Simulation:
-    """The one clock and the queue of what happens next."""
+    """The clock, and the queue of events."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.acting: Life | None = None
         self.fiber: Fiber | None = None
-        self.faults: list[str] = []  # what must never happen and did
+        self.faults: list[str] = []  # violated rules
         self.trace: deque[str] = deque(maxlen=TRACE_LENGTH)
         self._events: list[tuple[float, int, Life | None, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -47,18 +47,18 @@ class Simulation:
         return self.clock.monotonic()
 
     def tell(self, text: str) -> None:
-        """A line for whoever has to understand a failed history."""
+        """Add a line to the log of the history."""
         self.trace.append(f"{self.now:9.3f} {text}")
 
     def fault(self, text: str) -> None:
-        """Something forbidden happened; the history fails at its next check."""
+        """Record a fault. The history fails at its next check."""
         self.tell(f"FAULT {text}")
         self.faults.append(text)
 
     # -- lives --
 
     def step(self, life: Life, what: str) -> None:
-        """One effect of a living process on the world; here it may end."""
+        """One effect of a live process on the outside. The process can be killed here."""
         if not life.alive:
             raise Killed
         if not any(word in what for word in _UNTOLD):
@@ -69,7 +69,7 @@ class Simulation:
                 raise Killed
 
     def end(self, life: Life, why: str) -> None:
-        """End a life at once. Nothing it was about to do happens. Not from within it: raise ``Killed`` there."""
+        """End a life at once, with all its pending events. Within the life itself, raise ``Killed`` instead."""
         if not life.alive:
             return
         life.alive = False
@@ -83,11 +83,11 @@ class Simulation:
     # -- events --
 
     def later(self, seconds: float, action: Callable[[], None], life: Life | None = None) -> None:
-        """Let ``action`` happen after ``seconds``, as part of ``life``; events of one moment keep their order."""
+        """Call ``action`` after ``seconds``, as part of ``life``. Events of the same moment keep their order."""
         heapq.heappush(self._events, (self.now + seconds, next(self._numbers), life, action))
 
     def run(self, seconds: float) -> None:
-        """Let so much time pass with all that happens in it."""
+        """Let ``seconds`` pass, with all events in them."""
         end = self.now + seconds
         while self._events and self._events[0][0] <= end:
             due, _, life, action = heapq.heappop(self._events)
@@ -99,7 +99,7 @@ class Simulation:
         self.clock.advance(max(0.0, end - self.now))
 
     def within(self, life: Life, action: Callable[[], None]) -> None:
-        """Do something as part of a life, which may be killed by it."""
+        """Call ``action`` as part of a life, which it may kill."""
         before, self.acting = self.acting, life
         try:
             action()
@@ -112,7 +112,7 @@ class Simulation:
     # -- fibers --
 
     def spawn(self, life: Life, work: Callable[[], None]) -> None:
-        """Start blocking work as part of a life, now."""
+        """Start blocking work as part of a life."""
         fiber = Fiber(work)
         life.fibers[fiber] = None
         self._resume(fiber, life)

@@ -1,8 +1,8 @@
-"""Histories of a whole grid: whatever happens in whatever order, nothing is lost and nothing runs twice.
+"""Histories of a whole grid: whatever happens, in any order, no node is lost and no node runs twice.
 
-Hypothesis makes up the histories out of the rules of ``machine``. The code that decides and acts in them is the
-code of the daemons: master core and registry, agent's node manager, journal, proof, heartbeat, stubs and servicers.
-Only processes, network, clocks and threads are made of memory. What must hold is in ``judge``.
+Hypothesis builds the histories from the rules of ``machine``. The code that decides and acts is that of the
+daemons: master core and registry, the agent's node manager, journal, proof, heartbeat, stubs and servicers.
+Only processes, network, clocks and threads are simulated. ``judge`` has the rules that must hold.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from model.machine import play
 
-HISTORIES = 120  # of the run that every suite makes
+HISTORIES = 120  # in the short run of every suite
 SOAK_HISTORIES = 5_000
 
 

@@ -15,7 +15,7 @@ from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment
 
-HISTORIES = 3_000  # some dozens are enough as a rule; how many depends on the seed and the Python version
+HISTORIES = 3_000  # usually some dozens are enough; it depends on the seed and the Python version
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_800)]
 

@@ -1,4 +1,4 @@
-"""Everything that can happen to a grid, as verbs: what operators do, what breaks, and how it is healed."""
+"""Everything that can happen to a grid, as methods: what operators do, what breaks, and how it is repaired."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class World:
         return next(host.kernel for host in self.hosts if life.name.startswith(host.name + "#"))
 
     def close(self) -> None:
-        """Let go of everything; what still waits is unwound."""
+        """End everything, and unwind what still waits."""
         for host in self.hosts:
             if host.agent is not None:
                 self.sim.end(host.agent.life, "the history ends")
@@ -91,7 +91,7 @@ class World:
         self.judge.check_faults()
 
     def nodes(self) -> list[str]:
-        """All nodes that ever were, oldest first."""
+        """All nodes that ever existed, oldest first."""
         return list(self.judge.born)
 
     # -- the master --
@@ -100,7 +100,7 @@ class World:
         return MasterProcess(self.sim, self.network, self.file, next(self._runs), self.judge.recorded)
 
     def start_master(self) -> None:
-        """Start the first one, or another where the last has died."""
+        """Start the first master, or the next one after the last has died."""
         if not self.master.life.alive:
             self.master = self._new_master()
         if self.master.registry is None:
@@ -122,7 +122,7 @@ class World:
         self.pass_time(0.0)
 
     def doom_master(self, steps: int) -> None:
-        """It dies after so many more effects."""
+        """Kill the master after ``steps`` further effects."""
         self.sim.tell(f"the master will die in {steps} steps")
         self.master.life.doom = steps
 
@@ -131,7 +131,7 @@ class World:
         self.copies.append(self.file.copy())
 
     def lose_registry(self, copy: int | None) -> None:
-        """The master dies with its registry; the next one has an older copy, or nothing."""
+        """Kill the master and lose its registry. The next master has an older copy, or nothing."""
         self.kill_master()
         if copy is None or not self.copies:
             self.sim.tell("registry deleted")
@@ -148,16 +148,16 @@ class World:
     # -- agents and hosts --
 
     def record_of(self, host: Host) -> Agent | None:
-        """The agent as the master knows it."""
+        """The record of the agent in the master."""
         core = self.master.core
         return core.state.agents.get(host.agent_id) if core is not None and self.master.life.alive else None
 
     def host_of(self, node_id: str) -> Host:
-        """Where a node was put, or would be looked for."""
+        """The host of a node, or where it would be."""
         return next((host for host in self.hosts if node_id in self.judge.nodes_of(host)), self.hosts[0])
 
     def start_agent(self, host: Host, dies_after: int | None = None) -> None:
-        """A new process, unless one lives: the state directory's lock keeps a second one out."""
+        """Start an agent process, unless one is alive: the lock of the state directory refuses a second one."""
         if host.alive:
             return
         agent = host.agent = AgentProcess(host, self.network)
@@ -177,7 +177,7 @@ class World:
             host.agent.life.doom = steps
 
     def stop_agent(self, host: Host) -> None:
-        """On purpose, with a farewell."""
+        """Stop the agent on purpose, so that it unregisters."""
         if host.agent is not None and host.alive:
             host.agent.unregister()
         self.pass_time(0.0)
@@ -202,7 +202,7 @@ class World:
             process.hung = True
 
     def give_pid_to_foreign_process(self, host: Host, disguised: bool) -> None:
-        """Somebody else's process gets the pid that the journal tells of; it may have no readable environment."""
+        """Give the pid of the journal to a foreign process, perhaps without a readable environment."""
         for entry in self.judge.journal(host):
             process = entry.record.process if entry.record else None
             if process is not None and process.pid not in host.kernel.processes:
@@ -210,7 +210,7 @@ class World:
                 host.kernel.add_foreign_process(process.pid, int(self.sim.now * 100), environment)
 
     def fill_disk(self, host: Host) -> None:
-        """Nothing more can be journaled there."""
+        """Fill the disk of the host: its journal can't be written."""
         self.sim.tell(f"the disk of {host.name} is full")
         host.disk_full = True
 
@@ -239,10 +239,10 @@ class World:
         self.network.weather = weather
         self.network.chance = random.Random(seed)
 
-    # -- peace --
+    # -- settling --
 
     def heal(self) -> None:
-        """Everything works again and everybody is there."""
+        """Repair everything and start every process."""
         self.heal_network()
         self.file.unavailable = False
         self.master.life.doom = None
@@ -257,13 +257,13 @@ class World:
             self.start_agent(host)
 
     def settle(self) -> None:
-        """Heal, wait until nothing changes for two heartbeats, and have everything judged."""
-        self.sim.tell("-- peace --")
+        """Heal, wait until nothing changes for two heartbeats, then judge everything."""
+        self.sim.tell("-- settling --")
         self.judge.settle(self.heal, self.clients.are_waiting)
 
 
 class _FaultHandler(logging.Handler):
-    """A fault of the program that a broad ``except`` has logged is a fault of the history."""
+    """A bug that a broad ``except`` has logged is a fault of the history."""
 
     def __init__(self, sim: Simulation) -> None:
         super().__init__(logging.ERROR)

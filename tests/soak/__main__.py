@@ -55,11 +55,11 @@ def main(
 
 
 class BrokenOff(Exception):
-    """Somebody ended the soak before its time."""
+    """The soak was interrupted."""
 
 
 def _break_off(number: int, _frame: FrameType | None) -> None:
-    """Once: the grid is ended and the report written in peace."""
+    """Raise once, so that a second signal does not interrupt the cleanup and the report."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise BrokenOff(f"by {signal.Signals(number).name}")

@@ -1,4 +1,4 @@
-"""Wall clocks that jump by hours, as an administrator's hand or a broken NTP server makes them."""
+"""Wall clocks that jump by hours, as an administrator or a broken NTP server can cause it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from soak.scene import Scene
 
 HOUR_SECONDS = 3600
 JUMPS_HOURS = (-25, -5, 5, 25)
-WATCHED_HEARTBEATS = 4  # more than an agent may miss without being called degraded
+WATCHED_HEARTBEATS = 4  # more than an agent can miss without becoming degraded
 BACK_SECONDS = 20.0
 
 
@@ -17,7 +17,7 @@ def turn_the_masters_clock(scene: Scene) -> str:
 
 
 def turn_an_agents_clock(scene: Scene) -> str:
-    """With it that of its nodes."""
+    """Set the clock of an agent and of its nodes."""
     return _turn(scene, [scene.some_agent()[0]])
 
 
@@ -26,7 +26,7 @@ def turn_every_clock(scene: Scene) -> str:
 
 
 def _turn(scene: Scene, names: Iterable[str]) -> str:
-    """Turn clocks and watch that nothing changes; a node that dies then is restarted; turn them back."""
+    """Set clocks and check that nothing changes and that a killed node is restarted; then set them back."""
     hours = scene.rng.choice(JUMPS_HOURS)
     clocks = [scene.surroundings.clocks[name] for name in names]
     seconds = scene.grid.spec.heartbeat_seconds * WATCHED_HEARTBEATS

@@ -1,4 +1,4 @@
-"""Disks that are full for a while: an agent's with the data of its nodes, and the master's with the registry."""
+"""Disks that are full for a while: the disk of an agent and its nodes, and the disk of the registry."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ BACK_SECONDS = 20.0
 
 
 def fill_an_agents_disk(scene: Scene) -> str:
-    """No node is made; heartbeats, reads and stops go on; one that dies comes back when there is room.
+    """No node is created; heartbeats, reads and stops go on; a node that dies comes back when there is space.
 
-    Until then its starts fail, or end because it can't open its store. A node whose disk refused a write is read-only
-    until it is restarted, which is left to the operator: here, to us.
+    Until then its starts fail, or it exits because it can't open its store. A node whose disk refused a write is
+    read-only until it is restarted. That is left to the operator, and here to the soak.
     """
     name = scene.rng.choice(sorted(set(scene.surroundings.disks) - {MASTER}))
     killed, *others = scene.rng.sample(sorted(scene.nodes_of(name)), len(scene.nodes_of(name)))
@@ -54,7 +54,7 @@ def _fill_and_free(scene: Scene, name: str, killed: str, stopped: Sequence[str])
 
 
 def fill_the_registrys_disk(scene: Scene) -> str:
-    """Commands fail with the reason; heartbeats go on, a node that dies is restarted; then all goes on by itself."""
+    """Commands fail with the reason; heartbeats go on; a node that dies is restarted; later everything works again."""
     name, _ = scene.some_agent()
     disk = scene.surroundings.disks[MASTER]
     _empty_write_ahead_log(disk / "registry.db")
@@ -79,13 +79,13 @@ def _full(disk: Path) -> Iterator[None]:
 
 
 def _empty_write_ahead_log(registry: Path) -> None:
-    """SQLite writes over what is there without asking for room: without a log, the next commit needs some."""
+    """SQLite overwrites an existing log without new space. Without a log, the next commit needs space."""
     with contextlib.closing(sqlite3.connect(registry, timeout=5)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _expect_all_healthy(scene: Scene, when: str) -> None:
-    """Longer than it takes to be called degraded, every agent stays healthy."""
+    """Check that every agent stays healthy for longer than it takes to become degraded."""
     scene.never.wait(scene.grid.spec.heartbeat_seconds * 3 + SLACK_SECONDS)
     statuses = scene.grid.agent_statuses()
     if set(statuses.values()) != {"healthy"} or set(statuses) != set(scene.grid.agents):

@@ -1,7 +1,7 @@
 """All kinds of faults by name, and the deck that they are drawn from.
 
-Each does its harm, checks what must hold meanwhile, puts back what an operator or an init script would, and answers in
-words whom it struck.
+Each fault does its harm, checks what must hold meanwhile, and repairs what an operator or an init script would.
+It returns the names of what it has hit.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ KILLS: Mapping[str, Fault] = {
 }
 PARTITIONS: Mapping[str, Fault] = {
     "partition both ways": partitions.cut_both_ways,
-    "partition, agent not heard": partitions.lose_what_an_agent_sends,
-    "partition, master not heard": partitions.lose_what_the_master_sends,
+    "partition, agent to master": partitions.lose_what_an_agent_sends,
+    "partition, master to agent": partitions.lose_what_the_master_sends,
 }
 DISKS: Mapping[str, Fault] = {
     "agent's disk full": disks.fill_an_agents_disk,
@@ -45,7 +45,7 @@ FAULTS: Mapping[str, Fault] = {**KILLS, **PARTITIONS, **DISKS, **CLOCKS}
 
 
 class Deck:
-    """Every kind comes once before any comes again, in an order that the seed decides."""
+    """Draws every kind once before any kind again, in an order that the seed decides."""
 
     def __init__(self, rng: random.Random, kinds: Collection[str] = tuple(FAULTS)) -> None:
         self._rng = rng

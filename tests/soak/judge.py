@@ -1,7 +1,7 @@
-"""Judgement of the process table and of the statuses. Plain values, no I/O.
+"""Checks the process table and the statuses. Plain values, no I/O.
 
-What must hold at every moment: a node never has two processes, and a process goes only when the
-soak killed it. What must hold when a fault is over: every node has one, and is shown with it.
+At every moment: a node never has two processes, and a process ends only when the soak killed it.
+After a fault: every node has one process, and its status has that process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from soak.ledger import Violation
 
 
 class ProcessJudge:
-    """Follows samples of the process table. Not thread-safe: the watcher's lock guards it."""
+    """Checks samples of the process table. Not thread-safe: the watcher's lock guards it."""
 
     def __init__(self, node_ids: Collection[str]) -> None:
         self._node_ids = frozenset(node_ids)
@@ -26,15 +26,15 @@ class ProcessJudge:
         self.violations: list[Violation] = []
 
     def doom(self, processes: Iterable[NodeProcess]) -> None:
-        """The soak is about to kill these."""
+        """Expect these processes to end: the soak is about to kill them."""
         self._doomed.update(processes)
 
     def excuse(self, node_id: str, excused: bool) -> None:
-        """Whether the node's process may end by itself now, as one that is started on a full disk does."""
+        """Set whether the node's process may end by itself now, as it does on a full disk."""
         (self._excused.add if excused else self._excused.discard)(node_id)
 
     def sample(self, table: Collection[NodeProcess]) -> None:
-        """One look at all processes of all nodes."""
+        """Check one sample of all processes of all nodes."""
         for node_id, found in by_node(table).items():
             if node_id not in self._node_ids:
                 self._tell("unknown process", f"{found} is of no node of this grid")
@@ -48,7 +48,7 @@ class ProcessJudge:
             self._last[node_id] = now
 
     def missing(self, table: Collection[NodeProcess]) -> list[str]:
-        """Nodes that should run and have no process, or still the doomed one."""
+        """Nodes that should run and have no process, or still the one that is about to be killed."""
         found = by_node(process for process in table if process not in self._doomed)
         return sorted(self._node_ids - set(found))
 
@@ -69,7 +69,7 @@ def by_node(table: Iterable[NodeProcess]) -> dict[str, list[NodeProcess]]:
 def wrong_statuses(
     nodes: Iterable[NodeView], agents: Mapping[str, str], table: Collection[NodeProcess], agent_ids: Collection[str]
 ) -> list[str]:
-    """In words, what an interface shows otherwise than it is when every agent is up and every node runs."""
+    """Describe each status that is wrong while every agent is up and every node runs."""
     wrong = [f"{name} is {agents.get(name, 'not shown')}" for name in agent_ids if agents.get(name) != "healthy"]
     shown = {view.node_id: view for view in nodes}
     for node_id, found in sorted(by_node(table).items()):

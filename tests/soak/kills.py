@@ -1,4 +1,4 @@
-"""Daemons and nodes that are killed, stopped or paused; each puts back what an init script would."""
+"""Daemons and nodes that are killed, stopped or paused. Each fault restarts what an init script would."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kill_agent(scene: Scene) -> str:
 
 
 def kill_agent_and_a_node(scene: Scene) -> str:
-    """The node dies while nobody watches it."""
+    """Kill an agent, and then one of its nodes while no agent watches it."""
     name, agent = scene.some_heard_agent()
     own = scene.nodes_of(name)
     agent.kill()
@@ -35,7 +35,7 @@ def kill_agent_and_a_node(scene: Scene) -> str:
 
 
 def kill_agent_until_offline(scene: Scene) -> str:
-    """Degraded after three missed heartbeats, offline after six, each within one interval; nodes unknown, and alive."""
+    """Expect degraded after three missed heartbeats and offline after six; the nodes are unknown and alive."""
     name, agent = scene.some_heard_agent()
     own = scene.nodes_of(name)
     interval = scene.grid.spec.heartbeat_seconds
@@ -49,7 +49,7 @@ def kill_agent_until_offline(scene: Scene) -> str:
 
 
 def pause_agent(scene: Scene) -> str:
-    """Stopped for long enough to be degraded, as by a debugger or a swapping host."""
+    """Pause an agent until it is degraded, as a debugger or a swapping host does."""
     name, agent = scene.some_heard_agent()
     agent.signal(signal.SIGSTOP)
     scene.expect_agent(name, "degraded", scene.grid.spec.heartbeat_seconds * 4 + SLACK_SECONDS)
@@ -58,7 +58,7 @@ def pause_agent(scene: Scene) -> str:
 
 
 def stop_agent(scene: Scene) -> str:
-    """A purposeful stop: offline at once, with that reason. Only an agent that was admitted has somebody to tell."""
+    """Stop an agent on purpose: it is offline at once, with that reason. Only a registered agent can unregister."""
     name, agent = scene.some_heard_agent()
     agent.stop()
     scene.expect_agent(name, "offline", SLACK_SECONDS)
@@ -73,7 +73,7 @@ def kill_master(scene: Scene) -> str:
 
 
 def kill_master_for_a_while(scene: Scene) -> str:
-    """The admin goes on answering, and a node that dies meanwhile is restarted by its agent."""
+    """Kill the master. The admin still answers, and an agent restarts a node that dies meanwhile."""
     scene.grid.master.kill()
     victim = scene.kill_nodes(1)
     message = "GET /nodes answered without the master"

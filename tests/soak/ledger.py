@@ -1,9 +1,9 @@
-"""What was written to the nodes, and the judgement of what is read back. Plain values, no I/O.
+"""Records what was written to the nodes, and checks what is read back. Plain values, no I/O.
 
 A slot is a pair of keys that are always written together, in one transaction, with the same value,
-so that a write which was applied by half is seen. After a write whose outcome is unknown (the
-connection broke) the slot holds one of two values; it is never written again, because a late
-arrival of that write could not be told from a lost one.
+so that a write that was half applied is detected. After a write with an unknown outcome (the
+connection broke) the slot has one of two values. It is never written again, because a late arrival
+of that write would look like a lost write.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Violation:
 
 @dataclass(slots=True)
 class Slot:
-    """``acknowledged`` is the sequence number that must be there (0: none); ``in_doubt`` the one that may be."""
+    """``acknowledged``: the sequence number that must be there (0: none). ``in_doubt``: one that can be there."""
 
     number: int
     acknowledged: int = 0
@@ -38,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write to make: both values go into one transaction."""
+    """A write to make. Both values go into one transaction."""
 
     node_id: str
     slot: int
@@ -76,7 +76,7 @@ class Ledger:
             return list(self._violations)
 
     def next_write(self, node_id: str, rng: random.Random) -> Write:
-        """A write to one of the node's slots whose value is certain."""
+        """The next write to a slot of the node whose value is certain."""
         with self._lock:
             slots = self._slots.setdefault(node_id, {})
             writable = [slot for slot in slots.values() if not slot.in_doubt]
@@ -88,19 +88,19 @@ class Ledger:
             return Write(node_id, slot.number, self._sequence)
 
     def acknowledge(self, write: Write) -> None:
-        """The node said that the write is done: from now on it must be there."""
+        """The node confirmed the write: from now on it must be there."""
         with self._lock:
             self._slots[write.node_id][write.slot].acknowledged = write.sequence
             self._acknowledged += 1
 
     def doubt(self, write: Write) -> None:
-        """Nobody knows whether the write was done: both values are right, a half is not."""
+        """The outcome of the write is unknown: the old and the new value are right, half a write is not."""
         with self._lock:
             self._slots[write.node_id][write.slot].in_doubt = write.sequence
             self._doubted += 1
 
     def judge(self, node_id: str, found: Mapping[str, str]) -> None:
-        """Compare all that a node holds below ``PREFIX``, read at one moment, with what must be there."""
+        """Compare all keys of a node below ``PREFIX``, read at one moment, with what must be there."""
         with self._lock:
             slots = self._slots.get(node_id, {})
             expected = {key for number in slots for key in Write(node_id, number, 0).values()}
@@ -111,12 +111,12 @@ class Ledger:
                 if violation := judge_slot(node_id, slot, left, right):
                     self._violations.append(violation)
                 elif slot.in_doubt and left is not None and decode(left) == slot.in_doubt:
-                    # Seen once, a write may not be taken back any more.
+                    # A write that was read once must not disappear again.
                     slot.acknowledged = slot.in_doubt
 
 
 def judge_slot(node_id: str, slot: Slot, left: str | None, right: str | None) -> Violation | None:
-    """What is wrong with the two values of a slot; None when they are as they must be."""
+    """Check the two values of a slot. Returns the violation, or None."""
     where = f"{node_id} slot {slot.number}"
     if left != right:
         return Violation("half write", f"{where}: {_shown(left)} beside {_shown(right)}")
@@ -131,13 +131,13 @@ def judge_slot(node_id: str, slot: Slot, left: str | None, right: str | None) ->
 
 
 def encode(sequence: int) -> str:
-    """A value that tells its write and whether it is whole."""
+    """A value that identifies its write and has a checksum."""
     body = f"{sequence}:".ljust(PADDING_BYTES, "x")
     return f"{body}:{zlib.crc32(body.encode()):08x}"
 
 
 def decode(value: str) -> int | None:
-    """The sequence number of a whole value, None of any other text."""
+    """The sequence number of an intact value; None for any other text."""
     body, _, checksum = value.rpartition(":")
     if f"{zlib.crc32(body.encode()):08x}" != checksum:
         return None

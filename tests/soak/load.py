@@ -1,4 +1,4 @@
-"""A steady load of reads and writes on all nodes, by one thread; every answer goes through the ledger."""
+"""A steady load of reads and writes on all nodes, from one thread. The ledger checks every answer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ POLL_SECONDS = 0.05
 
 
 class Load:
-    """Context manager around the thread, which alone talks to the nodes.
+    """Context manager around the only thread that calls the nodes.
 
-    ``endpoints`` by node id. A node that fails a call is only read until it answers again, so that
-    an outage puts one write in doubt, not hundreds.
+    ``endpoints`` are by node id. A node that fails a call is only read until it answers again, so that
+    an outage leaves one write in doubt, not hundreds.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Load:
 
     @property
     def reads(self) -> int:
-        """How many reads were answered and judged."""
+        """The number of reads that were answered and checked."""
         return self._reads
 
     def __enter__(self) -> Load:
@@ -61,7 +61,7 @@ class Load:
             client.close()
 
     def verify_all(self, timeout_seconds: float) -> list[str]:
-        """Have everything on every node read and judged; answers the nodes that could not be read in time."""
+        """Read and check everything on every node. Returns the nodes that could not be read in time."""
         future: Future[list[str]] = Future()
         self._requests.put((time.monotonic() + timeout_seconds, future))
         return future.result(timeout_seconds + len(self._clients) * CALL_SECONDS + 5)

@@ -1,4 +1,4 @@
-"""Partitions between the master and one agent. The nodes behind them serve on, and are never started again for it."""
+"""Partitions between the master and one agent. The nodes behind them keep serving and are not restarted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from support.faults.link import Link
 
 from soak.scene import SLACK_SECONDS, Scene
 
-# A call that hangs ends after 5 s, and the next one needs a connection of its own.
+# A call that hangs ends after 5 s, and the next one opens a new connection.
 HEAL_SECONDS = 5.0
 COMMAND_SECONDS = 5.0
 BACK_SECONDS = 20.0
@@ -43,12 +43,12 @@ def lose_what_the_master_sends(scene: Scene) -> str:
 
 
 def _part(scene: Scene, lose: Callable[[Link], None]) -> tuple[str, set[str]]:
-    """Part an agent from the master until it is offline; its name and its nodes."""
+    """Cut an agent off from the master until it is offline. Returns its id and its nodes."""
     name, _ = scene.some_heard_agent()
     own = scene.nodes_of(name)
     interval = scene.grid.spec.heartbeat_seconds
     lose(scene.grid.links[name])
-    # What was on its way may count as one more heartbeat.
+    # A message that was in transit can count as one more heartbeat.
     scene.expect_agent(name, "degraded", interval * 5 + SLACK_SECONDS)
     scene.expect_agent(name, "offline", interval * 4 + SLACK_SECONDS)
     scene.expect_unknown(own, f"while {name} is cut off")

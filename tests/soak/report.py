@@ -1,4 +1,4 @@
-"""The report of a soak, as a person reads it. Plain values, no I/O."""
+"""The report of a soak, for people. Plain values, no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN_VIOLATIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class FaultRecord:
-    """One fault. ``recovery_seconds`` runs from its end until every status was right again; None: never."""
+    """One fault. ``recovery_seconds``: from its end until every status was right again; None: never."""
 
     kind: str
     at_seconds: float
@@ -24,7 +24,7 @@ class FaultRecord:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a soak found out."""
+    """The results of a soak."""
 
     version: str
     started: str
@@ -75,7 +75,7 @@ class Report:
 
 
 def fault_table(faults: Sequence[FaultRecord]) -> list[str]:
-    """One row a kind of fault, with its number and recovery times."""
+    """One row per kind of fault, with its count and recovery times."""
     lines = ["| fault | times | recovery min | median | max |", "|---|---:|---:|---:|---:|"]
     for kind, times in sorted(Counter(fault.kind for fault in faults).items()):
         recoveries = [

@@ -1,4 +1,4 @@
-"""The course of a soak: bring a grid up, load it, harm it, check it after every harm, and once more at the end."""
+"""The course of a soak: start a grid, load it, cause faults, and check it after each fault and at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from soak.surroundings import registry_of, surroundings
 from soak.watcher import Watcher
 
 RECOVERY_SECONDS = 30.0
-# The admin reads what the master writes at most a second late.
+# The master writes to the registry, which the admin reads, at most a second late.
 WRITE_BEHIND_SECONDS = 1.0
 PAUSE_SECONDS = (0.5, 2.0)
 
@@ -47,7 +47,7 @@ class SoakSpec:
 
 
 class Soak:
-    """One run on one grid; ``say`` is told a line for each step."""
+    """One run on one grid. ``say`` is called with a line for each step."""
 
     def __init__(self, spec: SoakSpec, root: Path, say: Callable[[str], None]) -> None:
         self.spec = spec
@@ -62,7 +62,7 @@ class Soak:
         self._around = Surroundings()
 
     def run(self) -> Report:
-        """The whole soak, or what there was of it until something broke it off: that is a violation as well."""
+        """Run the soak. An exception that ends it early is a violation too."""
         started = datetime.now(UTC)
         begin = time.monotonic()
         try:
@@ -107,7 +107,7 @@ class Soak:
     def _spawn(self, grid: Grid) -> dict[str, str]:
         nodes = [grid.grpc.spawn(agent_id) for agent_id in grid.agents for _ in range(self.spec.nodes_per_agent)]
         self._say(f"{len(nodes)} nodes on {len(grid.agents)} agents run in {grid.root}")
-        # Clients are on the nodes' own hosts, so to speak: their calls do not go through the links that are cut.
+        # Clients call the nodes directly: their calls do not go through the links that are cut.
         return {node.node_id: f"{LOOPBACK}:{node.port}" for node in nodes}
 
     def _harm(self, scene: Scene, load: Load) -> None:
@@ -133,7 +133,7 @@ class Soak:
         return f"{recovered}, {count} violations" if count else recovered
 
     def _settle(self, scene: Scene, load: Load) -> float | None:
-        """Wait until the grid is whole again and check everything; seconds until every status was right."""
+        """Wait until the grid has recovered, and check everything. Returns the seconds until every status was right."""
         begin = time.monotonic()
         told = len(scene.violations)
         scene.expect_processes(RECOVERY_SECONDS, "a process for every node")
@@ -166,25 +166,25 @@ class Soak:
     # -- broken on purpose --
 
     def lose_a_write(self, scene: Scene) -> None:
-        """Claims an acknowledgement that no node gave."""
+        """Record an acknowledgement that no node gave."""
         node_id = scene.watcher.sample()[0].node_id
         self._ledger.acknowledge(self._ledger.next_write(node_id, random.Random(0)))
 
     def double_a_process(self, scene: Scene) -> None:
-        """Starts something that looks like a second process of a node; it ends with the grid."""
+        """Start a program that looks like a second process of a node. It ends with the grid."""
         node_id = scene.watcher.sample()[0].node_id
         environ = {"SUTRA_GRID_NODE_ID": node_id, "ROOT": f"{scene.grid.root}/"}
         sleep = shutil.which("sleep") or "/bin/sleep"
         subprocess.Popen([sleep, "600"], env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def cut_a_link(self, scene: Scene) -> None:
-        """Parts an agent from the master, and does not tell."""
+        """Cut an agent off from the master without recording a fault."""
         name, link = next(iter(scene.grid.links.items()))
         link.cut()
         scene.expect_agent(name, "degraded", 10)
 
     def stop_a_node(self, scene: Scene) -> None:
-        """Has the grid itself stop a node that the soak expects to run."""
+        """Stop a node by command while the soak expects it to run."""
         scene.grid.grpc.stop(scene.watcher.sample()[0].node_id)
 
 
@@ -208,6 +208,6 @@ def grid_spec(spec: SoakSpec, around: Surroundings, root: Path) -> GridSpec:
         with_links=True,
         registry_url=f"sqlite:///{registry_of(root)}",
         run_in=around.run_in(),
-        # A node that the dice choose twice in a row has been stable in between: back-off is not what is measured here.
+        # A node that is chosen twice in a row was stable in between, so that back-off is not measured here.
         extra={"restart": {"stable_secs": 1.0}},
     )

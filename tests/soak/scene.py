@@ -1,4 +1,4 @@
-"""What a fault may touch, how it looks at the grid, and where it tells what it saw go wrong."""
+"""What a fault can touch, how it observes the grid, and where it records violations."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from soak.judge import wrong_statuses
 from soak.ledger import Violation
 from soak.watcher import Watcher
 
-# What reading a status and a loaded machine may take on top of one heartbeat interval.
+# The time that reading a status and a loaded machine can take beyond one heartbeat interval.
 SLACK_SECONDS = 1.0
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What of the host a fault may spoil, by the name of a daemon: the small file system that its files are on, and the
-    wall clock that it sees. ``left_out``: why a kind of fault can't be tried here.
+    """What a fault can disturb, by the name of a daemon: the small file system of its files, and its wall clock.
+
+    ``left_out``: why a kind of fault can't be tried here.
     """
 
     disks: Mapping[str, Path] = field(default_factory=dict)
@@ -67,11 +68,11 @@ class Scene:
         self.expect("wrong status", lambda: self.grid.agent_statuses().get(name) == status, seconds, message)
 
     def expect_processes(self, seconds: float, message: str) -> None:
-        """Every node has a process again."""
+        """Expect that every node has a process again."""
         self.expect("not recovered", lambda: not self.watcher.missing(), seconds, message)
 
     def expect_unknown(self, node_ids: Collection[str], when: str) -> None:
-        """These nodes, and only these, are shown as unknown."""
+        """Expect that exactly these nodes are reported as unknown."""
         self.violations += [
             Violation("wrong status", f"{view.node_id} is {view.status} {when}")
             for view in self._nodes()
@@ -79,7 +80,7 @@ class Scene:
         ]
 
     def expect_refusal(self, command: Callable[[], object], reasons: Collection[str], seconds: float) -> None:
-        """The command fails, in time, with one of the reasons."""
+        """Expect that the command fails in time, with one of the reasons."""
         began = time.monotonic()
         try:
             command()
@@ -104,14 +105,14 @@ class Scene:
             self.never.wait(POLL_SECONDS)
 
     def wrong_statuses(self, interface: Interface) -> list[str]:
-        """In words, what an interface shows otherwise than it is when every agent is up and every node runs."""
+        """Describe each status that is wrong while every agent is up and every node runs."""
         try:
             nodes, agents = interface.nodes(), interface.agents()
         except (grpc.RpcError, Refused, OSError) as error:
             return [f"no answer: {error}"]
         return wrong_statuses(nodes, agents, self.watcher.sample(), list(self.grid.agents))
 
-    # -- whom it strikes --
+    # -- targets --
 
     def some_agent(self) -> tuple[str, Daemon]:
         return self.rng.choice(list(self.grid.agents.items()))
@@ -123,16 +124,16 @@ class Scene:
         """
         name, agent = self.some_agent()
         before = self.grid.agent(name).last_heartbeat
-        limit = self.grid.spec.heartbeat_seconds * 2 + SLACK_SECONDS  # its time has whole seconds
-        heard = f"a heartbeat of {name} shown"
-        self.expect("wrong status", lambda: self.grid.agent(name).last_heartbeat != before, limit, heard)
+        limit = self.grid.spec.heartbeat_seconds * 2 + SLACK_SECONDS  # last_heartbeat has whole seconds
+        shown = f"a heartbeat of {name} shown"
+        self.expect("wrong status", lambda: self.grid.agent(name).last_heartbeat != before, limit, shown)
         return name, agent
 
     def nodes_of(self, agent_id: str) -> set[str]:
         return {view.node_id for view in self.grid.grpc.nodes() if view.agent_id == agent_id}
 
     def kill_nodes(self, count: int, among: Collection[str] | None = None) -> str:
-        """SIGKILL random nodes, all at once; which."""
+        """Kill random nodes at once with SIGKILL. Returns their ids."""
         table = [found for found in self.watcher.sample() if among is None or found.node_id in among]
         victims = self.rng.sample(sorted(table, key=lambda found: found.node_id), min(count, len(table)))
         self.watcher.doom(victims)
@@ -140,11 +141,11 @@ class Scene:
         return ", ".join(victim.node_id for victim in victims)
 
     def doom(self, node_id: str) -> None:
-        """A command is about to end this node's process."""
+        """Expect that the node's process ends: a command is about to end it."""
         self.watcher.doom(found for found in self.watcher.sample() if found.node_id == node_id)
 
     def stop(self, node_id: str) -> None:
-        """As an operator: a command to the master, which answers when it is so."""
+        """Stop a node by a command to the master, and wait for the outcome."""
         self.doom(node_id)
         self._command("stop", self.grid.grpc.stop, node_id)
 

@@ -1,4 +1,4 @@
-"""What of the host the soak may spoil: small disks and wall clocks of the grid's own, where the host permits them."""
+"""What the soak can disturb: small disks and wall clocks for the grid alone, where the host permits them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGENT_DISK_MB = 512
 def surroundings(root: Path, agents: Sequence[str]) -> Iterator[Surroundings]:
     """Disks and clocks for a master and ``agents`` below ``root``. Leave the context after everything that uses them.
 
-    What is missing is told in ``left_out``; with ``CI=true`` it is an error.
+    ``left_out`` says what the host does not permit; with ``CI=true`` that is an error.
     """
     directories = {MASTER: registry_of(root).parent, **{agent: root / agent for agent in agents}}
     disks: dict[str, Path] = {}
@@ -46,5 +46,5 @@ def surroundings(root: Path, agents: Sequence[str]) -> Iterator[Surroundings]:
 
 
 def registry_of(root: Path) -> Path:
-    """The registry's file, in a directory of its own: the disk that can be filled."""
+    """The path of the registry, on the disk that can be filled."""
     return root / "registry" / "registry.db"

@@ -1,4 +1,4 @@
-"""What the soak takes for a right process table and for right statuses, by plain values."""
+"""Which process tables and statuses the soak accepts, with plain values."""
 
 from __future__ import annotations
 

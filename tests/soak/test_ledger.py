@@ -1,4 +1,4 @@
-"""What the ledger takes for kept and for broken, by plain values."""
+"""Which values the ledger accepts and which are violations, with plain values."""
 
 from __future__ import annotations
 

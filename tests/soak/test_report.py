@@ -1,4 +1,4 @@
-"""The report of a soak, by plain values."""
+"""The report of a soak, from plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at the process table a few times a second for as long as the soak runs."""
+"""Samples the process table several times a second while the soak runs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Watcher:
             return list(self._judge.violations)
 
     def doom(self, processes: Iterable[NodeProcess]) -> None:
-        """Say what is about to be killed, before it is."""
+        """Announce what is about to be killed."""
         with self._lock:
             self._judge.doom(processes)
 
     @contextmanager
     def excused(self, node_id: str) -> Iterator[None]:
-        """Within, the node's process may end by itself."""
+        """Within the context, the node's process may end by itself."""
         with self._lock:
             self._judge.excuse(node_id, True)
         try:
@@ -58,7 +58,7 @@ class Watcher:
                 self._judge.excuse(node_id, False)
 
     def sample(self) -> list[NodeProcess]:
-        """Look now; the table as it is."""
+        """Take a sample now. Returns the table."""
         with self._lock:
             table = self._look()
             self._judge.sample(table)

@@ -1,4 +1,4 @@
-"""The thread of an agent's heartbeat, without a thread: driven by simulated time."""
+"""Runs an agent's heartbeat in simulated time instead of a thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from model.simulation import Life, Simulation
 from sutra_grid.agent.heartbeat import Heartbeat
 
 
-class BeatThread:
-    """The ticker's thread of a heartbeat and the event that stops it, in simulated time."""
+class HeartbeatThread:
+    """The thread of a heartbeat and its stop event, in simulated time."""
 
     def __init__(self, sim: Simulation, life: Life, heartbeat: Heartbeat, interval_seconds: float) -> None:
         self._sim = sim
@@ -21,7 +21,7 @@ class BeatThread:
         self._triggered = True
         self._stopped = False
         self._wake: Callable[[], None] | None = None
-        parts: Any = heartbeat  # its thread and its event give way to simulated ones
+        parts: Any = heartbeat  # simulated ones replace its thread and its event
         parts._ticker = self
         parts._stopping = _SimEvent(sim, life)
 
@@ -49,7 +49,7 @@ class BeatThread:
 
 @dataclass
 class _SimEvent:
-    """The event that a heartbeat waits on between its tries."""
+    """The event that a heartbeat waits for between its attempts."""
 
     sim: Simulation
     life: Life
