@@ -7,7 +7,6 @@ instruction. The same function runs in the agent and in the tests' simulated gri
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
@@ -29,7 +28,6 @@ from sutra_grid.core.node.instructions import (
     DeleteJournal,
     Instruction,
     RunProbe,
-    SendSignal,
     TimerName,
     WriteJournal,
 )
@@ -44,6 +42,7 @@ from sutra_grid.core.node.step import (
     end_at_memory_limit,
     restart_reason,
 )
+from sutra_grid.core.node.stop_ladder import begin_restart, begin_stop, end_grace, kill_again
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, Reason
 
@@ -130,7 +129,7 @@ def _start(work: NodeStep) -> None:
             work.launch(Reason.COMMANDED, "started by command")
     elif record.phase in ANSWERS_PROBES and work.must_restart:
         work.record = replace(record, crashes=())
-        work.restart()
+        begin_restart(work)
     elif record.phase in (Phase.STOPPING, Phase.KILLING):
         work.record = replace(record, relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
 
@@ -139,7 +138,7 @@ def _stop(work: NodeStep) -> None:
     work.record = record = replace(work.record, relaunch=False, crashes=(), stop_cause=Reason.NONE)
     is_stopped = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
     if record.phase in ANSWERS_PROBES:
-        work.stop("stopping by command")
+        begin_stop(work, "stopping by command")
     elif record.phase in _NO_PROCESS and not is_stopped:
         work.conclude(Reason.COMMANDED, "no process ran")
     elif record.reason is Reason.NONE:  # the node is new on this agent, and shall not run
@@ -152,9 +151,9 @@ def _on_launched(work: NodeStep, event: Launched) -> None:
         raise work.illegal(f"the start of launch {event.process.launch}")
     work.move(transitions.starting(record, event.process, work.now))
     if not work.should_run:
-        work.stop("stopping by command")
+        begin_stop(work, "stopping by command")
     elif work.must_restart:
-        work.restart()
+        begin_restart(work)
     else:
         work.watch_start()
 
@@ -246,7 +245,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
 def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:
     record = work.record
     if event.launch == record.launches and record.phase in ANSWERS_PROBES:
-        work.stop(event.message, Reason.MEMORY_LIMIT)
+        begin_stop(work, event.message, Reason.MEMORY_LIMIT)
 
 
 def _on_timer(work: NodeStep, event: TimerDue) -> None:
@@ -261,7 +260,9 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
         case TimerName.UNHEALTHY, Phase.RUNNING:
             if work.node.health is Health.UNHEALTHY:
                 waited = work.rules.restart_unhealthy_after_seconds
-                work.stop(f"did not answer its health probe for {waited:g} s and is restarted", Reason.PROBE_FAILED)
+                begin_stop(
+                    work, f"did not answer its health probe for {waited:g} s and is restarted", Reason.PROBE_FAILED
+                )
         case TimerName.START_TIMEOUT, Phase.STARTING:
             work.node = replace(work.node, health=Health.UNHEALTHY)
             work.explain(
@@ -270,21 +271,8 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
                 f"{work.rules.start_timeout_seconds:g} s; it keeps running",
             )
         case TimerName.GRACE, Phase.STOPPING:
-            grace = work.rules.stop_grace_seconds
-            message = f"did not end within {grace:g} s of its stop signal; SIGKILL is sent"
-            work.move(transitions.killing(record, message))
-            _kill(work)
+            end_grace(work)
         case TimerName.REAP, Phase.KILLING:
-            work.explain(
-                record.reason,
-                f"SIGKILL has not ended process {record.process.pid if record.process else 0} yet; "
-                "the kernel holds it, perhaps in I/O on a device or network disk",
-            )
-            _kill(work)
+            kill_again(work)
         case _:
             raise work.illegal(f"timer {event.timer}")
-
-
-def _kill(work: NodeStep) -> None:
-    work.do(SendSignal(signal.SIGKILL, whole_group=True))
-    work.do(ArmTimer(TimerName.REAP, work.rules.reap_seconds))

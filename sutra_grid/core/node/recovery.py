@@ -9,6 +9,7 @@ from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
 from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
+from sutra_grid.core.node.stop_ladder import begin_restart, begin_stop
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
 
@@ -31,11 +32,11 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     message = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
     work.record = replace(record, process=event.process, message=message)
     if not work.should_run:
-        work.stop("stopping by command")
+        begin_stop(work, "stopping by command")
     elif work.must_restart:
-        work.restart()
+        begin_restart(work)
     elif record.stop_cause is not Reason.NONE:
-        work.stop(f"{message}; its stop goes on", record.stop_cause)
+        begin_stop(work, f"{message}; its stop goes on", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(transitions.adopted(work.record, Phase.RUNNING))
         if work.rules.probed:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import Now
-from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, SendSignal, TimerName
+from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import decide_restart
@@ -85,17 +85,6 @@ class NodeStep:
         self.move(transitions.launching(self.record, reason, message))
         self._forget_health()
         self.do(Launch())
-
-    def stop(self, message: str, cause: Reason = Reason.NONE) -> None:
-        """Send the stop signal and arm the grace. ``cause``: why the agent stops it by itself, to start it again."""
-        self.move(transitions.stopping(self.record, message, cause))
-        self.do(SendSignal(self.rules.stop_signal))
-        self.do(ArmTimer(TimerName.GRACE, self.rules.stop_grace_seconds))
-
-    def restart(self) -> None:
-        """Stop the process for a restart by command."""
-        self.record = replace(self.record, relaunch=True)
-        self.stop("stopping for a restart by command")
 
     def conclude(self, reason: Reason, message: str) -> None:
         """No process, as assigned: the node is stopped or removed."""

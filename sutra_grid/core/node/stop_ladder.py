@@ -1,0 +1,52 @@
+"""The stop ladder of a process: stop signal, grace, SIGKILL, reap. A part of ``core.node.machine``, and as pure.
+
+``begin_stop`` sends the stop signal. When the grace is over, ``end_grace`` sends SIGKILL; while the kernel
+has not ended the process, ``kill_again`` repeats it. The exit of the process ends the ladder at every step.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+
+from sutra_grid.core.node import transitions
+from sutra_grid.core.node.instructions import ArmTimer, SendSignal, TimerName
+from sutra_grid.core.node.step import NodeStep
+from sutra_grid.core.types import Reason
+
+
+def begin_stop(work: NodeStep, message: str, cause: Reason = Reason.NONE) -> None:
+    """Send the stop signal and arm the grace. ``cause``: why the agent stops it by itself, to start it again."""
+    work.move(transitions.stopping(work.record, message, cause))
+    work.do(SendSignal(work.rules.stop_signal))
+    work.do(ArmTimer(TimerName.GRACE, work.rules.stop_grace_seconds))
+
+
+def begin_restart(work: NodeStep) -> None:
+    """Stop the process for a restart by command."""
+    work.record = replace(work.record, relaunch=True)
+    begin_stop(work, "stopping for a restart by command")
+
+
+def end_grace(work: NodeStep) -> None:
+    """The process outlived its grace: send SIGKILL to it and to its process group."""
+    grace = work.rules.stop_grace_seconds
+    message = f"did not end within {grace:g} s of its stop signal; SIGKILL is sent"
+    work.move(transitions.killing(work.record, message))
+    _kill(work)
+
+
+def kill_again(work: NodeStep) -> None:
+    """The process outlived SIGKILL for ``reap_seconds``: say so, and send it once more."""
+    process = work.record.process
+    work.explain(
+        work.record.reason,
+        f"SIGKILL has not ended process {process.pid if process else 0} yet; "
+        "the kernel holds it, perhaps in I/O on a device or network disk",
+    )
+    _kill(work)
+
+
+def _kill(work: NodeStep) -> None:
+    work.do(SendSignal(signal.SIGKILL, whole_group=True))
+    work.do(ArmTimer(TimerName.REAP, work.rules.reap_seconds))
