@@ -23,9 +23,10 @@ from sutra_grid.client.retry import RetryPolicy
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.channels import DENSE_KEEPALIVE, open_channel
+from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.connection import Connection, Peer
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 
 M = TypeVar("M", bound=Message)
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import grpc
+
+from sutra_grid.wire.keepalive import SPARSE_KEEPALIVE, Keepalive
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """The largest message that either side sends or takes; gRPC's own 4 MiB is short for bulk writes."""
 
 FIRST_RECONNECT_SECONDS: Final = 0.25
 MAX_RECONNECT_SECONDS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    """How soon a peer that vanished is noticed: ``time_seconds`` between pings, ``timeout_seconds`` for an answer."""
-
-    time_seconds: float
-    timeout_seconds: float
-
-
-SPARSE_KEEPALIVE: Final = Keepalive(30, 10)
-"""For the many connections between master and agents, whose calls have short deadlines."""
-
-DENSE_KEEPALIVE: Final = Keepalive(5, 3)
-"""For the few connections whose calls may take minutes: a half-open one fails within 8 s."""
 
 
 def open_channel(

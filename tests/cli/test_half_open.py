@@ -13,7 +13,7 @@ from support.values.cli_records import node
 from support.waiting import eventually
 
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.channels import DENSE_KEEPALIVE
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 
 Start = Callable[..., subprocess.Popen[str]]
 

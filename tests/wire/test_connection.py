@@ -18,10 +18,11 @@ from support.waiting import eventually
 
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.wire.channels import DENSE_KEEPALIVE, open_channel
+from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.connection import Connection, ConnectionClosed, NoAnswer, Peer, PeerUnreachable
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 
 PEER = Peer("agent a", unreachable_reason=Reason.AGENT_UNREACHABLE)
 

@@ -18,7 +18,7 @@ from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.services import services_of
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.channels import DENSE_KEEPALIVE
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 
 LEFT_SECONDS = DENSE_KEEPALIVE.time_seconds + DENSE_KEEPALIVE.timeout_seconds + 4
 """The rest is for a pause and a slow machine."""
