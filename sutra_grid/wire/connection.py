@@ -69,7 +69,7 @@ class Peer:
 
 
 @dataclass(eq=False, slots=True)
-class _Line(Generic[Stub]):
+class _OpenChannel(Generic[Stub]):
     """One channel. The fields below ``stub`` are guarded by the lock of its connection."""
 
     target: str
@@ -95,8 +95,8 @@ class Connection(Generic[Stub]):
         self._open = open_
         self._lock = threading.Lock()
         self._target = target  # the fields below are guarded by _lock
-        self._current: _Line[Stub] | None = None
-        self._lines: set[_Line[Stub]] = set()  # every channel that is not closed
+        self._current: _OpenChannel[Stub] | None = None
+        self._open_channels: set[_OpenChannel[Stub]] = set()  # every channel that is not closed
         self._has_answered = False
         self._closed = False
 
@@ -130,37 +130,39 @@ class Connection(Generic[Stub]):
         Raises ``GridError``: the peer's own as it came, ``PeerUnreachable``, ``NoAnswer`` or ``ConnectionClosed``.
         """
         deadline = time.monotonic() + timeout_seconds
-        with self._line() as line:
-            had_answered = line.has_answered
+        with self._channel_for_call() as held:
+            had_answered = held.has_answered
             try:
-                return _checked(self._call_on(line, method, request, deadline), response)
+                return _checked(self._call_on(held, method, request, deadline), response)
             except PeerUnreachable:
-                is_outdated = had_answered or self.target != line.target
+                is_outdated = had_answered or self.target != held.target
                 if not repeatable or not is_outdated or time.monotonic() >= deadline:
                     raise
-        with self._line() as line:
-            return _checked(self._call_on(line, method, request, deadline), response)
+        with self._channel_for_call() as held:
+            return _checked(self._call_on(held, method, request, deadline), response)
 
     def redirect(self, target: str) -> None:
         """Send further calls to another address; calls in flight to the old one end as unreachable."""
         with self._lock:
-            line = self._current
+            held = self._current
             if target == self._target:
                 return
             self._target, self._current = target, None
-            if line is not None:
-                line.is_left = True
-        if line is not None:
-            line.channel.close()
+            if held is not None:
+                held.is_left = True
+                if held.calls == 0:  # else the last call forgets it
+                    self._open_channels.discard(held)
+        if held is not None:
+            held.channel.close()
 
     def close(self) -> None:
         """End all calls in flight and make no more. Any thread."""
         with self._lock:
             self._closed = True
-            lines = list(self._lines)
-            self._lines.clear()
-        for line in lines:
-            line.channel.close()
+            channels = list(self._open_channels)
+            self._open_channels.clear()
+        for held in channels:
+            held.channel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -171,44 +173,44 @@ class Connection(Generic[Stub]):
         self.close()
 
     def _call_on(
-        self, line: _Line[Stub], method: Callable[[Stub], Callable[..., Any]], request: Message, deadline: float
+        self, held: _OpenChannel[Stub], method: Callable[[Stub], Callable[..., Any]], request: Message, deadline: float
     ) -> Any:
         seconds = max(0.001, deadline - time.monotonic())
         try:
-            response = method(line.stub)(request, timeout=seconds, metadata=metadata_of(correlation_id.current()))
+            response = method(held.stub)(request, timeout=seconds, metadata=metadata_of(correlation_id.current()))
         except grpc.RpcError as error:
-            raise self._judge(line, error) from error
+            raise self._judge(held, error) from error
         except ValueError as error:  # gRPC's way to say that the channel was closed before the call
-            if not self._is_given_up(line):
+            if not self._is_given_up(held):
                 raise
-            raise self._closed_or_lost(line, "the channel was closed", may_have_arrived=False) from error
-        self._note_answer(line)
+            raise self._closed_or_lost(held, "the channel was closed", may_have_arrived=False) from error
+        self._note_answer(held)
         return response
 
-    def _judge(self, line: _Line[Stub], error: grpc.RpcError) -> GridError:
+    def _judge(self, held: _OpenChannel[Stub], error: grpc.RpcError) -> GridError:
         """The error of the call; a channel that gave no answer is left."""
         code = error.code() if isinstance(error, grpc.Call) else None
         if is_answer(error) or code not in (*_NO_ANSWER_CODES, grpc.StatusCode.DEADLINE_EXCEEDED):
-            self._note_answer(line)
-            return from_rpc_error(error, self._who(line))
-        self._leave(line)
+            self._note_answer(held)
+            return from_rpc_error(error, self._who(held))
+        self._leave(held)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return NoAnswer(
-                f"{self._who(line)} did not answer in time",
+                f"{self._who(held)} did not answer in time",
                 reason=self._peer.no_answer_reason,
                 hint=self._peer.no_answer_hint,
             )
         details = (error.details() or "") if isinstance(error, grpc.Call) else ""
-        return self._closed_or_lost(line, _cause(details), may_have_arrived=not details.startswith(_NOT_CONNECTED))
+        return self._closed_or_lost(held, _cause(details), may_have_arrived=not details.startswith(_NOT_CONNECTED))
 
-    def _closed_or_lost(self, line: _Line[Stub], cause: str, *, may_have_arrived: bool) -> Unavailable:
+    def _closed_or_lost(self, held: _OpenChannel[Stub], cause: str, *, may_have_arrived: bool) -> Unavailable:
         with self._lock:
             if self._closed:
                 return self._closed_error()
         if may_have_arrived:
-            message = f"the connection to {self._who(line)} was lost before the answer: {cause}"
+            message = f"the connection to {self._who(held)} was lost before the answer: {cause}"
         else:
-            message = f"{self._who(line)} can't be reached: {cause}"
+            message = f"{self._who(held)} can't be reached: {cause}"
         return PeerUnreachable(
             message,
             reason=self._peer.unreachable_reason,
@@ -216,8 +218,8 @@ class Connection(Generic[Stub]):
             may_have_arrived=may_have_arrived,
         )
 
-    def _who(self, line: _Line[Stub]) -> str:
-        return f"{self._peer.name} at {line.target}"
+    def _who(self, held: _OpenChannel[Stub]) -> str:
+        return f"{self._peer.name} at {held.target}"
 
     def _closed_error(self) -> ConnectionClosed:
         return ConnectionClosed(
@@ -229,49 +231,49 @@ class Connection(Generic[Stub]):
     # -- channels --
 
     @contextmanager
-    def _line(self) -> Iterator[_Line[Stub]]:
+    def _channel_for_call(self) -> Iterator[_OpenChannel[Stub]]:
         """A channel for one call."""
-        line = self._take()
+        held = self._take()
         try:
-            yield line
+            yield held
         finally:
             with self._lock:
-                line.calls -= 1
-                is_last = line.is_left and line.calls == 0
+                held.calls -= 1
+                is_last = held.is_left and held.calls == 0
                 if is_last:
-                    self._lines.discard(line)
+                    self._open_channels.discard(held)
             if is_last:
-                line.channel.close()
+                held.channel.close()
 
-    def _take(self) -> _Line[Stub]:
+    def _take(self) -> _OpenChannel[Stub]:
         with self._lock:
             if self._closed:
                 raise self._closed_error()
             if self._current is None:
-                self._current = self._new_line()
-                self._lines.add(self._current)
+                self._current = self._open_new()
+                self._open_channels.add(self._current)
             self._current.calls += 1
             return self._current
 
-    def _new_line(self) -> _Line[Stub]:
+    def _open_new(self) -> _OpenChannel[Stub]:
         opener: Any = self._open or open_channel
         channel = opener(self._target)
-        return _Line(self._target, channel, self._make_stub(channel))
+        return _OpenChannel(self._target, channel, self._make_stub(channel))
 
-    def _leave(self, line: _Line[Stub]) -> None:
+    def _leave(self, held: _OpenChannel[Stub]) -> None:
         """Have the next call open a new channel; calls in flight on this one go on."""
         with self._lock:
-            line.is_left = True
-            if self._current is line:
+            held.is_left = True
+            if self._current is held:
                 self._current = None
 
-    def _is_given_up(self, line: _Line[Stub]) -> bool:
+    def _is_given_up(self, held: _OpenChannel[Stub]) -> bool:
         with self._lock:
-            return self._closed or line.is_left
+            return self._closed or held.is_left
 
-    def _note_answer(self, line: _Line[Stub]) -> None:
+    def _note_answer(self, held: _OpenChannel[Stub]) -> None:
         with self._lock:
-            line.has_answered = self._has_answered = True
+            held.has_answered = self._has_answered = True
 
 
 def _checked(message: Any, response: type[Response]) -> Response:

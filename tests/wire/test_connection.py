@@ -180,6 +180,15 @@ def test_a_redirected_connection_leaves_the_old_address(agent: ScriptedAgent) ->
         release.set()
 
 
+def test_a_connection_that_is_redirected_again_and_again_keeps_one_channel(agent: ScriptedAgent) -> None:
+    with start(agent) as first, start(agent) as second, Connection(first.address, PEER, GridAgentStub) as connection:
+        for server in (second, first, second, first):
+            apply(connection)
+            connection.redirect(server.address)
+        apply(connection)
+        assert len(connection._open_channels) == 1
+
+
 @pytest.mark.parametrize("in_flight", [True, False])
 def test_a_closed_connection_ends_its_calls_and_opens_nothing(
     connection: Connection[GridAgentStub], proxy: FaultProxy, agent: ScriptedAgent, in_flight: bool
