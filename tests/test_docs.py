@@ -146,7 +146,9 @@ def test_every_fault_with_a_test_is_told_to_operators() -> None:
 def test_every_test_of_a_fault_stands_in_the_table() -> None:
     named = set(named_tests())
     there = {
-        (f"faults/{path.name}", test) for path in (TESTS / "faults").glob("test_*.py") for test in names_of_tests(path)
+        (str(path.relative_to(TESTS)), test)
+        for path in (TESTS / "faults").rglob("test_*.py")
+        for test in names_of_tests(path)
     }
     assert not there - named, f"docs/fault-tests.md does not name {sorted(there - named)}"
 

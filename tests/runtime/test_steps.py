@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import test_agent_killed, test_master_killed
+from faults.agents import test_agent_killed
+from faults.master import test_master_killed
 
 import sutra_grid
 from sutra_grid.runtime import steps

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.faults.pid_namespaces import run_scenario_or_skip
 
-from faults import reused_pid_scenarios as scenarios
+from faults.hosts import reused_pid_scenarios as scenarios
 
 pytestmark = pytest.mark.e2e
 

@@ -1,0 +1,1 @@
+"""Requests with bad or arbitrary content, by the thousands."""

@@ -1,0 +1,1 @@
+"""An agent ends at any step, is there twice, or finds its journal damaged."""

@@ -1,0 +1,1 @@
+"""What a host does to its agent: full disks, reused pids, turned clocks."""

@@ -1,0 +1,1 @@
+"""Connections are cut, slow, half-open."""

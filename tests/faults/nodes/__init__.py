@@ -1,0 +1,1 @@
+"""A node ends, hangs, exceeds a limit, or cannot be started."""
