@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 from support.browser.axe import grave_violations
+from support.browser.page_actions import SPAWN
 from support.browser.page_errors import PageErrors
 from support.harness.grid import Grid
 from support.harness.processes import kill
@@ -111,8 +112,8 @@ def test_a_page_has_its_title_one_heading_and_a_strict_policy(
 
 def test_an_open_dialog_has_nothing_grave(page: Page, nodes: dict[str, str]) -> None:
     page.goto("/ui/")
-    page.get_by_role("link", name="Spawn a node").click()
-    expect(page.get_by_role("dialog", name="Spawn a node")).to_be_visible()
+    page.get_by_role("link", name=SPAWN).click()
+    expect(page.get_by_role("dialog", name=SPAWN)).to_be_visible()
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         assert grave_violations(page) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.browser.page_actions import notice
+from support.browser.page_actions import in_order, notice
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.programs.chatty import LINES
@@ -82,7 +82,7 @@ def test_a_node_is_stopped_with_the_keyboard_alone(page: Page, grid: Grid, node:
     tab_to(page, dialog.get_by_role("button", name=f"Stop {node.node_id}"))
     page.keyboard.press("Enter")
 
-    expect(notice(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(notice(page)).to_contain_text(in_order(node.node_id, "stopped"))
     assert grid.pids() == {}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.page_actions import open_action
+from support.browser.page_actions import NEEDS_ATTENTION, SPAWN_HERE, open_action
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
 from support.harness.processes import kill
@@ -66,7 +66,7 @@ def test_details_that_were_opened_stay_open(page: Page, grid: Grid) -> None:
 
     spoil(nodes[2].storage_path)
     kill([nodes[2].pid])
-    expect(page.get_by_role("region", name="Needs attention")).to_contain_text(nodes[2].node_id)
+    expect(page.get_by_role("region", name=NEEDS_ATTENTION)).to_contain_text(nodes[2].node_id)
 
     expect(reasons.get_by_role("listitem").first).to_be_visible()
     for node in nodes:
@@ -75,7 +75,7 @@ def test_details_that_were_opened_stay_open(page: Page, grid: Grid) -> None:
 
 def test_a_dialog_stays_open_with_what_was_typed(page: Page, grid: Grid, node: NodeView) -> None:
     page.goto("/ui/agents/agent-1")
-    dialog = open_action(page, "Spawn a node here")
+    dialog = open_action(page, SPAWN_HERE)
     port = dialog.locator("#spawn-port")
     port.fill("1234")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browser.page_actions import notice
+from support.browser.page_actions import SPAWN, grid_is, in_order, notice
 from support.browser.page_errors import PageErrors
 from support.harness.grid import Grid
 from support.harness.interfaces import NodeView
@@ -35,7 +35,7 @@ def shown(grid: Grid, node_id: str, status: str) -> NodeView:
 
 def test_every_page_is_read_from_the_overview_on(page: Page, node: NodeView) -> None:
     page.goto("/ui/")
-    expect(page.get_by_role("heading", name="The grid is healthy")).to_be_visible()
+    expect(page.get_by_role("heading", name=grid_is("healthy"))).to_be_visible()
     expect(page.locator("#events")).to_contain_text(node.node_id)
 
     page.get_by_role("link", name="Agents", exact=True).click()
@@ -69,7 +69,7 @@ def test_a_node_is_stopped_on_a_page_that_asks_first(page: Page, grid: Grid, nod
     expect(page.get_by_role("heading", name=f"Stop {node.node_id}?")).to_be_visible()
     page.get_by_role("button", name=f"Stop {node.node_id}").click()
 
-    expect(notice(page)).to_contain_text(f"{node.node_id} is stopped")
+    expect(notice(page)).to_contain_text(in_order(node.node_id, "stopped"))
     shown(grid, node.node_id, "stopped")
     page.reload()
     expect(page.locator("#node-status")).to_contain_text("stopped")
@@ -79,15 +79,15 @@ def test_a_node_is_stopped_on_a_page_that_asks_first(page: Page, grid: Grid, nod
 def test_a_node_is_spawned_and_a_refusal_says_why(page: Page, grid: Grid, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 400")
     page.goto("/ui/")
-    page.get_by_role("link", name="Spawn a node").click()
+    page.get_by_role("link", name=SPAWN).click()
     page.locator("#spawn-storage_path").fill("/etc")
     page.get_by_role("button", name="Spawn", exact=True).click()
-    expect(page.locator("#failure")).to_contain_text("not below data_path")
+    expect(page.locator("#failure")).to_contain_text("data_path")
     expect(page.locator("#spawn-storage_path")).to_have_value("/etc")
 
     page.locator("#spawn-storage_path").fill("")
     page.get_by_role("button", name="Spawn", exact=True).click()
-    expect(notice(page)).to_contain_text("is spawned on")
+    expect(notice(page)).to_contain_text("spawned")
     grid.grpc.remove(page.url.rpartition("/")[2])
 
 
@@ -99,6 +99,6 @@ def test_several_nodes_are_stopped_together(page: Page, grid: Grid, node: NodeVi
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Stop 2 nodes").click()
 
-    expect(notice(page)).to_contain_text("2 nodes are stopped")
+    expect(notice(page)).to_contain_text(in_order("2 nodes", "stopped"))
     assert grid.pids() == {}
     grid.grpc.remove(other.node_id)
