@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
 OWN_SCHEMES = frozenset({"data", "blob", "about"})
-COMPLAINTS = frozenset({"error", "warning"})
+REPORTED_LEVELS = frozenset({"error", "warning"})
 
 
 class PageErrors:
@@ -20,7 +20,7 @@ class PageErrors:
 
     def __init__(self, context: BrowserContext, origin: str) -> None:
         self._origin = origin
-        self._complaints: list[str] = []
+        self._errors: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         self.requests: list[str] = []
         """``METHOD URL`` of everything that was asked for."""
@@ -29,23 +29,23 @@ class PageErrors:
         context.on("request", self._see)
 
     def expect(self, pattern: str) -> None:
-        """From now on, and for what was said before, complaints that match the pattern are none."""
+        """From now on, and for what was said before, errors that match the pattern are none."""
         self._expected.append(re.compile(pattern))
 
     @property
-    def complaints(self) -> list[str]:
-        return [said for said in self._complaints if not any(known.search(said) for known in self._expected)]
+    def errors(self) -> list[str]:
+        return [said for said in self._errors if not any(known.search(said) for known in self._expected)]
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in COMPLAINTS:
+        if message.type in REPORTED_LEVELS:
             where = message.location
-            self._complaints.append(f"console: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
+            self._errors.append(f"console: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
 
     def _catch(self, error: WebError) -> None:
-        self._complaints.append(f"exception: {error.error}")
+        self._errors.append(f"exception: {error.error}")
 
     def _see(self, request: Request) -> None:
         self.requests.append(f"{request.method} {request.url}")
         parts = urlsplit(request.url)
         if parts.scheme not in OWN_SCHEMES and f"{parts.scheme}://{parts.netloc}" != self._origin:
-            self._complaints.append(f"another origin: {request.method} {request.url}")
+            self._errors.append(f"another origin: {request.method} {request.url}")
