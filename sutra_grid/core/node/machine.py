@@ -42,7 +42,7 @@ from sutra_grid.core.node.step import (
     end_at_memory_limit,
     restart_reason,
 )
-from sutra_grid.core.node.stop_ladder import begin_restart, begin_stop, end_grace, kill_again
+from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop, end_grace, kill_again
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, Reason
 

@@ -9,7 +9,7 @@ from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
 from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
-from sutra_grid.core.node.stop_ladder import begin_restart, begin_stop
+from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
 

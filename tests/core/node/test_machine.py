@@ -183,7 +183,7 @@ def test_a_crash_loop_ends_as_failed_and_a_command_starts_it_again() -> None:
     assert driver.record.crashes == ()
 
 
-def test_the_stop_ladder_goes_from_signal_to_kill_to_reap() -> None:
+def test_the_stop_sequence_goes_from_signal_to_kill_to_reap() -> None:
     driver = Driver().running().assign(Desired.STOPPED)
     assert driver.done == (WriteJournal(), CancelTimers(), SendSignal(15), ArmTimer(TimerName.GRACE, 10.0))
     driver.on(TimerDue(TimerName.GRACE))
@@ -306,7 +306,7 @@ def test_a_hung_node_is_left_to_a_person_by_default() -> None:
     assert TimerName.UNHEALTHY not in [one.timer for one in hung(Driver().running()).done if isinstance(one, ArmTimer)]
 
 
-def test_a_hung_node_is_restarted_by_the_stop_ladder_after_a_while_when_that_is_configured() -> None:
+def test_a_hung_node_is_restarted_by_the_stop_sequence_after_a_while_when_that_is_configured() -> None:
     driver = hung(Driver(rules=HUNG).running())
     assert ArmTimer(TimerName.UNHEALTHY, 60) in driver.done
     driver.now += 60

@@ -37,7 +37,7 @@ RESTART = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, *STARTED, Step.REPORT_
 REMOVE = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, Step.JOURNAL_CUT, Step.JOURNAL_DELETED, Step.REPORT_DUE)
 CRASH = kill_points(*ENDED, *STARTED)
 #: What comes after the stop signal of a node that ignores it.
-LADDER = kill_points(*journaled(Phase.STOPPING), *journaled(Phase.KILLING), (Step.SIGNAL_SENT, "SIGKILL"))[3:]
+STOP_SEQUENCE = kill_points(*journaled(Phase.STOPPING), *journaled(Phase.KILLING), (Step.SIGNAL_SENT, "SIGKILL"))[3:]
 #: What comes after the end of a node whose program is gone.
 CRASH_LOOP = kill_points(
     *journaled(Phase.LAUNCHING), *journaled(Phase.WAITING), *journaled(Phase.LAUNCHING), *journaled(Phase.FAILED)
@@ -49,7 +49,7 @@ ADOPTION = kill_points(
 HEARD = kill_points(Step.ASSIGNMENT_FETCHED)
 #: What comes all the time, whatever is commanded.
 IDLE = kill_points(Step.HEARTBEAT_ANSWERED)
-EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *LADDER, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
+EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *STOP_SEQUENCE, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
 @at(SPAWN)
@@ -132,7 +132,7 @@ def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: Kill
     assert killable.grid.grpc.show(cell).restarts == 1
 
 
-@at(LADDER, nth=2)
+@at(STOP_SEQUENCE, nth=2)
 def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell("stubborn")
     killable.agent_orders.kill_at(point)

@@ -1,4 +1,4 @@
-"""A node over its memory limit, for real: stopped by the ladder, started again, counted, given up."""
+"""A node over its memory limit, for real: stopped by the stop sequence, started again, counted, given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory limits by real control groups: the ladder first, the kernel for a runaway, and nothing left behind."""
+"""Memory limits by real control groups: the stop sequence first, the kernel for a runaway, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def ended(agent: AgentHarness) -> NodeReport:
     return agent.wait_for("node-1", lambda one: bool(one.exits))
 
 
-def test_a_node_over_its_limit_is_stopped_by_the_ladder(agent: AgentHarness) -> None:
+def test_a_node_over_its_limit_is_stopped_by_the_stop_sequence(agent: AgentHarness) -> None:
     node = spawn(agent)
     hold(node, OVER_MB)
     shown = ended(agent)

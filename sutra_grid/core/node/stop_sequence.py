@@ -1,7 +1,7 @@
-"""The stop ladder of a process: stop signal, grace, SIGKILL, reap. A part of ``core.node.machine``, and as pure.
+"""The stop sequence of a process: stop signal, grace, SIGKILL, reap. A part of ``core.node.machine``, and as pure.
 
 ``begin_stop`` sends the stop signal. When the grace is over, ``end_grace`` sends SIGKILL; while the kernel
-has not ended the process, ``kill_again`` repeats it. The exit of the process ends the ladder at every step.
+has not ended the process, ``kill_again`` repeats it. The exit of the process ends the sequence at every step.
 """
 
 from __future__ import annotations
