@@ -212,7 +212,7 @@ class MasterClient:
         return self._change(lambda stubs: stubs.master.UndrainAgent, request, pb.AgentRecord, timeout_seconds)
 
     def remove_agent(self, agent_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.Empty:
-        """Remove the record of an agent that is offline or has no nodes."""
+        """Remove the records of an offline agent and of its nodes."""
         request = self._agent_command(agent_id, key)
         return self._change(lambda stubs: stubs.master.RemoveAgent, request, pb.Empty, timeout_seconds)
 

@@ -71,6 +71,6 @@ def undrain_agent(agent_id: str, key: str) -> Response:
     problems=COMMAND_PROBLEMS,
 )
 def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
-    """Remove an agent that is offline or has no nodes."""
+    """Remove an offline agent and its nodes. Their data stays on the host."""
     remove_agent_from_grid(master(), agent_id, key)
     return "", HTTPStatus.NO_CONTENT
