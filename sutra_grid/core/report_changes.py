@@ -45,8 +45,7 @@ def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
 def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
     was = old.state if old else None
     if old and new.restarts > old.restarts and new.pid:
-        times = "once" if new.restarts == 1 else f"{new.restarts} times"
-        yield EventKind.NODE_RESTARTED, new.reason, f"restarted as process {new.pid}; {times} since it was made"
+        yield EventKind.NODE_RESTARTED, new.reason, f"restarted as process {new.pid}; restarts so far: {new.restarts}"
     elif new.state is NodeState.RUNNING and (was is not NodeState.RUNNING or (old and old.pid != new.pid)):
         yield EventKind.NODE_STARTED, new.reason, f"runs as process {new.pid} at {new.endpoint}"
     if old and new.reason is Reason.ADOPTED and (old.reason, old.pid) != (new.reason, new.pid):

@@ -135,7 +135,7 @@ class NodeStep:
         self._forget_health()
         if decision.delay_seconds is None:
             disabled = decision.reason is Reason.RESTARTS_DISABLED
-            ends = f"{len(decision.crashes)} ends in a row within {policy.window_seconds:g} s"
+            ends = f"{len(decision.crashes)} failures in a row within {policy.window_seconds:g} s"
             why = "restart_failed_nodes is off" if disabled else ends
             reason = decision.reason if disabled else gives_up_for
             self.move(transitions.failed(self.record, reason, f"{cause}; not started again: {why}"))
@@ -144,7 +144,7 @@ class NodeStep:
         else:
             message = (
                 f"{cause}; starts again {decision.delay_seconds:.1f} s later "
-                f"(end {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
+                f"(failure {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
             )
             resume_at = self.now.monotonic + decision.delay_seconds
             self.move(transitions.waiting(self.record, waits_for, message, resume_at))
