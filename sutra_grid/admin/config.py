@@ -89,10 +89,10 @@ SCHEMA: Final = Schema(
 )
 
 FLAGS: Final = [
-    Flag("--listen", f"{SECTION}.listen", "Address of the HTTP server"),
-    Flag("--registry-url", f"{SECTION}.registry_url", "URL of the registry that the master uses"),
-    Flag("--master", f"{SECTION}.master", "Address of the master"),
-    Flag("--log-level", "logging.level", "Lowest level of log records that are written"),
+    Flag("--listen", f"{SECTION}.listen", "Address of the HTTP server (HOST:PORT)."),
+    Flag("--registry-url", f"{SECTION}.registry_url", "URL of the registry that the master uses."),
+    Flag("--master", f"{SECTION}.master", "Address of the master (HOST:PORT)."),
+    Flag("--log-level", "logging.level", "Lowest level of records to write."),
 ]
 
 

@@ -19,11 +19,11 @@ log = get_logger("sutra_grid.agent.daemon")  # the same name when the module run
 EXIT_SUPERSEDED: Final = 3
 
 FLAGS: Final = [
-    Flag("--agent-id", "agent.agent_id"),
-    Flag("--master", "agent.master_host", "host:port of the master."),
-    Flag("--listen", "agent.listen", "Address of the agent's gRPC service."),
+    Flag("--agent-id", "agent.agent_id", "Name of the agent in the grid."),
+    Flag("--master", "agent.master_host", "Address of the master (HOST:PORT)."),
+    Flag("--listen", "agent.listen", "Address of the agent's gRPC service (HOST:PORT)."),
     Flag("--advertise", "agent.advertise", "Host at which others reach the agent and its nodes."),
-    Flag("--data-path", "storage.data_path", "Directory of the nodes' data."),
+    Flag("--data-path", "storage.data_path", "Directory of the data of all nodes."),
     Flag("--state-path", "agent.state_path", "Directory of the journal, the lock and the nodes' logs."),
 ]
 

@@ -82,7 +82,11 @@ def _global_options() -> list[click.Parameter]:
         return GlobalOption(names, expose_value=False, **{"callback": _store, "default": None, **settings})
 
     return [
-        option("--master", metavar="HOST:PORT", help=f"The master's address. [default: {DEFAULT_MASTER}]"),
+        option(
+            "--master",
+            metavar="HOST:PORT",
+            help=f"The master's address. [default: {MASTER_VARIABLE}, a dev grid here, or {DEFAULT_MASTER}]",
+        ),
         option("-o", "--output", type=click.Choice(OUTPUTS), help="Format of the output. [default: table]"),
         option(
             "--timeout",

@@ -90,9 +90,9 @@ main = daemon_command(
     run=run,
     check=master_config,
     flags=[
-        Flag("--listen", "master.listen", "Address for agents and clients, HOST:PORT."),
+        Flag("--listen", "master.listen", "Address for agents and clients (HOST:PORT)."),
         Flag("--registry-url", "master.registry_url", "URL of the registry: sqlite:////PATH or postgresql+psycopg://…"),
-        Flag("--log-level", "logging.level", "The lowest level that is logged."),
+        Flag("--log-level", "logging.level", "Lowest level of records to write."),
     ],
     modes=[
         Mode(

@@ -149,7 +149,7 @@ def _metavar(flag: Flag) -> str:
 
 
 def _flag_help(flag: Flag) -> str:
-    return f"{flag.help}  [{flag.key}]" if flag.help else f"Overrides {flag.key}."
+    return f"{flag.help.removesuffix('.')}.  [{flag.key}]" if flag.help else f"Overrides {flag.key}."
 
 
 def _setup_logging(schema: Schema, config: Config) -> None:

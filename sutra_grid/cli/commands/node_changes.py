@@ -37,7 +37,7 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
 @click.command(cls=GridCommand)
 @click.option("--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents,
               help="The agent. [default: the healthy one with the most free slots]")  # fmt: skip
-@click.option("--engine", default="", metavar="NAME", help="The engine. [default: the agent's storage server]")
+@click.option("--engine", default="", metavar="NAME", help="The engine. [default: the built-in storage server]")
 @click.option(
     "--port", type=click.IntRange(0, MAX_PORT), default=0, help="The port. [default: a free one of the agent]"
 )
@@ -45,7 +45,7 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
     "--storage-path",
     default="",
     metavar="DIR",
-    help="A directory below the agent's data path. [default: the node's id]",
+    help="A directory below the agent's data path. [default: NODE_ID in it]",
 )
 @click.option(
     "--memory-limit-mb",

@@ -39,7 +39,7 @@ def yes_option(function: F) -> F:
 def detach_option(function: F) -> F:
     """``--detach``."""
     return click.option(
-        "--detach", is_flag=True, help="Return after the master's response. The node may still be starting."
+        "--detach", is_flag=True, help="Return after the master's response. The node may not have its new state yet."
     )(function)
 
 
