@@ -126,7 +126,7 @@ class Spawn(RequestSchema):
 
     agent_id = Text("Agent to spawn on; empty: the healthy agent with the most free slots", may_be_empty=True)
     storage_path = Text("Data directory below the agent's data_path; empty: data_path/NODE_ID", may_be_empty=True)
-    memory_limit_mb = WholeNumber("Memory limit in MB; 0: the agent's default", 0, MAX_MEMORY_LIMIT_MB)
+    memory_limit_mb = WholeNumber("Memory limit in MiB; 0: the agent's default", 0, MAX_MEMORY_LIMIT_MB)
     port = WholeNumber("A free port in the agent's range; 0: the agent picks one", 0, MAX_PORT)
     engine = Text("Name of one of the agent's engines; empty: the default storage server", may_be_empty=True)
     request_id = Text(
