@@ -52,16 +52,17 @@ class Report:
             "",
             f"- started {self.started}, ran {self.minutes:.1f} minutes, seed {self.seed}",
             f"- {self.agents} agents, {self.nodes} nodes, a heartbeat every {self.heartbeat_seconds:g} s",
-            f"- {len(self.faults)} faults, {self.writes} writes acknowledged, {self.writes_in_doubt} not known",
-            f"- {self.reads} reads judged, each of everything that a node holds; {self.operations_per_second:g} "
-            "operations a second asked for",
+            f"- {len(self.faults)} faults, {self.writes} writes acknowledged, "
+            f"{self.writes_in_doubt} with an unknown outcome",
+            f"- {self.reads} reads judged, each of all keys of a node; "
+            f"target rate {self.operations_per_second:g} operations a second",
             *[f"- not tried here: {kind}, {why}" for kind, why in self.left_out.items()],
             "",
             *fault_table(self.faults),
             "",
-            "Recovery runs from the end of the fault, when what was killed had been started again where that is an",
-            "init script's work, until every process ran once, every node answered and every status was right.",
-            "What must hold during a fault is checked while it lasts; between faults nothing may waver.",
+            "Recovery time begins at the end of the fault, after the soak has started killed daemons again as an init",
+            "script would. It ends when every process runs once, every node answers and every status is right.",
+            "What must hold during a fault is checked while it lasts. Between faults no status may change.",
             "",
             "## Violations",
             "",

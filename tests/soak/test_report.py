@@ -38,7 +38,7 @@ def test_a_report_has_its_numbers_and_recovery_times_by_kind() -> None:
     assert "seed 7" in text
     assert "| node killed | 3 | 0.50 s | 0.70 s | 1.50 s |" in text
     assert "| master killed | 1 | never | never | never |" in text
-    assert "100 writes acknowledged, 2 not known" in text
+    assert "100 writes acknowledged, 2 with an unknown outcome" in text
 
 
 def test_a_report_with_a_violation_has_failed_and_shows_it() -> None:
