@@ -17,15 +17,18 @@ from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
 from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_up, may_come_up
 from sutra_grid.client.wait import await_settled
-from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Internal, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
+from sutra_grid.runtime.logging import get_logger
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.enums import reason_or_none
 
+log = get_logger(__name__)
+
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0
-_FELL: Final = "was restarted and ran, but did not stay up"
+_NOT_STEADY: Final = "was restarted and ran, but did not stay up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ _Result = tuple[str, pb.NodeStatus | GridError]
 class Roll:
     """One rolling restart of the nodes ``names``. ``scope`` reads the nodes that count towards the bounds, by id.
 
-    ``tell`` gets each node after its restart, ``wait_told`` a line that says what the restart waits for.
+    ``on_restarted`` gets each node after its restart, ``on_wait`` a line that says what the restart waits for.
     """
 
     def __init__(
@@ -65,15 +68,15 @@ class Roll:
         spec: RollSpec,
         names: Iterable[str],
         scope: Callable[[], Nodes],
-        tell: Callable[[pb.NodeStatus], None],
-        wait_told: Callable[[str], None],
+        on_restarted: Callable[[pb.NodeStatus], None],
+        on_wait: Callable[[str], None],
     ) -> None:
         self.progress = Progress(list(names))
         self._client = client
         self._spec = spec
         self._scope = scope
-        self._tell = tell
-        self._wait_told = wait_told
+        self._on_restarted = on_restarted
+        self._on_wait = on_wait
         self._results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._given_up = threading.Event()
@@ -99,7 +102,7 @@ class Roll:
                 break
             yield
         if self.progress.failure is None:
-            self._look()
+            self._read_nodes()
 
     def give_up(self) -> None:
         """End the waiting threads. Restarts that the master has received continue."""
@@ -113,7 +116,7 @@ class Roll:
 
     def _take_next(self) -> None:
         """Begin restarts while one more node may be down. Record a failure that shows up instead."""
-        while nodes := self._look():
+        while nodes := self._read_nodes():
             waiting = [n for n in self.progress.unfinished() if n in nodes and n not in self.progress.in_flight]
             self.progress.left = [n for n in self.progress.left if n in nodes]  # the others have been removed
             if not waiting:
@@ -128,17 +131,17 @@ class Roll:
                 self._await_room(nodes, choice.blocked_by)
                 return
 
-    def _look(self) -> Nodes:
-        """The nodes as they are now; empty, with a failure recorded, when a restarted one is no longer well."""
+    def _read_nodes(self) -> Nodes:
+        """The nodes as they are now; empty, with a failure recorded, when a restarted one is no longer up."""
         try:
             nodes = self._scope()
         except GridError as error:
             self.progress.failure = error
             return {}
-        fallen = broken(nodes, self.progress.restarted)
-        if fallen is not None:
-            self.progress.restarted.pop(fallen.node_id)
-            self.progress.failure = _not_well(fallen, _FELL, self._client.hints)
+        down = broken(nodes, self.progress.restarted)
+        if down is not None:
+            self.progress.restarted.pop(down.node_id)
+            self.progress.failure = _not_up_error(down, _NOT_STEADY, self._client.hints)
             return {}
         if not nodes and self.progress.unfinished():
             self.progress.left = []
@@ -160,7 +163,7 @@ class Roll:
             self.progress.failure = self.progress.failure or result
             return
         self.progress.restarted[name] = result
-        self._tell(result)
+        self._on_restarted(result)
 
     def _await_room(self, nodes: Nodes, blocked_by: tuple[str, ...]) -> None:
         """No restart is in flight, but too many nodes are down already: wait a little, or fail."""
@@ -169,10 +172,10 @@ class Roll:
         if self._blocked_since is None:
             self._blocked_since = now
             if hopeful:
-                self._wait_told(f"waiting until {', '.join(blocked_by)} is up")
+                self._on_wait(f"waiting for nodes that are down: {', '.join(blocked_by)}")
         if not hopeful or now - self._blocked_since >= self._client.timeout_seconds:
             first = nodes[blocked_by[0]]
-            self.progress.failure = _not_well(
+            self.progress.failure = _not_up_error(
                 first,
                 f"is already down ({len(blocked_by)} nodes are down, at most {self._spec.max_unavailable} may be)",
                 self._client.hints,
@@ -184,22 +187,26 @@ class Roll:
 
     def _restart(self, name: str) -> None:
         try:
-            self._results.put((name, self._restart_and_watch(name)))
+            result: pb.NodeStatus | GridError = self._restart_and_watch(name)
         except GridError as error:
-            self._results.put((name, error))
+            result = error
+        except BaseException as error:  # without a result the node would be in flight for ever
+            log.exception("restart ended by an unexpected error", node=name)
+            result = _unexpected(name, error)
+        self._results.put((name, result))
 
     def _restart_and_watch(self, name: str) -> pb.NodeStatus:
         """Restart one node and return it when it has been up for the pause. Raises ``GridError``."""
         answer = self._client.restart_node(name)
         slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
         node = answer.node if slow else outcome(answer)
-        node = await_settled(self._client, node, NodeStatus.RUNNING, self._wait_told, is_up)
+        node = await_settled(self._client, node, NodeStatus.RUNNING, self._on_wait, is_up)
         steady_at = time.monotonic() + self._spec.pause_seconds
         while (left_seconds := steady_at - time.monotonic()) > 0 and not self._given_up.is_set():
             self._given_up.wait(min(POLL_SECONDS, left_seconds))
             now = self._read(name) or node
             if broken({name: now}, {name: node}) is not None:
-                raise _not_well(now, _FELL, self._client.hints)
+                raise _not_up_error(now, _NOT_STEADY, self._client.hints)
             node = now
         return node
 
@@ -211,7 +218,16 @@ class Roll:
             return None
 
 
-def _not_well(node: pb.NodeStatus, what: str, hints: Hints) -> FailedPrecondition:
+def _unexpected(name: str, error: BaseException) -> Internal:
+    failure = Internal(
+        f"the restart of node {name} ended with an unexpected error: {type(error).__name__}: {error}",
+        hint="Restarts that the master has received continue. If the error occurs again, report it as a bug",
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _not_up_error(node: pb.NodeStatus, what: str, hints: Hints) -> FailedPrecondition:
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     state = "unhealthy" if node.status == NodeStatus.RUNNING and not is_up(node) else node.status
     return FailedPrecondition(
