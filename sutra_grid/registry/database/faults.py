@@ -24,7 +24,8 @@ class Fault(NamedTuple):
 
 
 _LOCKED = Fault(
-    "is locked by another process", "Try again. If it stays locked, find the process that holds it: fuser -v FILE"
+    "is locked: another write did not end in time",
+    "Try again. If it stays locked, list the processes that use it: fuser -v FILE",
 )
 _FULL = Fault("can't be written: the disk is full", "Free space on its file system")
 _READ_ONLY = Fault("is read-only for this process", "Check the owner and the mode of the file and of its directory")
@@ -126,7 +127,7 @@ def to_grid_error(error: Exception, name: str) -> GridError:
         return Internal(f"registry {name}: {_driver_text(error)}", hint="This is a bug; please report it")
     if _sqlstate(error) in _RETRYABLE_STATES:
         return Aborted(
-            "the registry was changed by someone else at the same time",
+            "another transaction changed the registry at the same time",
             reason=Reason.CONCURRENT_CHANGE,
             hint="Send the request again",
         )
