@@ -21,10 +21,10 @@ def known_node(state: ClusterState, node_id: str) -> Node:
     node = state.nodes.get(node_id)
     if node is not None:
         return node
-    hint = "list all nodes with `sutra-grid-cli nodes list`"
+    hint = "List all nodes with `sutra-grid-cli nodes list`"
     if state.nodes.tombstone_generation(node_id) is not None:
         raise NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    raise NotFound(f"there is no node {node_id!r}", reason=Reason.UNKNOWN_NODE, hint=hint)
+    raise NotFound(f"node {node_id!r} does not exist", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
 def reachable_agent(state: ClusterState, agent_id: str) -> Agent:
@@ -34,12 +34,12 @@ def reachable_agent(state: ClusterState, agent_id: str) -> Agent:
         raise Unavailable(
             f"agent {agent_id} is offline: {agent.message or agent.reason}",
             reason=Reason.AGENT_OFFLINE,
-            hint="start the agent on its host",
+            hint="Start the agent on its host",
         )
     if not agent.endpoint:
         raise FailedPrecondition(
             f"agent {agent_id} registered without an endpoint, so the master cannot call it",
             reason=Reason.UNSUPPORTED,
-            hint="upgrade sutra-grid-agent on its host",
+            hint="Upgrade sutra-grid-agent on its host",
         )
     return agent

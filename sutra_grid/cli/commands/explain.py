@@ -116,7 +116,7 @@ def describe(
         ("Agent", _agent_text(node, agent, now)),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
         ("Status", f"{paint(word, word) if colored else word}{_since(node, events, now)}"),
-        ("Because", why or "-"),
+        ("Reason", why or "-"),
         ("Process", f"{process_text(node, now)}; restarts: {node.restarts}"),
     ]
     if node.backoff_ms:

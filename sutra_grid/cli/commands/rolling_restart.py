@@ -150,7 +150,7 @@ class _Command:
             click.echo(f"in flight, the grid continues: {', '.join(sorted(done.in_flight))}", err=True)
         click.echo(f"left: {len(left)}: {', '.join(left) or '-'}", err=True)
         if resume:
-            click.echo(f"go on: {resume}", err=True)
+            click.echo(f"resume: {resume}", err=True)
 
     def _print_data(self, done: Progress, left: list[str], resume: str) -> None:
         """The outcome for programs: the restarted nodes, the ids that are left, and the command to resume."""
@@ -165,14 +165,14 @@ class _Command:
 
     def _resume_command(self, left: list[str], resume_ms: int) -> str:
         """The command that resumes the restart, with the same bounds and the given master."""
-        words = ["sutra-grid-cli", "nodes", "restart", *_options(self._selection, left)]
+        arguments = ["sutra-grid-cli", "nodes", "restart", *_options(self._selection, left)]
         if not self._selection.node_ids:
             moment = datetime.fromtimestamp(resume_ms // 1000, UTC).replace(microsecond=resume_ms % 1000 * 1000)
-            words += ["--started-before", moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")]
+            arguments += ["--started-before", moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")]
         if self._spec.max_unavailable != 1:
-            words += ["--max-unavailable", str(self._spec.max_unavailable)]
+            arguments += ["--max-unavailable", str(self._spec.max_unavailable)]
         if self._spec.pause_seconds:
-            words += ["--pause", f"{self._spec.pause_seconds:g}"]
+            arguments += ["--pause", f"{self._spec.pause_seconds:g}"]
         if self._options.master:
-            words += ["--master", self._options.master]
-        return shlex.join(words)
+            arguments += ["--master", self._options.master]
+        return shlex.join(arguments)

@@ -119,7 +119,7 @@ def _missing(connection: Connection, node_id: str) -> NotFound:
     hint = "List the nodes: sutra-grid-cli nodes list"
     if tombstones.exists(connection, node_id):
         return NotFound(f"node {node_id} was removed", reason=Reason.NODE_REMOVED, hint=hint)
-    return NotFound(f"there is no node {node_id}", reason=Reason.UNKNOWN_NODE, hint=hint)
+    return NotFound(f"node {node_id} does not exist", reason=Reason.UNKNOWN_NODE, hint=hint)
 
 
 def columns(node: Node) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_a_refused_command_says_why(
     request_type: Callable[..., Any],
     answer_type: Any,
 ) -> None:
-    refusal = NotFound("there is no node X", reason=Reason.UNKNOWN_NODE, hint="Look again")
+    refusal = NotFound("node X does not exist", reason=Reason.UNKNOWN_NODE, hint="Look again")
     master.answers[method] = answer_type(success=False, error_message=refusal.message, error=error_detail(refusal))
     answer = client.open(path, method=verb)
     assert answer.status_code == 404
