@@ -103,12 +103,12 @@ def refusal(rejection: Rejection) -> GridError:
 def no_agent_available(placement: Placement) -> GridError:
     """The error when no agent can take the node. It names the obstacles of the first few agents."""
     if not placement.rejections:
-        hint = "start an agent: `sutra-grid-agent --config agent-config.toml`"
+        hint = "Start an agent: `sutra-grid-agent --config agent-config.toml`"
         return FailedPrecondition("no agent is registered", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
     shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
     more = len(placement.rejections) - len(shown)
     obstacles = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
-    hint = "free a slot, undrain an agent or add one; `sutra-grid-cli agents list` shows them"
+    hint = "Free a slot, undrain an agent or add one. List them with `sutra-grid-cli agents list`"
     return ResourceExhausted(f"no agent can take the node: {obstacles}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
 
 
@@ -117,16 +117,16 @@ def unknown_agent(agent_id: str) -> NotFound:
     return NotFound(
         f"agent {agent_id!r} is not registered",
         reason=Reason.UNKNOWN_AGENT,
-        hint="list the registered agents: `sutra-grid-cli agents list`",
+        hint="List the registered agents: `sutra-grid-cli agents list`",
     )
 
 
 _HINTS = {
-    Reason.AGENT_OFFLINE: "start the agent on its host, or omit the agent to let the master choose",
-    Reason.AGENT_DRAINED: "run `sutra-grid-cli agents undrain`, or omit the agent to let the master choose",
-    Reason.SLOTS_FULL: "remove a node, raise max_storage_nodes in the agent's config, or choose another agent",
-    Reason.UNKNOWN_ENGINE: "add an [engines.NAME] table to the agent's config, or choose another engine",
-    Reason.UNSUPPORTED: "run a current sutra-grid-agent there: it sends its endpoint",
+    Reason.AGENT_OFFLINE: "Start the agent on its host, or omit the agent to let the master choose",
+    Reason.AGENT_DRAINED: "Run `sutra-grid-cli agents undrain`, or omit the agent to let the master choose",
+    Reason.SLOTS_FULL: "Remove a node, raise max_storage_nodes in the agent's config, or choose another agent",
+    Reason.UNKNOWN_ENGINE: "Add an [engines.NAME] table to the agent's config, or choose another engine",
+    Reason.UNSUPPORTED: "Run a current sutra-grid-agent there: it sends its endpoint",
 }
 
 

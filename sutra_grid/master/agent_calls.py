@@ -1,4 +1,4 @@
-"""Calls to agents: one connection an agent, opened when it is needed, redirected when the agent's endpoint changes."""
+"""Calls to agents, over one connection per agent. It opens when it is needed and follows the agent's endpoint."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ Response = TypeVar("Response", bound=Message)
 
 
 class AgentCaller(Protocol):
-    """What the master asks of agents. Each raises ``GridError``: the agent's own refusal as it came,
-    ``Unavailable`` (``agent_unreachable``) or ``DeadlineExceeded`` when no answer did."""
+    """What the master asks of agents. Every call raises ``GridError``.
+
+    It is the agent's own refusal, unchanged. Without an answer it is ``Unavailable`` (``agent_unreachable``)
+    or ``DeadlineExceeded``.
+    """
 
     def apply(self, agent: Agent, assignment: Assignment, timeout_seconds: float) -> NodeReport:
-        """Have the assignment carried out; the node as it is then."""
+        """Send an assignment and return the node's report after it."""
         ...
 
     def read_log(self, agent: Agent, request: pb.LogRequest, timeout_seconds: float) -> pb.LogChunk:
@@ -36,7 +39,7 @@ class AgentCaller(Protocol):
         ...
 
     def forget(self, agent_id: str) -> None:
-        """An agent was removed: nothing is kept for it any more."""
+        """Keep nothing for an agent that was removed."""
         ...
 
 
@@ -50,7 +53,7 @@ class AgentCalls:
         self._closed = False  # guarded by _lock
 
     def apply(self, agent: Agent, assignment: Assignment, timeout_seconds: float) -> NodeReport:
-        """Have the assignment carried out; the node as it is then."""
+        """Send an assignment and return the node's report after it."""
         message = assignment_to_message(assignment)
         report = self._call(agent, lambda stub: stub.Apply, message, pb.NodeReport, timeout_seconds)
         return node_report_from_message(report)

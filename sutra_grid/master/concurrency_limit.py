@@ -33,7 +33,7 @@ class ConcurrencyLimit:
                 raise ResourceExhausted(
                     f"{self.count} {self._what} are already under way",
                     reason=Reason.OVERLOADED,
-                    hint="try again in a moment",
+                    hint="Try again in a moment",
                 )
             self._taken += 1
         try:

@@ -52,9 +52,9 @@ class AgentCommands:
             raise FailedPrecondition(
                 f"agent {agent_id} is {agent.status} with {len(nodes)} nodes",
                 reason=Reason.AGENT_NOT_EMPTY if nodes else Reason.AGENT_NOT_OFFLINE,
-                hint="remove its nodes, stop the agent on its host, then remove the agent"
+                hint="Remove its nodes, stop the agent on its host, then remove the agent"
                 if nodes
-                else "stop the agent on its host first; otherwise it registers again",
+                else "Stop the agent on its host first; otherwise it registers again",
             )
         names = ", ".join(node.node_id for node in nodes[:SHOWN_NODES])
         more = f" and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""

@@ -103,7 +103,7 @@ class IdempotentCalls:
             raise InvalidArgument(
                 f"the idempotency key has {len(call.idempotency_key)} characters",
                 reason=Reason.INVALID_ARGUMENT,
-                hint=f"use at most {MAX_IDEMPOTENCY_KEY_LENGTH}, for instance a UUID",
+                hint=f"Use at most {MAX_IDEMPOTENCY_KEY_LENGTH}, for instance a UUID",
             )
         with self._lock:
             first_call = self._under_way.get(call.idempotency_key)
@@ -175,7 +175,7 @@ def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> M
         raise DeadlineExceeded(
             f"the first call with idempotency key {call.idempotency_key} is still under way",
             reason=Reason.TIMED_OUT,
-            hint="try again with the same key",
+            hint="Try again with the same key",
         )
     if first_call.error is not None:
         raise first_call.error
@@ -183,7 +183,7 @@ def _wait_for(first_call: _CallUnderWay, call: CallId, wait_seconds: float) -> M
         raise DeadlineExceeded(
             f"the first call with idempotency key {call.idempotency_key} ended without an answer",
             reason=Reason.TIMED_OUT,
-            hint="try again with the same key",
+            hint="Try again with the same key",
         )
     return first_call.answer
 
@@ -199,5 +199,5 @@ def _same_or_refuse(first: CallId, call: CallId) -> None:
         raise AlreadyExists(
             f"idempotency key {call.idempotency_key} was used for another {first.method}",
             reason=Reason.REQUEST_ID_REUSED,
-            hint="a retry sends the very same request; another request takes another key",
+            hint="Send the same request again for a retry, or use a new key for another request",
         )

@@ -97,7 +97,7 @@ class NodeCommands:
             raise FailedPrecondition(
                 f"node {node_id} is on agent {node.agent_id}, not on {agent_id}",
                 reason=Reason.WRONG_AGENT,
-                hint=f"send agent_id {node.agent_id}, or leave it empty",
+                hint=f"Send agent_id {node.agent_id}, or leave it empty",
             )
         return node
 
@@ -114,7 +114,7 @@ class NodeCommands:
         """Whether the same state is desired already. A start is always recorded: it ends a back-off or a failure."""
         if node.desired is Desired.ABSENT and order.desired is not Desired.ABSENT:
             raise FailedPrecondition(
-                f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="spawn another node"
+                f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="Spawn another node"
             )
         return order.desired is node.desired and order.desired is not Desired.RUNNING
 
@@ -169,14 +169,14 @@ class NodeCommands:
                 raise DeadlineExceeded(
                     f"node {node.node_id} is not {order.done} yet: {outcome.message}",
                     reason=outcome.reason,
-                    hint=f"the agent continues; see `sutra-grid-cli nodes explain {node.node_id}`",
+                    hint=f"The agent continues; see `sutra-grid-cli nodes explain {node.node_id}`",
                 )
             case Verdict.FAILED:
                 retry = f"; its agent retries in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
                 raise FailedPrecondition(
                     f"node {node.node_id} could not be {order.done}: {outcome.message}{retry}",
                     reason=outcome.reason,
-                    hint=f"see `sutra-grid-cli nodes explain {node.node_id}`",
+                    hint=f"Find the cause with `sutra-grid-cli nodes explain {node.node_id}`",
                 )
 
     def _tombstone(self, node: Node) -> None:
@@ -198,5 +198,5 @@ def _overtaken(node: Node, why: str) -> Aborted:
     return Aborted(
         f"node {node.node_id}: {why}",
         reason=Reason.CONCURRENT_CHANGE,
-        hint=f"another client commanded it too; see `sutra-grid-cli nodes show {node.node_id}`",
+        hint=f"Another client commanded it too; see `sutra-grid-cli nodes show {node.node_id}`",
     )

@@ -106,10 +106,10 @@ class Spawner:
             raise Aborted(
                 f"node {node.node_id}: {outcome.message}",
                 reason=outcome.reason,
-                hint=f"see `sutra-grid-cli nodes show {node.node_id}`",
+                hint=f"Check with `sutra-grid-cli nodes show {node.node_id}`",
             )
         message = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
-        failure = FailedPrecondition(message, reason=outcome.reason, hint="nothing was left running")
+        failure = FailedPrecondition(message, reason=outcome.reason, hint="Nothing was left running")
         raise self._remove_failed(node, failure, call_agent_by=deadline)
 
     # -- the steps --
@@ -141,7 +141,7 @@ class Spawner:
                 raise no_agent_available(placement)
             if self._state.slots.reserve_slot(placement.agent.agent_id):
                 return placement.agent
-        raise Aborted("concurrent spawns took every free slot", reason=Reason.CONCURRENT_CHANGE, hint="try again")
+        raise Aborted("concurrent spawns took every free slot", reason=Reason.CONCURRENT_CHANGE, hint="Try again")
 
     def _record(self, agent: Agent, spec: NodeSpec, attempt: Attempt) -> Node:
         node = Node(
@@ -190,7 +190,7 @@ class Spawner:
             return type(why)(
                 why.message,
                 reason=why.reason,
-                hint=f"the node was commanded since and is kept; see `sutra-grid-cli nodes show {node.node_id}`",
+                hint=f"The node was commanded since and is kept; see `sutra-grid-cli nodes show {node.node_id}`",
             )
         event = self._event(EventKind.NODE_SPAWN_FAILED, node, why.reason, why.message, Actor.MASTER)
         try:
@@ -203,7 +203,7 @@ class Spawner:
         self._state.nodes.put(absent)
         removed = self._call_to_remove(absent, call_agent_by) if call_agent_by else isinstance(why, _REFUSALS)
         if call_agent_by and not removed:
-            return type(why)(why.message, reason=why.reason, hint="the agent removes the node at its next heartbeat")
+            return type(why)(why.message, reason=why.reason, hint="The agent removes the node at its next heartbeat")
         if removed:
             self._tombstone(node)
         return why
@@ -231,7 +231,7 @@ class Spawner:
             raise Aborted(
                 f"the first attempt of this request made node {node_id}, which was removed since",
                 reason=Reason.NODE_REMOVED,
-                hint="spawn again with a new idempotency key",
+                hint="Spawn again with a new idempotency key",
             )
         return node
 
@@ -244,7 +244,7 @@ def _check(spec: NodeSpec) -> None:
         raise InvalidArgument(
             f"invalid port {spec.port}",
             reason=Reason.INVALID_ARGUMENT,
-            hint=f"use 1 to {MAX_PORT}, or 0 to let the agent choose a free one",
+            hint=f"Use 1 to {MAX_PORT}, or 0 to let the agent choose a free one",
         )
 
 
@@ -253,7 +253,7 @@ def _removal_not_saved(node: Node, why: GridError, obstacle: GridError) -> GridE
     return type(why)(
         f"{why.message}; the removal of node {node.node_id} could not be saved yet: {obstacle.message}",
         reason=why.reason,
-        hint="the master retries while it runs; if it was restarted meanwhile, remove the node with "
+        hint="The master retries while it runs; if it was restarted meanwhile, remove the node with "
         f"`sutra-grid-cli nodes remove {node.node_id}`",
     )
 

@@ -38,7 +38,7 @@ class HealthMonitor:
         pause = pause_to_exclude(now - self._checked_at, self.interval_seconds, PAUSE_TOLERANCE_SECONDS)
         self._checked_at = now
         if pause:
-            log.warning("the master stood still; that time counts against no agent", seconds=round(pause, 1))
+            log.warning("the master was paused; this time does not count as missed heartbeats", seconds=round(pause, 1))
             self._state.agents.exclude_pause(pause)
             return
         for age in self._state.agents.overdue(self._policy.degraded_after_missed):

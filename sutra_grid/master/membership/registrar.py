@@ -105,7 +105,7 @@ class Registrar:
             raise FailedPrecondition(
                 f"agent {agent_id} can be unregistered only with the id of its session",
                 reason=Reason.SUPERSEDED,
-                hint="send the session_id from the response to the registration",
+                hint="Send the session_id from the response to the registration",
             )
         if session_id and session_id != agent.session_id:
             log.info("unregistration of an older session ignored", agent=agent_id, session=session_id)
@@ -165,7 +165,7 @@ class Registrar:
         raise AlreadyExists(
             message,
             reason=Reason.HOST_CONFLICT,
-            hint=f"choose another agent_id, or if {known.hostname} is gone for good: "
+            hint=f"Choose another agent_id, or if {known.hostname} is gone for good: "
             f"sutra-grid-cli agents remove {agent.agent_id}",
         )
 
@@ -177,7 +177,7 @@ def _check(agent: Agent) -> None:
         raise InvalidArgument(
             f"invalid agent_id {name[:MAX_NAME_LENGTH]!r}",
             reason=Reason.INVALID_ARGUMENT,
-            hint=f"use 1 to {MAX_NAME_LENGTH} printable characters without spaces or slashes",
+            hint=f"Use 1 to {MAX_NAME_LENGTH} printable characters without spaces or slashes",
         )
     if agent.endpoint:
         _, port = parse_host_port(agent.endpoint)
@@ -185,5 +185,5 @@ def _check(agent: Agent) -> None:
             raise InvalidArgument(
                 f"agent_endpoint {agent.endpoint!r} has port 0",
                 reason=Reason.INVALID_ARGUMENT,
-                hint="send the port that the agent listens on",
+                hint="Send the port that the agent listens on",
             )

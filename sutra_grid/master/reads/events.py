@@ -29,7 +29,7 @@ class EventReads:
             raise InvalidArgument(
                 f"limit {request.limit} is too high",
                 reason=Reason.INVALID_ARGUMENT,
-                hint=f"use at most {MAX_LIMIT}, and read the next page with after_event_id",
+                hint=f"Use at most {MAX_LIMIT}, and read the next page with after_event_id",
             )
         count = request.limit or DEFAULT_LIMIT
         with self._limit.taken():
