@@ -75,6 +75,6 @@ def test_a_soak_that_is_interrupted_ends_its_grid_and_reports_what_it_saw(tmp_pa
         assert soak.wait(60) == 1
 
     assert "by SIGINT" in rest
-    assert "- **soak broken off**" in report_of(tmp_path)
+    assert "- **soak aborted**" in report_of(tmp_path)
     assert not processes.processes_below(tmp_path)
     assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(tmp_path) in line]

@@ -37,9 +37,9 @@ DISKS: Mapping[str, Fault] = {
     "registry's disk full": disks.fill_the_registrys_disk,
 }
 CLOCKS: Mapping[str, Fault] = {
-    "master's clock turned": clocks.turn_the_masters_clock,
-    "agent's clock turned": clocks.turn_an_agents_clock,
-    "all clocks turned": clocks.turn_every_clock,
+    "master's clock changed": clocks.turn_the_masters_clock,
+    "agent's clock changed": clocks.turn_an_agents_clock,
+    "all clocks changed": clocks.turn_every_clock,
 }
 FAULTS: Mapping[str, Fault] = {**KILLS, **PARTITIONS, **DISKS, **CLOCKS}
 

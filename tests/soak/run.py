@@ -72,7 +72,7 @@ class Soak:
                 self._run_on(stack.enter_context(Grid(self._root, grid_spec(self.spec, self._around, self._root))))
                 self._say("ending the grid")
         except Exception:  # noqa: BLE001 - whatever it was, what was found so far is reported with it
-            self._violations.append(Violation("soak broken off", traceback.format_exc()))
+            self._violations.append(Violation("soak aborted", traceback.format_exc()))
         return Report(
             version=sutra_grid.__version__,
             started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),

@@ -100,7 +100,7 @@ class Scene:
             for name, interface in interfaces.items():
                 if wrong := self.wrong_statuses(interface):
                     message = f"by the {name}, {when}: {'; '.join(wrong)}"
-                    self.violations.append(Violation("wavering status", message))
+                    self.violations.append(Violation("unstable status", message))
                     return
             self.never.wait(POLL_SECONDS)
 
@@ -166,5 +166,5 @@ class Scene:
         try:
             return self.grid.grpc.nodes()
         except grpc.RpcError as error:
-            self.violations.append(Violation("master silent", f"nodes not listed: {error.code().name}"))
+            self.violations.append(Violation("master unavailable", f"nodes not listed: {error.code().name}"))
             return []
