@@ -21,7 +21,7 @@ def daemon_command(role: str) -> list[str]:
 
 
 def this_command() -> str:
-    """How to run this program again: its name if it is on the path, otherwise the path it was run by."""
+    """How to run this program again: its name if that is in PATH, otherwise its path."""
     found = shutil.which(_COMMAND)
     typed = Path(sys.argv[0])
     if typed.name != _COMMAND or not typed.exists() or (found and os.path.samefile(found, typed)):
@@ -32,8 +32,8 @@ def this_command() -> str:
 def storage_server() -> Path:
     """The installed storage server, which agents start as a program. Raises NotFound.
 
-    Looked for beside the interpreter and where scripts are installed before the PATH,
-    so that a virtual environment that is not activated finds its own.
+    Searches beside the interpreter and where scripts are installed, then in PATH. So a
+    virtual environment that is not activated finds its own.
     """
     folders = [Path(sys.executable).parent, Path(sys.argv[0]).parent, Path(sysconfig.get_path("scripts"))]
     for folder in folders:

@@ -1,8 +1,7 @@
-"""The correlation id of the request that a thread works on: log lines of all daemons that it passes carry it.
+"""The correlation id of the request that a thread works on. It connects the log lines of all daemons about it.
 
-It is not an idempotency key: that one makes a retry safe, this one only connects log lines. Kept in a
-context variable: each thread has its own. Work that is handed to another thread takes it along in a
-copied context (``contextvars.copy_context``).
+It is not an idempotency key, which makes a retry safe. It is kept in a context variable, so each thread
+has its own. Work for another thread takes it along in a copied context (``contextvars.copy_context``).
 """
 
 from __future__ import annotations

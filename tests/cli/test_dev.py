@@ -41,7 +41,7 @@ class DevRun:
             AgentPlan(f"agent-{number + 1}", self.ports[at], self.ports[at + 1], self.ports[at + PORTS_PER_AGENT - 1])
             for number, at in enumerate(first)
         )
-        layout.remember(GridPlan(self.ports[0], self.ports[1], nodes, tuple(plans)))
+        layout.save_plan(GridPlan(self.ports[0], self.ports[1], nodes, tuple(plans)))
 
     @property
     def master(self) -> str:

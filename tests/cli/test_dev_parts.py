@@ -82,10 +82,10 @@ def test_no_free_port_is_said() -> None:
 def test_the_plan_is_remembered(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "grid")
     layout.make()
-    assert layout.remembered() is None
+    assert layout.load_plan() is None
     plan = plan_grid(None, 2, 3, everything_free).with_spawned("agent-2", 1)
-    layout.remember(plan)
-    assert Layout(tmp_path / "grid").remembered() == plan
+    layout.save_plan(plan)
+    assert Layout(tmp_path / "grid").load_plan() == plan
     layout.make()
 
 
@@ -93,7 +93,7 @@ def test_the_plan_is_remembered(tmp_path: Path) -> None:
 def test_a_memory_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "grid.json").write_text(text)
     with pytest.raises(FailedPrecondition, match=r"grid\.json"):
-        Layout(tmp_path).remembered()
+        Layout(tmp_path).load_plan()
 
 
 def test_a_directory_with_other_things_is_refused(tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def test_no_text_of_a_node_can_move_the_cursor(text: str) -> None:
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=5), st.integers(20, 200))
 def test_a_table_never_exceeds_its_width_when_it_may_cut(cells: list[str], width: int) -> None:
     columns = [
-        Column[str]("ONE", lambda r: r, cut="middle", least=5),
-        Column[str]("TWO", lambda r: r, cut="end", least=5),
+        Column[str]("ONE", lambda r: r, cut="middle", min_width=5),
+        Column[str]("TWO", lambda r: r, cut="end", min_width=5),
     ]
     assert max(map(len, render_table(columns, cells, width=width, colored=False).splitlines())) <= width
 

@@ -109,19 +109,22 @@ def _versions() -> dict[str, Any]:
         "sutra_grid": __version__,
         "python": sys.version,
         "system": platform.platform(),
-        "daemons": {**{role: _said([*daemon_command(role), "--version"]) for role in ROLES}, "storage": _storage()},
+        "daemons": {
+            **{role: _output_of([*daemon_command(role), "--version"]) for role in ROLES},
+            "storage": _storage(),
+        },
         "libraries": dict(_library_versions(LIBRARIES)),
     }
 
 
 def _storage() -> str:
     try:
-        return _said([str(storage_server()), "--version"])
+        return _output_of([str(storage_server()), "--version"])
     except GridError as error:
         return error.message
 
 
-def _said(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     """The output of a program, or the reason why there is none."""
     try:
         done = subprocess.run(command, check=False, text=True, capture_output=True, timeout=VERSION_SECONDS)
@@ -139,6 +142,6 @@ def _library_versions(names: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def _environment() -> dict[str, str]:
-    """The settings that override a file; of an engine's environment, which may hold anything, only the names."""
+    """The settings that override a file. An engine's environment may hold secrets, so its values are masked."""
     names = sorted(name for name in os.environ if name.startswith("SUTRA_GRID_"))
     return {name: MASK if "__ENVIRONMENT" in name.upper() else os.environ[name] for name in names}

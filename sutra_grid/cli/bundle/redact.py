@@ -1,7 +1,6 @@
 """Removes secrets from texts and settings.
 
-Two ways, by what is known of the data: settings by their names, and any text by what secrets look
-like in it. Rather too much is taken out than too little.
+Settings are recognized by their names, and other text by patterns of secrets. When in doubt, text is removed.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def redact_text(text: str) -> str:
 
 
 def _mask_value(match: re.Match[str]) -> str:
-    """Keeps the quotes, so that what was JSON stays JSON."""
+    """Mask a value and keep its quotes, so that JSON stays JSON."""
     quote = match[2][0] if match[2][0] in "\"'" else ""
     return f"{match[1]}{quote}{MASK}{quote}"
 
@@ -67,7 +66,7 @@ def _redact_value(name: str, value: Any) -> Any:
 
 
 def _redact_arguments(values: list[Any]) -> list[Any]:
-    """A list as a command's arguments: what follows the name of a secret is one."""
+    """Redact a list of a command's arguments: the value after the name of a secret is a secret."""
     redacted: list[Any] = []
     for at, value in enumerate(values):
         before = values[at - 1] if at else ""

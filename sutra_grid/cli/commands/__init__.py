@@ -1,1 +1,1 @@
-"""One module a command; ``cli.main`` loads only the one that was called."""
+"""One module per command. ``cli.main`` loads only the one that is called."""

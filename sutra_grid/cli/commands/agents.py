@@ -130,10 +130,10 @@ def _change_agents(
     with connect(options) as client:
 
         def change_one(agent_id: str) -> None:
-            agent, words = change(client, agent_id)
+            agent, text = change(client, agent_id)
             changed.append(agent)
             if _for_people(options):
-                emit(f"{agent.agent_id} {words}")
+                emit(f"{agent.agent_id} {text}")
 
         try:
             for_each(options, ids, change_one)

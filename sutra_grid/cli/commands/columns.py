@@ -14,16 +14,16 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 def agent_columns(now_ms: int) -> Sequence[Column[pb.AgentRecord]]:
-    """One row an agent."""
+    """One row per agent."""
     return [
-        Column("AGENT", lambda a: a.agent_id, cut="middle", least=12),
+        Column("AGENT", lambda a: a.agent_id, cut="middle", min_width=12),
         Column("STATUS", agent_status, colored=True),
         Column("NODES", lambda a: f"{a.current_storage_nodes}/{a.max_storage_nodes}"),
         Column("CPU", lambda a: f"{a.host.cpu_percent:.0f}%" if a.HasField("host") else ""),
         Column("MEM FREE", lambda a: size(a.host.memory_available_bytes) if a.HasField("host") else ""),
         Column("DISK FREE", lambda a: size(a.host.disk_free_bytes) if a.HasField("host") else ""),
         Column("SEEN", lambda a: age(a.last_heartbeat * 1000, now_ms)),
-        Column("HOST", lambda a: a.hostname, cut="middle", least=10),
+        Column("HOST", lambda a: a.hostname, cut="middle", min_width=10),
         Column("REASON", lambda a: a.reason, wide=True),
         Column("PLATFORM", lambda a: a.platform, wide=True),
         Column("VERSION", lambda a: a.version, wide=True),
@@ -36,12 +36,12 @@ def agent_columns(now_ms: int) -> Sequence[Column[pb.AgentRecord]]:
 
 
 def node_columns(now_ms: int) -> Sequence[Column[pb.NodeStatus]]:
-    """One row a node."""
+    """One row per node."""
     return [
-        Column("NODE", lambda n: n.node_id, cut="middle", least=13),
+        Column("NODE", lambda n: n.node_id, cut="middle", min_width=13),
         Column("STATUS", node_status, colored=True),
-        Column("AGENT", lambda n: n.agent_id, cut="middle", least=6),
-        Column("ENDPOINT", lambda n: n.endpoint, cut="middle", least=9),
+        Column("AGENT", lambda n: n.agent_id, cut="middle", min_width=6),
+        Column("ENDPOINT", lambda n: n.endpoint, cut="middle", min_width=9),
         Column("PID", lambda n: str(n.pid) if n.pid else ""),
         Column("UP", lambda n: uptime(n, now_ms)),
         Column("MEM", lambda n: size(n.sample.rss_bytes) if n.pid and n.HasField("sample") else ""),
@@ -58,16 +58,16 @@ def node_columns(now_ms: int) -> Sequence[Column[pb.NodeStatus]]:
 
 
 def event_columns(now_ms: int) -> Sequence[Column[pb.Event]]:
-    """One row an event."""
+    """One row per event."""
     return [
         Column("AGE", lambda e: age(e.at_ms, now_ms)),
         Column("TIME", lambda e: clock_time(e.at_ms), wide=True),
         Column("EVENT", lambda e: e.kind),
-        Column("AGENT", lambda e: e.agent_id, cut="middle", least=8),
-        Column("NODE", lambda e: e.node_id, cut="middle", least=8),
+        Column("AGENT", lambda e: e.agent_id, cut="middle", min_width=8),
+        Column("NODE", lambda e: e.node_id, cut="middle", min_width=8),
         Column("REASON", lambda e: e.reason, wide=True),
         Column("BY", lambda e: e.actor, wide=True),
-        Column("MESSAGE", lambda e: e.message, cut="end", least=10),
+        Column("MESSAGE", lambda e: e.message, cut="end", min_width=10),
     ]
 
 

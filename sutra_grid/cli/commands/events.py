@@ -71,7 +71,7 @@ def _follow(client: MasterClient, options: Options, request: pb.ListEventsReques
             answer = client.list_events(request)
         except (Unavailable, DeadlineExceeded):
             if not outage.lasts:
-                outage.begin_or_go_on()
+                outage.begin_or_continue()
                 print(f"{outage.text()}; waiting", file=sys.stderr, flush=True)
             never.wait(POLL_SECONDS)
             continue

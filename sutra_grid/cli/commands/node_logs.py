@@ -67,7 +67,7 @@ def _follow(client: MasterClient, node_id: str, cursor: str) -> None:
             chunk = _next(client, node_id, cursor)
         except (Unavailable, DeadlineExceeded) as error:
             if not outage.lasts:
-                outage.begin_or_go_on()
+                outage.begin_or_continue()
                 text = outage.text() if isinstance(error, PeerUnreachable) else error.message
                 print(f"{text}; waiting", file=sys.stderr, flush=True)
             chunk = pb.LogChunk(cursor=cursor)

@@ -61,7 +61,7 @@ class DevGrid:
         """Start master, admin and agents. Raises GridError that names a daemon that does not start, or Interrupted."""
         self.layout.make_subdirectories(self.plan)
         write_configs(self.layout, self.plan, storage_server())
-        self.layout.remember(self.plan)
+        self.layout.save_plan(self.plan)
         began = time.monotonic()
         self._master.start()
         self._await_ready(self._master, self._master_answers)
@@ -77,10 +77,10 @@ class DevGrid:
         self._await_ready(self._admin, self._admin_answers)
         self._say("admin", f"ready at http://{self.admin_address} ({_since(began)})")
 
-    def remember_spawned(self, agent: AgentPlan, spawned: int) -> None:
+    def save_spawned(self, agent: AgentPlan, spawned: int) -> None:
         """Save that one more node was spawned on an agent."""
         self.plan = self.plan.with_spawned(agent.agent_id, spawned)
-        self.layout.remember(self.plan)
+        self.layout.save_plan(self.plan)
 
     def revive(self) -> None:
         """Start daemons again that have ended, as an init system does, a few times at most."""
@@ -98,8 +98,8 @@ class DevGrid:
     def stop(self) -> None:
         """Stop everything of this grid: agents, then node processes, then the master and the admin.
 
-        Agents go first, so that none restarts a node; what is desired of the nodes stays
-        as it is, so that the next start brings them back.
+        Agents stop first, so that none restarts a node. The desired states do not change, so the
+        next start brings the nodes back.
         """
         began = time.monotonic()
         agents = sum(daemon.started for daemon in self._agents)
@@ -168,7 +168,7 @@ def end_leftovers(layout: Layout, say: Say) -> None:
     with tagged.find_daemons(layout.directory) as leftovers:
         if leftovers:
             names = ", ".join(sorted({process.name for process in leftovers}))
-            say("left over", f"from a dev that was killed: stopping {names}")
+            say("leftover", f"daemons of an earlier run; stopping {names}")
             tagged.end_all(leftovers, STOP_SECONDS)
 
 

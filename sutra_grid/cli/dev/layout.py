@@ -14,7 +14,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import write_atomically
 
 FORMAT: Final = 1
-_MEMORY: Final = "grid.json"
+_PLAN_FILE: Final = "grid.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Layout:
         self.lock = self.directory / "dev.lock"
         self.registry = self.directory / "registry.db"
         self.address_file = self.directory / DEV_ADDRESS_FILE
-        self._memory = self.directory / _MEMORY
+        self._plan_file = self.directory / _PLAN_FILE
 
     def config(self, name: str) -> Path:
         """The configuration file of a daemon: ``master``, ``admin`` or an agent's id."""
@@ -73,8 +73,8 @@ class Layout:
         """Make the directory. Raises FailedPrecondition when that fails or it holds other files."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            strange = not self._memory.exists() and any(
-                path.name not in (self.lock.name, _MEMORY) for path in self.directory.iterdir()
+            has_foreign_files = not self._plan_file.exists() and any(
+                path.name not in (self.lock.name, _PLAN_FILE) for path in self.directory.iterdir()
             )
         except OSError as error:
             raise FailedPrecondition(
@@ -82,7 +82,7 @@ class Layout:
                 reason=Reason.PATH_NOT_WRITABLE,
                 hint="Use a directory that you can write to, with --data-dir DIR",
             ) from error
-        if strange:
+        if has_foreign_files:
             raise FailedPrecondition(
                 f"the directory {self.directory} holds files that are not of a dev grid",
                 reason=Reason.PATH_TAKEN,
@@ -97,24 +97,24 @@ class Layout:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def remembered(self) -> GridPlan | None:
+    def load_plan(self) -> GridPlan | None:
         """The plan of the last start; None in a new directory. Raises FailedPrecondition if it can't be read."""
         try:
-            values = json.loads(self._memory.read_text(encoding="utf-8"))
+            values = json.loads(self._plan_file.read_text(encoding="utf-8"))
             return _plan(values)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FailedPrecondition(
-                f"{self._memory} can't be read: {error}",
+                f"{self._plan_file} can't be read: {error}",
                 reason=Reason.JOURNAL_CORRUPT,
                 hint="Use another directory with --data-dir DIR, or remove this one if you do not need its data",
             ) from error
 
-    def remember(self, plan: GridPlan) -> None:
+    def save_plan(self, plan: GridPlan) -> None:
         """Keep the plan for the next start, durably."""
         text = json.dumps({"format": FORMAT, **asdict(plan)}, indent=2)
-        write_atomically(self._memory, text.encode() + b"\n")
+        write_atomically(self._plan_file, text.encode() + b"\n")
 
 
 def _plan(values: Mapping[str, Any]) -> GridPlan:

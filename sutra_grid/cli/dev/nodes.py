@@ -24,7 +24,7 @@ def bring_up_nodes(grid: DevGrid, say: Say) -> None:
         for number in range(agent.spawned, grid.plan.nodes_per_agent):
             grid.pause(0)
             _spawn(grid, agent, say)
-            grid.remember_spawned(agent, number + 1)
+            grid.save_spawned(agent, number + 1)
 
 
 def _await_return(grid: DevGrid, say: Say) -> None:

@@ -23,7 +23,7 @@ def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | Non
     layout = Layout(directory)
     layout.make()
     with lock_file(layout.lock, "sutra-grid-cli dev"):
-        before = layout.remembered()
+        before = layout.load_plan()
         tell(f"{'Starting a new grid' if before is None else 'Continuing the grid'} in {directory}")
         end_leftovers(layout, say)
         plan = plan_grid(before, agents, nodes_per_agent, is_port_free)

@@ -1,7 +1,7 @@
 """Finds and stops the processes of a dev grid, which are proved by their environment and signalled by pidfd.
 
-No pid is ever taken from a file: what is found here runs now, and a signal through the
-pidfd that was open before the proof can't reach another process.
+No pid is read from a file: only processes that run now are found. The pidfd is opened before the
+proof, so a signal through it can't reach another process.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _find(name_of: Callable[[dict[str, str]], str | None]) -> Iterator[list[Tagg
 
 
 def _prove(pid: int, name_of: Callable[[dict[str, str]], str | None]) -> Tagged | None:
-    """The pidfd is opened again before the second reading, so that what is proved is what it means."""
+    """Open the pidfd and then read the environment again: the proof is about the process of the pidfd."""
     if name_of(_environment(pid)) is None:
         return None
     try:
@@ -115,7 +115,7 @@ def _prove(pid: int, name_of: Callable[[dict[str, str]], str | None]) -> Tagged 
 
 
 def _environment(pid: int) -> dict[str, str]:
-    """Empty for a process of another user, a kernel thread, or one that has ended."""
+    """The environment of a process. Empty for a process of another user, a kernel thread, or one that has ended."""
     try:
         pairs = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:

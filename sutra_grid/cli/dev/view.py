@@ -47,7 +47,7 @@ class Observer:
             request = pb.ListEventsRequest(after_event_id=self._cursor, limit=EVENTS if not self._cursor else 1000)
             answer = self._client.list_events(request)
         except GridError:
-            self._outage.begin_or_go_on()
+            self._outage.begin_or_continue()
             return []
         self._outage.end()
         self._agents = sorted(agents, key=lambda agent: agent.agent_id)

@@ -1,7 +1,7 @@
 """Machine-readable output: messages of the wire as JSON, YAML or names.
 
-Field names are the wire's. Unlike protobuf's own JSON mapping 64-bit numbers stay
-numbers, because a shell's ``jq`` should compare them; all of ours fit 53 bits.
+Field names are those of the wire. Unlike in protobuf's own JSON mapping, 64-bit numbers stay
+numbers, so that ``jq`` can compare them. All of them fit into 53 bits.
 """
 
 from __future__ import annotations

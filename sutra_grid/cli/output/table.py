@@ -26,14 +26,14 @@ class Column(Generic[T]):
     """One column. ``cut`` says where a cell that is too long loses characters.
 
     ``never`` keeps the cell whole; ``middle`` suits addresses, ids and paths, whose
-    end distinguishes them; ``end`` suits sentences. ``least`` is the width that a cut
+    end distinguishes them; ``end`` suits sentences. ``min_width`` is the width that a cut
     column keeps. A wide column is shown with ``-o wide`` only.
     """
 
     title: str
     cell: Callable[[T], str]
     cut: Literal["never", "middle", "end"] = "never"
-    least: int = 8
+    min_width: int = 8
     wide: bool = False
     colored: bool = False
 
@@ -71,7 +71,7 @@ def _fit(columns: Sequence[Column[T]], widths: list[int], width: int) -> None:
     """Shorten the widest column that may be cut, until all columns fit."""
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     for _ in range(max(0, excess)):
-        spare = [i for i, column in enumerate(columns) if column.cut != "never" and widths[i] > column.least]
+        spare = [i for i, column in enumerate(columns) if column.cut != "never" and widths[i] > column.min_width]
         if not spare:
             return
         widths[max(spare, key=lambda i: (columns[i].cut == "end", widths[i]))] -= 1

@@ -31,7 +31,7 @@ class Outage:
         """Whether the last call got no answer."""
         return self._since is not None
 
-    def begin_or_go_on(self) -> None:
+    def begin_or_continue(self) -> None:
         """A call got no answer."""
         if self._since is None:
             self._since = (time.monotonic(), datetime.now())
@@ -109,4 +109,4 @@ class Watch:
             self._outage.end()
 
     def _note(self, _error: GridError) -> None:
-        self._outage.begin_or_go_on()
+        self._outage.begin_or_continue()
