@@ -97,7 +97,7 @@ SCHEMA: Final = Schema(
             Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that is spawned without one",
                 check=at_least(1)),
             Key("default_port_range", "str", "50051-50060", help="Ports of the nodes", check=_check_range),
-            Key("disk_reserve_mb", "int", 100, "MiB", "With less free space on data_path no new node is created",
+            Key("disk_reserve_mb", "int", 100, "MiB", "No new node is created while data_path has less free space",
                 check=at_least(0)),
             _health_probe("grpc"),  # tcp does not detect a hung node: the kernel still accepts connections
             *_PROCESS_KEYS,

@@ -22,14 +22,14 @@ from sutra_grid.wire.grid_pb2 import AgentId, Empty, HeartbeatRequest, Heartbeat
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 CALL_SECONDS: Final = 5.0
-FAREWELL_SECONDS: Final = 2.0
+UNREGISTER_SECONDS: Final = 2.0
 
 _MASTER: Final = Peer("the master", unreachable_reason=Reason.MASTER_UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a master answers to an agent that it admits."""
+    """The response of a master to a registration."""
 
     session_id: str
     master_version: str
@@ -38,7 +38,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """What a master answers to a heartbeat."""
+    """The response of a master to a heartbeat."""
 
     acknowledged: bool
     instruction: HeartbeatInstruction
@@ -50,17 +50,17 @@ class Master(Protocol):
     """The master as an agent sees it. Every method blocks for some seconds at most and raises ``GridError``."""
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:
-        """Be admitted, with the full inventory."""
+        """Register with the full inventory. Raises also when the master refuses."""
         ...
 
     def heartbeat(
         self, agent_id: str, session_id: str, at_seconds: int, reports: list[NodeReport], host: HostSample | None
     ) -> HeartbeatAnswer:
-        """Say that the agent lives, and all it knows."""
+        """Send a heartbeat with the full inventory."""
         ...
 
     def unregister(self, agent_id: str, session_id: str, reason: str) -> None:
-        """Say that it ends on purpose."""
+        """Tell the master that the agent stops on purpose."""
         ...
 
 
@@ -73,7 +73,7 @@ class MasterLink:
         self._connection = Connection(target, _MASTER, GridMasterStub)
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:
-        """Raises ``GridError``: the refusal, or that the master does not answer."""
+        """Register. Raises ``GridError``: the refusal, or that the master does not answer."""
         answer = self._connection.call(
             lambda stub: stub.RegisterAgent, agent_to_info(agent, reports), RegistrationResponse, self._call_seconds
         )
@@ -83,7 +83,7 @@ class MasterLink:
             raise FailedPrecondition(
                 answer.error_message or f"the master {self._target} refused the registration",
                 reason=Reason.UNSUPPORTED,
-                hint="This master gives no reasons, because its version is too old; see its events and log",
+                hint="This master sent no reason. Find it in the events and the log of the master",
             )
         assignments = tuple(assignment_from_message(one) for one in answer.assignments)
         return Registration(answer.session_id, answer.master_version, assignments)
@@ -91,7 +91,7 @@ class MasterLink:
     def heartbeat(
         self, agent_id: str, session_id: str, at_seconds: int, reports: list[NodeReport], host: HostSample | None
     ) -> HeartbeatAnswer:
-        """Raises ``GridError`` when the master does not answer."""
+        """Send a heartbeat. Raises ``GridError`` when the master does not answer."""
         request = HeartbeatRequest(
             agent_id=agent_id,
             storage_node_count=len(reports),
@@ -106,9 +106,9 @@ class MasterLink:
         return HeartbeatAnswer(answer.acknowledged, instruction, answer.message, assignments)
 
     def unregister(self, agent_id: str, session_id: str, reason: str) -> None:
-        """Raises ``GridError`` when the master does not answer."""
+        """Unregister. Raises ``GridError`` when the master does not answer."""
         request = AgentId(agent_id=agent_id, session_id=session_id, reason=reason)
-        self._connection.call(lambda stub: stub.UnregisterAgent, request, Empty, FAREWELL_SECONDS)
+        self._connection.call(lambda stub: stub.UnregisterAgent, request, Empty, UNREGISTER_SECONDS)
 
     def close(self) -> None:
         """End calls in flight and make no more. Any thread."""

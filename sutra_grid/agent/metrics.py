@@ -155,7 +155,7 @@ def _host(agent_id: str, host: HostSample) -> Iterator[Metric]:
         ("memory_available_bytes", "Memory available to programs", host.memory_available_bytes),
         ("disk_bytes", "Size of the file system of data_path", host.disk_total_bytes),
         ("disk_free_bytes", "Free space on the file system of data_path", host.disk_free_bytes),
-        ("disk_reserve_bytes", "With less free space than this, no new node is created", host.disk_reserve_bytes),
+        ("disk_reserve_bytes", "No new node is created while less space is free", host.disk_reserve_bytes),
     ):
         yield _gauge(f"sutra_grid_host_{name}", help_, agent_id, value)
 

@@ -55,7 +55,7 @@ class OsProcessLauncher:
         # The child is not reaped before poll() is called, so its pid is not reused until then.
         identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:
-            raise OSError(f"process {child.pid} of {plan.argv[0]} has disappeared right after its start")
+            raise OSError(f"process {child.pid} of {plan.argv[0]} disappeared right after its start")
         return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
 
     def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
