@@ -1,4 +1,4 @@
-"""The one client of a master for whoever commands it: a method a call, one policy for all.
+"""The client of a master that all interfaces share: one method per call, one retry policy for all.
 
 Reads are tried once more when their connection turns out to be dead. Changes carry an idempotency key and
 are repeated under it while the master is away (``client.retry``).
@@ -248,9 +248,9 @@ class MasterClient:
     def _refuse_when_closed(self) -> None:
         if self.is_closed:
             raise Unavailable(
-                "the command was given up on this side",
+                "this program stopped waiting for the master",
                 reason=Reason.ENDING,
-                hint="Changes that the master has received go on",
+                hint="Changes that the master has received continue",
             )
 
 

@@ -16,13 +16,13 @@ class TryResult(Enum):
     """What came of one try."""
 
     NOT_SENT = auto()
-    """No connection came about: the call did not leave this host."""
+    """No connection was made: the call did not leave this host."""
     LOST = auto()
     """The connection was lost before the answer: the change may have been applied."""
     REGISTRY_UNAVAILABLE = auto()
     """The master answered that it can't ask its registry, so it could not look up what an earlier try did."""
     FINAL = auto()
-    """Every other answer, and none before the deadline: another try would not tell more."""
+    """Every other answer, or none before the deadline: another try would not help."""
 
 
 class Decision(Enum):

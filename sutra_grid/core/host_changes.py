@@ -18,7 +18,7 @@ def host_events(agent_id: str, old: HostSample | None, new: HostSample | None, a
     if new is None or new.disk_total_bytes == 0 or is_disk_low(old) == is_disk_low(new):
         return []
     free, reserve = new.disk_free_bytes // _MIB, new.disk_reserve_bytes // _MIB
-    free_space = f"{free} MiB are free on the disk of data_path, the reserve is {reserve} MiB"
+    free_space = f"{free} MiB are free on the disk of data_path; the reserve is {reserve} MiB"
     kind, reason, message = EventKind.AGENT_DISK_RECOVERED, Reason.RECOVERED, free_space
     if is_disk_low(new):
         kind, reason = EventKind.AGENT_LOW_DISK, Reason.DISK_FULL

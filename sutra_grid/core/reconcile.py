@@ -1,6 +1,6 @@
 """Compares the desired state of one node with its agent's report, and decides what the master does.
 
-Pure. One decision a node: an enumerated action with its reason in words; the caller acts. The rule behind the table:
+Pure. One decision per node: an enumerated action with its reason in words; the caller acts. The rule behind the table:
 the newer generation wins, and no node is stopped because a database lost it. Only a row or a tombstone that is at
 least as new as the report may stop a node.
 

@@ -2,9 +2,9 @@
 
 A session id is ``<order>-<instance>``: 14 hex digits that rise with every registration (the
 wall clock's milliseconds, but always above the session before, which the registry knows, and
-the agent too) and a short digest of the agent process's instance id. So a
-heartbeat can be judged without a memory of old sessions: by a master that has just started, after the registry was
-lost or restored, and after any jump of the wall clock:
+the agent too) and a short digest of the agent process's instance id. So a heartbeat can be judged
+without a list of old sessions: by a master that has just started, after the registry was lost or
+restored, and after any jump of the wall clock.
 
 * the record's own session is current;
 * an older one of another process is superseded: that process must stop;

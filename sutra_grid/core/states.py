@@ -1,4 +1,4 @@
-"""Transition tables: which state may follow which, one table a state machine.
+"""Transition tables: which state may follow which, one table per state machine.
 
 The table class, and the table of a node's process. The table of an agent's status is in ``core.liveness``.
 """

@@ -3,7 +3,7 @@
 Thread-safe; several processes may have the same registry open. The change of a writing method is on
 disk when it returns. When the database does not answer (locked, full, read-only, unreachable), a method
 raises ``Unavailable`` with the reason ``registry_unavailable``, has changed nothing, and may be called
-again; connections are renewed automatically. The queries are in ``rows`` and ``lists``, a file a subject.
+again; connections are renewed automatically. The queries are in ``rows`` and ``lists``, one file per subject.
 """
 
 from __future__ import annotations

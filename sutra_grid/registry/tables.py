@@ -38,7 +38,7 @@ class Base(DeclarativeBase):
 
 
 class AgentRow(Base):
-    """One row an agent; ``last_heartbeat_ms`` and ``host`` are written in batches.
+    """One row per agent; ``last_heartbeat_ms`` and ``host`` are written in batches.
 
     The index has every column that the overview of thousands of agents shows, so that it reads no rows.
     """
@@ -70,7 +70,7 @@ class AgentRow(Base):
 
 
 class NodeRow(Base):
-    """One row a node: the desired state, and the last report.
+    """One row per node: the desired state, and the last report.
 
     ``report`` is the whole report. ``state`` to ``cpu_percent`` repeat what lists filter and sort by; they
     are null or zero until the first report. ``facts`` is what the status depends on, as one number
@@ -116,7 +116,7 @@ class NodeRow(Base):
 
 
 class TombstoneRow(Base):
-    """A removed node: what its agent still reports of it is not taken for a new node."""
+    """A removed node. If its agent still reports it, it is not taken for a new node."""
 
     __tablename__ = "tombstones"
     __table_args__ = (Index(None, "removed_at_ms"),)
@@ -128,7 +128,7 @@ class TombstoneRow(Base):
 
 
 class EventRow(Base):
-    """One row an event. Ids only rise: the id of a deleted event is never used again."""
+    """One row per event. Ids only rise: the id of a deleted event is never used again."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -149,7 +149,7 @@ class EventRow(Base):
 
 
 class IdempotencyRow(Base):
-    """One row an idempotency key, which is ``request_id`` here and on the wire; see ``values.IdempotencyRecord``."""
+    """One row per idempotency key, which is ``request_id`` here and on the wire; see ``values.IdempotencyRecord``."""
 
     __tablename__ = "requests"
     __table_args__ = (Index(None, "created_at_ms"),)

@@ -1,6 +1,6 @@
 """Makes the C library return freed memory to the system early.
 
-glibc creates up to eight heaps a CPU for a process with many threads and returns little of their memory,
+glibc creates up to eight heaps per CPU for a process with many threads and returns little of their memory,
 so memory of ended calls stays in the process. With two heaps, and large pieces returned at once, its size
 stays near what it uses. Other C libraries have no such settings.
 """

@@ -26,7 +26,7 @@ CORRELATION_FIELD: Final = "correlation_id"
 
 
 class EventLogger:
-    """Logs events of one module. Safe from any thread; one instance a module is usual."""
+    """Logs events of one module. Safe from any thread; one instance per module is usual."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -81,7 +81,7 @@ def setup_logging(level: str = "info", stream: TextIO | None = None, fmt: str = 
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, for people and for grep."""
+    """One line per record, for people and for grep."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and below it the indented traceback if there is one."""
@@ -95,7 +95,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record, for log collectors. A field never replaces one of the fixed names."""
+    """One JSON object per record, for log collectors. A field never replaces one of the fixed names."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The object as one line."""

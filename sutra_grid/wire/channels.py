@@ -1,4 +1,4 @@
-"""Client channels: kept alive, quick to come back, bounded."""
+"""Client channels, with keepalive, fast reconnection and bounded messages."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolutio
 
 
 class PeerUnreachable(Unavailable):
-    """No connection came about, or it was lost before the answer.
+    """No connection was made, or it was lost before the answer.
 
     ``may_have_arrived`` is False only when the call certainly did not leave this host.
     """
@@ -63,9 +63,9 @@ class Peer:
 
     name: str
     unreachable_reason: Reason = Reason.NONE
-    unreachable_hint: str = "Check that it runs, that the address is right, and that no firewall blocks it"
+    unreachable_hint: str = "Check that it runs, that the address is correct, and that no firewall blocks it"
     no_answer_reason: Reason = Reason.TIMED_OUT
-    no_answer_hint: str = "The outcome is not known; look before you try again, or allow more time"
+    no_answer_hint: str = "The outcome is unknown. Check it before you try again, or allow more time"
 
 
 @dataclass(eq=False, slots=True)
@@ -84,7 +84,7 @@ class Connection(Generic[Stub]):
     """Calls one server at a time at ``host:port``. Thread-safe; close it, or use it as a context manager.
 
     No channel exists before the first call, so it may be made before a process forks. Calls in flight
-    on a channel that is being replaced go on, and the last one closes it.
+    on a channel that is being replaced continue, and the last one closes it.
     """
 
     def __init__(
@@ -121,13 +121,13 @@ class Connection(Generic[Stub]):
         *,
         repeatable: bool = False,
     ) -> Response:
-        """Call ``method`` of the stub, which answers a ``response``. Blocks up to the timeout.
+        """Call ``method`` of the stub, whose responses have the type ``response``. Blocks up to the timeout.
 
-        The call carries the correlation id of this thread. A ``repeatable`` call whose channel had
-        answered before and is now found dead, or led to an address of before, is made once more on a
-        new channel, within the same timeout: a peer that was restarted is reached at once.
+        The call carries the correlation id of this thread. A ``repeatable`` call is made once more, on a
+        new channel and within the same timeout, when its channel had answered before and is now dead, or
+        led to an earlier address. So a peer that was restarted is reached at once.
 
-        Raises ``GridError``: the peer's own as it came, ``PeerUnreachable``, ``NoAnswer`` or ``ConnectionClosed``.
+        Raises ``GridError``: the peer's own, unchanged, ``PeerUnreachable``, ``NoAnswer`` or ``ConnectionClosed``.
         """
         deadline = time.monotonic() + timeout_seconds
         with self._channel_for_call() as held:
@@ -223,9 +223,9 @@ class Connection(Generic[Stub]):
 
     def _closed_error(self) -> ConnectionClosed:
         return ConnectionClosed(
-            f"the connection to {self._peer.name} was closed on this side",
+            f"this program closed the connection to {self._peer.name}",
             reason=Reason.ENDING,
-            hint="What was sent before may still be carried out",
+            hint="Requests that were sent before may still be carried out",
         )
 
     # -- channels --
@@ -261,7 +261,7 @@ class Connection(Generic[Stub]):
         return _OpenChannel(self._target, channel, self._make_stub(channel))
 
     def _leave(self, held: _OpenChannel[Stub]) -> None:
-        """Have the next call open a new channel; calls in flight on this one go on."""
+        """Have the next call open a new channel; calls in flight on this one continue."""
         with self._lock:
             held.is_left = True
             if self._current is held:

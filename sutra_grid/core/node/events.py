@@ -96,7 +96,7 @@ class TimerDue:
 class Recovered:
     """The agent has started: ``process`` is the node's process if it was found, else None.
 
-    ``was`` is the phase in the journal. ``rebooted``: the host was booted since. ``oom``: the kernel killed the
+    ``was`` is the phase in the journal. ``rebooted``: the host has rebooted since. ``oom``: the kernel killed the
     journaled process meanwhile.
     """
 

@@ -36,7 +36,7 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     elif work.must_restart:
         begin_restart(work)
     elif record.stop_cause is not Reason.NONE:
-        begin_stop(work, f"{message}; its stop goes on", record.stop_cause)
+        begin_stop(work, f"{message}; its stop continues", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(transitions.adopted(work.record, Phase.RUNNING))
         if work.rules.probed:
@@ -84,7 +84,7 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     elif event.was is Phase.FAILED and not work.must_restart:
         work.move(transitions.resumed(work.record, Phase.FAILED))
     elif event.was is Phase.WAITING and event.rebooted:
-        work.launch(why, f"restarted after the host was booted: {describe_last_end(record)}")
+        work.launch(why, f"restarted after a reboot of the host: {describe_last_end(record)}")
     elif event.was is Phase.WAITING:
         work.move(transitions.resumed(work.record, Phase.WAITING))
         work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
@@ -103,7 +103,7 @@ def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
     """Why the node has no process at the agent's start."""
     if record.process is None:
         return record.message
-    how = "ended with the host's previous boot" if rebooted else "was gone at the agent's start"
+    how = "ended with the host's previous boot" if rebooted else "no longer existed when the agent started"
     return f"process {record.process.pid} {how}{_damage(record)}"
 
 

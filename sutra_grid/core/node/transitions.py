@@ -1,4 +1,4 @@
-"""A node's durable record after each transition: one function a phase, which names the fields that it sets.
+"""A node's durable record after each transition: one function per phase, which names the fields that it sets.
 
 Pure and without decisions: ``core.node.step`` checks the change of phase against the transitions table and adds the
 instructions. Reasons and messages are for people; everything else is what a later step decides by.

@@ -1,4 +1,4 @@
-"""Rows of removed nodes: what an agent still reports of one is not taken for a new node."""
+"""Rows of removed nodes. A removed node that an agent still reports is not taken for a new one."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Fault:
 
 
 class ConfigError(InvalidArgument):
-    """The configuration is invalid. ``str()`` lists every fault, one a line."""
+    """The configuration is invalid. ``str()`` lists every fault, one per line."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)

@@ -69,7 +69,7 @@ class MetricsEndpoint:
 
 
 class _Handler(WSGIRequestHandler):
-    """One request a connection; a scraper that stops reading or writing loses the connection."""
+    """One request per connection; a scraper that stops reading or writing loses the connection."""
 
     timeout = SOCKET_TIMEOUT_SECONDS
 
@@ -78,7 +78,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """At most ``MAX_SCRAPES`` threads, one a connection."""
+    """At most ``MAX_SCRAPES`` threads, one per connection."""
 
     daemon_threads = True
     block_on_close = False  # a slow scraper does not keep a daemon from ending

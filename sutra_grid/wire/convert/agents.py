@@ -1,4 +1,4 @@
-"""Agents on the wire: what one says of itself, and what is shown of it."""
+"""Agents on the wire: what an agent registers with, and the record that clients see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sutra_grid.core.status import ShownStatus
 
 DEFAULT_HEARTBEAT_INTERVAL_MS = 5_000
-"""Of a client that does not say: the interval of the first published protocol."""
+"""For a client that sends no interval: that of the first published protocol."""
 
 
 def host_sample_to_message(sample: HostSample) -> grid_pb2.HostSample:

@@ -1,4 +1,4 @@
-"""A gRPC server of the grid: bounded, watched over, with health and reflection."""
+"""A gRPC server of the grid: bounded, monitored, with health and reflection."""
 
 from __future__ import annotations
 

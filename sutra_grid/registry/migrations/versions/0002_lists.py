@@ -1,4 +1,4 @@
-"""What lists are filtered and sorted by, out of the reports into columns of their own; indexes for lists.
+"""Copies from the reports what lists filter and sort by into columns, and adds indexes for lists.
 
 The numbers of ``facts`` are those of ``registry.rows.facts``, which never change.
 """
