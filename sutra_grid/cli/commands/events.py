@@ -41,7 +41,7 @@ PAGE: Final = 1000
     "--kind",
     default="",
     metavar="KIND",
-    help="Only this kind, such as node.restarted, or all kinds of 'node' or 'agent'.",
+    help="Only this kind, such as node.restarted, or its first part: node, agent or registry.",
 )
 @click.option(
     "-n", "--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="How many of the newest events."
