@@ -19,7 +19,7 @@ from sutra_grid.wire.convert import to_json
 
 PATH: Final = "/rolling-restarts"
 #: Longest time without a line, so that clients and proxies do not time out.
-MAX_SILENCE_SECONDS: Final = 10.0
+MAX_SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +58,41 @@ def rolling_restart_lines(
     chosen = choose_from(client, asked.selection)
     names = due(chosen, asked.selection, asked.started_before_ms)
     resume_ms = asked.started_before_ms or newest_start_ms(chosen.values())
-    news: deque[dict[str, Any]] = deque()
+    lines: deque[dict[str, Any]] = deque()
     done: list[str] = []
 
     def report_restarted(node: pb.NodeStatus) -> None:
         done.append(node.node_id)
-        news.append({"kind": "restarted", "done": len(done), "total": len(names), "node": to_json(node)})
+        lines.append({"kind": "restarted", "done": len(done), "total": len(names), "node": to_json(node)})
 
     def report_waiting(message: str) -> None:
-        news.append({"kind": "waiting", "message": message})
+        lines.append({"kind": "waiting", "message": message})
 
     roll = Roll(client, asked.spec, names, scope_of(client, asked.selection, chosen), report_restarted, report_waiting)
-    news.append({"kind": "begin", "total": len(names)})
-    return _lines(roll, news, is_over, lambda: _end(roll.progress, asked, resume_ms))
+    lines.append({"kind": "begin", "total": len(names)})
+    return _lines(roll, lines, is_over, lambda: _end(roll.progress, asked, resume_ms))
 
 
 def _lines(
-    roll: Roll, news: deque[dict[str, Any]], is_over: Callable[[], bool], end: Callable[[], dict[str, Any]]
+    roll: Roll, lines: deque[dict[str, Any]], is_over: Callable[[], bool], end: Callable[[], dict[str, Any]]
 ) -> Iterator[str]:
     written_at = time.monotonic()
     try:
         for _ in roll.turns():
-            if not news and time.monotonic() - written_at >= MAX_SILENCE_SECONDS:
-                news.append(
+            if not lines and time.monotonic() - written_at >= MAX_SECONDS_BETWEEN_LINES:
+                lines.append(
                     {
                         "kind": "waiting",
-                        "message": f"for {', '.join(sorted(roll.progress.in_flight)) or 'a free place'}",
+                        "message": f"waiting for {', '.join(sorted(roll.progress.in_flight)) or 'nodes that are down'}",
                     }
                 )
-            while news:
-                yield json.dumps(news.popleft()) + "\n"
+            while lines:
+                yield json.dumps(lines.popleft()) + "\n"
                 written_at = time.monotonic()
             if is_over():
                 break
-        while news:
-            yield json.dumps(news.popleft()) + "\n"
+        while lines:
+            yield json.dumps(lines.popleft()) + "\n"
         yield json.dumps(end()) + "\n"
     finally:
         roll.give_up()

@@ -72,10 +72,10 @@ class WholeNumber(fields.Integer):
     def __init__(self, description: str, low: int, high: int, **given: Any) -> None:
         self._low, self._high = low, high
         metadata = {"description": description, "minimum": low, "maximum": high}
-        super().__init__(metadata=metadata, error_messages={"null": f"{self._wanted}, found null"}, **given)
+        super().__init__(metadata=metadata, error_messages={"null": f"{self._requirement}, found null"}, **given)
 
     @property
-    def _wanted(self) -> str:
+    def _requirement(self) -> str:
         return f"must be an integer from {self._low} to {self._high}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
@@ -83,7 +83,7 @@ class WholeNumber(fields.Integer):
         if isinstance(number, float) and number.is_integer():
             number = int(number)  # JSON does not distinguish 3.0 from 3
         if isinstance(number, bool) or not isinstance(number, int) or not self._low <= number <= self._high:
-            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
+            raise ValidationError(f"{self._requirement}, found {excerpt(value)}")
         return number
 
 
@@ -95,18 +95,18 @@ class Flag(fields.Boolean):
         shape = {} if only is None else {"enum": [only]}
         super().__init__(
             metadata={"description": description, **shape},
-            error_messages={"null": f"{self._wanted}, found null"},
+            error_messages={"null": f"{self._requirement}, found null"},
             **given,
         )
 
     @property
-    def _wanted(self) -> str:
+    def _requirement(self) -> str:
         return f"must be {' or '.join(json.dumps(value) for value in self._allowed)}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> bool:
         flag = {"true": True, "false": False}.get(value) if isinstance(value, RawText) else value
         if not isinstance(flag, bool) or flag not in self._allowed:
-            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
+            raise ValidationError(f"{self._requirement}, found {excerpt(value)}")
         return flag
 
 
@@ -118,18 +118,18 @@ class TextList(fields.List[str]):
         super().__init__(
             Text("One item", max_characters=max_characters),
             metadata={"description": description, "minItems": 1, "maxItems": max_items, "uniqueItems": True},
-            error_messages={"null": f"{self._wanted}, found null"},
+            error_messages={"null": f"{self._requirement}, found null"},
             **given,
         )
 
     @property
-    def _wanted(self) -> str:
+    def _requirement(self) -> str:
         return f"must be a list of 1 to {self._max_items} different strings"
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> list[str | None]:
         texts = value if isinstance(value, list) and all(isinstance(text, str) for text in value) else []
         if not 1 <= len(texts) <= self._max_items or len(set(texts)) < len(texts):
-            raise ValidationError(f"{self._wanted}, found {excerpt(value)}")
+            raise ValidationError(f"{self._requirement}, found {excerpt(value)}")
         found: list[str | None] = [self.inner.deserialize(text) for text in texts]
         return found
 

@@ -51,19 +51,19 @@ def history(events: Sequence[Event], now_ms: int) -> History | None:
         return None
     since_ms = changes[0][0]
     spans = [
-        (at_ms, end_ms, word, tone)
-        for (at_ms, word, tone), end_ms in zip(changes, [*(each[0] for each in changes[1:]), now_ms], strict=True)
+        (at_ms, end_ms, status, tone)
+        for (at_ms, status, tone), end_ms in zip(changes, [*(each[0] for each in changes[1:]), now_ms], strict=True)
     ]
     totals: dict[str, int] = {}
-    for at_ms, end_ms, word, _ in spans:
-        totals[word] = totals.get(word, 0) + max(0, end_ms - at_ms)
-    label = ", ".join(f"{word} for {duration(total / 1000)}" for word, total in totals.items())
+    for at_ms, end_ms, status, _ in spans:
+        totals[status] = totals.get(status, 0) + max(0, end_ms - at_ms)
+    label = ", ".join(f"{status} for {duration(total / 1000)}" for status, total in totals.items())
     scale = WIDTH / (now_ms - since_ms)
     return History([_segment(span, since_ms, scale) for span in spans], since_ms, label)
 
 
 def _segment(span: tuple[int, int, str, str], since_ms: int, scale: float) -> Segment:
-    at_ms, end_ms, word, tone = span
+    at_ms, end_ms, status, tone = span
     width = max(MIN_WIDTH, round((end_ms - at_ms) * scale))
     x = min(WIDTH - width, max(0, round((at_ms - since_ms) * scale)))
-    return Segment(x, width, tone, f"{word} for {duration((end_ms - at_ms) / 1000)}")
+    return Segment(x, width, tone, f"{status} for {duration((end_ms - at_ms) / 1000)}")
