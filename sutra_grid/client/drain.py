@@ -46,7 +46,7 @@ def names(nodes: list[pb.NodeStatus]) -> str:
     return ", ".join(node.node_id for node in nodes[:SHOWN]) + more
 
 
-def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None]) -> pb.AgentRecord:
+def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], None]) -> pb.AgentRecord:
     """Stop every node of a drained agent and return its record when no process is left.
 
     A node that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
@@ -69,7 +69,7 @@ def stop_nodes(client: MasterClient, agent_id: str, tell: Callable[[str], None])
                 reason=Reason.TIMED_OUT,
                 hint=f"The stops continue. Check with `{client.hints.show_agent.format(agent_id)}`",
             )
-        tell(f"{agent_id}: waiting for {len(left)} nodes to stop: {names(left)}")
+        on_wait(f"{agent_id}: waiting for {len(left or wanted)} nodes to stop: {names(left or wanted)}")
         if wanted:
             _stop_all(client, [node.node_id for node in wanted])
         else:

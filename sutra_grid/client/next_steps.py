@@ -74,7 +74,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
 
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
-_LOOK: Final = Step("Find the cause in its log.", _LOGS)
+_READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
 
 _WHILE: Final[dict[str, str]] = {
     NodeStatus.FAILED: "Nothing: it stays failed until it is started.",
@@ -93,7 +93,7 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:
-        step = _WAIT if node.status in (NodeStatus.STARTING, NodeStatus.STOPPING) else _LOOK
+        step = _WAIT if node.status in (NodeStatus.STARTING, NodeStatus.STOPPING) else _READ_LOG
     names = {"node": node.node_id, "agent": node.agent_id, "port": node.spec.port, "path": node.spec.storage_path}
     return Step(step.text.format(**names), step.command.format(**names))
 

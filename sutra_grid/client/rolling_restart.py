@@ -128,7 +128,7 @@ class Roll:
             elif self.progress.in_flight:
                 return
             else:
-                self._await_room(nodes, choice.blocked_by)
+                self._await_capacity(nodes, choice.blocked_by)
                 return
 
     def _read_nodes(self) -> Nodes:
@@ -165,15 +165,15 @@ class Roll:
         self.progress.restarted[name] = result
         self._on_restarted(result)
 
-    def _await_room(self, nodes: Nodes, blocked_by: tuple[str, ...]) -> None:
+    def _await_capacity(self, nodes: Nodes, blocked_by: tuple[str, ...]) -> None:
         """No restart is in flight, but too many nodes are down already: wait a little, or fail."""
         now = time.monotonic()
-        hopeful = any(may_come_up(nodes[name]) for name in blocked_by)
+        may_recover = any(may_come_up(nodes[name]) for name in blocked_by)
         if self._blocked_since is None:
             self._blocked_since = now
-            if hopeful:
+            if may_recover:
                 self._on_wait(f"waiting for nodes that are down: {', '.join(blocked_by)}")
-        if not hopeful or now - self._blocked_since >= self._client.timeout_seconds:
+        if not may_recover or now - self._blocked_since >= self._client.timeout_seconds:
             first = nodes[blocked_by[0]]
             self.progress.failure = _not_up_error(
                 first,

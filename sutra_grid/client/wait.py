@@ -24,17 +24,17 @@ def await_settled(
     client: MasterClient,
     node: pb.NodeStatus,
     wanted: NodeStatus,
-    tell: Callable[[str], None],
+    on_wait: Callable[[str], None],
     is_well: Callable[[pb.NodeStatus], bool] = lambda _node: True,
 ) -> pb.NodeStatus:
     """Poll until ``node`` has the status ``wanted`` and ``is_well``, and return its record.
 
     An outage of the master is waited out. Raises ``FailedPrecondition`` when the node has settled in
-    another status, ``DeadlineExceeded`` when the client's timeout passes first. ``tell`` gets one line.
+    another status, ``DeadlineExceeded`` when the client's timeout passes first. ``on_wait`` gets one line of text.
     """
     never = threading.Event()
     deadline = time.monotonic() + client.timeout_seconds
-    told = False
+    reported = False
     while node.status != wanted or not is_well(node):
         if node.status != wanted and node.status not in UNSETTLED:
             raise _settled_otherwise(node, wanted, client.hints)
@@ -44,9 +44,9 @@ def await_settled(
                 reason=Reason.TIMED_OUT,
                 hint=f"It may still become {wanted}. Check with `{client.hints.show_node.format(node.node_id)}`",
             )
-        if not told:
-            tell(f"{node.node_id}: {_status_text(node)}, waiting until it is {wanted}")
-            told = True
+        if not reported:
+            on_wait(f"{node.node_id}: {_status_text(node)}, waiting until it is {wanted}")
+            reported = True
         never.wait(POLL_SECONDS)
         try:
             node = client.get_node(node.node_id)
