@@ -24,7 +24,7 @@ _NODE_LABELS: Final = ("agent_id", "node_id", "engine")
 _NODE_GAUGES: Final = {
     "up": "1 while the node runs and has been ready",
     "desired": "1 when the node should run",
-    "failed": "1 when the node failed and stays down until somebody starts it",
+    "failed": "1 when the node failed and stays down until it is started",
     "healthy": "1 or 0 by the last health probe; missing before the first probe",
     "start_time_seconds": "Start time of its process, in seconds since 1970",
     "memory_limit_bytes": "Memory limit of the node",

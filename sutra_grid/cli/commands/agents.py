@@ -75,8 +75,8 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
     def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
         agent = agent_drain.drain(client, agent_id)
         if stop_nodes:
-            with progress(options, f"{agent_id}: stopping its nodes") as tell:
-                agent = agent_drain.stop_nodes(client, agent_id, tell)
+            with progress(options, f"{agent_id}: stopping its nodes") as say:
+                agent = agent_drain.stop_nodes(client, agent_id, say)
         left = agent_drain.left_on(agent)
         if not left:
             return agent, "drained"
@@ -149,12 +149,12 @@ def _for_people(options: Options) -> bool:
 def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) -> str:
     """One agent as text."""
     now = now_ms()
-    word = agent_status(agent)
+    status = agent_status(agent)
     since = f" since {clock_time(agent.status_since_ms)}" if agent.status_since_ms else ""
     why = " ".join(part for part in (f"({agent.reason})" if agent.reason else "", printable(agent.message)) if part)
     rows = [
         ("Agent", agent.agent_id),
-        ("Status", f"{paint(word, word) if colored else word}{since} {why}".rstrip()),
+        ("Status", f"{paint(status, status) if colored else status}{since} {why}".rstrip()),
         (
             "Last heartbeat",
             f"{age(agent.last_heartbeat * 1000, now)} ago, every {agent.heartbeat_interval_ms / 1000:g}s",

@@ -109,13 +109,13 @@ def describe(
 ) -> str:
     """The screen."""
     now = now_ms()
-    word = node_status(node)
+    status = node_status(node)
     why = ": ".join(part for part in (node.reason, printable(node.message)) if part)
     rows = [
         ("Node", f"{node.node_id} at {node.endpoint or '-'}"),
         ("Agent", _agent_text(node, agent, now)),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
-        ("Status", f"{paint(word, word) if colored else word}{_since(node, events, now)}"),
+        ("Status", f"{paint(status, status) if colored else status}{_since(node, events, now)}"),
         ("Reason", why or "-"),
         ("Process", f"{process_text(node, now)}; restarts: {node.restarts}"),
     ]

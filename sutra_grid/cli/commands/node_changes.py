@@ -130,10 +130,10 @@ def change_all(options: Options, names: tuple[str, ...], doing: str, change: Cha
     with connect(options) as client:
 
         def change_one(name: str) -> None:
-            with progress(options, f"{name}: {doing}") as tell:
+            with progress(options, f"{name}: {doing}") as say:
                 node = change(client, name)
                 if wanted is not None:
-                    node = await_settled(client, node, wanted, tell)
+                    node = await_settled(client, node, wanted, say)
             changed.append(node)
             if for_people:
                 emit(result_line(node, "removed" if doing == "removing" else node.status or doing))
@@ -145,11 +145,11 @@ def change_all(options: Options, names: tuple[str, ...], doing: str, change: Cha
                 emit(list_text(options, NODES, changed))
 
 
-def result_line(node: pb.NodeStatus, word: str) -> str:
+def result_line(node: pb.NodeStatus, status: str) -> str:
     """The outcome of a change in one line: ``node-12ab34cd running on agent-1 at 10.0.0.7:50051, pid 4711``."""
     where = f" on {node.agent_id}" if node.agent_id else ""
-    if word in ("removed", "stopped"):
-        return f"{node.node_id} {word}{where}"
+    if status in ("removed", "stopped"):
+        return f"{node.node_id} {status}{where}"
     at = f" at {node.endpoint}" if node.endpoint else ""
     process = f", pid {node.pid}" if node.pid else ""
-    return f"{node.node_id} {word}{where}{at}{process}"
+    return f"{node.node_id} {status}{where}{at}{process}"

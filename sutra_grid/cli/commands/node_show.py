@@ -30,11 +30,11 @@ def show(ctx: click.Context, node_id: str) -> None:
 def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
     """One node as text."""
     now = now_ms()
-    word = node_status(node)
+    status = node_status(node)
     why = " ".join(part for part in (f"({node.reason})" if node.reason else "", printable(node.message)) if part)
     rows = [
         ("Node", node.node_id),
-        ("Status", f"{paint(word, word) if colored else word} {why}".rstrip()),
+        ("Status", f"{paint(status, status) if colored else status} {why}".rstrip()),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
         ("Agent", node.agent_id),
         ("Endpoint", node.endpoint or "-"),

@@ -32,7 +32,7 @@ def _options(selection: Selection, left: list[str]) -> list[str]:
     if selection.node_ids:
         return left
     chosen = [("--agent", selection.agent_id), ("--engine", selection.engine)]
-    given = [word for option, value in chosen if value for word in (option, value)]
+    given = [argument for option, value in chosen if value for argument in (option, value)]
     return given or ["--all"]
 
 

@@ -42,11 +42,11 @@ def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
 
 def describe_cluster(client: MasterClient, cluster: pb.ClusterStatus, *, colored: bool) -> str:
     """The status as text."""
-    word = paint(cluster.status, cluster.status) if colored else cluster.status
+    health = paint(cluster.status, cluster.status) if colored else cluster.status
     version = f", version {cluster.master_version}" if cluster.master_version else ""
     up = f", up {age(cluster.master_started_at_ms, now_ms())}" if cluster.master_started_at_ms else ""
     lines = [
-        f"Grid    {word}",
+        f"Grid    {health}",
         f"Master  {client.target}{version}{up}",
         f"Agents  {_counts(cluster.total_agents, _agent_counts(cluster))}",
         f"Nodes   {_counts(cluster.total_storage_nodes, _node_counts(cluster))}",
@@ -78,5 +78,5 @@ def _node_counts(cluster: pb.ClusterStatus) -> list[tuple[int, str]]:
 
 def _counts(total: int, parts: list[tuple[int, str]]) -> str:
     """``9 (9 running, 9 should run)``: parts that are zero are omitted."""
-    shown = ", ".join(f"{count} {word}" for count, word in parts if count)
+    shown = ", ".join(f"{count} {label}" for count, label in parts if count)
     return f"{total} ({shown})" if shown else str(total)

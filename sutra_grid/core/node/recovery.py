@@ -1,4 +1,4 @@
-"""How a node goes on after the agent's start: a part of its state machine (``core.node.machine``). Pure."""
+"""How a node continues after the agent's start: a part of its state machine (``core.node.machine``). Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sutra_grid.core.types import Reason
 
 
 def on_recovered(work: NodeStep, event: Recovered) -> None:
-    """Go on from the phase in the journal, with the process that was found, or without one."""
+    """Continue from the phase in the journal, with the process that was found, or without one."""
     if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
     if event.process is None:

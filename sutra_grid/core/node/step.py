@@ -55,7 +55,7 @@ class NodeStep:
         self.record = replace(self.record, reason=reason, message=message)
 
     def move(self, record: NodeRecord) -> None:
-        """Go on with ``record`` if the table allows its phase now; the timers of the phase before end."""
+        """Continue with ``record`` if the table allows its phase now; the timers of the phase before end."""
         before = self.record.phase
         NODE_TRANSITIONS.check(before, record.phase, self.node.history)
         trace = f"{self.now.monotonic:.3f} {before} -> {record.phase} ({record.reason or 'no reason'})"

@@ -79,7 +79,7 @@ def waiting(record: NodeRecord, reason: Reason, message: str, resume_at: float) 
 
 
 def failed(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
-    """No process, and none until somebody starts the node."""
+    """No process, and none until the node is started by a command."""
     return replace(record, phase=Phase.FAILED, reason=reason, message=message, relaunch=False, ready_at=None)
 
 
@@ -105,5 +105,5 @@ def adopted(record: NodeRecord, phase: Phase) -> NodeRecord:
 
 
 def resumed(record: NodeRecord, phase: Phase) -> NodeRecord:
-    """The node goes on in the ``phase`` that the journal had, for the same reason."""
+    """The node continues in the ``phase`` that the journal had, for the same reason."""
     return replace(record, phase=phase)

@@ -10,7 +10,7 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-#: A check that comes this much too late shows that the master stood still. Load alone does not delay it so far.
+#: A check that comes this much too late shows that the master was paused. Load alone does not delay it so far.
 PAUSE_TOLERANCE_SECONDS = 2.0
 
 

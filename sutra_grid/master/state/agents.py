@@ -167,7 +167,7 @@ class AgentTable:
             ]
 
     def exclude_pause(self, seconds: float) -> None:
-        """Make every agent's last heartbeat younger by ``seconds`` in which this process stood still."""
+        """Make every agent's last heartbeat younger by ``seconds`` in which this process was paused."""
         with self._lock:
             for entry in self._entries.values():
                 entry.heartbeat_at += seconds

@@ -16,7 +16,7 @@ from sutra_grid.registry.tables import Base
 #: A longer check is abandoned, so that a start never hangs: a gigabyte takes a few seconds.
 CHECK_SECONDS: Final = 20.0
 SHOWN_FAULTS: Final = 3
-_STEPS_BETWEEN_LOOKS: Final = 200_000  # of SQLite's machine: some milliseconds
+_STEPS_BETWEEN_CHECKS: Final = 200_000  # of SQLite's machine: some milliseconds
 
 
 def refuse_damaged_log(database: Database) -> None:
@@ -57,7 +57,7 @@ def _quick_check(connection: Connection) -> list[str]:
     driver = connection.connection.driver_connection
     assert driver is not None
     deadline = time.monotonic() + CHECK_SECONDS
-    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS)
     try:
         found = connection.exec_driver_sql(f"PRAGMA quick_check({SHOWN_FAULTS})").scalars().all()
     except exc.OperationalError as error:

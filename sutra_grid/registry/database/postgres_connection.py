@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that does not wait for ever.
+"""A connection to PostgreSQL whose waits are bounded.
 
 The kernel of a server that hangs (its disk, its whole host) still acknowledges what is sent. So no TCP timeout ends
 the wait, and the server's own statement timeout does not run. Therefore the client has its own limit.
