@@ -78,7 +78,7 @@ class NodeCommands:
         has_reported = self._state.agents.has_reported(node.agent_id)
         if attempt.earlier is not None:
             if node.desired is not order.desired:
-                raise _overtaken(node, f"its desired state is {node.desired} by now")
+                raise _overtaken(node, f"its desired state is now {node.desired}")
         elif has_reported and self._is_done(order, node):
             return node
         elif not (self._is_recorded(order, node) and has_reported):
@@ -169,7 +169,7 @@ class NodeCommands:
                 raise DeadlineExceeded(
                     f"node {node.node_id} is not {order.done} yet: {outcome.message}",
                     reason=outcome.reason,
-                    hint=f"The agent continues; see `sutra-grid-cli nodes explain {node.node_id}`",
+                    hint=f"The agent continues. Check with `sutra-grid-cli nodes explain {node.node_id}`",
                 )
             case Verdict.FAILED:
                 retry = f"; its agent retries in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
@@ -198,5 +198,5 @@ def _overtaken(node: Node, why: str) -> Aborted:
     return Aborted(
         f"node {node.node_id}: {why}",
         reason=Reason.CONCURRENT_CHANGE,
-        hint=f"Another client commanded it too; see `sutra-grid-cli nodes show {node.node_id}`",
+        hint=f"A newer command changed the node. Check with `sutra-grid-cli nodes show {node.node_id}`",
     )

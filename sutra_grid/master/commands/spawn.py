@@ -182,15 +182,15 @@ class Spawner:
     def _remove_failed(self, node: Node, why: GridError, *, call_agent_by: Deadline | None) -> GridError:
         """Remove the failed node: in the registry first, then at the agent, if it can be called.
 
-        A node that was commanded since is kept: the newer command counts. Returns the error to answer with.
+        A node with a newer command is kept: the newer command counts. Returns the error to answer with.
         """
         known = self._state.nodes.get(node.node_id)
         if known is not None and known.generation > FIRST_GENERATION:
-            log.info("failed spawn kept: it was commanded since", node=node.node_id, generation=known.generation)
+            log.info("failed spawn kept: it has a newer command", node=node.node_id, generation=known.generation)
             return type(why)(
                 why.message,
                 reason=why.reason,
-                hint=f"The node was commanded since and is kept; see `sutra-grid-cli nodes show {node.node_id}`",
+                hint=f"A newer command keeps the node. Check with `sutra-grid-cli nodes show {node.node_id}`",
             )
         event = self._event(EventKind.NODE_SPAWN_FAILED, node, why.reason, why.message, Actor.MASTER)
         try:
@@ -229,7 +229,7 @@ class Spawner:
         node = self._state.nodes.get(node_id)
         if node is None or node.desired is Desired.ABSENT:
             raise Aborted(
-                f"the first attempt of this request made node {node_id}, which was removed since",
+                f"the first attempt of this request created node {node_id}, which has been removed since",
                 reason=Reason.NODE_REMOVED,
                 hint="Spawn again with a new idempotency key",
             )
@@ -253,7 +253,7 @@ def _removal_not_saved(node: Node, why: GridError, obstacle: GridError) -> GridE
     return type(why)(
         f"{why.message}; the removal of node {node.node_id} could not be saved yet: {obstacle.message}",
         reason=why.reason,
-        hint="The master retries while it runs; if it was restarted meanwhile, remove the node with "
+        hint="The master retries while it runs. If it was restarted meanwhile, remove the node with "
         f"`sutra-grid-cli nodes remove {node.node_id}`",
     )
 
