@@ -56,7 +56,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "Its agent set an invalid journal file aside in state_path. Inspect it, then restart.",
         _RESTART,
     ),
-    Reason.LOST: Step("Its process ended while nothing watched it. Find the cause in its log.", _LOGS),
+    Reason.LOST: Step("Its process ended while its agent was not running. Find the cause in its log.", _LOGS),
     Reason.NOT_REPORTED: Step("Its agent does not report it. If that does not change, check the agent.", _AGENT),
     Reason.NODE_REMOVED: Step("It was removed. Its data is still in {path} on {agent}'s host."),
     Reason.WRONG_AGENT: Step("It belongs to another agent. Check whether two hosts share a state_path.", _AGENT),

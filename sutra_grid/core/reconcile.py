@@ -138,7 +138,7 @@ def _own_row(report: NodeReport, node: Node) -> Decision:
             Action.FOLLOW, f"the agent has generation {report.generation}, the registry has {node.generation}"
         )
     if report.generation < node.generation:
-        why = f"the agent has generation {report.generation}, desired is {node.generation}"
+        why = f"the agent has generation {report.generation}; generation {node.generation} is desired"
         return Decision(Action.ASSIGN, why, node.assignment())
     if report.desired is not node.desired:
         why = f"generation {node.generation} is {report.desired} for the agent and {node.desired} in the registry"

@@ -175,7 +175,7 @@ class CgroupMemoryGroups:
             why = f"its memory reached {hard_limit_mb} MiB, above its limit of {limit_mb} MiB"
         else:
             why = "memory ran out on the host or in a parent control group; the node was within its own limit"
-        killed = "was killed by the kernel" if status.known else "exited, and the kernel killed a process of it"
+        killed = "was killed by the kernel" if status.known else "exited, and the kernel killed one of its processes"
         return OomKill(kills.over_limit, f"{killed}: {why}")
 
     def _remove(self, group: Path) -> bool:

@@ -19,7 +19,7 @@ from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 #: Why the agent stopped a process by itself, or the kernel killed it at its limit, to start it again.
 STOP_CAUSES = {
     Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
-    Reason.MEMORY_LIMIT: "it used more memory than its limit and was ended",
+    Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
 }
 
 #: Phases in which a process is probed.
