@@ -1,9 +1,11 @@
 """``debug bundle``: what is in the archive, what is listed as missing, and what is not told."""
 
 import json
+import re
 import stat
 import tarfile
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from support.fakes.fake_master import FakeMaster
 from support.texts import mentions
 from support.values.cli_records import Ran, agent, cluster, node
 
+from sutra_grid.cli.commands.debug import LOGS
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -132,3 +135,11 @@ def test_programs_get_the_manifest(master: FakeMaster, cli: Cli, tmp_path: Path)
     facts = json.loads(ran.out)
     assert facts["file"] == str(tmp_path / "b.tar.gz")
     assert facts["missing"] == []
+
+
+def test_the_logs_of_the_init_scripts_are_collected_when_none_is_named() -> None:
+    scripts = sorted((Path(__file__).parents[2] / "etc" / "init.d").iterdir())
+    assert scripts
+    for script in scripts:
+        (log,) = re.findall(r"^LOGFILE=(\S+)$", script.read_text(), re.MULTILINE)
+        assert any(fnmatch(log.replace("$NAME", script.name), pattern) for pattern in LOGS), log

@@ -21,7 +21,7 @@ from sutra_grid.core.size import size
 MAX_LOG_LINES: Final = 5000
 #: The files that are collected when none is given: those of an installation and of a dev grid.
 CONFIGS: Final = ("/etc/sutra-grid/*.toml", f"{DEV_DIRECTORY}/config/*.toml")
-LOGS: Final = ("/var/log/sutra-grid/*.log", f"{DEV_DIRECTORY}/log/*.log")
+LOGS: Final = ("/var/log/sutra-grid-*.log", "/var/log/sutra-grid/*.log", f"{DEV_DIRECTORY}/log/*.log")
 
 path_type: Final = click.Path(path_type=Path)
 
