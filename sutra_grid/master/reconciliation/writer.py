@@ -173,5 +173,7 @@ class ReconciliationWriter:
 
 
 def _removal_message(node: Node) -> str:
-    path = node.report.spec.storage_path if node.report else node.spec.storage_path
-    return f"removed; its data stays in {path} on the host of {node.agent_id}" if path else "removed; it never ran"
+    """A path that was only requested is not named as the place of data: no agent has confirmed it."""
+    if node.report is None or not node.report.spec.storage_path:
+        return "removed; its agent never reported it"
+    return f"removed; its data stays in {node.report.spec.storage_path} on the host of {node.agent_id}"

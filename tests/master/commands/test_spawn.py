@@ -11,7 +11,7 @@ from support.harness.master_harness import MasterHarness
 from support.texts import mentions
 from support.waiting import eventually
 
-from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, Unavailable
+from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, InvalidArgument, Unavailable
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.wire import grid_pb2 as pb
@@ -121,6 +121,14 @@ def test_a_refusal_of_the_agent_comes_back_as_it_was_and_leaves_nothing(
     assert len(harness.registry.tombstones()) == 1
     assert harness.kinds(kind="node") == ["node.spawned", "node.spawn_failed", "node.removed"]
     assert agent.heartbeat(harness.stub).assignments == []
+
+
+def test_a_refused_path_is_not_named_as_the_place_of_data(harness: MasterHarness, agent: FakeAgent) -> None:
+    outside = InvalidArgument("/etc is not below data_path", reason=Reason.PATH_OUTSIDE_DATA, hint="choose another")
+    agent.script.append(fake_agent.refuse(outside))
+    harness.spawn(storage_path="/etc")
+    (removed,) = harness.events(kind="node.removed")
+    assert "/etc" not in removed.message
 
 
 def test_a_process_that_ends_at_once_fails_the_spawn_with_its_exit_and_log(
