@@ -60,7 +60,10 @@ def test_the_admin_answers_reads_while_the_master_is_down_and_refuses_commands_w
 
 
 def test_nodes_that_die_while_the_master_is_down_are_restarted_by_their_agent_alone(grid: Grid) -> None:
-    victim = grid.grpc.nodes()[0]
+    # A master that has just started shows no process until the first heartbeat.
+    victim = eventually(
+        lambda: next((node for node in grid.grpc.nodes() if node.pid), None), message="a node with its process"
+    )
     grid.master.kill()
     try:
         kill_and_wait([victim.pid])
