@@ -1,4 +1,4 @@
-"""What becomes of requests in flight when the admin is reloaded, and of those that come while the master is down."""
+"""Requests in flight while the admin is reloaded, and requests that arrive while the master is down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator gets wrong: one message that names the thing, the right exit code, and no traceback."""
+"""Mistakes of operators: one message that names the mistake, the right exit code, and no traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One id finds a request in the logs of every daemon that it passed."""
+"""One correlation id finds a request in the logs of every daemon that handled it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a live grid tells Prometheus, and that everything which is made of it finds its names."""
+"""The metrics of a live grid, and that the documentation, rules and dashboard use their names."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def everything(grid: Grid) -> dict[str, Scrape]:
 
 
 def unknown(selector: Selector, labels: dict[str, set[str]], scrapes: dict[str, Scrape]) -> str:
-    """What of a selector no daemon exposes; empty when all is there."""
+    """The parts of a selector that no daemon exposes; empty when all are there."""
     if selector.name == "up":
         return "" if selector.equals and selector.equals[0][1] in JOBS else f"{selector} is of no job"
     if not any(selector.name in one.names() for one in scrapes.values()):

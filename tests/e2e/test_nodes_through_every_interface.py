@@ -1,4 +1,4 @@
-"""The life of a node, told once and lived through gRPC, REST and the command line alike."""
+"""The life of a node: one test body, run through gRPC, REST and the command line."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def most_down(grid: Grid) -> Iterator[list[int]]:
 
 
 def go_on(stderr: str) -> list[str]:
-    """The arguments of the command that takes a stopped restart up again."""
+    """The arguments of the command that resumes a rolling restart."""
     (line,) = (line for line in stderr.splitlines() if "sutra-grid-cli nodes restart" in line)
     program, *arguments = shlex.split(line[line.index("sutra-grid-cli") :])
     assert program == "sutra-grid-cli"

@@ -1,4 +1,4 @@
-"""A storage node of a grid under writes and SIGKILL: nothing acknowledged is lost, nothing is half there."""
+"""A storage node of a grid under writes and SIGKILL: no acknowledged write is lost, and no write is applied in part."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One row of the table of failures a test, with real processes."""
+"""Tests of faults with real processes: one or more for each row of docs/reliability.md."""

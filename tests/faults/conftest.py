@@ -16,6 +16,6 @@ def module_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KilledGrid
 
 @pytest.fixture
 def killable(module_grid: KilledGrid) -> Iterator[KilledGrid]:
-    """Everything is up and nothing but the bystander is there, before and after the test."""
+    """Before and after the test all daemons run, and only the unaffected node exists."""
     yield module_grid
     module_grid.recover()

@@ -1,4 +1,4 @@
-"""Five thousand bad requests to each port: every daemon stays up, answers well afterwards, and holds on to nothing."""
+"""Five thousand bad requests to each port: every daemon keeps running, answers afterwards, and leaks nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPARE_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is abused: a port, the processes behind it, and whether it answers well."""
+    """The target: a port, the processes behind it, and a check that it still answers."""
 
     target: Target
     processes: Callable[[], list[psutil.Process]]
@@ -44,7 +44,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What processes hold, all together."""
+    """The memory and descriptors of several processes, summed up."""
 
     resident_bytes: int
     descriptors: int
@@ -141,7 +141,7 @@ def answers_many(subject: Subject) -> None:
 
 
 def held_after_a_while(subject: Subject, before: Held) -> Held:
-    """What is held when connections have been let go, or after some seconds if they are not."""
+    """The resources in use after the connections are closed, or after some seconds if they are not."""
     with suppress(AssertionError):
         eventually(lambda: holds_no_more(Held.by(subject.processes()), before))
     return Held.by(subject.processes())

@@ -115,7 +115,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
 @pytest.fixture
 def agent(grid: Grid) -> Iterator[FakeAgent]:
-    """One of its own for each test: it may be drained, removed or taken over."""
+    """An agent for this test alone: the test may drain, remove or replace it."""
     with FakeAgent(f"agent-{next(NUMBERS)}", host_id="host-1", slots=1_000) as agent:
         agent.interval_ms = HOUR_MS
         assert agent.register(grid.stub).success
@@ -133,7 +133,7 @@ def test_the_master_answers_whatever_it_is_sent(
         "agent_id": ["", agent.agent_id, "agent-0"],
         "node_id": ["", node.node_id, "node-00000001"],
         "session_id": ["", agent.session_id],
-        # No name that somebody outside would have to be asked for.
+        # No name that needs a DNS server.
         "agent_endpoint": st.sampled_from([agent.endpoint, "", "127.0.0.1:1", "127.0.0.1:65536", ":", "[::1", "\0"]),
     }
     with grpc.insecure_channel(grid.master_address) as channel:

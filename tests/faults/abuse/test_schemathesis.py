@@ -32,7 +32,7 @@ EXAMPLES = pytest.mark.parametrize(
 
 
 class ShortLogs(FakeAgent):
-    """Its logs end after one chunk, as those of a node that is removed: who follows them is not kept for an hour."""
+    """An agent whose logs end after one chunk, like those of a removed node, so that no follower waits for an hour."""
 
     @handle_errors
     def ReadNodeLog(self, request: pb.LogRequest, context: grpc.ServicerContext) -> pb.LogChunk:  # noqa: N802

@@ -1,1 +1,1 @@
-"""An agent ends at any step, is there twice, or finds its journal damaged."""
+"""An agent ends at any step, runs twice, or finds its journal damaged."""

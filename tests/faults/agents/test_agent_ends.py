@@ -1,4 +1,4 @@
-"""Agents that end: they come back to living nodes, and to what died meanwhile."""
+"""Agents that end: the next one adopts the nodes that live and restarts those that died meanwhile."""
 
 from __future__ import annotations
 

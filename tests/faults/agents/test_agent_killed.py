@@ -1,4 +1,4 @@
-"""The agent killed -9 at every step of every path; then it is started again, and nothing is lost, doubled or leaked."""
+"""The agent is killed with SIGKILL at every step of every path and restarted: nothing is lost, doubled or leaked."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_an_agent_that_is_killed_between_its_commands_keeps_every_process(
 
 
 def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> None:
-    """What the daemon reaches on each path is what it is killed at above: a step that is added needs a case."""
+    """The steps that a real run reaches are the steps of the cases above: a new step needs a case."""
     orders = killable.agent_orders
 
     def walked(points: Sequence[KillPoint], begun: int) -> None:

@@ -1,4 +1,4 @@
-"""Two agents with one name: the second is refused, or the older one ends; nobody flaps and no node is touched."""
+"""Two agents with one id: the second is refused, or the older one ends. No status flaps and no node is touched."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def holder_never_wavers(grid: Grid, endpoint: str) -> None:
 
 
 def told_of(grid: Grid, cursor: int) -> list[pb.Event]:
-    """What was told of agent-1 since ``cursor``."""
+    """The events of agent-1 since ``cursor``."""
     return grid.events(after_event_id=cursor, agent_id="agent-1", kind="agent")
 
 
@@ -80,7 +80,7 @@ def process_of(grid: Grid, node: NodeView) -> list[NodeProcess]:
 
 
 def wait_for_take_over(grid: Grid, newer: Daemon) -> str:
-    """Start the other agent and wait until the master has it in place of the first; its endpoint."""
+    """Start the other agent and wait until the master has it instead of the first. Returns its endpoint."""
     first = grid.agent_address("agent-1")
     newer.start()
     newer.wait_ready()
@@ -97,7 +97,7 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(grid: Gri
         holder_never_wavers(grid, grid.agent_address("agent-1"))
         told = told_of(grid, cursor)
         log = impostor.log_text()
-        # It goes on trying: its holder may be removed from the grid. Told once, it says no more.
+        # It retries, because the holder may be removed from the grid. It logs the refusal once.
         assert impostor.is_running
         assert impostor.stop() == 0
     holder = grid.agent().hostname
@@ -175,7 +175,7 @@ def test_a_whole_state_directory_on_a_second_host_takes_over_once_and_signals_no
         assert older.exit_code() == EXIT_SUPERSEDED
         holder_never_wavers(grid, endpoint)
         assert [event.kind for event in told_of(grid, cursor)] == ["agent.registered", "agent.superseded"]
-        # It can't start the node: its path is none of the second host's. The process on the first host runs on.
+        # It can't start the node: the second host does not have its path. The process on the first host keeps running.
         assert grid.grpc.show(node.node_id).pid == 0
         assert process_of(grid, node) == before
         newer.stop()

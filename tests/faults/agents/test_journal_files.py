@@ -1,4 +1,4 @@
-"""Journal files that are damaged, lost or of a newer version: told with their node, and in no other node's way."""
+"""Journal files that are damaged, lost or of a newer version: reported with their node, without effect on others."""
 
 from __future__ import annotations
 

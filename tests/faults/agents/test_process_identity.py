@@ -27,7 +27,7 @@ Environment = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """What the foreign process has of the node, and how the journal points at it. Everything not named is right."""
+    """What the foreign process shares with the node, and how the journal points at it. Every other field is correct."""
 
     dress: Callable[[Environment], Environment]
     point: Callable[[ProcessIdentity], ProcessIdentity] = lambda identity: identity
@@ -57,7 +57,7 @@ LIES = {
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """All that became of one lie: the node before and after, and what was done to the foreign process."""
+    """The outcome of one forged journal: the node before and after, and the signals that the foreign process got."""
 
     first: NodeReport
     again: NodeReport
@@ -70,7 +70,7 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermaths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Aftermath]]:
-    """One agent is lied to about all of its nodes at once, and then commanded to stop, restart and remove each."""
+    """Forge the journals of all nodes of one agent, then command it to stop, restart and remove each node."""
     home = tmp_path_factory.mktemp("lied-to")
     agent = AgentHarness(home, agent={"max_storage_nodes": len(LIES)}).start()
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""As process 1 of a pid namespace: a node ends while its agent is down, and a foreign process gets its very pid.
+"""As process 1 of a pid namespace: a node ends while its agent is down, and a foreign process gets its pid.
 
 Run by ``test_reused_pids``, with a directory. What is not as it must be is an ``AssertionError``.
 """

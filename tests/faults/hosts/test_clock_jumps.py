@@ -1,4 +1,4 @@
-"""The wall clock of whole daemons jumps by hours while they run: nobody's status changes, and nothing else does."""
+"""The wall clocks of daemons jump by hours while they run: no status and nothing else changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Turnable:
-    """A grid in which the master's host and the agents' hosts have a wall clock each."""
+    """A grid whose master and whose agents have separate wall clocks."""
 
     grid: Grid
     of_master: WallClock

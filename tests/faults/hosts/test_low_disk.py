@@ -1,4 +1,4 @@
-"""A data path with less free than the agent's reserve: told, shown, and closed for new nodes."""
+"""A data path with less free space than the agent's reserve: reported, shown, and closed for new nodes."""
 
 from __future__ import annotations
 

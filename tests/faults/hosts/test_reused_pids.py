@@ -1,4 +1,4 @@
-"""The kernel gives a foreign process the very pid that a node had. In a pid namespace, where a test can have that."""
+"""The kernel gives a foreign process the pid that a node had. In a pid namespace a test can cause that."""
 
 from __future__ import annotations
 

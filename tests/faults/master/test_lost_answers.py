@@ -1,4 +1,4 @@
-"""Answers that never arrive: of the master to its client, and of the agent to its master."""
+"""Answers that never arrive: from the master to its client, and from the agent to its master."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_retry_of_a_spawn_whose_answer_was_lost_returns_the_same_node(killable
     killable.master_orders.pause_at(KillPoint(Step.ANSWER_KEPT))
     call = killable.spawn(request)
     killable.master_orders.wait_until_paused(killable.master)
-    call.cancel()  # nobody takes the answer any more
+    call.cancel()  # no caller waits for the answer
     killable.master.signal(signal.SIGCONT)
     made = killable.cell()
     pid = killable.pid(made)
@@ -56,7 +56,7 @@ def test_a_spawn_that_the_agent_does_not_answer_fails_and_leaves_nothing(
     assert answer.error.reason == "agent_unreachable"
     assert len(left_running) == processes
     killable.grid.wait_agents("healthy")
-    # It takes the assignment though nobody waits any more, and is told with a heartbeat that there is no such node.
+    # It takes the assignment although no caller waits, and a heartbeat's response says that the node does not exist.
     eventually(lambda: (Step.JOURNAL_DELETED, "") in killable.agent_orders.reached(begun), message="removed again")
     killable.wait_agreement(set())
     assert killable.starts() <= starts + 1

@@ -1,4 +1,4 @@
-"""The master killed -9 at every step of every path, then started again: nothing is lost, doubled or leaked."""
+"""The master is killed with SIGKILL at every step of every path and restarted: nothing is lost, doubled or leaked."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def new_request() -> str:
 
 
 def die(killable: KilledGrid, call: grpc.Future) -> None:
-    """The master ends where it was told; nobody gets an answer, and every process runs on as it did."""
+    """The master ends at the given step. The caller gets no answer, and every process keeps running."""
     killable.master_orders.wait_until_killed(killable.master)
     assert isinstance(call.exception(), grpc.RpcError)
 
@@ -198,7 +198,7 @@ def test_a_takeover_of_running_nodes_goes_on_where_it_was(killable: KilledGrid, 
 
 
 def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> None:
-    """What the daemon reaches on each path is what it is killed at above: a step that is added needs a case."""
+    """The steps that a real run reaches are the steps of the cases above: a new step needs a case."""
     orders = killable.master_orders
 
     def walked(points: Sequence[KillPoint], begun: int) -> None:

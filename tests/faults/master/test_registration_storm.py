@@ -34,7 +34,7 @@ def names() -> Iterator[str]:
 
 
 def at_once(grid: Grid, call: Callable[[rpc.GridMasterStub, str], None]) -> float:
-    """Make a call for every agent, from a handful of connections at the same time; the seconds it took."""
+    """Make a call for every agent, over a few connections at the same time. Returns the seconds it took."""
 
     def some(first: int) -> None:
         # No options in common, so that each has a connection of its own.

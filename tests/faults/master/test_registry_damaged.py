@@ -1,4 +1,4 @@
-"""A damaged registry: the start is refused with the way out, and a rebuild takes the truth from the agents."""
+"""A damaged registry: the start is refused with the remedy, and a rebuild takes the state from the agents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file(whole: Path, tmp_path: Path) -> Path:
 
 
 def start(file: Path, *arguments: str) -> Outcome:
-    """Start a master that is expected to be refused: it must not come so far that it needs its port."""
+    """Start a master that must be refused before it needs its port."""
     config = write_config(
         file.with_name("master.toml"), {"master": {"listen": "127.0.0.1:1", "registry_url": f"sqlite:///{file}"}}
     )
@@ -151,7 +151,7 @@ def test_a_rebuild_beside_a_running_master_is_refused_and_a_check_rebuilds_nothi
 
 
 def overwrite(file: Path) -> None:
-    """Damage every page under who has the file open, and have another commit make them read the pages again."""
+    """Damage every page while daemons have the file open, and commit from outside so that they read the pages again."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE alembic_version SET version_num = version_num")

@@ -1,4 +1,4 @@
-"""The registry takes nothing for a while: locked, on a full disk, unreachable. Everything recovers by itself."""
+"""The registry is unavailable for a while: locked, on a full disk, unreachable. Everything recovers by itself."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def refusal_of_restart(grid: Grid, node: NodeView) -> Refused:
 
 
 def all_is_well(grid: Grid, *, admin: bool) -> bool:
-    """Whether agents are healthy and reads are answered; at once, while the registry takes nothing."""
+    """Whether agents are healthy and reads are answered at once while the registry is unavailable."""
     started = time.monotonic()
     assert set(grid.agent_statuses().values()) == {"healthy"}
     assert grid.stub.GetClusterStatus(pb.Empty(), timeout=5).healthy_agents == len(grid.agents)
@@ -77,7 +77,7 @@ def reads_at_once(grid: Grid) -> list[grpc.Future]:
 
 
 def killed_and_restarted(grid: Grid, node: NodeView) -> int:
-    """Kill a node; its new pid, when the master shows it."""
+    """Kill a node. Returns its new pid when the master shows it."""
     kill_and_wait([node.pid])
     return eventually(
         lambda: (view := grid.grpc.show(node.node_id)).status == "running" and view.pid != node.pid and view.pid,
@@ -86,7 +86,7 @@ def killed_and_restarted(grid: Grid, node: NodeView) -> int:
 
 
 def everything_recovers(grid: Grid, node: NodeView, pid: int) -> None:
-    """What happened meanwhile is in the registry: the admin, which reads nothing else, shows it."""
+    """The events of the outage are in the registry: the admin, which reads only the registry, shows them."""
 
     def told() -> list[pb.Event]:
         return [event for event in grid.events(kind="node.restarted") if event.node_id == node.node_id]

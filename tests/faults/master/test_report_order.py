@@ -1,4 +1,4 @@
-"""What happens to a node right after a command is told at once, not a heartbeat's interval later."""
+"""What happens to a node right after a command is reported at once, not one heartbeat interval later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that run and do not answer: shown, told, and restarted only where that is configured."""
+"""Nodes that run and do not answer: shown, reported, and restarted only where that is configured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 @contextmanager
 def hung(node: NodeView) -> Iterator[None]:
-    """Its process stands still; it goes on in the end, if it still is."""
+    """The node's process is paused by SIGSTOP in the context. Afterwards it continues, if it still exists."""
     handle = os.pidfd_open(node.pid)
     try:
         signal.pidfd_send_signal(handle, signal.SIGSTOP)

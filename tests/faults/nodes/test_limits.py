@@ -15,7 +15,7 @@ from sutra_grid.wire import grid_pb2 as pb
 pytestmark = pytest.mark.e2e
 
 LIMIT_MB = 64
-# It grows when a file tells it to; half of that in a child, since a limit is that of all processes of a node.
+# It grows when a file says so. Half of that is in a child, because the limit covers all processes of a node.
 HUNGRY = f"""#!{sys.executable} -S
 import os, sys, time
 grow = os.path.join(sys.argv[1], "grow")

@@ -102,7 +102,7 @@ def test_a_runaway_is_ended_by_the_kernel_and_counted_in_the_same_back_off(agent
     hold(node, RUNAWAY_MB)
     shown = agent.wait_for("node-1", lambda one: one.reason is Reason.MEMORY_LIMIT and bool(one.exits))
     assert (shown.exits[0].reason, shown.exits[0].signal) == (Reason.MEMORY_LIMIT, 9)
-    # It goes on to hold so much: three ends in a row, and it is given up.
+    # It uses this much after each start: after three ends in a row it is given up.
     given_up = agent.wait_for("node-1", NodeState.FAILED)
     assert given_up.reason is Reason.MEMORY_LIMIT
     assert mentions(given_up.message, "kernel", f"{LIMIT_MB} MiB", 3), "who ended it, its limit, how many in a row"

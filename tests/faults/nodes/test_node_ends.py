@@ -1,4 +1,4 @@
-"""Nodes that end by themselves or do not end when they should: watched, restarted, given up, stopped."""
+"""Nodes that exit by themselves, or do not exit when they should: restarted, given up, stopped."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
 @pytest.fixture(scope="module")
 def held(grid: Grid) -> NodeView:
-    """A node that is there already."""
+    """A node that exists before the refused spawn."""
     return grid.grpc.spawn(AGENT)
 
 
@@ -54,7 +54,7 @@ def foreign_port(grid: Grid) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """All that a node leaves in a grid: processes, records, journal files, directories, the slots it takes."""
+    """Everything that a node has in a grid: processes, records, journal files, directories, slots."""
 
     pids: dict[str, int]
     records: list[str]
