@@ -10,9 +10,9 @@ from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.storage.counter import Counter
+from sutra_grid.storage.etcd.kv_errors import handle_kv_errors
 from sutra_grid.storage.identity import Identity
 from sutra_grid.storage.keyspace import Draft
-from sutra_grid.storage.kv_errors import handle_kv_errors
 from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.store import Store
 from sutra_grid.wire import node_pb2 as pb

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from sutra_grid.runtime.clock import SystemClock
 from sutra_grid.storage.counter import Counter
+from sutra_grid.storage.etcd.kv_service import KvService
+from sutra_grid.storage.etcd.maintenance_service import MaintenanceService
 from sutra_grid.storage.identity import Identity
-from sutra_grid.storage.kv_service import KvService
-from sutra_grid.storage.maintenance_service import MaintenanceService
 from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.node_service import NodeService
 from sutra_grid.storage.store import Store

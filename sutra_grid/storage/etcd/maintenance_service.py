@@ -13,10 +13,10 @@ import sutra_grid
 from sutra_grid.core.errors import GridError, ResourceExhausted, Unimplemented
 from sutra_grid.core.types import Reason
 from sutra_grid.storage.archive import FORMAT, Manifest, archive, archive_bytes
+from sutra_grid.storage.etcd.kv_errors import abort, handle_kv_errors
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.identity import TERM, VERSION, Identity
 from sutra_grid.storage.keyspace import Committed
-from sutra_grid.storage.kv_errors import abort, handle_kv_errors
 from sutra_grid.storage.records import KEY_PREFIX, KEYS_END
 from sutra_grid.storage.store import Copy, Store
 from sutra_grid.wire import errors

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import grpc
 
-from sutra_grid.storage import checks, evaluate
 from sutra_grid.storage.counter import Counter
+from sutra_grid.storage.etcd import checks, evaluate
+from sutra_grid.storage.etcd.kv_errors import handle_kv_errors
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.identity import Identity
 from sutra_grid.storage.keyspace import Draft
-from sutra_grid.storage.kv_errors import handle_kv_errors
 from sutra_grid.storage.store import Store
 from sutra_grid.wire import storage_pb2 as pb
 from sutra_grid.wire import storage_pb2_grpc as rpc

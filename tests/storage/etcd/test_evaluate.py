@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.memory_engine import MemoryEngine
-from sutra_grid.storage import evaluate
+from sutra_grid.storage.etcd import evaluate
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.keyspace import Draft, load
 from sutra_grid.wire import storage_pb2 as pb

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.test_evaluate import delete_op, get_op, put_op, txn_op
-from sutra_grid.storage import checks
+from storage.etcd.test_evaluate import delete_op, get_op, put_op, txn_op
+from sutra_grid.storage.etcd import checks
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.wire import storage_pb2 as pb
 
