@@ -1,0 +1,104 @@
+"""A snapshot of all processes of this host: one look at ``/proc``, without any decision.
+
+The format of ``/proc/PID/stat`` is in proc(5). Fields are counted from 1, as there. A process that ends while the
+snapshot is taken may be missing. On systems without ``/proc`` the snapshot is empty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+_DEAD_STATES: Final = frozenset("ZXx")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEntry:
+    """One process. ``start_ticks``, ``cpu_ticks`` (user and system time): clock ticks; ``resident_bytes``: bytes."""
+
+    pid: int
+    name: str
+    state: str
+    parent: int
+    group: int
+    session: int
+    start_ticks: int
+    cpu_ticks: int = 0
+    threads: int = 1
+    resident_bytes: int = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """False for a zombie: it has ended and only waits to be reaped."""
+        return self.state not in _DEAD_STATES
+
+
+class ProcessTable:
+    """The processes of one snapshot, by pid. Zombies are included. Immutable."""
+
+    def __init__(self, entries: Iterable[ProcessEntry]) -> None:
+        self._entries: Mapping[int, ProcessEntry] = {entry.pid: entry for entry in entries}
+
+    @classmethod
+    def read(cls, proc: Path = _PROC) -> ProcessTable:
+        """Take a snapshot. Blocks for a few milliseconds per thousand processes. Does not raise."""
+        return cls(_read_entries(proc))
+
+    def find(self, pid: int) -> ProcessEntry | None:
+        """The process with that pid; None when there is none."""
+        return self._entries.get(pid)
+
+    def alive(self) -> Iterator[ProcessEntry]:
+        """All processes that have not ended."""
+        return (entry for entry in self._entries.values() if entry.is_alive)
+
+    def ancestors(self, pid: int) -> frozenset[int]:
+        """The pids of the process itself, its parent, and so on up to the first process."""
+        found: set[int] = set()
+        entry = self._entries.get(pid)
+        while entry is not None and entry.pid not in found:
+            found.add(entry.pid)
+            entry = self._entries.get(entry.parent)
+        return frozenset(found)
+
+
+def _read_entries(proc: Path) -> Iterator[ProcessEntry]:
+    page = os.sysconf("SC_PAGE_SIZE")
+    try:
+        names = os.listdir(proc)
+    except OSError:
+        return
+    for name in names:
+        if not name.isdigit():
+            continue
+        try:
+            stat = (proc / name / "stat").read_bytes()
+        except OSError:
+            continue  # the process has ended, or this user must not see it
+        yield parse_stat(stat, page)
+
+
+def parse_stat(stat: bytes, page_bytes: int) -> ProcessEntry:
+    """Read one ``/proc/PID/stat``. The name is in brackets, and may contain spaces and brackets itself."""
+    opening, closing = stat.index(b"("), stat.rindex(b")")
+    fields = stat[closing + 2 :].split()
+
+    def number(field: int) -> int:
+        return int(fields[field - 3])
+
+    return ProcessEntry(
+        pid=int(stat[:opening]),
+        name=stat[opening + 1 : closing].decode(errors="replace"),
+        state=fields[0].decode(),
+        parent=number(4),
+        group=number(5),
+        session=number(6),
+        start_ticks=number(22),
+        cpu_ticks=number(14) + number(15),
+        threads=number(20),
+        resident_bytes=number(24) * page_bytes,
+    )
