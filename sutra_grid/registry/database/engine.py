@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePoo
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry.database.faults import lost_fault, translated, unavailable
+from sutra_grid.registry.database.faults import lock_fault, lost_fault, translated, unavailable
+from sutra_grid.registry.database.write_queue import WriteQueue
 
 POOL_CONNECTIONS = 8
 POOL_OVERFLOW = 24
@@ -52,6 +53,7 @@ class Database:
         self.wait_seconds = wait_seconds
         self._reader = engine
         self._writer = engine.execution_options(begin="IMMEDIATE")
+        self._queue = None if file is None else WriteQueue(wait_seconds)  # a server has locks of rows
         self._held: FileIdentity | None = None
         self._counting = threading.Lock()
         self._failures = 0  # guarded by _counting
@@ -83,9 +85,26 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction that writes: committed, and on disk, when the block ends without an error."""
-        with self._counted(), self._writer.begin() as connection:
+        """One transaction that writes: committed, and on disk, when the block ends without an error.
+
+        Not within another one of the same thread: writers to one file take turns.
+        """
+        with self._counted(), self._turn(), self._writer.begin() as connection:
+            if self._queue is not None:
+                self._queue.advanced()
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._queue is None:
+            yield
+            return
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(self._queue.turn())
+            except TimeoutError as error:
+                raise unavailable(self.name, lock_fault()) from error
+            yield
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
