@@ -12,7 +12,7 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -61,15 +61,22 @@ _WILDCARDS: Final = ("0.0.0.0", "::", "")
 class GridAgent:
     """One agent. A context manager; entering it raises ``GridError`` when the agent can't start.
 
-    ``on_superseded`` is called from the heartbeat thread when a newer agent process has this agent id.
+    ``on_superseded`` is called from the heartbeat thread when a newer agent process has this agent id. ``environ``:
+    the environment that nodes inherit; by default this process's own.
     """
 
     def __init__(
-        self, config: AgentConfig, *, on_superseded: Callable[[str], None], clock: Clock | None = None
+        self,
+        config: AgentConfig,
+        *,
+        on_superseded: Callable[[str], None],
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._config = config
         self._clock = clock or SystemClock()
         self._on_superseded = on_superseded
+        self._environ = environ
         self._parts = contextlib.ExitStack()
         self._metrics = AgentMetrics()
         self._server: RunningServer | None = None
@@ -149,7 +156,9 @@ class GridAgent:
         collaborators = Collaborators(
             journal=journal,
             launcher=OsProcessLauncher(),
-            planner=LaunchPlanner(agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory),
+            planner=LaunchPlanner(
+                agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
+            ),
             admission=Admission(config),
             inventory=inventory,
             log_tail=logs.tail,

@@ -5,6 +5,7 @@ Heavy modules are imported in ``run``, so that ``--help`` is fast and grpc is co
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from sutra_grid.agent.config import SCHEMA, agent_config
@@ -30,6 +31,7 @@ FLAGS: Final = [
 
 def run(config: Config) -> int:
     """Serve until a signal arrives or a newer agent takes over. The nodes keep running in both cases."""
+    inherited = dict(os.environ)  # before the agent sets variables for itself
     disable_grpc_fork_support()
     reset_affinity()  # a parent may have pinned itself to one CPU; agent and nodes must not inherit that
     from sutra_grid.agent.agent import GridAgent
@@ -42,7 +44,7 @@ def run(config: Config) -> int:
         superseded.append(message)
         shutdown.request("superseded")
 
-    with shutdown, GridAgent(settings, on_superseded=on_superseded) as agent:
+    with shutdown, GridAgent(settings, on_superseded=on_superseded, environ=inherited) as agent:
         log.info("ready", agent=settings.agent_id, address=agent.endpoint, data_path=settings.data_path)
         shutdown.wait()
         log.info("stopping; the nodes keep running", reason=shutdown.reason)

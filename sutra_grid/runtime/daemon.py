@@ -22,6 +22,7 @@ import click
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.config import Config, ConfigError, Key, Schema, Section, load
+from sutra_grid.runtime.inherited_signals import reset_inherited_signals
 from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
 
 EXIT_FAILED: Final = 1
@@ -93,6 +94,7 @@ def daemon_command(
         if check_config:
             click.echo(f"{config_file or 'defaults and environment'}: ok")
             return
+        reset_inherited_signals()
         _setup_logging(schema, config)
         sys.exit(_run(name, chosen, config))
 

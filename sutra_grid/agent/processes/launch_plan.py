@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from sutra_grid.agent.engines import Engine
 from sutra_grid.agent.processes.proof import (
@@ -23,7 +24,28 @@ from sutra_grid.agent.processes.proof import (
 )
 from sutra_grid.core.node.record import NodeRecord
 
-_OWN_PREFIX = "SUTRA_GRID_"
+_OWN_PREFIX: Final = "SUTRA_GRID_"
+# What systemd tells the agent about the agent. With these a node could speak for the agent's unit, take its sockets
+# for its own, or read its credentials.
+_OF_THE_UNIT: Final = frozenset(
+    {
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "LISTEN_PID",
+        "LISTEN_PIDFDID",
+        "FDSTORE",
+        "MAINPID",
+        "SYSTEMD_EXEC_PID",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "CREDENTIALS_DIRECTORY",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +67,8 @@ class LaunchPlanner:
         self._agent_id = agent_id
         self._host_id = host_id
         self._log_directory = log_directory
-        # Nodes do not get the agent's settings, nor the tag of a node that may have started this agent.
         inherited = os.environ if environ is None else environ
-        self._environment = {name: value for name, value in inherited.items() if not name.startswith(_OWN_PREFIX)}
+        self._environment = {name: value for name, value in inherited.items() if _is_for_nodes(name)}
 
     def mark(self, node_id: str, launch: int) -> LaunchMark:
         """What proves that a process is this launch of this node."""
@@ -73,3 +94,8 @@ class LaunchPlanner:
             environment={**self._environment, **engine.variables(node_id, spec), **tags},
             directory=Path(spec.storage_path),
         )
+
+
+def _is_for_nodes(name: str) -> bool:
+    """False for the agent's settings, the tag of a node that may have started this agent, and what is of its unit."""
+    return not name.startswith(_OWN_PREFIX) and name not in _OF_THE_UNIT

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
@@ -15,6 +16,8 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
+
+_PROC: Final = Path("/proc")
 
 
 class ProcessLauncher(Protocol):
@@ -53,6 +56,7 @@ class OsProcessLauncher:
             os.close(log_fd)
         reached(Step.PROCESS_STARTED)
         # The child is not reaped before poll() is called, so its pid is not reused until then.
+        reset_oom_score(child.pid)
         identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
         if identity is None:
             raise OSError(f"process {child.pid} of {plan.argv[0]} disappeared right after its start")
@@ -86,3 +90,15 @@ def _open_pidfd(pid: int) -> int | None:
     except OSError as error:
         log.warning("pidfd can't be opened; the process is polled", pid=pid, error=error)
         return None
+
+
+def reset_oom_score(pid: int, proc: Path = _PROC) -> None:
+    """Let the kernel end a node for lack of memory before the agent that an operator has protected.
+
+    A child inherits the protection (a negative score). Any user may raise the score of its own process.
+    """
+    try:
+        if int((proc / "self/oom_score_adj").read_text()) < 0:
+            (proc / str(pid) / "oom_score_adj").write_text("0")
+    except OSError as error:
+        log.debug("the OOM score of a node stays as inherited", pid=pid, error=error)
