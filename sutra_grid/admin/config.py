@@ -49,7 +49,7 @@ SCHEMA: Final = Schema(
                     "str",
                     f"127.0.0.1:{DEFAULT_MASTER_PORT}",
                     help="Address of the master, which executes commands",
-                    check=host_port(DEFAULT_MASTER_PORT),
+                    check=host_port(DEFAULT_MASTER_PORT, free_port=False),
                 ),
                 Key("workers", "int", 2, help="Number of worker processes", check=between(1, 64)),
                 Key(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
 from sutra_grid.core.errors import AlreadyExists, Unavailable
-from sutra_grid.core.types import Reason
 from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.listening import check_can_listen
 from sutra_grid.runtime.logging import get_logger
-from sutra_grid.runtime.net import format_host_port, is_port_free, parse_host_port, port_holder
+from sutra_grid.runtime.net import parse_host_port
 
 if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
@@ -34,26 +34,21 @@ def run(config: Config) -> int:
 
 
 def _refuse_taken_port(listen: str) -> None:
-    """Raise ``AlreadyExists`` when the port is in use. gunicorn would retry for seconds and not name the owner.
+    """Raise ``GridError`` when the address can't be used. gunicorn would retry for seconds and not say why.
 
     Waits for the workers of a killed admin, which keep its port until they notice.
     """
     host, port = parse_host_port(listen, DEFAULT_PORT)
     never, deadline = threading.Event(), time.monotonic() + ORPHANED_WORKERS_SECONDS
-    while port != 0 and not is_port_free(port, host):
-        if time.monotonic() >= deadline:
-            raise _port_taken(host, port)
-        never.wait(0.1)
-
-
-def _port_taken(host: str, port: int) -> AlreadyExists:
-    holder = port_holder(port)
-    why = f"it is in use by {holder}" if holder else "this host does not have the address, or this user may not use it"
-    return AlreadyExists(
-        f"cannot listen on {format_host_port(host, port)}: {why}",
-        reason=Reason.PORT_TAKEN,
-        hint="Stop the process that uses it, or choose another address with --listen HOST:PORT",
-    )
+    while True:
+        try:
+            check_can_listen(host, port)
+        except AlreadyExists:
+            if time.monotonic() >= deadline:
+                raise
+            never.wait(0.1)
+        else:
+            return
 
 
 def _refuse_wrong_registry(url: str) -> None:

@@ -14,10 +14,21 @@ from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeS
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
-from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host_port, not_empty
+from sutra_grid.runtime.config import (
+    REQUIRED,
+    Config,
+    Key,
+    Schema,
+    Section,
+    at_least,
+    between,
+    host,
+    host_port,
+    not_empty,
+)
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
-from sutra_grid.runtime.net import MAX_PORT, parse_host_port
+from sutra_grid.runtime.net import MAX_PORT, is_wildcard, parse_host_port
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
@@ -40,6 +51,12 @@ class MemoryLimits(StrEnum):
 
 def _check_name(value: str) -> str | None:
     return None if is_name(value) else NAME_ALLOWED
+
+
+def _check_advertised(value: str) -> str | None:
+    if is_wildcard(value):
+        return f"an address that other hosts can reach, or nothing; {value} stands for all addresses of a host"
+    return host(value) if value else None
 
 
 def _check_range(value: str) -> str | None:
@@ -79,12 +96,13 @@ SCHEMA: Final = Schema(
         Section("agent", [
             Key("agent_id", "str", REQUIRED, help="Name of the agent in the grid", check=_check_name),
             Key("master_host", "str", REQUIRED, help="Address of the master (host:port)",
-                check=host_port(DEFAULT_MASTER_PORT)),
+                check=host_port(DEFAULT_MASTER_PORT, free_port=False)),
             Key("platform", "str", "desktop", help="Kind of host", choices=tuple(Platform)),
             Key("max_storage_nodes", "int", 10, help="Number of nodes that this host can have", check=at_least(0)),
             Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the agent's gRPC service",
                 check=host_port(DEFAULT_PORT)),
-            Key("advertise", "str", "", help="Host at which others reach agent and nodes; empty: that of listen"),
+            Key("advertise", "str", "", help="Host at which others reach agent and nodes; empty: that of listen",
+                check=_check_advertised),
             Key("state_path", "path", None, help="Journal, lock, host id and node logs; unset: data_path/.agent"),
             Key("labels", "dict[str,str]", {}, help="Labels that are shown with the agent"),
             Key("workers", "int", 16, help="Threads for calls of the master", check=between(2, 256)),

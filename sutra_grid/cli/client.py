@@ -30,7 +30,7 @@ def make_client(target: str, source: str, timeout_seconds: float) -> MasterClien
     where = "This is the default address" if source == "default" else f"The address comes from {source}"
     return MasterClient(
         ClientConfig(
-            format_host_port(*parse_host_port(target, DEFAULT_PORT)),
+            format_host_port(*parse_host_port(target, DEFAULT_PORT, free_port=False)),
             HINTS,
             change_seconds=timeout_seconds,
             read_seconds=min(timeout_seconds, READ_SECONDS),

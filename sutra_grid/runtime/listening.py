@@ -8,7 +8,7 @@ from typing import Any
 
 from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime.net import format_host_port, port_holder
+from sutra_grid.runtime.net import format_host_port, listen_error, own_addresses, port_holder
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """As ``socket.getaddrinfo`` has it."""
@@ -20,22 +20,18 @@ def resolve_listen_address(host: str, port: int) -> AddressInfo:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
         raise InvalidArgument(
-            f"can't listen on {format_host_port(host, port)}: {error.strerror}",
+            f"can't listen on {format_host_port(host, port)}: the name {host} can't be resolved: {error.strerror}",
             reason=Reason.INVALID_ARGUMENT,
-            hint="Use an address of this host",
+            hint="Use an IP address of this host, or a name that it can resolve",
         ) from error
 
 
 def check_can_listen(host: str, port: int) -> None:
     """Bind the address and release it. Raises a ``GridError`` that says why this fails."""
-    family, kind, protocol, _, address = resolve_listen_address(host, port)
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-            probe.listen(1)
-        except OSError as error:
-            raise bind_fault(error, host, port) from error
+    _, _, _, _, address = resolve_listen_address(host, port)
+    error = listen_error(port, address[0])
+    if error is not None:
+        raise bind_fault(error, host, port) from error
 
 
 def bind_fault(error: OSError, host: str, port: int) -> GridError:
@@ -50,7 +46,7 @@ def bind_fault(error: OSError, host: str, port: int) -> GridError:
         return InvalidArgument(
             f"can't listen on {address}: this host does not have the address",
             reason=Reason.INVALID_ARGUMENT,
-            hint="Use an address of this host, or 0.0.0.0 for all of them",
+            hint=f"Use an address of this host ({', '.join(own_addresses())}), or 0.0.0.0 for all of them",
         )
     return Unavailable(
         f"can't listen on {address}: {error.strerror}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, not_empty
+from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
@@ -21,7 +21,7 @@ SCHEMA = Schema(
             SECTION,
             [
                 Key("node_id", "str", "standalone", help="Id of the node; the agent sets it", check=not_empty),
-                Key("listen", "str", "127.0.0.1", help="Address to listen on", check=not_empty),
+                Key("listen", "str", "127.0.0.1", help="Address to listen on, without a port", check=host),
                 Key("port", "int", 50051, help="Port to listen on; 0 chooses a free port", check=between(0, MAX_PORT)),
                 Key(
                     "storage_path", "path", REQUIRED, help="Directory of log, data and checkpoints; created if missing"

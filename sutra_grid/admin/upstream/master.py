@@ -28,7 +28,7 @@ RETRY: Final = RetryPolicy(never_reached_seconds=0, not_applied_seconds=0, uncer
 
 def make_client(address: str, command_timeout_secs: float) -> MasterClient:
     """A client for all requests of a worker. It connects with the first call, and so after gunicorn has forked."""
-    target = format_host_port(*parse_host_port(address, DEFAULT_MASTER_PORT))
+    target = format_host_port(*parse_host_port(address, DEFAULT_MASTER_PORT, free_port=False))
     return MasterClient(ClientConfig(target, HINTS, change_seconds=command_timeout_secs, retry=RETRY))
 
 

@@ -8,7 +8,7 @@ once. Import from here; nothing heavier than the standard library is loaded befo
 from sutra_grid.runtime.config.errors import ConfigError, Fault
 from sutra_grid.runtime.config.load import Config, load
 from sutra_grid.runtime.config.schema import REQUIRED, Key, KeyDescription, Kind, Schema, Section
-from sutra_grid.runtime.config.values import at_least, between, host_port, not_empty
+from sutra_grid.runtime.config.values import at_least, between, host, host_port, not_empty
 
 __all__ = [
     "REQUIRED",
@@ -22,6 +22,7 @@ __all__ = [
     "Section",
     "at_least",
     "between",
+    "host",
     "host_port",
     "load",
     "not_empty",

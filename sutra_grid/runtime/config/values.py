@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.runtime.config.schema import Check, Key, toml_text
-from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.net import InvalidAddress, is_host, parse_host_port
+
+ALLOWED_HOST: Final = "one host name or IP address, without a port, brackets, a scheme or blanks"
 
 
 class BadValue(Exception):
@@ -62,17 +63,22 @@ def at_least(low: float) -> Check:
     return lambda value: None if value >= low else f"at least {low}"
 
 
-def host_port(default_port: int | None = None) -> Check:
-    """A check for addresses that ``runtime.net.parse_host_port`` accepts with the same default."""
+def host_port(default_port: int | None = None, *, free_port: bool = True) -> Check:
+    """A check for addresses that ``runtime.net.parse_host_port`` accepts with the same arguments."""
 
     def check(value: str) -> str | None:
         try:
-            parse_host_port(value, default_port)
-        except InvalidArgument:
-            return "host:port" if default_port is None else f"host or host:port (default port {default_port})"
+            parse_host_port(value, default_port, free_port=free_port)
+        except InvalidAddress as error:
+            return error.allowed
         return None
 
     return check
+
+
+def host(value: str) -> str | None:
+    """A check for a host name or IP address."""
+    return None if is_host(value) else ALLOWED_HOST
 
 
 def not_empty(value: str) -> str | None:
