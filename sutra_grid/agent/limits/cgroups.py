@@ -133,6 +133,15 @@ def move_process(pid: int, group: Path) -> None:
     write(group / "cgroup.procs", str(pid))
 
 
+def pids(group: Path) -> list[int]:
+    """The processes in a group and in its subgroups; none when it does not exist. Does not raise."""
+    found: list[int] = []
+    for directory in (group, *group.rglob("*/")):
+        with contextlib.suppress(OSError):  # the group is gone, or its last process has just ended
+            found += [int(pid) for pid in read_names(directory / "cgroup.procs")]
+    return found
+
+
 def remove(group: Path) -> bool:
     """Remove a group. False while it is in use; true when it is gone, whoever removed it. Raises ``OSError``."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -43,6 +44,10 @@ class MemoryGroups(Protocol):
         """The memory that the kernel can't take back from the group of a launch; 0 without a group."""
         ...
 
+    def pids(self, node_id: str, launch: int) -> Collection[int]:
+        """The processes in the group of a launch and in its subgroups; none without a group."""
+        ...
+
     def remove_leftovers(self) -> None:
         """Remove empty groups of earlier agents. Once, after the live processes were adopted."""
         ...
@@ -65,6 +70,10 @@ class NoMemoryGroups:
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
         """See ``MemoryGroups``."""
         return 0
+
+    def pids(self, node_id: str, launch: int) -> Collection[int]:
+        """See ``MemoryGroups``."""
+        return ()
 
     def remove_leftovers(self) -> None:
         """See ``MemoryGroups``."""
@@ -119,6 +128,12 @@ class CgroupMemoryGroups:
             return self._parent.hierarchy.unreclaimable_bytes(group) if group is not None else 0
         except OSError:
             return 0  # its process has just ended
+
+    def pids(self, node_id: str, launch: int) -> Collection[int]:
+        """See ``MemoryGroups``."""
+        with self._lock:
+            group = self._groups.get((node_id, launch), self._home / _name(node_id, launch))
+        return cgroups.pids(group)
 
     def retry_removals(self) -> None:
         """See ``MemoryGroups``."""

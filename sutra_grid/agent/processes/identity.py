@@ -91,11 +91,24 @@ def children(pid: int) -> list[int]:
 
 def output_file(pid: int) -> tuple[int, int] | None:
     """Device and inode of the file that standard output goes to; None when it can't be read."""
+    return file_of_descriptor(pid, 1)
+
+
+def file_of_descriptor(pid: int, descriptor: int) -> tuple[int, int] | None:
+    """Device and inode of the file behind a descriptor of a process; None when it can't be read."""
     try:
-        status = os.stat(_PROC / str(pid) / "fd" / "1")
+        status = os.stat(_PROC / str(pid) / "fd" / str(descriptor))
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def working_directory(pid: int) -> Path | None:
+    """The working directory of a process; None when it can't be read."""
+    try:
+        return Path(os.readlink(_PROC / str(pid) / "cwd"))
+    except OSError:
+        return None
 
 
 def identify(pid: int, launch: int, *, zombies: bool = False) -> ProcessIdentity | None:

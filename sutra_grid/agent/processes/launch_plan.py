@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sutra_grid.agent.engines import Engine
+from sutra_grid.agent.processes.member_search import LaunchClues
 from sutra_grid.agent.processes.proof import (
     LOG_SUFFIX,
     TAG_AGENT_ID,
@@ -22,7 +23,7 @@ from sutra_grid.agent.processes.proof import (
     LaunchMark,
     LaunchTag,
 )
-from sutra_grid.core.node.record import NodeRecord
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
 
 _OWN_PREFIX: Final = "SUTRA_GRID_"
 # What systemd tells the agent about the agent. With these a node could speak for the agent's unit, take its sockets
@@ -73,6 +74,18 @@ class LaunchPlanner:
     def mark(self, node_id: str, launch: int) -> LaunchMark:
         """What proves that a process is this launch of this node."""
         return LaunchMark(LaunchTag(self._host_id, node_id, launch), self._log_directory / f"{node_id}{LOG_SUFFIX}")
+
+    def clues(self, record: NodeRecord, leader: ProcessIdentity | None, *, is_watched: bool = True) -> LaunchClues:
+        """What identifies the processes of the node's launch. ``leader`` and ``is_watched`` as in ``LaunchClues``."""
+        node_id = record.assignment.node_id
+        return LaunchClues(
+            node_id=node_id,
+            launch=leader.launch if leader is not None else record.launches,
+            leader=leader,
+            log_path=self._log_directory / f"{node_id}{LOG_SUFFIX}",
+            directory=Path(record.assignment.spec.storage_path or os.devnull),
+            is_watched=is_watched,
+        )
 
     def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
         """Plan the launch that the record has announced. Raises ``GridError`` when the program can't be executed."""

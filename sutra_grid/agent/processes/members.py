@@ -18,39 +18,45 @@ class Evidence:
     """What is known of a launch beside its leader.
 
     ``grouped``: pids in the launch's control group. ``tagged``: pids with the launch's tag in their environment.
+    ``orphaned``: children of the agent that it did not start, and that use the node's log or directory.
     ``known``: members of an earlier snapshot. ``session_is_proved``: the caller knows that the leader's pid was not
     given to another process since the leader ended, because it has watched the leader until now.
     """
 
     grouped: Collection[int] = ()
     tagged: Collection[int] = ()
+    orphaned: Collection[int] = ()
     known: Collection[tuple[int, int]] = ()  # pid and start ticks
     session_is_proved: bool = True
 
 
 def launch_members(
-    table: ProcessTable, leader: ProcessIdentity, evidence: Evidence, *, never: Collection[int] = ()
+    table: ProcessTable, leader: ProcessIdentity | None, evidence: Evidence, *, never: Collection[int] = ()
 ) -> tuple[ProcessEntry, ...]:
     """The living members of a launch, the leader first if it lives, then by start time.
 
-    ``never``: pids that are no members whatever the evidence says, such as the agent's own and its ancestors'.
+    ``leader``: None when the agent never learned which process it was. ``never``: pids that are no members whatever
+    the evidence says, such as the agent's own and its ancestors'.
     """
     candidates = {entry.pid: entry for entry in table.alive() if entry.pid not in never}
     members = {pid for pid, entry in candidates.items() if _is_root(entry, leader, evidence)}
-    if evidence.session_is_proved and _pid_is_unused(table, leader):
+    if leader is not None and evidence.session_is_proved and _pid_is_unused(table, leader):
         members |= {pid for pid, entry in candidates.items() if leader.pid in (entry.session, entry.group)}
     while more := {pid for pid, entry in candidates.items() if pid not in members and _belongs(entry, members)}:
         members |= more
     found = (candidates[pid] for pid in members)
-    return tuple(sorted(found, key=lambda entry: (entry.pid != leader.pid, entry.start_ticks, entry.pid)))
+    first = leader.pid if leader is not None else 0
+    return tuple(sorted(found, key=lambda entry: (entry.pid != first, entry.start_ticks, entry.pid)))
 
 
-def _is_root(entry: ProcessEntry, leader: ProcessIdentity, evidence: Evidence) -> bool:
+def _is_root(entry: ProcessEntry, leader: ProcessIdentity | None, evidence: Evidence) -> bool:
     """Whether a process is a member by itself, without regard to its parent."""
+    leads = leader is not None and (entry.pid, entry.start_ticks) == (leader.pid, leader.start_ticks)
     return (
-        (entry.pid, entry.start_ticks) == (leader.pid, leader.start_ticks)
+        leads
         or entry.pid in evidence.grouped
         or entry.pid in evidence.tagged
+        or entry.pid in evidence.orphaned
         or (entry.pid, entry.start_ticks) in evidence.known
     )
 

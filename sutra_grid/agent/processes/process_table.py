@@ -14,6 +14,7 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _DEAD_STATES: Final = frozenset("ZXx")
+_STAT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ProcessTable:
 
     @classmethod
     def read(cls, proc: Path = _PROC) -> ProcessTable:
-        """Take a snapshot. Blocks for a few milliseconds per thousand processes. Does not raise."""
+        """Take a snapshot. Blocks for about 15 milliseconds per thousand processes. Does not raise."""
         return cls(_read_entries(proc))
 
     def find(self, pid: int) -> ProcessEntry | None:
@@ -55,6 +56,10 @@ class ProcessTable:
     def alive(self) -> Iterator[ProcessEntry]:
         """All processes that have not ended."""
         return (entry for entry in self._entries.values() if entry.is_alive)
+
+    def children(self, pid: int) -> Iterator[ProcessEntry]:
+        """The children of a process, with those that have ended and wait to be reaped."""
+        return (entry for entry in self._entries.values() if entry.parent == pid)
 
     def ancestors(self, pid: int) -> frozenset[int]:
         """The pids of the process itself, its parent, and so on up to the first process."""
@@ -76,10 +81,19 @@ def _read_entries(proc: Path) -> Iterator[ProcessEntry]:
         if not name.isdigit():
             continue
         try:
-            stat = (proc / name / "stat").read_bytes()
+            stat = _read_file(f"{proc}/{name}/stat")
         except OSError:
             continue  # the process has ended, or this user must not see it
         yield parse_stat(stat, page)
+
+
+def _read_file(path: str) -> bytes:
+    """Read a small file by three system calls: a snapshot reads one per process of the host."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _STAT_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def parse_stat(stat: bytes, page_bytes: int) -> ProcessEntry:

@@ -48,6 +48,8 @@ def test_a_process_is_held_in_the_group_of_its_launch(host: Host, process: Proce
         assert (group / "memory.max").read_text() == str(HARD_LIMIT)
         assert (group / "memory.swap.max").read_text() == str(LIMIT_MB * MIB)
         assert (group.parent / "cgroup.subtree_control").read_text() == "+memory"
+    assert groups.pids("node-1", 7) == [process.pid]
+    assert groups.pids("node-1", 6) == []
     assert groups.unreclaimable_bytes("node-1", 7) == 3210
     assert groups.unreclaimable_bytes("node-1", 6) == 0
 
