@@ -37,6 +37,11 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.START_TIMEOUT: Step("It runs, but its health probe got no answer. Read its log.", _LOGS),
     Reason.PROBE_FAILED: Step("It runs, but its health probe fails. Read its log, and restart it if needed.", _RESTART),
     Reason.MEMORY_LIMIT: Step("It exceeded its memory limit. Reduce its load, or raise the limit.", _LOGS),
+    Reason.NOT_IN_FOREGROUND: Step(
+        "Its program ended or went to the background. Turn that off in its engine's args (redis: --daemonize no), "
+        "restart {agent}, then start it.",
+        _START,
+    ),
     Reason.STOP_TIMEOUT: Step("It ignored its stop signal. If it needs longer, raise the stop grace of its engine."),
     Reason.PORT_TAKEN: Step(
         "Free port {port} on {agent}'s host, then start it. This shows which process uses it:",

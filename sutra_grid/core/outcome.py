@@ -101,6 +101,8 @@ def _running(report: NodeReport, before: NodeReport | None) -> Outcome:
 
 def _ended(report: NodeReport, crash: NodeExit) -> Outcome:
     """The process ended, and the agent is about to start it again. The command failed because of the end."""
+    if report.reason is Reason.NOT_IN_FOREGROUND and report.end_cause:
+        return Outcome(Verdict.FAILED, report.reason, report.end_cause)
     if crash.reason is not Reason.START_FAILED:
         return Outcome(Verdict.FAILED, crash.reason, describe_exit(crash))
     message = report.end_cause or report.message or "its process did not start"

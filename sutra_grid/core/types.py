@@ -138,6 +138,7 @@ class Reason(StrEnum):
     PENDING = "pending"
     PROBE_FAILED = "probe_failed"
     MEMORY_LIMIT = "memory_limit"
+    NOT_IN_FOREGROUND = "not_in_foreground"
     # causes of an agent's status
     REGISTERED = "registered"
     MISSED_HEARTBEATS = "missed_heartbeats"

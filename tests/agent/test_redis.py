@@ -1,5 +1,6 @@
 """Another program as a storage node: a real redis-server, which also overwrites its environment."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -28,7 +29,8 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
                  "--appendfsync", "always", "--maxmemory", "{memory_limit_mb}mb"],
         "health_probe": "tcp",
     }  # fmt: skip
-    harness = AgentHarness(tmp_path / "home", engines={"redis": redis}).start()
+    daemon = {**redis, "args": [*redis["args"], "--daemonize", "yes"]}
+    harness = AgentHarness(tmp_path / "home", engines={"redis": redis, "daemon": daemon}).start()
     yield harness
     if harness.daemon.is_running:
         harness.kill()
@@ -71,3 +73,15 @@ def test_redis_is_adopted_although_it_erases_its_environment(agent: AgentHarness
     assert ask(again.spec.port, "PING") == "+PONG"
     assert agent.want("redis-1", Desired.ABSENT).desired is Desired.ABSENT
     assert not is_alive(again.pid)
+
+
+def test_a_redis_that_goes_to_the_background_is_told_to_stay_in_the_foreground(agent: AgentHarness) -> None:
+    spec = agent.run("redis-1", "daemon").spec
+    try:
+        waits = agent.wait_for("redis-1", lambda one: one.reason is Reason.NOT_IN_FOREGROUND)
+        assert waits.exits[0].code == 0
+        assert "must stay in the foreground" in waits.end_cause
+    finally:
+        agent.kill()  # so that nothing is started again meanwhile
+        with contextlib.suppress(OSError):
+            ask(spec.port, "SHUTDOWN", "NOSAVE")

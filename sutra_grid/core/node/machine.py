@@ -40,6 +40,7 @@ from sutra_grid.core.node.step import (
     NodeStep,
     describe_last_end,
     end_at_memory_limit,
+    end_by_itself,
     restart_reason,
 )
 from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop, end_grace, kill_again
@@ -177,12 +178,7 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
         if event.oom and event.oom.over_limit:
             end_at_memory_limit(work, event.status, how)
             return
-        ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
-        work.record_exit(event.status, Reason.CRASHED)
-        work.record = replace(work.record, relaunch=True)
-        work.after_end(
-            ready_seconds=ready_seconds, cause=how, waits_for=Reason.BACK_OFF, gives_up_for=Reason.CRASH_LOOP
-        )
+        end_by_itself(work, event.status, how)
         return
     if record.stop_cause is not Reason.NONE:
         stop_cause = record.stop_cause

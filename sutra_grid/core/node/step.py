@@ -168,6 +168,20 @@ def end_at_memory_limit(work: NodeStep, status: ExitStatus, cause: str, lived_se
     work.after_end(ready_seconds=0.0, cause=cause, waits_for=limit, gives_up_for=limit)
 
 
+def end_by_itself(work: NodeStep, status: ExitStatus, cause: str) -> None:
+    """The process ended, and nobody had asked for it: start it again, wait, or give up."""
+    record = work.record
+    ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
+    waits_for, gives_up_for = Reason.BACK_OFF, Reason.CRASH_LOOP
+    if status.code == 0 and (record.ready_at is None or ready_seconds < work.rules.settle_seconds):
+        when = "before it was ready" if record.ready_at is None else "right after its start"
+        cause = f"{cause} {when}: the program must stay in the foreground (not daemonize)"
+        waits_for = gives_up_for = Reason.NOT_IN_FOREGROUND
+    work.record_exit(status, Reason.CRASHED)
+    work.record = replace(work.record, relaunch=True)
+    work.after_end(ready_seconds=ready_seconds, cause=cause, waits_for=waits_for, gives_up_for=gives_up_for)
+
+
 def describe_last_end(record: NodeRecord) -> str:
     """How the node's last process ended."""
     if not record.exits or record.exits[0].reason is Reason.START_FAILED:

@@ -183,6 +183,28 @@ def test_a_crash_loop_ends_as_failed_and_a_command_starts_it_again() -> None:
     assert driver.record.crashes == ()
 
 
+@pytest.mark.parametrize(("ready", "seconds"), [(False, 0.01), (False, 20.0), (True, 0.4)])
+def test_a_program_that_exits_with_0_at_its_start_is_told_to_stay_in_the_foreground(
+    ready: bool, seconds: float
+) -> None:
+    driver = Driver().running() if ready else Driver().assign(Desired.RUNNING).launched()
+    driver.now += seconds
+    driver.exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.NOT_IN_FOREGROUND)
+    assert mentions(driver.record.end_cause, "code 0", "foreground", "ready" if not ready else "start")
+    assert driver.record.exits[0].reason is Reason.CRASHED
+    for _ in range(2):
+        driver.on(TimerDue(TimerName.BACK_OFF)).launched().exited(0)
+    assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.NOT_IN_FOREGROUND)
+
+
+def test_an_exit_with_0_later_or_with_another_code_says_nothing_of_the_foreground() -> None:
+    late = Driver().running()
+    late.now += 5
+    assert late.exited(0).record.reason is Reason.BACK_OFF
+    assert Driver().assign(Desired.RUNNING).launched().exited(1).record.reason is Reason.BACK_OFF
+
+
 def test_the_stop_sequence_goes_from_signal_to_kill_to_reap() -> None:
     driver = Driver().running().assign(Desired.STOPPED)
     assert driver.done == (WriteJournal(), CancelTimers(), SendSignal(15), ArmTimer(TimerName.GRACE, 10.0))
