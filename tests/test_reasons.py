@@ -34,6 +34,7 @@ NEVER_OF_A_NODE = {
     Reason.AGENT_DRAINED,
     Reason.AGENT_NOT_EMPTY,
     Reason.AGENT_NOT_OFFLINE,
+    Reason.NODES_MAY_RUN,
     Reason.NO_AGENT_AVAILABLE,
     Reason.REQUEST_ID_REUSED,
     Reason.HOST_CONFLICT,

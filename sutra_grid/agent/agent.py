@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import random
 import socket
@@ -118,7 +119,8 @@ class GridAgent:
         groups = make_memory_groups(config.memory_limits, host_id)
         supervisor = self._recovered_supervisor(host_id, inventory, logs, groups)
         parts.enter_context(supervisor)
-        service = GridAgentService(supervisor, inventory, logs, resources, clock)
+        described = functools.cache(lambda: self._describe(host_id))  # its endpoint is known once the server runs
+        service = GridAgentService(supervisor, inventory, logs, resources, clock, described)
         self._server = parts.enter_context(self._serve(service))
         resources.take_samples(inventory.views())
         sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: resources.take_samples(inventory.views()))
@@ -129,7 +131,7 @@ class GridAgent:
             parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.retry_removals))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
-        report = HeartbeatSource(self._describe(host_id), inventory, resources.host)
+        report = HeartbeatSource(described(), inventory, resources.host)
         heartbeat = Heartbeat(
             report,
             link,
@@ -200,6 +202,7 @@ class GridAgent:
             engines=tuple(sorted(config.engines)),
             labels=config.labels,
             data_path=str(config.data_path),
+            state_path=str(config.state_path),
         )
 
     def _report_soon(self) -> None:

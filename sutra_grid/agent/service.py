@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import grpc
@@ -11,7 +12,7 @@ from sutra_grid.agent.logs import Chunk, NodeLogs
 from sutra_grid.agent.resource_sampler import ResourceSampler
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Reason
+from sutra_grid.core.types import Agent, Reason
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.wire import grid_pb2
@@ -32,13 +33,20 @@ class GridAgentService(GridAgentServicer):
     """Thread-safe. ``Apply`` occupies its worker thread until the node has settled."""
 
     def __init__(
-        self, supervisor: Supervisor, inventory: Inventory, logs: NodeLogs, sampler: ResourceSampler, clock: Clock
+        self,
+        supervisor: Supervisor,
+        inventory: Inventory,
+        logs: NodeLogs,
+        sampler: ResourceSampler,
+        clock: Clock,
+        identify: Callable[[], Agent],
     ) -> None:
         self._supervisor = supervisor
         self._inventory = inventory
         self._logs = logs
         self._sampler = sampler
         self._clock = clock
+        self._identify = identify
 
     @handle_errors
     def Apply(self, request: grid_pb2.Assignment, context: grpc.ServicerContext) -> grid_pb2.NodeReport:  # noqa: N802
@@ -74,6 +82,18 @@ class GridAgentService(GridAgentServicer):
             )
         samples = self._sampler.history(request.node_id)
         return grid_pb2.NodeSampleList(samples=[node_sample_to_message(sample) for sample in samples])
+
+    @handle_errors
+    def Identify(self, request: grid_pb2.Empty, context: grpc.ServicerContext) -> grid_pb2.AgentInfo:  # noqa: N802
+        """Who answers here."""
+        agent = self._identify()
+        return grid_pb2.AgentInfo(
+            agent_id=agent.agent_id,
+            hostname=agent.hostname,
+            version=agent.version,
+            host_id=agent.host_id,
+            instance_id=agent.instance_id,
+        )
 
     def _read_log(self, request: grid_pb2.LogRequest) -> Chunk:
         try:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.node.record import signal_name
+from sutra_grid.core.removal import LastKnown, Removal
+from sutra_grid.core.types import Desired
 from sutra_grid.wire import grid_pb2 as pb
 
 
 def agent_status(agent: pb.AgentRecord) -> str:
     """The status, with ``drained`` when the agent takes no new nodes."""
     return f"{agent.status},drained" if agent.drained else agent.status
+
+
+def removal_of_record(agent: pb.AgentRecord) -> Removal:
+    """What the removal of an agent would lose."""
+    known = [LastKnown(node.node_id, node.desired == Desired.RUNNING, node.pid) for node in agent.storage_nodes]
+    return Removal(agent.agent_id, agent.hostname, agent.host_id, known)
 
 
 def node_status(node: pb.NodeStatus) -> str:

@@ -211,9 +211,12 @@ class MasterClient:
         request = self._agent_command(agent_id, key)
         return self._change(lambda stubs: stubs.master.UndrainAgent, request, pb.AgentRecord, timeout_seconds)
 
-    def remove_agent(self, agent_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.Empty:
-        """Remove the records of an offline agent and of its nodes."""
+    def remove_agent(
+        self, agent_id: str, *, force: bool = False, key: str = "", timeout_seconds: float | None = None
+    ) -> pb.Empty:
+        """Remove the records of an offline agent and of its nodes. ``force``: also when its nodes may still run."""
         request = self._agent_command(agent_id, key)
+        request.force = force
         return self._change(lambda stubs: stubs.master.RemoveAgent, request, pb.Empty, timeout_seconds)
 
     def _node_command(self, node_id: str, key: str) -> pb.NodeCommand:

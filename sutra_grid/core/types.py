@@ -30,6 +30,14 @@ class AgentStatus(StrEnum):
     OFFLINE = "offline"
 
 
+class ReachState(StrEnum):
+    """Whether the master reached an agent when it last called it back."""
+
+    UNKNOWN = ""  # it did not call it yet
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
+
+
 class Desired(StrEnum):
     """The desired state of a node; only the master writes it."""
 
@@ -92,6 +100,7 @@ class Reason(StrEnum):
     AGENT_DRAINED = "agent_drained"
     AGENT_NOT_EMPTY = "agent_not_empty"
     AGENT_NOT_OFFLINE = "agent_not_offline"
+    NODES_MAY_RUN = "nodes_may_run"
     AGENT_UNREACHABLE = "agent_unreachable"
     NO_AGENT_AVAILABLE = "no_agent_available"
     SLOTS_FULL = "slots_full"
@@ -283,6 +292,16 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Reachability:
+    """What the master found when it last called an agent back at its endpoint. ``since_ms`` is when this began."""
+
+    state: ReachState = ReachState.UNKNOWN
+    reason: Reason = Reason.NONE
+    message: str = ""
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as the registry holds it. ``last_heartbeat_ms`` is wall time, for people."""
 
@@ -299,6 +318,7 @@ class Agent:
     engines: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     data_path: str = ""
+    state_path: str = ""
     status: AgentStatus = AgentStatus.HEALTHY
     reason: Reason = Reason.NONE
     message: str = ""
@@ -307,6 +327,7 @@ class Agent:
     registered_at_ms: int = 0
     last_heartbeat_ms: int = 0
     host: HostSample | None = None
+    reachability: Reachability = Reachability()
 
 
 @dataclass(frozen=True, slots=True)

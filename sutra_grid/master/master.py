@@ -19,6 +19,7 @@ from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
 from sutra_grid.master.membership.heartbeat_handler import HeartbeatHandler
+from sutra_grid.master.membership.refusals import HostRefusals
 from sutra_grid.master.membership.registrar import Registrar
 from sutra_grid.master.metrics import MasterMetrics, MetricSources
 from sutra_grid.master.reads.events import EventReads
@@ -77,13 +78,14 @@ class MasterCore:
         self.pruner = Pruner(registry, clock, config.events_max_age_ms, config.max_events)
         self.statuses = AgentStatuses(self.state, self.registry_writer)
         self.monitor = HealthMonitor(self.state, self.statuses, config.liveness, clock, CHECK_SECONDS)
+        self.refusals = HostRefusals(registry, self.registry_writer, clock)
         self.registrar = Registrar(
             registry,
             self.state,
             self.reconciler,
             self.reconciliation_writer,
             self.statuses,
-            self.registry_writer,
+            self.refusals,
             clock,
         )
         self.heartbeats = HeartbeatHandler(
@@ -92,7 +94,7 @@ class MasterCore:
         applier = Applier(self.state, calls, self.reconciler, self.reconciliation_writer)
         self.spawner = Spawner(registry, self.state, applier, self.reconciliation_writer, clock, new_id)
         self.node_commands = NodeCommands(registry, self.state, applier, self.reconciliation_writer, clock)
-        self.agent_commands = AgentCommands(registry, self.state, calls.forget, clock)
+        self.agent_commands = AgentCommands(registry, self.state, self.refusals, calls.forget, clock)
         self.service = self._service(calls)
 
     def metric_sources(self) -> MetricSources:

@@ -67,6 +67,11 @@ class AgentRow(Base):
     registered_at_ms: Mapped[int]
     last_heartbeat_ms: Mapped[int]
     host: Mapped[dict[str, Any] | None]
+    state_path: Mapped[str] = mapped_column(server_default="")
+    reachability: Mapped[str] = mapped_column(server_default="")
+    reachability_reason: Mapped[str] = mapped_column(server_default="")
+    reachability_message: Mapped[str] = mapped_column(server_default="")
+    reachability_since_ms: Mapped[int] = mapped_column(server_default="0")
 
 
 class NodeRow(Base):

@@ -11,7 +11,7 @@ class Empty(_message.Message):
     def __init__(self) -> None: ...
 
 class AgentInfo(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path", "session_id")
+    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path", "session_id", "state_path")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class AgentInfo(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DATA_PATH_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_PATH_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -49,7 +50,8 @@ class AgentInfo(_message.Message):
     labels: _containers.ScalarMap[str, str]
     data_path: str
     session_id: str
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., session_id: _Optional[str] = ...) -> None: ...
+    state_path: str
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., session_id: _Optional[str] = ..., state_path: _Optional[str] = ...) -> None: ...
 
 class RegistrationResponse(_message.Message):
     __slots__ = ("success", "master_version", "error_message", "session_id", "assignments", "error")
@@ -108,15 +110,17 @@ class AgentId(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class AgentCommand(_message.Message):
-    __slots__ = ("agent_id", "request_id")
+    __slots__ = ("agent_id", "request_id", "force")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     request_id: str
-    def __init__(self, agent_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    force: bool
+    def __init__(self, agent_id: _Optional[str] = ..., request_id: _Optional[str] = ..., force: bool = ...) -> None: ...
 
 class AgentRecord(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms")
+    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms", "state_path", "reachability", "reachability_reason", "reachability_message", "reachability_since_ms")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +149,11 @@ class AgentRecord(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     DATA_PATH_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    STATE_PATH_FIELD_NUMBER: _ClassVar[int]
+    REACHABILITY_FIELD_NUMBER: _ClassVar[int]
+    REACHABILITY_REASON_FIELD_NUMBER: _ClassVar[int]
+    REACHABILITY_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REACHABILITY_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -166,7 +175,12 @@ class AgentRecord(_message.Message):
     labels: _containers.ScalarMap[str, str]
     data_path: str
     heartbeat_interval_ms: int
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ...) -> None: ...
+    state_path: str
+    reachability: str
+    reachability_reason: str
+    reachability_message: str
+    reachability_since_ms: int
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., state_path: _Optional[str] = ..., reachability: _Optional[str] = ..., reachability_reason: _Optional[str] = ..., reachability_message: _Optional[str] = ..., reachability_since_ms: _Optional[int] = ...) -> None: ...
 
 class AgentList(_message.Message):
     __slots__ = ("agents",)

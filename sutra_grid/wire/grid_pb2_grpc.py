@@ -906,6 +906,11 @@ class GridAgentStub(object):
                 request_serializer=sutra__grid_dot_wire_dot_grid__pb2.NodeId.SerializeToString,
                 response_deserializer=sutra__grid_dot_wire_dot_grid__pb2.NodeSampleList.FromString,
                 _registered_method=True)
+        self.Identify = channel.unary_unary(
+                '/grid.GridAgent/Identify',
+                request_serializer=sutra__grid_dot_wire_dot_grid__pb2.Empty.SerializeToString,
+                response_deserializer=sutra__grid_dot_wire_dot_grid__pb2.AgentInfo.FromString,
+                _registered_method=True)
 
 
 class GridAgentServicer(object):
@@ -938,6 +943,14 @@ class GridAgentServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Identify(self, request, context):
+        """Who answers: agent_id, hostname, version, host_id and instance_id. The master
+        calls it to see whether it reaches the agent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GridAgentServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -960,6 +973,11 @@ def add_GridAgentServicer_to_server(servicer, server):
                     servicer.ListNodeSamples,
                     request_deserializer=sutra__grid_dot_wire_dot_grid__pb2.NodeId.FromString,
                     response_serializer=sutra__grid_dot_wire_dot_grid__pb2.NodeSampleList.SerializeToString,
+            ),
+            'Identify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Identify,
+                    request_deserializer=sutra__grid_dot_wire_dot_grid__pb2.Empty.FromString,
+                    response_serializer=sutra__grid_dot_wire_dot_grid__pb2.AgentInfo.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1070,6 +1088,33 @@ class GridAgent(object):
             '/grid.GridAgent/ListNodeSamples',
             sutra__grid_dot_wire_dot_grid__pb2.NodeId.SerializeToString,
             sutra__grid_dot_wire_dot_grid__pb2.NodeSampleList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Identify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/grid.GridAgent/Identify',
+            sutra__grid_dot_wire_dot_grid__pb2.Empty.SerializeToString,
+            sutra__grid_dot_wire_dot_grid__pb2.AgentInfo.FromString,
             options,
             channel_credentials,
             insecure,

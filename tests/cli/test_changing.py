@@ -162,6 +162,9 @@ def test_agents_are_drained_undrained_and_removed(master: FakeMaster, cli: Cli) 
     assert cli("agents", "undrain", "a", "-o", "name").out == "a\n"
     assert mentions(cli("agents", "remove", "a", "--yes").out, "a", "removed")
     assert master.calls["RemoveAgent"][0].request_id
+    assert not master.calls["RemoveAgent"][0].force
+    cli("agents", "remove", "a", "--yes", "--force")
+    assert master.calls["RemoveAgent"][1].force
 
 
 def test_an_unknown_agent_ends_with_3(master: FakeMaster, cli: Cli) -> None:

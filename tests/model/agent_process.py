@@ -197,9 +197,10 @@ class AgentProcess:
         self.manager.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
         self._look_later()
         nothing: Any = None  # logs and statistics are not used here
-        self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock)  # type: ignore[arg-type]
+        agent = self._describe(config, host_id)
+        self._service = GridAgentService(self, self.inventory, nothing, nothing, self.sim.clock, lambda: agent)  # type: ignore[arg-type]
         self.network.servers[host.address] = self
-        report = HeartbeatSource(self._describe(config, host_id), self.inventory, lambda: None)
+        report = HeartbeatSource(agent, self.inventory, lambda: None)
         self.link = MasterLink(MASTER_ADDRESS)
         self.heartbeat = Heartbeat(
             report,

@@ -124,10 +124,11 @@ class Clients:
             )
 
     def remove_agent(self, host: Host) -> None:
-        """``agents remove``, which the master refuses unless the agent is offline."""
+        """``agents remove --force``, which the master refuses unless the agent is offline."""
 
         def work() -> None:
-            request = pb.AgentCommand(agent_id=host.agent_id, request_id=f"request-{next(self._request_ids)}")
+            request_id = f"request-{next(self._request_ids)}"
+            request = pb.AgentCommand(agent_id=host.agent_id, request_id=request_id, force=True)
             for node_id in self._judge.nodes_of(host):
                 self._judge.asked(node_id)
             try:

@@ -14,7 +14,7 @@ from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, p
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.list_queries import AgentFilter
-from sutra_grid.admin.schemas.requests import DrainQuery
+from sutra_grid.admin.schemas.requests import DrainQuery, RemoveAgentQuery
 from sutra_grid.admin.schemas.responses import AgentListSchema, AgentRecord
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.client.drain import stop_nodes
@@ -67,10 +67,14 @@ def undrain_agent(agent_id: str, key: str) -> Response:
     "DELETE",
     "/<agent_id>",
     ResponseSpec(None, "The agent is removed", status=HTTPStatus.NO_CONTENT),
+    query=RemoveAgentQuery,
     takes_key=True,
     problems=COMMAND_PROBLEMS,
 )
-def remove_agent(agent_id: str, key: str) -> tuple[str, int]:
-    """Remove an offline agent and its nodes. Their data stays on the host."""
-    remove_agent_from_grid(master(), agent_id, key)
+def remove_agent(agent_id: str, query: dict[str, Any], key: str) -> tuple[str, int]:
+    """Remove an offline agent and its nodes. Their data stays on the host.
+
+    While a node may still run, this needs `force=true`: the answer without it names the nodes and what is lost.
+    """
+    remove_agent_from_grid(master(), agent_id, key, force=bool(query.get("force")))
     return "", HTTPStatus.NO_CONTENT

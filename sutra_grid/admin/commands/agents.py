@@ -23,6 +23,6 @@ def command_agent(
     return command(agent_id, key=key, timeout_seconds=timeout_seconds)
 
 
-def remove_agent_from_grid(client: MasterClient, agent_id: str, key: str) -> None:
-    """Remove an agent, which must be offline or have no nodes."""
-    client.remove_agent(agent_id, key=key)
+def remove_agent_from_grid(client: MasterClient, agent_id: str, key: str, *, force: bool) -> None:
+    """Remove an agent, which must be offline. ``force``: also when its nodes may still run."""
+    client.remove_agent(agent_id, force=force, key=key)

@@ -18,6 +18,7 @@ from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.client.drain import stop_nodes
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.removal import removal_of
 
 
 @blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")
@@ -56,10 +57,11 @@ def undrain_agent(agent_id: str) -> Response:
 
 @blueprint.post("/agents/<agent_id>/remove")
 def remove_agent(agent_id: str) -> Response:
-    """Remove the agent."""
+    """Remove the agent; also with nodes that may run, if the form says so."""
+    force = request.form.get("force") == "true"
 
     def remove(key: str) -> str:
-        remove_agent_from_grid(master(), agent_id, key)
+        remove_agent_from_grid(master(), agent_id, key, force=force)
         return f"{agent_id} is removed."
 
     return _run(agent_id, "remove", remove, after="/ui/agents")
@@ -77,11 +79,13 @@ def _run(agent_id: str, verb: str, command: Callable[[str], str], after: str = "
 def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = None) -> Response:
     rows = registry()
     agent = find_agent(rows, agent_id)
-    nodes = len(rows.nodes(agent_id))
+    of_agent = rows.nodes(agent_id)
+    nodes = len(of_agent)
+    removal = removal_of(agent, of_agent)
     effects = {
         "drain": lambda: drain_effects(agent, nodes),
         "undrain": lambda: undrain_effects(agent),
-        "remove": lambda: removal_effects(agent, nodes),
+        "remove": lambda: removal_effects(agent, removal),
     }
     return render_page(
         "agent_command.html",
@@ -92,6 +96,7 @@ def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = 
         agent_id=agent_id,
         effects=effects[verb](),
         offers_stop=verb == "drain" and nodes > 0,
+        needs_force=verb == "remove" and removal.needs_force,
         key=key,
         failures=[failure_text(error)] if error else [],
     )

@@ -12,13 +12,15 @@ from google.protobuf.message import Message
 from marshmallow import Schema, fields
 
 from sutra_grid.admin.http.schemas import ResponseSchema
-from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, Reason
+from sutra_grid.core.types import Actor, AgentStatus, ClusterHealth, Desired, Health, NodeStatus, ReachState, Reason
 from sutra_grid.wire.grid_pb2_comments import COMMENTS
 
 # String fields with enumerated values, by message and field.
 ENUMS: Final[Mapping[tuple[str, str], type[StrEnum]]] = {
     ("AgentRecord", "status"): AgentStatus,
     ("AgentRecord", "reason"): Reason,
+    ("AgentRecord", "reachability"): ReachState,
+    ("AgentRecord", "reachability_reason"): Reason,
     ("NodeStatus", "status"): NodeStatus,
     ("NodeStatus", "desired"): Desired,
     ("NodeStatus", "health"): Health,

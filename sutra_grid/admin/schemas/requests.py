@@ -84,6 +84,14 @@ class DrainQuery(CommandQuery):
     stop_nodes = Flag("Also stop its nodes, and respond when none has a process left")
 
 
+class RemoveAgentQuery(RequestSchema):
+    """Whether an agent is removed though its nodes may still run."""
+
+    force = Flag(
+        "Remove it though its nodes may still run. Their records are lost, and the agent stops them if it comes back"
+    )
+
+
 class RollingRestart(RequestSchema):
     """Nodes to restart (by id, all, or by agent and engine), and how many at a time."""
 

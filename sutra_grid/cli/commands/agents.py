@@ -16,9 +16,10 @@ from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import drain as agent_drain
-from sutra_grid.client.descriptions import agent_status
+from sutra_grid.client.descriptions import agent_status, removal_of_record
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
+from sutra_grid.core.errors import NotFound
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
@@ -100,26 +101,38 @@ def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
 
 @agents.command()
 @agent_ids
+@click.option("--force", is_flag=True, help="Remove them though their nodes may still run.")
 @yes_option
 @click.pass_context
-def remove(ctx: click.Context, agent_ids: tuple[str, ...], yes: bool) -> None:
+def remove(ctx: click.Context, agent_ids: tuple[str, ...], force: bool, yes: bool) -> None:
     """Remove agents and the records of their nodes.
 
-    Use it for hosts that are gone: an agent must be offline. No data is deleted. An agent
-    that comes back registers as new, and stops the nodes that were removed with it.
+    Use it for hosts that are gone for good: an agent must be offline. While a node may still
+    run, --force is needed. No data is deleted. An agent that comes back registers as new, and
+    stops the nodes that were removed with it.
     """
     options = options_of(ctx)
-    confirm_or_refuse(
-        f"Remove {', '.join(agent_ids)} and all their nodes? An agent that comes back stops them. No data is deleted.",
-        yes=yes,
-    )
     with connect(options) as client:
+        confirm_or_refuse(lambda: _removal_question(client, agent_ids), yes=yes)
 
         def remove_one(agent_id: str) -> None:
-            client.remove_agent(agent_id)
+            client.remove_agent(agent_id, force=force)
             emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
 
         for_each(options, agent_ids, remove_one)
+
+
+def _removal_question(client: MasterClient, agent_ids: tuple[str, ...]) -> str:
+    """What is lost with each agent, in the words of the master; an agent that is not found says so when removed."""
+    lines = []
+    for agent_id in agent_ids:
+        try:
+            removal = removal_of_record(client.get_agent(agent_id))
+        except NotFound:
+            continue
+        danger = f" {removal.danger()}." if removal.needs_force else ""
+        lines.append(printable(f"{agent_id}:{danger} {removal.loss()}"))
+    return "\n".join([*lines, f"Remove {', '.join(agent_ids)}?"])
 
 
 def _change_agents(

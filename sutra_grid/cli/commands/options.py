@@ -43,15 +43,18 @@ def detach_option(function: F) -> F:
     )(function)
 
 
-def confirm_or_refuse(question: str, *, yes: bool) -> None:
-    """Ask for confirmation. Without a terminal and without ``--yes``, refuse with exit code 2."""
+def confirm_or_refuse(question: str | Callable[[], str], *, yes: bool) -> None:
+    """Ask for confirmation. Without a terminal and without ``--yes``, refuse with exit code 2.
+
+    A ``question`` that must be found out first is a function, called only when somebody can answer.
+    """
     import sys
 
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("this command asks for confirmation, and there is no terminal. Confirm it with --yes.")
-    if not click.confirm(question, err=True):
+    if not click.confirm(question if isinstance(question, str) else question(), err=True):
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 

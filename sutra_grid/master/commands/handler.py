@@ -102,11 +102,11 @@ class CommandHandler:
         return self._views.agent(request.agent_id)
 
     def remove_agent(self, request: pb.AgentCommand) -> pb.Empty:
-        """Remove an offline agent. Raises ``GridError``."""
+        """Remove an offline agent, by force also when its nodes may run. Raises ``GridError``."""
         call = _call_id("remove agent", request)
 
         def run(attempt: Attempt) -> pb.Empty:
-            self._operations.agent_commands.remove(request.agent_id)
+            self._operations.agent_commands.remove(request.agent_id, force=request.force)
             answer = pb.Empty()
             self._idempotent_calls.remember(call, answer)
             return answer

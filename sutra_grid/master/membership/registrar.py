@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
@@ -17,9 +17,9 @@ from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses, recovery_event
+from sutra_grid.master.membership.refusals import HostRefusals
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
-from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.registry import Registry
@@ -53,7 +53,7 @@ class Registrar:
         reconciler: Reconciler,
         writer: ReconciliationWriter,
         statuses: AgentStatuses,
-        registry_writer: RegistryWriter,
+        refusals: HostRefusals,
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -61,7 +61,7 @@ class Registrar:
         self._reconciler = reconciler
         self._reconciliation_writer = writer
         self._statuses = statuses
-        self._registry_writer = registry_writer
+        self._refusals = refusals
         self._clock = clock
 
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
@@ -75,10 +75,12 @@ class Registrar:
         _check(agent)
         known = self._state.agents.get(agent.agent_id)
         if known is not None and known.host_id and known.host_id != agent.host_id:
-            self._refuse(agent, known)
+            raise self._refusals.refuse(agent, known)
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
         reached(Step.AGENT_SAVED)
+        if known is None or known.instance_id != agent.instance_id:
+            self._refusals.holder_changed(agent.agent_id)
         self._statuses.register(admitted, known)
         log.info(
             "agent registered",
@@ -146,28 +148,6 @@ class Registrar:
             message = f"a newer process on {agent.hostname} took over from the one on {known.hostname}"
             events.append(event(EventKind.AGENT_SUPERSEDED, Actor.MASTER, Reason.SUPERSEDED, message))
         return events
-
-    def _refuse(self, agent: Agent, known: Agent) -> None:
-        """Refuse a host whose agent id another host has registered. The registered agent is not changed."""
-        message = (
-            f"agent id {agent.agent_id!r} is registered by host {known.hostname}; {agent.hostname} is another host"
-        )
-        refused = Event(
-            EventKind.AGENT_REFUSED,
-            wall_ms(self._clock),
-            Actor.MASTER,
-            agent.agent_id,
-            reason=Reason.HOST_CONFLICT,
-            message=message,
-        )
-        self._registry_writer.queue_events([refused])
-        log.warning("agent refused", agent=agent.agent_id, hostname=agent.hostname, holder=known.hostname)
-        raise AlreadyExists(
-            message,
-            reason=Reason.HOST_CONFLICT,
-            hint=f"Choose another agent_id, or if {known.hostname} is gone for good: "
-            f"sutra-grid-cli agents remove {agent.agent_id}",
-        )
 
 
 def _check(agent: Agent) -> None:

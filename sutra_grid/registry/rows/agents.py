@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.types import Agent, AgentStatus, Reason
+from sutra_grid.core.types import Agent, AgentStatus, Reachability, ReachState, Reason
 from sutra_grid.registry.rows.codec import clean, decoding, host_from_document, host_to_document, reason_of
 from sutra_grid.registry.rows.statements import AGENTS, upsert
 
@@ -68,12 +68,16 @@ def unknown(agent_id: str) -> NotFound:
 
 
 def status_columns(agent: Agent) -> dict[str, Any]:
-    """The columns of the status, which the master decides."""
+    """The columns of what the master decides or finds: the status, and whether it reaches the agent."""
     return {
         "status": agent.status.value,
         "reason": agent.reason.value,
         "message": clean(agent.message),
         "status_since_ms": agent.status_since_ms,
+        "reachability": agent.reachability.state.value,
+        "reachability_reason": agent.reachability.reason.value,
+        "reachability_message": clean(agent.reachability.message),
+        "reachability_since_ms": agent.reachability.since_ms,
     }
 
 
@@ -93,6 +97,7 @@ def columns(agent: Agent) -> dict[str, Any]:
         "engines": [clean(engine) for engine in agent.engines],
         "labels": {clean(name): clean(value) for name, value in agent.labels.items()},
         "data_path": clean(agent.data_path),
+        "state_path": clean(agent.state_path),
         "drained": agent.drained,
         "registered_at_ms": agent.registered_at_ms,
         "last_heartbeat_ms": agent.last_heartbeat_ms,
@@ -117,6 +122,7 @@ def from_row(row: Row[Any]) -> Agent:
         engines=tuple(row.engines),
         labels=row.labels,
         data_path=row.data_path,
+        state_path=row.state_path,
         status=AgentStatus(row.status),
         reason=reason_of(row.reason),
         message=row.message,
@@ -125,4 +131,10 @@ def from_row(row: Row[Any]) -> Agent:
         registered_at_ms=row.registered_at_ms,
         last_heartbeat_ms=row.last_heartbeat_ms,
         host=None if row.host is None else host_from_document(row.host),
+        reachability=Reachability(
+            ReachState(row.reachability),
+            reason_of(row.reachability_reason),
+            row.reachability_message,
+            row.reachability_since_ms,
+        ),
     )

@@ -64,6 +64,7 @@ def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.
         labels=dict(agent.labels),
         data_path=agent.data_path,
         session_id=agent.session_id,
+        state_path=agent.state_path,
     )
 
 
@@ -87,6 +88,7 @@ def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
         data_path=message.data_path,
         host=host_sample_from_message(message.host) if message.HasField("host") else None,
         session_id=message.session_id,
+        state_path=message.state_path,
     )
 
 
@@ -114,4 +116,9 @@ def agent_record(agent: Agent, nodes_with_status: Sequence[tuple[Node, ShownStat
         labels=dict(agent.labels),
         data_path=agent.data_path,
         heartbeat_interval_ms=agent.heartbeat_interval_ms,
+        state_path=agent.state_path,
+        reachability=agent.reachability.state,
+        reachability_reason=agent.reachability.reason,
+        reachability_message=agent.reachability.message,
+        reachability_since_ms=agent.reachability.since_ms,
     )

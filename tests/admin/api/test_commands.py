@@ -132,6 +132,8 @@ def test_removing_an_agent_answers_nothing(client: FlaskClient, master: FakeMast
     [call] = master.calls["RemoveAgent"]
     assert call == pb.AgentCommand(agent_id="agent-1", request_id=call.request_id)
     assert call.request_id
+    assert client.delete("/agents/agent-1?force=true").status_code == 204
+    assert master.calls["RemoveAgent"][1].force
 
 
 def test_without_a_master_a_command_says_so_and_works_when_it_is_back(client: FlaskClient, master: FakeMaster) -> None:

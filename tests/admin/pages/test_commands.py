@@ -39,7 +39,7 @@ def asked(client: FlaskClient, path: str) -> str:
         ("/ui/agents/agent-1/drain", ["2 nodes"]),
         ("/ui/agents/agent-1/undrain", ["agent-1"]),
         ("/ui/agents/agent-1/remove", ["2 nodes", "master"]),
-        ("/ui/agents/agent-2/remove", ["1 node", "/data/sutra"]),
+        ("/ui/agents/agent-2/remove", ["1 node", "data stays"]),
     ],
 )
 def test_a_confirmation_says_what_will_happen_and_does_nothing(
@@ -177,6 +177,18 @@ def test_an_agent_is_drained_undrained_and_removed(client: FlaskClient, master: 
         "UndrainAgent": 1,
         "RemoveAgent": 1,
     }
+
+
+def test_removing_an_agent_whose_node_may_run_names_what_is_lost_and_needs_a_tick(
+    client: FlaskClient, master: FakeMaster
+) -> None:
+    master.answers["RemoveAgent"] = pb.Empty()
+    assert mentions(
+        asked(client, "/ui/agents/agent-2/remove"), "node-00000003", "may still run", "stops those that run"
+    )
+    send_form(client, "/ui/agents/agent-2/remove")
+    send_form(client, "/ui/agents/agent-2/remove", force="true")
+    assert [call.force for call in master.calls["RemoveAgent"]] == [False, True]
 
 
 def test_draining_may_stop_the_nodes_too(client: FlaskClient, master: FakeMaster) -> None:

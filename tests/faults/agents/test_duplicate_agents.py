@@ -101,8 +101,9 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(grid: Gri
         assert impostor.is_running
         assert impostor.stop() == 0
     holder = grid.agent().hostname
-    assert mentions(log, holder, "sutra-grid-cli agents remove agent-1")
-    assert {(event.kind, event.reason) for event in told} == {("agent.refused", "host_conflict")}
+    assert mentions(log, holder, "data_path", "state_path", "Is the data disk mounted")
+    assert "agents remove" not in log, "the holder is healthy: nothing leads to its removal"
+    assert [(event.kind, event.reason) for event in told] == [("agent.refused", "host_conflict")], "once"
     assert all(holder in event.message for event in told)
     assert process_of(grid, node) == before
     # Its end is no end of the holder.

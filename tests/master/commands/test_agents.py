@@ -14,6 +14,8 @@ from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.errors import from_rpc_error
 
 AGENT_1 = pb.AgentCommand(agent_id="agent-1")
+BY_FORCE = pb.AgentCommand(agent_id="agent-1", force=True)
+BY_FORCE = pb.AgentCommand(agent_id="agent-1", force=True)
 
 
 def test_a_drained_agent_takes_no_new_nodes_and_keeps_its_own(harness: MasterHarness, agent: FakeAgent) -> None:
@@ -61,7 +63,7 @@ def test_an_offline_agent_is_removed_with_its_nodes_and_its_id_is_free(
 ) -> None:
     node = harness.spawn().node
     harness.pass_time(30)
-    harness.stub.RemoveAgent(AGENT_1)
+    harness.stub.RemoveAgent(BY_FORCE)
     assert not harness.stub.ListAgents(pb.Empty()).agents
     assert harness.nodes() == []
     assert harness.registry.tombstones() == {node.node_id: 1}
@@ -71,10 +73,33 @@ def test_an_offline_agent_is_removed_with_its_nodes_and_its_id_is_free(
     assert successor.register(harness.stub).success
 
 
+def test_an_offline_agent_whose_node_may_run_is_removed_only_by_force(
+    harness: MasterHarness, agent: FakeAgent, make_agent: Callable[..., FakeAgent]
+) -> None:
+    node = harness.spawn().node
+    harness.pass_time(30)
+    refused = refusal_to_remove(harness)
+    assert (refused.code, refused.reason) == ("failed_precondition", Reason.NODES_MAY_RUN)
+    assert mentions(refused.message, node.node_id, node.pid, "host-of-agent-1.example")
+    assert mentions(refused.hint, "agents remove agent-1 --force", "stops those that run", "data stays")
+    make_agent("agent-1", host_id="another-host").register(harness.stub)
+    refused = refusal_to_remove(harness)
+    assert mentions(refused.message, "another-host"), "it tells who waits for the id"
+    assert refused.hint.startswith("Is the data disk mounted on another-host.example?")
+    assert harness.nodes(), "nothing is lost"
+
+
+def test_an_offline_agent_whose_nodes_are_stopped_needs_no_force(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.stop_node(harness.spawn().node.node_id)
+    harness.pass_time(30)
+    harness.stub.RemoveAgent(AGENT_1)
+    assert harness.nodes() == []
+
+
 def test_a_removed_agent_that_returns_stops_what_was_removed_with_it(harness: MasterHarness, agent: FakeAgent) -> None:
     harness.spawn()
     harness.pass_time(30)
-    harness.stub.RemoveAgent(AGENT_1)
+    harness.stub.RemoveAgent(BY_FORCE)
     assert agent.heartbeat(harness.stub).instruction == "register"
     answer = agent.register(harness.stub)
     assert [assignment.desired for assignment in answer.assignments] == ["absent"]

@@ -56,9 +56,34 @@ def test_the_same_id_from_another_host_is_refused_and_the_holder_named(
     answer = intruder.register(harness.stub)
     assert not answer.success
     assert answer.error.reason == "host_conflict"
-    assert mentions(answer.error_message, "host-of-agent-1.example", "sutra-grid-cli agents remove agent-1")
+    assert mentions(answer.error_message, "host-of-agent-1.example", "another-host", "Is the data disk mounted")
+    assert "agents remove" not in answer.error_message, "the holder is healthy: nothing leads to its removal"
     assert agent.heartbeat(harness.stub).acknowledged
     assert harness.kinds(kind="agent") == ["agent.registered", "agent.refused"]
+
+
+def test_a_host_that_asks_again_and_again_is_refused_with_one_event_for_each_change(
+    harness: MasterHarness, agent: FakeAgent, make_agent: MakeAgent
+) -> None:
+    intruder, other = make_agent("agent-1", host_id="host-b"), make_agent("agent-1", host_id="host-c")
+
+    def refusals() -> list[str]:
+        return [event.message for event in harness.events(kind="agent.refused")]
+
+    for _ in range(3):
+        assert not intruder.register(harness.stub).success
+    assert len(refusals()) == 1
+    harness.restart()
+    for _ in range(2):
+        intruder.register(harness.stub)
+        other.register(harness.stub)
+    assert [("host-b" in message, "host-c" in message) for message in refusals()] == [(True, False), (False, True)]
+    harness.clock.advance(1)
+    with agent.restarted() as newer:
+        newer.register(harness.stub)
+        intruder.register(harness.stub)
+        intruder.register(harness.stub)
+    assert len(refusals()) == 3, "the holder's process changed: that it is refused still is news"
 
 
 def test_a_client_without_an_identity_does_not_take_an_identified_agents_name(

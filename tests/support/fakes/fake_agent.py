@@ -82,6 +82,10 @@ class FakeAgent(GridAgentServicer):
     def ListNodeSamples(self, request: pb.NodeId, context: grpc.ServicerContext) -> pb.NodeSampleList:  # noqa: N802
         return pb.NodeSampleList(samples=[pb.NodeSample(at_ms=1, rss_bytes=2)])
 
+    @handle_errors
+    def Identify(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.AgentInfo:  # noqa: N802
+        return pb.AgentInfo(agent_id=self.agent_id, host_id=self.host_id)
+
     def obey(self, assignment: Assignment) -> NodeReport:
         """Journal it and report it as done, as a real agent's fast nodes do."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Final
 
 from sutra_grid.admin.commands.agents import AgentVerb
 from sutra_grid.admin.commands.nodes import NodeVerb
+from sutra_grid.core.removal import Removal
 from sutra_grid.core.types import Agent, AgentStatus, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -47,16 +48,19 @@ def undrain_effects(agent: Agent) -> list[str]:
     return [f"{agent.agent_id} accepts new nodes again. It has {agent.max_storage_nodes} slots."]
 
 
-def removal_effects(agent: Agent, nodes: int) -> list[str]:
-    """The effects of removing an agent."""
-    effects = [f"Removes {agent.agent_id} on {agent.hostname} from the grid."]
-    if agent.status is not AgentStatus.OFFLINE and nodes:
-        effects.append(f"It is {agent.status} and has {_nodes(nodes)}: the master will refuse. Remove the nodes first.")
-    elif nodes:
-        effects.append(f"Also removes its {_nodes(nodes)}. Their data stays in {agent.data_path} on its host.")
+def removal_effects(agent: Agent, removal: Removal) -> list[str]:
+    """The effects of removing an agent, in the words that the master uses too."""
     if agent.status is not AgentStatus.OFFLINE:
-        effects.append("A running agent registers again: also stop its service on its host.")
-    return effects
+        has = f" and has {_nodes(len(removal.nodes))}" if removal.nodes else ""
+        return [
+            f"{agent.agent_id} on {agent.hostname} is {agent.status}{has}: the master will refuse.",
+            "A running agent registers again. Drain it and stop its nodes, then stop its service on its host.",
+            removal.loss(),
+        ]
+    effects = [f"Removes {agent.agent_id} on {agent.hostname} from the grid."]
+    if removal.needs_force:
+        effects.append(f"{removal.danger()}.")
+    return [*effects, removal.loss()]
 
 
 def progress_text(nodes: list[pb.NodeStatus]) -> str:
