@@ -34,6 +34,7 @@ from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.resource_sampler import ResourceSampler
 from sutra_grid.agent.service import GridAgentService
+from sutra_grid.agent.state.data_disk import DataDisk
 from sutra_grid.agent.state.host_id import load_host_id
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.session import SessionFile
@@ -109,15 +110,18 @@ class GridAgent:
 
     def _start(self, parts: contextlib.ExitStack) -> None:
         config, clock = self._config, self._clock
+        disk = DataDisk(config.data_path, config.state_path, config.require_mount)
+        disk.check_mounted()
         _make_directories(config.data_path, config.state_path, config.state_path / "logs")
         parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
         host_id = load_host_id(config.state_path)
+        disk.started(host_id)
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         resources = ResourceSampler(config.data_path, clock, config.disk_reserve_bytes)
         inventory = Inventory(clock, resources.newest, self._report_soon)
         groups = make_memory_groups(config.memory_limits, host_id)
-        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups)
+        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups, disk)
         parts.enter_context(supervisor)
         described = functools.cache(lambda: self._describe(host_id))  # its endpoint is known once the server runs
         service = GridAgentService(supervisor, inventory, logs, resources, clock, described)
@@ -144,10 +148,10 @@ class GridAgent:
         self._heartbeat = parts.enter_context(heartbeat)
 
     def _recovered_supervisor(
-        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: MemoryGroups
+        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: MemoryGroups, disk: DataDisk
     ) -> Supervisor:
         config = self._config
-        journal = Journal(config.state_path / "nodes", boot_id())
+        journal = Journal(config.state_path / "nodes", boot_id(), disk.problem)
         try:
             journal.open()
             entries = journal.load()
@@ -161,7 +165,7 @@ class GridAgent:
             planner=LaunchPlanner(
                 agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
             ),
-            admission=Admission(config),
+            admission=Admission(config, disk.check),
             inventory=inventory,
             log_tail=logs.tail,
             clock=self._clock,

@@ -17,6 +17,8 @@ from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import (
     REQUIRED,
     Config,
+    ConfigError,
+    Fault,
     Key,
     Schema,
     Section,
@@ -112,6 +114,8 @@ SCHEMA: Final = Schema(
         Section("storage", [
             Key("binary_path", "str", "sutra-storage-server", help="Program of the default engine", check=not_empty),
             Key("data_path", "path", REQUIRED, help="Directory of the data of all nodes"),
+            Key("require_mount", "path", None, help="Mount point of the data disk: while nothing is mounted there, the "
+                "agent does not start, and starts no node"),
             Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that is spawned without one",
                 check=at_least(1)),
             Key("default_port_range", "str", "50051-50060", help="Ports of the nodes", check=_check_range),
@@ -190,15 +194,20 @@ class AgentConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     restart_unhealthy_after_seconds: float = 0.0
     memory_limits: MemoryLimits = MemoryLimits.AUTO
+    require_mount: Path | None = None
     metrics: Listen = None
 
 
 def agent_config(config: Config) -> AgentConfig:
-    """Convert a loaded configuration."""
+    """Convert a loaded configuration. Raises ``ConfigError`` for keys that contradict each other."""
     agent, storage, monitoring = config.section("agent"), config.section("storage"), config.section("monitoring")
     logs = config.section("node_logs")
     ports = _parse_range(storage["default_port_range"])
     assert ports is not None  # the check of the key has parsed it
+    point, data_path = storage["require_mount"], storage["data_path"]
+    if point is not None and point != data_path and point not in data_path.parents:
+        problem = f"found {point}, allowed: data_path ({data_path}) or a directory above it"
+        raise ConfigError([Fault(config.source("storage.require_mount"), "storage.require_mount", problem)])
     return AgentConfig(
         agent_id=agent["agent_id"],
         master=parse_host_port(agent["master_host"], DEFAULT_MASTER_PORT),
@@ -223,6 +232,7 @@ def agent_config(config: Config) -> AgentConfig:
         labels=dict(agent["labels"]),
         restart_unhealthy_after_seconds=monitoring["restart_unhealthy_after_secs"],
         memory_limits=MemoryLimits(config.section("limits")["memory"]),
+        require_mount=point,
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
     )
 

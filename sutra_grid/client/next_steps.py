@@ -55,6 +55,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.BINARY_MISSING: Step("Install the program on {agent}'s host or correct binary_path, then start it.", _START),
     Reason.BINARY_NOT_EXECUTABLE: Step("Make the program executable on {agent}'s host, then start it.", _START),
     Reason.DISK_FULL: Step("Free space on {agent}'s host, then start it.", _START),
+    Reason.DISK_NOT_MOUNTED: Step(
+        "Mount the data disk on {agent}'s host. It starts by itself then; this starts it at once.", _START
+    ),
     Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or remove nodes there.", _AGENT),
     Reason.UNKNOWN_ENGINE: Step("Add the engine to {agent}'s configuration, or use one that it has.", _AGENT),
     Reason.JOURNAL_CORRUPT: Step(

@@ -113,6 +113,7 @@ class Reason(StrEnum):
     BINARY_MISSING = "binary_missing"
     BINARY_NOT_EXECUTABLE = "binary_not_executable"
     DISK_FULL = "disk_full"
+    DISK_NOT_MOUNTED = "disk_not_mounted"
     REQUEST_ID_REUSED = "request_id_reused"
     WRONG_AGENT = "wrong_agent"
     HOST_CONFLICT = "host_conflict"

@@ -58,6 +58,8 @@ def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
 
     with ExitStack() as stack:
         if file := sqlite_file(settings.registry_url):
+            if not settings.registry_url.partition("///")[2].startswith(("/", "~")):
+                log.warning("registry_url is relative: a start elsewhere uses another registry", file=file)
             with suppress(OSError):  # lock_file reports what is wrong with the directory
                 file.parent.mkdir(parents=True, exist_ok=True)
             lock = file.with_name(f"{file.name}.master-lock")

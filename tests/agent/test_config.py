@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.texts import mentions
 
 from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
 from sutra_grid.core.types import Platform
@@ -106,6 +107,15 @@ def test_a_wrong_value_names_the_key_and_what_is_allowed(
         read("\n".join([*lines[:at], wrong, *lines[at:]]))
     assert key in str(error.value)
     assert words in str(error.value)
+
+
+def test_a_required_mount_must_be_at_or_above_the_data(read: Callable[[str], AgentConfig]) -> None:
+    text = PUBLISHED.replace('data_path = "/data/sutra"', 'data_path = "/data/sutra"\nrequire_mount = "{}"')
+    for point in ("/data", "/data/sutra", "/"):
+        assert read(text.format(point)).require_mount == Path(point)
+    with pytest.raises(ConfigError) as refused:
+        read(text.format("/data/other"))
+    assert mentions(str(refused.value), "storage.require_mount", "/data/other", "data_path")
 
 
 def test_a_placeholder_that_nothing_fills_is_a_fault(read: Callable[[str], AgentConfig]) -> None:

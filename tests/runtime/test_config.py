@@ -110,8 +110,17 @@ def test_defaults_are_not_shared_between_two_loads(file: Path) -> None:
 
 
 def test_paths_become_absolute_with_the_home_directory_expanded(file: Path) -> None:
-    config = read(file, MINIMAL + '[storage]\ndata_path = "~/x"\nspare_path = "rel/y"')
-    assert config.section("storage") == {"data_path": Path.home() / "x", "spare_path": Path.cwd() / "rel/y"}
+    config = read(file, MINIMAL + '[storage]\ndata_path = "~/x"\nspare_path = "/rel/y"')
+    assert config.section("storage") == {"data_path": Path.home() / "x", "spare_path": Path("/rel/y")}
+
+
+def test_a_relative_path_is_refused_unless_it_is_a_flag(file: Path) -> None:
+    (fault,) = faults_of(file, MINIMAL + '[storage]\ndata_path = "rel/y"')
+    assert is_told(fault, "FILE:4", "rel/y", "an absolute path", f"{Path.cwd()}/rel/y")
+    (fault,) = faults_of(file, MINIMAL, environ={"SUTRA_GRID_STORAGE__DATA_PATH": "rel"})
+    assert is_told(fault, "SUTRA_GRID_STORAGE__DATA_PATH", "an absolute path")
+    given = read(file, MINIMAL, overrides={"storage.data_path": "rel"})
+    assert given.section("storage")["data_path"] == Path.cwd() / "rel"
 
 
 def test_tables_are_read_by_name(file: Path) -> None:

@@ -10,7 +10,9 @@ nodes. A file of a newer format is not touched.
 
 from __future__ import annotations
 
+import errno
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +47,11 @@ class JournalEntry:
 class Journal:
     """The files of one state directory. Used by one thread, under the lock of the state directory."""
 
-    def __init__(self, directory: Path, boot_id: str) -> None:
+    def __init__(self, directory: Path, boot_id: str, problem: Callable[[], str] = lambda: "") -> None:
+        """``problem`` says why the directory is not the one of the agent's start; then nothing is written there."""
         self._directory = directory
         self._boot_id = boot_id
+        self._problem = problem
 
     def open(self) -> None:
         """Make the directory and delete temporary files of interrupted writes. Raises ``OSError``."""
@@ -57,11 +61,13 @@ class Journal:
 
     def write(self, record: NodeRecord) -> None:
         """Write ``record`` durably. Raises ``OSError``; then the file is as it was."""
+        self._check_directory()
         write_atomically(self._path(record.assignment.node_id), encode(record, self._boot_id), keep_previous=True)
         reached(Step.NODE_JOURNALED, record.phase)
 
     def delete(self, node_id: str) -> None:
         """Delete the files of the node. Idempotent. Raises ``OSError``."""
+        self._check_directory()
         path = self._path(node_id)
         # The newest record goes last: it says "absent", but the one before may say "running".
         path.with_name(path.name + PREVIOUS_SUFFIX).unlink(missing_ok=True)
@@ -75,6 +81,11 @@ class Journal:
         names = (_NODE_FILE.match(path.name) for path in self._directory.iterdir())
         node_ids = {found["node_id"] for found in names if found}
         return [self._load_one(node_id) for node_id in sorted(node_ids)]
+
+    def _check_directory(self) -> None:
+        problem = self._problem()
+        if problem:
+            raise OSError(errno.ESTALE, f"{problem}: is the data disk mounted?")
 
     def _path(self, node_id: str) -> Path:
         return self._directory / f"{node_id}{_SUFFIX}"

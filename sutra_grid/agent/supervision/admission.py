@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sutra_grid.agent.config import AgentConfig
@@ -30,10 +30,12 @@ _MIB = 1024 * 1024
 class Admission:
     """The checks of one agent. ``others`` are the specifications of all other nodes, by node id."""
 
-    def __init__(self, config: AgentConfig) -> None:
+    def __init__(self, config: AgentConfig, check_disk: Callable[[], None] = lambda: None) -> None:
+        """``check_disk`` raises ``GridError`` while the data disk is not the one of the agent's start."""
         self._config = config
         self._data_path = config.data_path.resolve()
         self._state_path = config.state_path.resolve()
+        self._check_disk = check_disk
 
     def resolve(self, node_id: str, requested: NodeSpec, others: Mapping[str, NodeSpec]) -> NodeSpec:
         """Check the requested specification and fill in what it leaves open. Does not touch the host.
@@ -61,6 +63,7 @@ class Admission:
 
     def check_new(self, spec: NodeSpec) -> None:
         """Check the host for a new node. Raises ``GridError``, also when the disk has less free than its reserve."""
+        self._check_disk()
         with os_errors_as(f"the free space of {self._data_path} can't be read", Reason.PATH_NOT_WRITABLE):
             free = shutil.disk_usage(_existing(self._data_path)).free
         if free < self._config.disk_reserve_bytes:
@@ -73,10 +76,15 @@ class Admission:
         self.check_launch(spec)
 
     def check_launch(self, spec: NodeSpec) -> None:
-        """Check program, port and directory before a process starts. Changes nothing. Raises ``GridError``."""
+        """Check disk, program, port and directory before a process starts. Changes nothing. Raises ``GridError``."""
+        self._check_disk()
         self.engine(spec.engine).binary()
         self._check_port_free(spec.port)
         self._check_writable(Path(spec.storage_path))
+
+    def check_disk(self) -> None:
+        """Raise ``GridError`` while the data disk is not the one of the agent's start."""
+        self._check_disk()
 
     def make_directory(self, spec: NodeSpec) -> None:
         """Make the node's directory if it does not exist. Raises ``GridError``."""

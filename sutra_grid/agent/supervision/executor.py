@@ -118,8 +118,7 @@ class InstructionExecutor:
                 case DeleteJournal():
                     self._delete(node)
                 case Launch() if unsaved is not None:
-                    error = from_os_error("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
-                    results.append(LaunchFailed(error.reason, error.message))
+                    results.append(self._not_journaled(unsaved))
                 case Launch():
                     results.append(self._launch(node))
                 case SendSignal(number, whole_group):
@@ -148,6 +147,15 @@ class InstructionExecutor:
         node.process = process
         self.watch(node, process)
         return Launched(process.identity)
+
+    def _not_journaled(self, unsaved: OSError) -> LaunchFailed:
+        """Why there is no launch: the disk is not there, or else what the write said."""
+        try:
+            self._parts.admission.check_disk()
+        except GridError as error:
+            return LaunchFailed(error.reason, error.message)
+        problem = from_os_error("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
+        return LaunchFailed(problem.reason, problem.message)
 
     def _signal(self, node: ManagedNode, number: int, whole_group: bool) -> None:
         if node.process is None:

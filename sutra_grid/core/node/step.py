@@ -129,7 +129,7 @@ class NodeStep:
             ready_seconds=ready_seconds,
             now=self.now.monotonic,
             chance=self.now.chance,
-            endless=waits_for is Reason.DISK_FULL,
+            endless=waits_for in (Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED),
         )
         self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=cause)
         self._forget_health()

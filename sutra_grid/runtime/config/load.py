@@ -11,7 +11,7 @@ from typing import Any, Final
 from sutra_grid.runtime.config.document import Document, read_document
 from sutra_grid.runtime.config.errors import ConfigError, Fault, near_miss
 from sutra_grid.runtime.config.schema import REQUIRED, Key, Schema, Section
-from sutra_grid.runtime.config.values import BadValue, accept, default_of, parse
+from sutra_grid.runtime.config.values import BadValue, accept, default_of, parse, refuse_relative
 
 PREFIX: Final = "SUTRA_GRID_"
 TABLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -159,17 +159,21 @@ class _Loader:
             if section is None or key_name not in section.by_name:
                 raise KeyError(f"override {dotted} is not in the schema")  # a bug, not a fault of the user
             if isinstance(value, str):
-                self._set_text(section, "", key_name, value, flag)
+                self._set_text(section, "", key_name, value, flag, is_flag=True)
             else:
                 self._set((name, "", key_name), section.by_name[key_name], value, flag)
 
-    def _set_text(self, section: Section, entry: str, name: str, text: str, where: str) -> None:
+    def _set_text(
+        self, section: Section, entry: str, name: str, text: str, where: str, *, is_flag: bool = False
+    ) -> None:
         key = section.by_name.get(name)
         dotted = ".".join(part for part in (section.name, entry, name) if part)
         if key is None:
             self._unknown_key(where, section, dotted, name)
             return
         try:
+            if not is_flag:
+                refuse_relative(key, text)
             self._values[section.name, entry, name] = parse(key, text)
             self._sources[section.name, entry, name] = where
         except BadValue as error:
@@ -211,6 +215,7 @@ class _Loader:
 
     def _set(self, address: Address, key: Key, value: object, where: str) -> None:
         try:
+            refuse_relative(key, value)
             self._values[address] = accept(key, value)
             self._sources[address] = where
         except BadValue as error:

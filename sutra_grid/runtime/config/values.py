@@ -45,6 +45,21 @@ def parse(key: Key, text: str) -> Any:
     return accept(key, value)
 
 
+def refuse_relative(key: Key, value: object) -> None:
+    """Raise ``BadValue`` for a relative path of the file or the environment.
+
+    An init system starts the program in another directory than a shell, and it would find none of its data there. A
+    flag is typed where it counts.
+    """
+    if key.kind != "path" or not isinstance(value, str) or not value or "\0" in value or value.startswith("~"):
+        return
+    if not Path(value).is_absolute():
+        raise BadValue(
+            f"found {toml_text(value)}, allowed: an absolute path, because a relative one depends on the directory "
+            f"of the start (from here it is {toml_text(str(Path(value).absolute()))})"
+        )
+
+
 def default_of(key: Key) -> Any:
     """The default as a value of the kind; a copy, so that callers can't change the schema."""
     return None if key.default is None else _KINDS[key.kind][0](key.default)
