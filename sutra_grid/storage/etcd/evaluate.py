@@ -7,34 +7,17 @@ of etcd's ``server/etcdserver/txn``.
 
 from __future__ import annotations
 
-import heapq
 import operator
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from sutra_grid.storage.etcd.ranges import MAX_ANSWER_BYTES, check_revision, collected, items_of, key_value, range_
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.keyspace import Draft, KeySpace
-from sutra_grid.storage.records import Record, key_range
+from sutra_grid.storage.records import Record
 from sutra_grid.wire import storage_pb2 as pb
 
-MAX_ANSWER_BYTES = 15 << 20
-"""Keys and values in one response: limited by the size of a message and by the node's memory."""
-ITEM_BYTES = 40
-"""The most that revisions, version and lengths add to a key."""
-
-Item = tuple[bytes, Record]
-
 _NOTHING = Record(0, 0, 0, b"")
-
-_SORT_KEYS: dict[int, Callable[[Item], Any]] = {
-    pb.RangeRequest.KEY: lambda item: item[0],
-    pb.RangeRequest.VERSION: lambda item: item[1].version,
-    pb.RangeRequest.CREATE: lambda item: item[1].create_revision,
-    pb.RangeRequest.MOD: lambda item: item[1].mod_revision,
-    pb.RangeRequest.VALUE: lambda item: item[1].value,
-}
 
 _COMPARISONS: dict[int, Callable[[Any, Any], bool]] = {
     pb.Compare.EQUAL: operator.eq,
@@ -42,22 +25,6 @@ _COMPARISONS: dict[int, Callable[[Any, Any], bool]] = {
     pb.Compare.LESS: operator.lt,
     pb.Compare.NOT_EQUAL: operator.ne,
 }
-
-
-def range_(space: KeySpace, request: pb.RangeRequest) -> pb.RangeResponse:
-    """Read a key or a range."""
-    _check_revision(space, request.revision)
-    response = pb.RangeResponse(header=pb.ResponseHeader(revision=space.revision))
-    if request.count_only:
-        response.count = _count(space, request)
-        return response
-    items = _selected(space, request)
-    response.more = 0 < request.limit < len(items)
-    response.count = _count(space, request) if response.more or _bounded(request) else len(items)
-    if response.more:
-        del items[request.limit :]
-    response.kvs.extend(key_value(key, record, with_value=not request.keys_only) for key, record in items)
-    return response
 
 
 def put(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
@@ -76,9 +43,9 @@ def put(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
 def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRangeResponse:
     """Delete a key or a range."""
     response = pb.DeleteRangeResponse()
-    found = _found(draft, request)
+    found = items_of(draft, request)
     if request.prev_kv:
-        items = _collected(found)
+        items = collected(found)
         response.prev_kvs.extend(key_value(key, record) for key, record in items)
         keys = [key for key, _ in items]
     else:
@@ -99,105 +66,11 @@ def txn(draft: Draft, request: pb.TxnRequest) -> pb.TxnResponse:
     return response
 
 
-def key_value(key: bytes, record: Record, *, with_value: bool = True) -> pb.KeyValue:
-    """A record as a message of the protocol."""
-    return pb.KeyValue(
-        key=key,
-        create_revision=record.create_revision,
-        mod_revision=record.mod_revision,
-        version=record.version,
-        value=record.value if with_value else b"",
-    )
-
-
-def _check_revision(space: KeySpace, revision: int) -> None:
-    if revision > space.revision:
-        raise KvError(Fault.FUTURE_REVISION)
-    if 0 < revision < space.revision:
-        raise KvError(Fault.COMPACTED)
-
-
 def _check_put(space: KeySpace, request: pb.PutRequest) -> None:
     if (request.ignore_value or request.ignore_lease) and space.get(request.key) is None:
         raise KvError(Fault.KEY_NOT_FOUND)
     if request.lease:
         raise KvError(Fault.LEASE_NOT_FOUND)
-
-
-def _bounded(request: pb.RangeRequest) -> bool:
-    return bool(
-        request.min_mod_revision
-        or request.max_mod_revision
-        or request.min_create_revision
-        or request.max_create_revision
-    )
-
-
-def _count(space: KeySpace, request: pb.RangeRequest) -> int:
-    if request.range_end:
-        return space.count(key_range(request.key, request.range_end))
-    return int(space.get(request.key) is not None)
-
-
-def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
-    """The items of the request in its order, and one more when there are more than its limit.
-
-    Keeps only as many items as the response needs, however long the range is. As in etcd, a sort target
-    without an order sorts ascending, but only the items within the limit.
-    """
-    found = _found(space, request)
-    if request.keys_only and request.sort_target != pb.RangeRequest.VALUE:
-        found = ((key, record._replace(value=b"")) for key, record in found)
-    if _bounded(request):
-        found = (item for item in found if _within_bounds(request, item[1]))
-    # No list is longer than sys.maxsize, and islice accepts nothing larger.
-    most = min(request.limit + 1, sys.maxsize) if request.limit > 0 else None
-    by_key = request.sort_target == pb.RangeRequest.KEY
-    sort_key = _SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY])
-    order = request.sort_order
-    if order == pb.RangeRequest.NONE and _bounded(request):
-        order = pb.RangeRequest.ASCEND  # with bounds, the limit applies last
-    match order:
-        case pb.RangeRequest.DESCEND:
-            if most is not None:
-                return _collected(heapq.nlargest(most, found, sort_key))
-            return sorted(_collected(found), key=sort_key, reverse=True)
-        case pb.RangeRequest.ASCEND if not by_key:
-            if most is not None:
-                return _collected(heapq.nsmallest(most, found, sort_key))
-            return sorted(_collected(found), key=sort_key)
-        case _:
-            items = _collected(islice(found, most))
-            return items if by_key else sorted(items, key=sort_key)
-
-
-def _found(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> Iterator[Item]:
-    """The existing key, or the existing keys of the range, ascending."""
-    if request.range_end:
-        yield from space.scan(key_range(request.key, request.range_end))
-    elif (record := space.get(request.key)) is not None:
-        yield request.key, record
-
-
-def _collected(found: Iterable[Item]) -> list[Item]:
-    """All items as a list. Refuses more than a response can hold, before they fill the memory."""
-    items = []
-    size = 0
-    for item in found:
-        size += len(item[0]) + len(item[1].value) + ITEM_BYTES
-        if size > MAX_ANSWER_BYTES:
-            raise KvError(Fault.ANSWER_TOO_LARGE)
-        items.append(item)
-    return items
-
-
-def _within_bounds(request: pb.RangeRequest, record: Record) -> bool:
-    return (
-        record.mod_revision >= request.min_mod_revision
-        and (not request.max_mod_revision or record.mod_revision <= request.max_mod_revision)
-        and record.create_revision >= request.min_create_revision
-        and (not request.max_create_revision or record.create_revision <= request.max_create_revision)
-    )
 
 
 def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
@@ -212,7 +85,7 @@ def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
 def _compare(space: KeySpace, compare: pb.Compare) -> bool:
     holds: Callable[[Any, Any], bool] = _COMPARISONS.get(compare.result, operator.eq)
     exists = False
-    for _, record in _found(space, compare):
+    for _, record in items_of(space, compare):
         exists = True
         if not holds(*_operands(compare, record)):
             return False
@@ -241,7 +114,7 @@ def _check_branch(space: KeySpace, request: pb.TxnRequest, path: Iterator[bool])
     for operation in request.success if next(path) else request.failure:
         match operation.WhichOneof("request"):
             case "request_range":
-                _check_revision(space, operation.request_range.revision)
+                check_revision(space, operation.request_range.revision)
             case "request_put":
                 _check_put(space, operation.request_put)
             case "request_txn":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import grpc
 
 from sutra_grid.storage.counter import Counter
-from sutra_grid.storage.etcd import checks, evaluate
+from sutra_grid.storage.etcd import checks, evaluate, ranges
 from sutra_grid.storage.etcd.kv_errors import handle_kv_errors
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.identity import Identity
@@ -28,7 +28,7 @@ class KvService(rpc.KVServicer):
     def Range(self, request: pb.RangeRequest, context: grpc.ServicerContext) -> pb.RangeResponse:
         """Read the newest state that is on disk."""
         checks.check_key(request)
-        response = evaluate.range_(self._store.state, request)
+        response = ranges.range_(self._store.state, request)
         self._reads.add()
         self._identity.sign(response.header)
         return response

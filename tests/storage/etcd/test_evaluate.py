@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.memory_engine import MemoryEngine
-from sutra_grid.storage.etcd import evaluate
+from sutra_grid.storage.etcd import evaluate, ranges
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.keyspace import Draft, load
 from sutra_grid.wire import storage_pb2 as pb
@@ -31,12 +31,12 @@ def keys(response: pb.RangeResponse) -> bytes:
 
 class TestRange:
     def test_a_key_carries_its_revisions(self, draft: Draft) -> None:
-        response = evaluate.range_(draft, R(key=b"a"))
+        response = ranges.range_(draft, R(key=b"a"))
         assert list(response.kvs) == [pb.KeyValue(key=b"a", create_revision=2, mod_revision=5, version=2, value=b"9")]
         assert (response.header.revision, response.count, response.more) == (5, 1, False)
 
     def test_a_key_that_is_not_there(self, draft: Draft) -> None:
-        response = evaluate.range_(draft, R(key=b"x"))
+        response = ranges.range_(draft, R(key=b"x"))
         assert (list(response.kvs), response.count, response.header.revision) == ([], 0, 5)
 
     @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ class TestRange:
         ],
     )
     def test_options(self, draft: Draft, options: dict, found: bytes, more: bool, count: int) -> None:
-        response = evaluate.range_(draft, R(key=b"\0", range_end=b"\0", **options))
+        response = ranges.range_(draft, R(key=b"\0", range_end=b"\0", **options))
         assert (keys(response), response.more, response.count) == (found, more, count)
 
     def test_keys_only_has_no_values(self, draft: Draft) -> None:
-        response = evaluate.range_(draft, R(key=b"a", range_end=b"c", keys_only=True))
+        response = ranges.range_(draft, R(key=b"a", range_end=b"c", keys_only=True))
         assert [(pair.key, pair.value, pair.version) for pair in response.kvs] == [(b"a", b"", 2), (b"b", b"", 1)]
 
     @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ class TestRange:
     )
     def test_only_the_newest_revision_is_there(self, draft: Draft, revision: int, fault: Fault) -> None:
         with pytest.raises(KvError) as caught:
-            evaluate.range_(draft, R(key=b"a", revision=revision))
+            ranges.range_(draft, R(key=b"a", revision=revision))
         assert caught.value.fault is fault
 
     @pytest.mark.parametrize("revision", [5, 0, -1])
     def test_the_newest_revision_may_be_named(self, draft: Draft, revision: int) -> None:
-        assert keys(evaluate.range_(draft, R(key=b"a", revision=revision))) == b"a"
+        assert keys(ranges.range_(draft, R(key=b"a", revision=revision))) == b"a"
 
 
 class TestLargeAnswers:
@@ -97,7 +97,7 @@ class TestLargeAnswers:
     @pytest.mark.parametrize("options", [{}, {"sort_order": R.DESCEND}, {"sort_target": R.MOD}, {"limit": 16}])
     def test_are_refused(self, large: Draft, options: dict) -> None:
         with pytest.raises(KvError, match="use limit"):
-            evaluate.range_(large, R(key=b"large", range_end=b"largf", **options))
+            ranges.range_(large, R(key=b"large", range_end=b"largf", **options))
 
     @pytest.mark.parametrize(
         ("options", "found"),
@@ -111,7 +111,7 @@ class TestLargeAnswers:
         ],
     )
     def test_are_avoided(self, large: Draft, options: dict, found: list[bytes]) -> None:
-        response = evaluate.range_(large, R(key=b"large", range_end=b"largf", **options))
+        response = ranges.range_(large, R(key=b"large", range_end=b"largf", **options))
         assert ([pair.key for pair in response.kvs], response.count) == (found, 20)
 
     def test_a_range_can_be_deleted_but_not_answered(self, large: Draft) -> None:
