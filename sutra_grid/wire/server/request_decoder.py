@@ -17,6 +17,7 @@ from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.wire.errors import abort
 from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor
+from sutra_grid.wire.server.nesting import MAX_DEPTH, is_too_deep, request_of
 
 Deserializer = Callable[[bytes], Any]
 
@@ -55,13 +56,21 @@ def _reader(deserialize: Deserializer, path: str) -> Callable[[bytes, grpc.Servi
         try:
             return deserialize(data)
         except DecodeError:
-            abort(
-                context,
-                InvalidArgument(
-                    f"the request of {path} is not valid: its {len(data)} bytes are not a message of that method",
-                    reason=Reason.INVALID_ARGUMENT,
-                    hint="Use a client that was generated from this version's proto files",
-                ),
-            )
+            abort(context, _invalid(data, path))
 
     return read
+
+
+def _invalid(data: bytes, path: str) -> InvalidArgument:
+    descriptor = request_of(path)
+    if descriptor is not None and is_too_deep(data, descriptor):
+        return InvalidArgument(
+            f"the request of {path} is not valid: its messages are nested more than {MAX_DEPTH} levels deep",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Use fewer levels, or several requests",
+        )
+    return InvalidArgument(
+        f"the request of {path} is not valid: its {len(data)} bytes are not a message of that method",
+        reason=Reason.INVALID_ARGUMENT,
+        hint="Use a client that was generated from this version's proto files",
+    )
