@@ -41,17 +41,19 @@ def _restore(source: Path, storage_path: Path) -> int:
 
 
 def _serve(settings: StorageConfig) -> int:
+    from sutra_grid.storage.etcd.client_address import ClientAddress
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
     from sutra_grid.wire.server import serve
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
+    address = ClientAddress()
     with (
         Shutdown() as shutdown,
         Store.open(settings.storage_path, budget) as store,
         serve(
-            services(store, settings.node_id, budget),
+            services(store, settings.node_id, budget, address),
             host=settings.listen,
             port=settings.port,
             workers=settings.workers,
@@ -59,6 +61,7 @@ def _serve(settings: StorageConfig) -> int:
             name="storage",
         ) as server,
     ):
+        address.bound(server.host, server.port)
         gc.collect()
         gc.freeze()  # objects that exist now stay until the end; later collections can skip them
         log.info(

@@ -93,7 +93,8 @@ class KVServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Compact(self, request, context):
-        """Older revisions are never kept, so there is nothing to remove: only checks the revision.
+        """Older revisions are never kept, so there is nothing to remove. The revision is checked as in etcd: above the
+        last one that was compacted since the start of the process, and not above the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +275,79 @@ class KV(object):
             _registered_method=True)
 
 
+class ClusterStub(object):
+    """Missing associated documentation comment in .proto file."""
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.MemberList = channel.unary_unary(
+                '/etcdserverpb.Cluster/MemberList',
+                request_serializer=sutra__grid_dot_wire_dot_storage__pb2.MemberListRequest.SerializeToString,
+                response_deserializer=sutra__grid_dot_wire_dot_storage__pb2.MemberListResponse.FromString,
+                _registered_method=True)
+
+
+class ClusterServicer(object):
+    """Missing associated documentation comment in .proto file."""
+
+    def MemberList(self, request, context):
+        """The node itself, with the address for clients.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ClusterServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'MemberList': grpc.unary_unary_rpc_method_handler(
+                    servicer.MemberList,
+                    request_deserializer=sutra__grid_dot_wire_dot_storage__pb2.MemberListRequest.FromString,
+                    response_serializer=sutra__grid_dot_wire_dot_storage__pb2.MemberListResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'etcdserverpb.Cluster', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('etcdserverpb.Cluster', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Cluster(object):
+    """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def MemberList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/etcdserverpb.Cluster/MemberList',
+            sutra__grid_dot_wire_dot_storage__pb2.MemberListRequest.SerializeToString,
+            sutra__grid_dot_wire_dot_storage__pb2.MemberListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class MaintenanceStub(object):
     """Missing associated documentation comment in .proto file."""
 
@@ -298,6 +372,11 @@ class MaintenanceStub(object):
                 request_serializer=sutra__grid_dot_wire_dot_storage__pb2.DefragmentRequest.SerializeToString,
                 response_deserializer=sutra__grid_dot_wire_dot_storage__pb2.DefragmentResponse.FromString,
                 _registered_method=True)
+        self.Hash = channel.unary_unary(
+                '/etcdserverpb.Maintenance/Hash',
+                request_serializer=sutra__grid_dot_wire_dot_storage__pb2.HashRequest.SerializeToString,
+                response_deserializer=sutra__grid_dot_wire_dot_storage__pb2.HashResponse.FromString,
+                _registered_method=True)
         self.HashKV = channel.unary_unary(
                 '/etcdserverpb.Maintenance/HashKV',
                 request_serializer=sutra__grid_dot_wire_dot_storage__pb2.HashKVRequest.SerializeToString,
@@ -314,7 +393,8 @@ class MaintenanceServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Alarm(self, request, context):
-        """Only GET is answered: NOSPACE is active while the node is read-only.
+        """NOSPACE is active while the node is read-only. An alarm follows the state of the store: ACTIVATE is not
+        answered, and DEACTIVATE is refused while the alarm is active.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -328,6 +408,13 @@ class MaintenanceServicer(object):
 
     def Defragment(self, request, context):
         """Compacts the engine's files; reads and writes go on meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Hash(self, request, context):
+        """The same as HashKV at the newest revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -364,6 +451,11 @@ def add_MaintenanceServicer_to_server(servicer, server):
                     servicer.Defragment,
                     request_deserializer=sutra__grid_dot_wire_dot_storage__pb2.DefragmentRequest.FromString,
                     response_serializer=sutra__grid_dot_wire_dot_storage__pb2.DefragmentResponse.SerializeToString,
+            ),
+            'Hash': grpc.unary_unary_rpc_method_handler(
+                    servicer.Hash,
+                    request_deserializer=sutra__grid_dot_wire_dot_storage__pb2.HashRequest.FromString,
+                    response_serializer=sutra__grid_dot_wire_dot_storage__pb2.HashResponse.SerializeToString,
             ),
             'HashKV': grpc.unary_unary_rpc_method_handler(
                     servicer.HashKV,
@@ -457,6 +549,33 @@ class Maintenance(object):
             '/etcdserverpb.Maintenance/Defragment',
             sutra__grid_dot_wire_dot_storage__pb2.DefragmentRequest.SerializeToString,
             sutra__grid_dot_wire_dot_storage__pb2.DefragmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Hash(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/etcdserverpb.Maintenance/Hash',
+            sutra__grid_dot_wire_dot_storage__pb2.HashRequest.SerializeToString,
+            sutra__grid_dot_wire_dot_storage__pb2.HashResponse.FromString,
             options,
             channel_credentials,
             insecure,

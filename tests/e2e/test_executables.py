@@ -51,7 +51,7 @@ def test_health_and_reflection_answer_on_master_agent_and_node(grid: Grid) -> No
     expected = {
         grid.master_address: {"grid.GridMaster"},
         grid.agent_address("agent-1"): {"grid.GridAgent"},
-        node.endpoint: {"etcdserverpb.KV", "etcdserverpb.Maintenance", "grid.StorageNode"},
+        node.endpoint: {"etcdserverpb.KV", "etcdserverpb.Cluster", "etcdserverpb.Maintenance", "grid.StorageNode"},
     }
 
     for address, names in expected.items():

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.waiting import eventually
 
+from sutra_grid.storage.etcd.client_address import ClientAddress
 from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.services import services
 from sutra_grid.storage.store import Store
@@ -20,12 +21,11 @@ from sutra_grid.wire import storage_pb2 as pb
 from sutra_grid.wire.server import serve
 
 BUDGET = MemoryBudget.of(96)
-TOO_LONG = bytes(2 << 20)
 NOT_THERE = [
     "etcdserverpb.Watch/Watch",
     "etcdserverpb.Lease/LeaseGrant",
     "etcdserverpb.Auth/AuthEnable",
-    "etcdserverpb.Cluster/MemberList",
+    "etcdserverpb.Cluster/MemberAdd",
     "etcdserverpb.Maintenance/MoveLeader",
 ]
 
@@ -38,9 +38,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def channel(store: Store) -> Iterator[grpc.Channel]:
+    address = ClientAddress()
     with (
         serve(
-            services(store, "node-1", BUDGET),
+            services(store, "node-1", BUDGET, address),
             host="127.0.0.1",
             port=0,
             workers=64,
@@ -49,6 +50,7 @@ def channel(store: Store) -> Iterator[grpc.Channel]:
         ) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
+        address.bound(server.host, server.port)
         yield channel
 
 
@@ -91,7 +93,7 @@ class TestKv:
             ("Put", pb.PutRequest(key=b"a", ignore_value=True), "INVALID_ARGUMENT", "etcdserver: key not found"),
             (
                 "Put",
-                pb.PutRequest(key=b"a", value=bytes(2**21)),
+                pb.PutRequest(key=b"a", value=bytes(2**21 - 10)),
                 "INVALID_ARGUMENT",
                 "etcdserver: request is too large",
             ),
@@ -103,7 +105,7 @@ class TestKv:
             ),
             (
                 "Compact",
-                pb.CompactionRequest(revision=0),
+                pb.CompactionRequest(revision=-1),
                 "OUT_OF_RANGE",
                 "etcdserver: mvcc: required revision has been compacted",
             ),
@@ -164,6 +166,7 @@ class TestMaintenance:
 
     def test_no_alarm_while_all_is_well(self, maintenance: storage_pb2_grpc.MaintenanceStub) -> None:
         assert list(maintenance.Alarm(pb.AlarmRequest()).alarms) == []
+        assert list(maintenance.Alarm(pb.AlarmRequest(action=pb.AlarmRequest.DEACTIVATE)).alarms) == []
         with pytest.raises(grpc.RpcError) as caught:
             maintenance.Alarm(pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE))
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -172,7 +175,9 @@ class TestMaintenance:
         self, kv: storage_pb2_grpc.KVStub, maintenance: storage_pb2_grpc.MaintenanceStub
     ) -> None:
         def content_hash() -> int:
-            return int(maintenance.HashKV(pb.HashKVRequest()).hash)
+            content = int(maintenance.HashKV(pb.HashKVRequest()).hash)
+            assert maintenance.Hash(pb.HashRequest()).hash == content
+            return content
 
         empty = content_hash()
         kv.Put(pb.PutRequest(key=b"a", value=b"1"))
@@ -220,6 +225,7 @@ class TestStorageNode:
         [
             ([node_pb2.BulkEntry(key=b"a"), node_pb2.BulkEntry()], "entries[1].key is empty"),
             ([node_pb2.BulkEntry(key=b"a")] * 20_001, "20001 entries exceed the limit of 20000"),
+            ([node_pb2.BulkEntry(key=b"a", value=bytes(15 << 20))], "more than a response can carry"),
         ],
     )
     def test_bulk_write_refuses(

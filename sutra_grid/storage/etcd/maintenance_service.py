@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import grpc
 
 import sutra_grid
-from sutra_grid.core.errors import GridError, ResourceExhausted, Unimplemented
+from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted, Unimplemented
 from sutra_grid.core.types import Reason
 from sutra_grid.storage.archive import FORMAT, Manifest, archive, archive_bytes
 from sutra_grid.storage.etcd.kv_errors import abort, handle_kv_errors
@@ -56,15 +56,22 @@ class MaintenanceService(rpc.MaintenanceServicer):
 
     @handle_kv_errors
     def Alarm(self, request: pb.AlarmRequest, context: grpc.ServicerContext) -> pb.AlarmResponse:
-        """NOSPACE while the node is read-only."""
-        if request.action != pb.AlarmRequest.GET:
+        """NOSPACE while the node is read-only; the store's state decides, not the caller."""
+        if request.action == pb.AlarmRequest.ACTIVATE:
             raise Unimplemented(
                 "alarms follow the node's state and can't be set",
                 reason=Reason.UNSUPPORTED,
-                hint="Remove the cause, then restart the node",
+                hint="Stop the node to keep clients from writing",
             )
         response = pb.AlarmResponse()
-        if self._store.failure is not None and request.alarm in (pb.NONE, pb.NOSPACE):
+        failure = self._store.failure
+        if failure is not None and request.alarm in (pb.NONE, pb.NOSPACE):
+            if request.action == pb.AlarmRequest.DEACTIVATE:
+                raise FailedPrecondition(
+                    f"the alarm NOSPACE can't be disarmed: the node is read-only, {failure.message}",
+                    reason=failure.reason,
+                    hint=failure.hint,
+                )
             response.alarms.add(member_id=self._identity.member_id, alarm=pb.NOSPACE)
         self._identity.sign(response.header, self._store.state.revision)
         return response
@@ -75,6 +82,14 @@ class MaintenanceService(rpc.MaintenanceServicer):
         self._store.compact()
         response = pb.DefragmentResponse()
         self._identity.sign(response.header, self._store.state.revision)
+        return response
+
+    @handle_kv_errors
+    def Hash(self, request: pb.HashRequest, context: grpc.ServicerContext) -> pb.HashResponse:
+        """Checksum of all keys."""
+        state = self._store.state
+        response = pb.HashResponse(hash=checksum(state))
+        self._identity.sign(response.header, state.revision)
         return response
 
     @handle_kv_errors

@@ -203,7 +203,12 @@ STORAGE_WORDS: Known = {
 @EXAMPLES
 @pytest.mark.parametrize(
     "method",
-    [*names_of("etcdserverpb.KV"), *names_of("etcdserverpb.Maintenance"), *names_of("grid.StorageNode")],
+    [
+        *names_of("etcdserverpb.KV"),
+        *names_of("etcdserverpb.Cluster"),
+        *names_of("etcdserverpb.Maintenance"),
+        *names_of("grid.StorageNode"),
+    ],
 )
 def test_a_storage_node_answers_whatever_it_is_sent(
     storage: StorageServer, method: MethodDescriptor, examples: int

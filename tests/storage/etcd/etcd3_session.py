@@ -39,6 +39,11 @@ def main(port: int, snapshot: str) -> None:
     client.compact(client.get_response("nut/1").header.revision)
     client.defragment()
     assert list(client.list_alarms()) == []
+    assert list(client.disarm_alarm()) == []
+    status = client.status()
+    assert status.leader.name == "node-1"
+    assert [member.client_urls[0] for member in client.members] == [f"http://127.0.0.1:{port}"]
+    assert client.hash() > 0
     with open(snapshot, "wb") as file:
         client.snapshot(file)
     with pytest.raises(grpc.RpcError) as refused:

@@ -148,7 +148,25 @@ def test_upkeep(fruit: Etcdctl) -> None:
     assert fruit("alarm", "list") == ""
 
 
-@pytest.mark.parametrize("arguments", [["lease", "grant", "10"], ["member", "list"], ["auth", "enable"]])
+def test_commands_for_all_members_find_the_node(fruit: Etcdctl, server: StorageServer) -> None:
+    (member,) = json.loads(fruit("member", "list", "-w", "json"))["members"]
+    assert (member["name"], member["clientURLs"]) == ("node-1", [f"http://{server.address}"])
+    (status,) = json.loads(fruit("endpoint", "status", "--cluster", "-w", "json"))
+    assert status["Endpoint"] == f"http://{server.address}"
+    assert status["Status"]["header"]["member_id"] == member["ID"]
+    assert len(json.loads(fruit("endpoint", "hashkv", "--cluster", "-w", "json"))) == 1
+    health = fruit.run("endpoint", "health", "--cluster", check=True)
+    assert "is healthy" in health.stdout + health.stderr
+    assert fruit("alarm", "disarm") == ""
+
+
+def test_everything_is_deleted_and_written_in_one_transaction(fruit: Etcdctl) -> None:
+    script = '\ndel "" --prefix\nput fruit/1 fig\n\n\n'
+    assert fruit("txn", "--interactive=false", stdin=script).split() == ["SUCCESS", "4", "OK"]
+    assert fruit("get", "", "--prefix", "--print-value-only") == "fig\n"
+
+
+@pytest.mark.parametrize("arguments", [["lease", "grant", "10"], ["member", "remove", "1"], ["auth", "enable"]])
 def test_what_is_not_there_says_so(etcdctl: Etcdctl, arguments: list[str]) -> None:
     done = etcdctl.run(*arguments)
     assert done.returncode != 0
