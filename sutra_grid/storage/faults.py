@@ -1,6 +1,6 @@
 """The errors of the protocol: etcd's own codes and messages, because its clients compare them.
 
-Source: ``rpctypes/error.go`` of etcd 3.5.
+Source: ``rpctypes/error.go`` of etcd 3.4 and 3.5.
 """
 
 from __future__ import annotations
@@ -22,10 +22,20 @@ class Fault(Enum):
     FUTURE_REVISION = ("OUT_OF_RANGE", "etcdserver: mvcc: required revision is a future revision")
     LEASE_NOT_FOUND = ("NOT_FOUND", "etcdserver: requested lease not found")
     TOO_MANY_REQUESTS = ("RESOURCE_EXHAUSTED", "etcdserver: too many requests")
-    # etcd has no error for this: it sends responses of any size.
+    # gRPC's own for Go; here messages between this and MAX_MESSAGE_BYTES reach the handlers.
+    MESSAGE_TOO_LARGE = ("RESOURCE_EXHAUSTED", "grpc: received message larger than max")
+    # etcd has no errors for these: it sends responses of any size, and keeps what it sorts in memory.
     ANSWER_TOO_LARGE = (
         "RESOURCE_EXHAUSTED",
         "the response would be larger than 15 MiB: use limit, keys_only or count_only",
+    )
+    SORT_TOO_LARGE = (
+        "RESOURCE_EXHAUSTED",
+        "the page to sort by value is larger than 15 MiB: use a smaller limit, or another sort target",
+    )
+    NESTED_TOO_DEEP = (
+        "INVALID_ARGUMENT",
+        "transactions are nested more than 40 levels deep: use fewer levels, or several transactions",
     )
     STOPPED = ("UNAVAILABLE", "etcdserver: server stopped")
     TIMED_OUT = ("UNAVAILABLE", "etcdserver: request timed out")
@@ -42,8 +52,9 @@ class Fault(Enum):
 
 
 class KvError(Exception):
-    """A request that is answered with ``fault``."""
+    """A request that is answered with ``fault``; ``detail`` goes after its message."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
+    def __init__(self, fault: Fault, detail: str = "") -> None:
         self.fault = fault
+        self.message = fault.message + detail
+        super().__init__(self.message)

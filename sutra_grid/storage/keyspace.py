@@ -110,6 +110,11 @@ class Draft:
         self._own_revision = base.revision + 1
 
     @property
+    def base(self) -> KeySpace:
+        """What the draft is based on, without its changes."""
+        return self._base
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to write."""
         return bool(self._changes)

@@ -11,6 +11,7 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.storage.counter import Counter
 from sutra_grid.storage.etcd.kv_errors import handle_kv_errors
+from sutra_grid.storage.etcd.ranges import ITEM_BYTES, MAX_ANSWER_BYTES
 from sutra_grid.storage.identity import Identity
 from sutra_grid.storage.keyspace import Draft
 from sutra_grid.storage.memory import MemoryBudget
@@ -88,6 +89,13 @@ def check_bulk(request: pb.BulkWriteRequest) -> None:
         if not entry.key:
             raise InvalidArgument(
                 f"entries[{index}].key is empty", reason=Reason.INVALID_ARGUMENT, hint="Every entry needs a key"
+            )
+        size = len(entry.key) + len(entry.value)
+        if size + ITEM_BYTES > MAX_ANSWER_BYTES:
+            raise InvalidArgument(
+                f"entries[{index}] has {size} bytes, more than a response can carry",
+                reason=Reason.INVALID_ARGUMENT,
+                hint=f"Keep key and value below {MAX_ANSWER_BYTES >> 20} MiB, so that they can be read again",
             )
 
 

@@ -18,6 +18,8 @@ FORMAT_KEY = b"mformat"
 STATE_KEY = b"mstate"
 KEY_PREFIX = b"k"
 KEYS_END = b"l"
+FROM_KEY = b"\0"
+"""The end of a range that has none."""
 
 FORMAT = struct.Struct(">Q")
 STATE = struct.Struct(">QQ")
@@ -67,4 +69,4 @@ def key_range(key: bytes, range_end: bytes) -> KeyRange:
     """A range of the protocol: without an end it is one key; the end ``\\0`` means everything from ``key`` on."""
     if not range_end:
         return KeyRange(key, key + b"\0")
-    return KeyRange(key, None if range_end == b"\0" else range_end)
+    return KeyRange(key, None if range_end == FROM_KEY else range_end)

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sutra_grid.storage.etcd.ranges import MAX_ANSWER_BYTES, check_revision, collected, items_of, key_value, range_
+from sutra_grid.storage.etcd.ranges import MAX_ANSWER_BYTES, collected, items_of, key_value, read
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.keyspace import Draft, KeySpace
 from sutra_grid.storage.records import Record
@@ -28,7 +28,9 @@ _COMPARISONS: dict[int, Callable[[Any, Any], bool]] = {
 
 
 def put(draft: Draft, request: pb.PutRequest) -> pb.PutResponse:
-    """Write one key."""
+    """Write one key. As in etcd, an unknown lease is found before a missing key, other than in a transaction."""
+    if request.lease:
+        raise KvError(Fault.LEASE_NOT_FOUND)
     _check_put(draft, request)
     value = request.value
     if request.ignore_value and (record := draft.get(request.key)) is not None:
@@ -45,7 +47,7 @@ def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRange
     response = pb.DeleteRangeResponse()
     found = items_of(draft, request)
     if request.prev_kv:
-        items = collected(found)
+        items, _ = collected(found)
         response.prev_kvs.extend(key_value(key, record) for key, record in items)
         keys = [key for key, _ in items]
     else:
@@ -60,7 +62,7 @@ def delete_range(draft: Draft, request: pb.DeleteRangeRequest) -> pb.DeleteRange
 def txn(draft: Draft, request: pb.TxnRequest) -> pb.TxnResponse:
     """Compare, then run one branch. Comparisons of nested transactions see the state before the outer one."""
     path = list(_compared_path(draft, request))
-    _check_branch(draft, request, iter(path))
+    _check_operations(draft, list(_operations(request, iter(path))))
     response = _execute(draft, request, iter(path))
     response.header.revision = draft.revision
     return response
@@ -83,7 +85,8 @@ def _compared_path(space: KeySpace, request: pb.TxnRequest) -> Iterator[bool]:
 
 
 def _compare(space: KeySpace, compare: pb.Compare) -> bool:
-    holds: Callable[[Any, Any], bool] = _COMPARISONS.get(compare.result, operator.eq)
+    # An unknown comparison holds, as in etcd.
+    holds: Callable[[Any, Any], bool] = _COMPARISONS.get(compare.result, lambda found, given: True)
     exists = False
     for _, record in items_of(space, compare):
         exists = True
@@ -105,20 +108,35 @@ def _operands(compare: pb.Compare, record: Record) -> tuple[Any, Any]:
             return record.mod_revision, compare.mod_revision
         case pb.Compare.VALUE:
             return record.value, compare.value
-        case _:
+        case pb.Compare.LEASE:
             return 0, compare.lease
+        case _:
+            return 0, 0  # an unknown target is equal, as in etcd
 
 
-def _check_branch(space: KeySpace, request: pb.TxnRequest, path: Iterator[bool]) -> None:
-    """Refuse the whole transaction, before it has any effect, for the same causes as etcd."""
+def _operations(request: pb.TxnRequest, path: Iterator[bool]) -> Iterator[pb.RequestOp]:
+    """What the transaction and its nested ones do on ``path``, in the order of execution."""
     for operation in request.success if next(path) else request.failure:
-        match operation.WhichOneof("request"):
-            case "request_range":
-                check_revision(space, operation.request_range.revision)
-            case "request_put":
-                _check_put(space, operation.request_put)
-            case "request_txn":
-                _check_branch(space, operation.request_txn, path)
+        if operation.HasField("request_txn"):
+            yield from _operations(operation.request_txn, path)
+        else:
+            yield operation
+
+
+def _check_operations(space: KeySpace, operations: list[pb.RequestOp]) -> None:
+    """Refuse the whole transaction, before it has any effect, for the same causes as etcd and in its order.
+
+    Unlike outside of a transaction, a negative revision is an old one.
+    """
+    for operation in operations:
+        if operation.HasField("request_put"):
+            _check_put(space, operation.request_put)
+    for operation in operations:
+        if operation.HasField("request_range") and (revision := operation.request_range.revision):
+            if revision > space.revision:
+                raise KvError(Fault.FUTURE_REVISION)
+            if revision < space.revision:
+                raise KvError(Fault.COMPACTED)
 
 
 def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.TxnResponse:
@@ -129,7 +147,7 @@ def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.T
         answer = response.responses.add()
         match operation.WhichOneof("request"):
             case "request_range":
-                answer.response_range.CopyFrom(range_(draft, operation.request_range))
+                answer.response_range.CopyFrom(_read(draft, operation.request_range))
             case "request_put":
                 answer.response_put.CopyFrom(put(draft, operation.request_put))
             case "request_delete_range":
@@ -139,4 +157,11 @@ def _execute(draft: Draft, request: pb.TxnRequest, path: Iterator[bool]) -> pb.T
         size += answer.ByteSize()
         if size > MAX_ANSWER_BYTES:
             raise KvError(Fault.ANSWER_TOO_LARGE)
+    return response
+
+
+def _read(draft: Draft, request: pb.RangeRequest) -> pb.RangeResponse:
+    """A range within a transaction. One that names a revision names that before the transaction."""
+    response = read(draft.base if request.revision else draft, request)
+    response.header.revision = draft.revision
     return response

@@ -18,7 +18,7 @@ Response = TypeVar("Response")
 
 def abort(context: grpc.ServicerContext, error: KvError) -> NoReturn:
     """End the call with etcd's status code and message."""
-    context.abort(grpc.StatusCode[error.fault.code], error.fault.message)
+    context.abort(grpc.StatusCode[error.fault.code], error.message)
     raise AssertionError("abort returned")
 
 

@@ -3,6 +3,8 @@
 # ruff: noqa: N802  the methods have the names of the wire
 from __future__ import annotations
 
+import threading
+
 import grpc
 
 from sutra_grid.storage.counter import Counter
@@ -23,11 +25,15 @@ class KvService(rpc.KVServicer):
         self._store = store
         self._identity = identity
         self._reads = reads
+        self._compaction = threading.Lock()
+        self._compacted = -1  # guarded by _compaction; as in etcd before the first one
 
     @handle_kv_errors
     def Range(self, request: pb.RangeRequest, context: grpc.ServicerContext) -> pb.RangeResponse:
         """Read the newest state that is on disk."""
+        checks.check_received(request)
         checks.check_key(request)
+        checks.open_ends(request)
         response = ranges.range_(self._store.state, request)
         self._reads.add()
         self._identity.sign(response.header)
@@ -36,6 +42,7 @@ class KvService(rpc.KVServicer):
     @handle_kv_errors
     def Put(self, request: pb.PutRequest, context: grpc.ServicerContext) -> pb.PutResponse:
         """Write one key; responds when it is on disk."""
+        checks.check_received(request)
         checks.check_put(request)
         checks.check_size(request)
         response = self._store.write(lambda draft: evaluate.put(draft, request))
@@ -45,6 +52,7 @@ class KvService(rpc.KVServicer):
     @handle_kv_errors
     def DeleteRange(self, request: pb.DeleteRangeRequest, context: grpc.ServicerContext) -> pb.DeleteRangeResponse:
         """Delete keys; responds when the change is on disk."""
+        checks.check_received(request)
         checks.check_key(request)
         checks.check_size(request)
         response = self._store.write(lambda draft: evaluate.delete_range(draft, request))
@@ -54,8 +62,13 @@ class KvService(rpc.KVServicer):
     @handle_kv_errors
     def Txn(self, request: pb.TxnRequest, context: grpc.ServicerContext) -> pb.TxnResponse:
         """Compare and run one branch; responds when it is on disk. A read-only transaction never waits."""
+        checks.check_received(request)
         checks.check_txn(request)
-        checks.check_size(request)
+        if checks.has_ranges_only(request):
+            operations = (*request.success, *request.failure)
+            checks.open_ends(*request.compare, *(operation.request_range for operation in operations))
+        else:
+            checks.check_size(request)
         if checks.is_read_only(request):
             response = evaluate.txn(Draft(self._store.state), request)
             self._reads.add()
@@ -66,12 +79,15 @@ class KvService(rpc.KVServicer):
 
     @handle_kv_errors
     def Compact(self, request: pb.CompactionRequest, context: grpc.ServicerContext) -> pb.CompactionResponse:
-        """Succeed for the newest revision: older ones are never kept."""
+        """Succeed for a revision that was not compacted yet: older revisions are never kept."""
+        checks.check_received(request)
         revision = self._store.state.revision
-        if request.revision > revision:
-            raise KvError(Fault.FUTURE_REVISION)
-        if request.revision < revision:
-            raise KvError(Fault.COMPACTED)
+        with self._compaction:
+            if request.revision <= self._compacted:
+                raise KvError(Fault.COMPACTED)
+            if request.revision > revision:
+                raise KvError(Fault.FUTURE_REVISION)
+            self._compacted = request.revision
         response = pb.CompactionResponse()
         self._identity.sign(response.header, revision)
         return response

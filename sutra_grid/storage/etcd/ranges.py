@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -17,6 +16,8 @@ MAX_ANSWER_BYTES = 15 << 20
 """Keys and values in one response: limited by the size of a message and by the node's memory."""
 ITEM_BYTES = 40
 """The most that revisions, version and lengths add to a key."""
+MAX_ITEMS = MAX_ANSWER_BYTES // ITEM_BYTES + 1
+"""As many items exceed MAX_ANSWER_BYTES, whatever their keys: nothing needs to read further."""
 
 Item = tuple[bytes, Record]
 
@@ -30,37 +31,61 @@ _SORT_KEYS: dict[int, Callable[[Item], Any]] = {
 
 
 def range_(space: KeySpace, request: pb.RangeRequest) -> pb.RangeResponse:
-    """Read a key or a range."""
-    check_revision(space, request.revision)
+    """Read a key or a range at the newest revision; the request may name it, or none."""
+    if request.revision > space.revision:
+        raise KvError(Fault.FUTURE_REVISION)
+    if 0 < request.revision < space.revision:
+        raise KvError(Fault.COMPACTED)
+    return read(space, request)
+
+
+def read(space: KeySpace, request: pb.RangeRequest) -> pb.RangeResponse:
+    """Read a key or a range of ``space``, whatever revision the request names."""
     response = pb.RangeResponse(header=pb.ResponseHeader(revision=space.revision))
     if request.count_only:
         response.count = _count(space, request)
         return response
-    items = _selected(space, request)
-    response.more = 0 < request.limit < len(items)
+    items, response.more = collected(_selected(space, request), request.limit)
     response.count = _count(space, request) if response.more or _bounded(request) else len(items)
-    if response.more:
-        del items[request.limit :]
-    response.kvs.extend(key_value(key, record, with_value=not request.keys_only) for key, record in items)
+    response.kvs.extend(key_value(key, record) for key, record in items)
     return response
 
 
-def key_value(key: bytes, record: Record, *, with_value: bool = True) -> pb.KeyValue:
+def key_value(key: bytes, record: Record) -> pb.KeyValue:
     """A record as a message of the protocol."""
     return pb.KeyValue(
         key=key,
         create_revision=record.create_revision,
         mod_revision=record.mod_revision,
         version=record.version,
-        value=record.value if with_value else b"",
+        value=record.value,
     )
 
 
-def check_revision(space: KeySpace, revision: int) -> None:
-    if revision > space.revision:
-        raise KvError(Fault.FUTURE_REVISION)
-    if 0 < revision < space.revision:
-        raise KvError(Fault.COMPACTED)
+def items_of(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> Iterator[Item]:
+    """The existing key, or the existing keys of the range, ascending."""
+    if request.range_end:
+        yield from space.scan(key_range(request.key, request.range_end))
+    elif (record := space.get(request.key)) is not None:
+        yield request.key, record
+
+
+def collected(found: Iterable[Item], limit: int = 0) -> tuple[list[Item], bool]:
+    """The items of one page, and whether there are more; 0 or a negative limit is none.
+
+    Refuses a page that is larger than a response can be, before it fills the memory. An item after the page does
+    not count, and a single item always fits: it came in one message.
+    """
+    items: list[Item] = []
+    size = 0
+    for item in found:
+        if 0 < limit == len(items):
+            return items, True
+        size += _bytes_of(item)
+        if items and size > MAX_ANSWER_BYTES:
+            raise KvError(Fault.ANSWER_TOO_LARGE)
+        items.append(item)
+    return items, False
 
 
 def _bounded(request: pb.RangeRequest) -> bool:
@@ -78,56 +103,63 @@ def _count(space: KeySpace, request: pb.RangeRequest) -> int:
     return int(space.get(request.key) is not None)
 
 
-def _selected(space: KeySpace, request: pb.RangeRequest) -> list[Item]:
-    """The items of the request in its order, and one more when there are more than its limit.
-
-    Keeps only as many items as the response needs, however long the range is. As in etcd, a sort target
-    without an order sorts ascending, but only the items within the limit.
-    """
+def _selected(space: KeySpace, request: pb.RangeRequest) -> Iterable[Item]:
+    """The items of the request in its order: those of its page, and at least one more when there are more."""
+    limit = min(request.limit, MAX_ITEMS) if request.limit > 0 else MAX_ITEMS
     found = items_of(space, request)
-    if request.keys_only and request.sort_target != pb.RangeRequest.VALUE:
-        found = ((key, record._replace(value=b"")) for key, record in found)
     if _bounded(request):
         found = (item for item in found if _within_bounds(request, item[1]))
-    # No list is longer than sys.maxsize, and islice accepts nothing larger.
-    most = min(request.limit + 1, sys.maxsize) if request.limit > 0 else None
-    by_key = request.sort_target == pb.RangeRequest.KEY
-    sort_key = _SORT_KEYS.get(request.sort_target, _SORT_KEYS[pb.RangeRequest.KEY])
-    order = request.sort_order
-    if order == pb.RangeRequest.NONE and _bounded(request):
-        order = pb.RangeRequest.ASCEND  # with bounds, the limit applies last
-    match order:
-        case pb.RangeRequest.DESCEND:
-            if most is not None:
-                return collected(heapq.nlargest(most, found, sort_key))
-            return sorted(collected(found), key=sort_key, reverse=True)
-        case pb.RangeRequest.ASCEND if not by_key:
-            if most is not None:
-                return collected(heapq.nsmallest(most, found, sort_key))
-            return sorted(collected(found), key=sort_key)
-        case _:
-            items = collected(islice(found, most))
-            return items if by_key else sorted(items, key=sort_key)
+    elif request.sort_order == pb.RangeRequest.NONE and request.sort_target != pb.RangeRequest.KEY:
+        # As in etcd: a target without an order sorts only the first items by key, those of the page and one more.
+        found = islice(found, limit + 1)
+    ordered = _ordered(space, request, found, limit)
+    return (_without_value(item) for item in ordered) if request.keys_only else ordered
 
 
-def items_of(space: KeySpace, request: pb.RangeRequest | pb.DeleteRangeRequest | pb.Compare) -> Iterator[Item]:
-    """The existing key, or the existing keys of the range, ascending."""
-    if request.range_end:
-        yield from space.scan(key_range(request.key, request.range_end))
-    elif (record := space.get(request.key)) is not None:
-        yield request.key, record
+def _ordered(space: KeySpace, request: pb.RangeRequest, found: Iterable[Item], limit: int) -> Iterable[Item]:
+    """The first items in the order of the request, ``limit`` and one more. An unknown order or target is the key's.
+
+    Keeps no more than the response needs, however long the range is.
+    """
+    target = request.sort_target if request.sort_target in _SORT_KEYS else pb.RangeRequest.KEY
+    descends = request.sort_order == pb.RangeRequest.DESCEND
+    unknown = request.sort_order > pb.RangeRequest.DESCEND or request.sort_order < pb.RangeRequest.NONE
+    if unknown or (target == pb.RangeRequest.KEY and not descends):
+        return found  # ascending by key already
+    if target == pb.RangeRequest.VALUE:
+        return _sorted_by_value(found, limit, descends)
+    first = heapq.nlargest if descends else heapq.nsmallest
+    kept = first(limit + 1, map(_without_value, found), _SORT_KEYS[target])
+    return ((key, record) for key, _ in kept if (record := space.get(key)) is not None)
 
 
-def collected(found: Iterable[Item]) -> list[Item]:
-    """All items as a list. Refuses more than a response can hold, before they fill the memory."""
-    items = []
-    size = 0
+def _sorted_by_value(found: Iterable[Item], limit: int, descends: bool) -> list[Item]:
+    """The first items by value: ``limit`` and one more. Holds twice what a response can carry."""
+    kept: list[Item] = []
+    held = 0
+
+    def cut() -> None:
+        kept.sort(key=_SORT_KEYS[pb.RangeRequest.VALUE], reverse=descends)
+        del kept[limit + 1 :]
+
     for item in found:
-        size += len(item[0]) + len(item[1].value) + ITEM_BYTES
-        if size > MAX_ANSWER_BYTES:
-            raise KvError(Fault.ANSWER_TOO_LARGE)
-        items.append(item)
-    return items
+        kept.append(item)
+        held += _bytes_of(item)
+        if held > 2 * MAX_ANSWER_BYTES or len(kept) > 2 * MAX_ITEMS:
+            cut()
+            if sum(map(_bytes_of, kept[:limit])) > MAX_ANSWER_BYTES:
+                raise KvError(Fault.SORT_TOO_LARGE)
+            held = sum(map(_bytes_of, kept))
+    cut()
+    return kept
+
+
+def _without_value(item: Item) -> Item:
+    return item[0], item[1]._replace(value=b"")
+
+
+def _bytes_of(item: Item) -> int:
+    return len(item[0]) + len(item[1].value) + ITEM_BYTES
 
 
 def _within_bounds(request: pb.RangeRequest, record: Record) -> bool:

@@ -30,7 +30,7 @@ def nested(success: list[pb.RequestOp], failure: list[pb.RequestOp] | None = Non
         ([put_op(b"a"), put_op(b"a")], Fault.DUPLICATE_KEY),
         ([put_op(b"a"), deletion(b"a")], Fault.DUPLICATE_KEY),
         ([deletion(b"a", b"c"), put_op(b"b")], Fault.DUPLICATE_KEY),
-        ([deletion(b"a", b"\0"), nested([put_op(b"b")])], Fault.DUPLICATE_KEY),
+        ([deletion(b"a", b"c"), nested([put_op(b"b")])], Fault.DUPLICATE_KEY),
         ([put_op(b"a"), nested([], [put_op(b"a")])], Fault.DUPLICATE_KEY),
         ([nested([put_op(b"a")]), nested([put_op(b"a")])], Fault.DUPLICATE_KEY),
         ([nested([deletion(b"a")]), put_op(b"a")], Fault.DUPLICATE_KEY),
@@ -51,6 +51,8 @@ def test_a_branch_is_refused(operations: list[pb.RequestOp], fault: Fault) -> No
         [],
         [deletion(b"a"), deletion(b"a")],
         [deletion(b"a", b"c"), put_op(b"c")],
+        [deletion(b"c", b"a"), put_op(b"b")],
+        [deletion(b"a", b"\0"), put_op(b"b"), nested([put_op(b"c")])],
         [nested([put_op(b"a")], [put_op(b"a")])],
         [get_op(b"a"), put_op(b"a"), get_op(b"a")],
         [put_op(b"%d" % number) for number in range(128)],
@@ -81,9 +83,26 @@ def test_a_put_that_contradicts_itself(request_: pb.PutRequest, fault: Fault) ->
 
 
 def test_a_request_may_have_one_and_a_half_mebibytes() -> None:
-    checks.check_size(pb.PutRequest(key=b"a", value=bytes(1536 * 1024 - 10)))
+    checks.check_size(pb.PutRequest(key=b"a", value=bytes(1536 * 1024 - 18 - 7)))
     with pytest.raises(KvError, match="request is too large"):
-        checks.check_size(pb.PutRequest(key=b"a", value=bytes(1536 * 1024)))
+        checks.check_size(pb.PutRequest(key=b"a", value=bytes(1536 * 1024 - 18 - 6)))
+
+
+def test_a_message_may_have_two_mebibytes() -> None:
+    request = pb.RangeRequest(key=bytes(2**21 - 4))
+    checks.check_received(request)
+    request.key += b"a"
+    with pytest.raises(KvError, match=r"received message larger than max \(2097153 vs. 2097152\)"):
+        checks.check_received(request)
+
+
+def test_transactions_are_nested_up_to_a_limit() -> None:
+    operation = get_op(b"a")
+    for _ in range(checks.MAX_NESTING):
+        operation = nested([operation])
+    checks.check_txn(pb.TxnRequest(failure=[operation]))
+    with pytest.raises(KvError, match=f"nested more than {checks.MAX_NESTING} levels"):
+        checks.check_txn(pb.TxnRequest(failure=[nested([operation])]))
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,30 @@ class TestLargeAnswers:
         response = ranges.range_(large, R(key=b"large", range_end=b"largf", **options))
         assert ([pair.key for pair in response.kvs], response.count) == (found, 20)
 
+    @pytest.mark.parametrize("order", [R.NONE, R.ASCEND, R.DESCEND, 5])
+    @pytest.mark.parametrize("target", [R.KEY, R.VERSION, R.VALUE, 9])
+    @pytest.mark.parametrize("bounds", [{}, {"min_mod_revision": 1}])
+    def test_the_item_after_a_page_does_not_count(self, draft: Draft, order: int, target: int, bounds: dict) -> None:
+        for number in (0, 1, 1, 2, 2, 2):
+            draft.put(b"large%d" % number, bytes([number]) * (8 << 20))
+        request = R(key=b"large", range_end=b"largf", limit=1, sort_order=order, sort_target=target, **bounds)
+        response = ranges.range_(draft, request)
+        assert [pair.key for pair in response.kvs] == [b"large2" if order == R.DESCEND else b"large0"]
+        assert (response.more, response.count) == (True, 3)
+
+    def test_one_item_is_always_answered(self, draft: Draft) -> None:
+        draft.put(b"large", bytes((15 << 20) + 1))
+        assert len(ranges.range_(draft, R(key=b"large")).kvs) == 1
+
+    def test_sorting_by_value_holds_no_more_than_a_response_has(self, large: Draft) -> None:
+        for number in range(20, 40):
+            large.put(b"large%02d" % number, bytes([number]) * (1 << 20))
+        request = R(key=b"large", range_end=b"largf", sort_target=R.VALUE, sort_order=R.DESCEND)
+        with pytest.raises(KvError, match="page to sort by value"):
+            ranges.range_(large, request)
+        request.limit = 3
+        assert [pair.key for pair in ranges.range_(large, request).kvs] == [b"large39", b"large38", b"large37"]
+
     def test_a_range_can_be_deleted_but_not_answered(self, large: Draft) -> None:
         with pytest.raises(KvError, match="use limit"):
             evaluate.delete_range(large, pb.DeleteRangeRequest(key=b"large", range_end=b"largf", prev_kv=True))
@@ -155,6 +179,12 @@ class TestPut:
         assert caught.value.fault is fault
         assert not draft.changed
 
+    @pytest.mark.parametrize("key", [b"a", b"x"])
+    def test_a_lease_is_looked_up_before_the_key(self, draft: Draft, key: bytes) -> None:
+        with pytest.raises(KvError) as caught:
+            evaluate.put(draft, pb.PutRequest(key=key, lease=7, ignore_value=True))
+        assert caught.value.fault is Fault.LEASE_NOT_FOUND
+
 
 class TestDeleteRange:
     def test_of_a_key(self, draft: Draft) -> None:
@@ -177,7 +207,7 @@ class TestDeleteRange:
         assert later.get(b"a") == (7, 7, 1, b"1")
 
 
-def put_op(key: bytes, value: bytes = b"", **options: bool) -> pb.RequestOp:
+def put_op(key: bytes, value: bytes = b"", **options: int) -> pb.RequestOp:
     return pb.RequestOp(request_put=pb.PutRequest(key=key, value=value, **options))
 
 
@@ -261,3 +291,39 @@ class TestTxn:
         with pytest.raises(KvError) as caught:
             evaluate.txn(draft, pb.TxnRequest(success=[put_op(b"x"), get_op(b"a", revision=3)]))
         assert caught.value.fault is Fault.COMPACTED
+
+    @pytest.mark.parametrize(
+        ("operations", "fault"),
+        [
+            ([get_op(b"a", revision=9), put_op(b"x", ignore_value=True)], Fault.KEY_NOT_FOUND),
+            ([put_op(b"x", ignore_value=True, lease=7)], Fault.KEY_NOT_FOUND),
+            ([put_op(b"a", ignore_value=True, lease=7)], Fault.LEASE_NOT_FOUND),
+            ([get_op(b"a", revision=9), get_op(b"a", revision=1)], Fault.FUTURE_REVISION),
+            ([get_op(b"a", revision=-1), get_op(b"a", revision=9)], Fault.COMPACTED),
+            ([txn_op(pb.TxnRequest(success=[get_op(b"a", revision=9)])), put_op(b"x", ignore_value=True)],
+             Fault.KEY_NOT_FOUND),
+        ],
+    )  # fmt: skip
+    def test_puts_are_checked_before_ranges(self, draft: Draft, operations: list[pb.RequestOp], fault: Fault) -> None:
+        with pytest.raises(KvError) as caught:
+            evaluate.txn(draft, pb.TxnRequest(success=operations))
+        assert caught.value.fault is fault
+        assert not draft.changed
+
+    def test_the_revision_before_it_can_be_read_within_it(self, draft: Draft) -> None:
+        request = pb.TxnRequest(success=[put_op(b"a", b"new"), get_op(b"a", revision=5), get_op(b"a")])
+        _, before, after = evaluate.txn(draft, request).responses
+        assert (before.response_range.kvs[0].value, after.response_range.kvs[0].value) == (b"9", b"new")
+        assert before.response_range.header.revision == 6
+
+    def test_a_put_that_needs_a_key_which_the_transaction_deleted_is_refused(self, draft: Draft) -> None:
+        """etcd 3.4 ends with a panic."""
+        everything = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=b"\0", range_end=b"\0"))
+        with pytest.raises(KvError) as caught:
+            evaluate.txn(draft, pb.TxnRequest(success=[everything, put_op(b"a", ignore_value=True)]))
+        assert caught.value.fault is Fault.KEY_NOT_FOUND
+
+    @pytest.mark.parametrize("key", [b"a", b"x"])
+    def test_an_unknown_comparison_holds(self, draft: Draft, key: bytes) -> None:
+        compare = C(key=key, target=C.VERSION, result=9, version=7)
+        assert evaluate.txn(draft, pb.TxnRequest(compare=[compare])).succeeded
