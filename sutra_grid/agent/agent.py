@@ -49,7 +49,7 @@ from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 
 log = get_logger(__name__)
 
@@ -185,8 +185,7 @@ class GridAgent:
             {SERVICE: lambda server: add_GridAgentServicer_to_server(service, server)},
             host=host,
             port=port,
-            workers=self._config.workers,
-            max_concurrent=self._config.max_concurrent_calls,
+            limits=ServerLimits(workers=self._config.workers, calls=self._config.max_concurrent_calls),
             name="agent-service",
             observe_call=self._metrics.calls.observe if self._config.metrics else None,
         )

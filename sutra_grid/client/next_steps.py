@@ -58,6 +58,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.DISK_NOT_MOUNTED: Step(
         "Mount the data disk on {agent}'s host. It starts by itself then; this starts it at once.", _START
     ),
+    Reason.LIMIT_REACHED: Step(
+        "Raise the limit on {agent}'s host that the message names, or free what uses it. The agent tries again.", _AGENT
+    ),
     Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or remove nodes there.", _AGENT),
     Reason.UNKNOWN_ENGINE: Step("Add the engine to {agent}'s configuration, or use one that it has.", _AGENT),
     Reason.JOURNAL_CORRUPT: Step(

@@ -114,6 +114,7 @@ class Reason(StrEnum):
     BINARY_NOT_EXECUTABLE = "binary_not_executable"
     DISK_FULL = "disk_full"
     DISK_NOT_MOUNTED = "disk_not_mounted"
+    LIMIT_REACHED = "limit_reached"
     REQUEST_ID_REUSED = "request_id_reused"
     WRONG_AGENT = "wrong_agent"
     HOST_CONFLICT = "host_conflict"

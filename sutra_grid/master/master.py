@@ -38,7 +38,7 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridMasterServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 
 log = get_logger(__name__)
 
@@ -163,8 +163,10 @@ class Master:
                 {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},
                 host=config.host,
                 port=config.port,
-                workers=config.workers + config.max_concurrent_commands + MAX_CONCURRENT_READS,
-                max_concurrent=config.max_concurrent_calls,
+                limits=ServerLimits(
+                    workers=config.workers + config.max_concurrent_commands + MAX_CONCURRENT_READS,
+                    calls=config.max_concurrent_calls,
+                ),
                 name="master",
                 observe_call=self._metrics.calls.observe if config.metrics else None,
             )

@@ -22,6 +22,7 @@ import click
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.config import Config, ConfigError, Key, Schema, Section, load
+from sutra_grid.runtime.descriptors import raise_descriptor_limit
 from sutra_grid.runtime.inherited_signals import reset_inherited_signals
 from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
 
@@ -76,7 +77,8 @@ def daemon_command(
     """A click command with ``--config``, ``--check-config``, ``--version``, ``flags`` and ``modes``.
 
     ``check`` builds whatever the daemon makes of its configuration and raises ``ConfigError`` for
-    faults that only show between keys; ``--check-config`` ends after it. ``run`` blocks until the
+    faults that only show between keys; ``--check-config`` ends after it. The process's limit of open files is
+    raised as far as the system allows. ``run`` blocks until the
     daemon's end and returns its exit code (None is 0). The process exits 2 for a wrong
     configuration or flag and 1 for any other failure, with one message on standard error.
     """
@@ -163,6 +165,7 @@ def _setup_logging(schema: Schema, config: Config) -> None:
 
 
 def _run(name: str, run: Callable[[Config], int | None], config: Config) -> int:
+    raise_descriptor_limit()
     try:
         return run(config) or 0
     except ConfigError as error:

@@ -8,17 +8,18 @@ a crash could still take back.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sutra_grid.core.errors import GridError
+from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.runtime.logging import get_logger
-from sutra_grid.storage.engine import Engine
+from sutra_grid.storage.engine import Engine, Shortage
 from sutra_grid.storage.faults import Fault, KvError
-from sutra_grid.storage.keyspace import Committed, Draft
+from sutra_grid.storage.keyspace import Committed, Draft, load
 
 T = TypeVar("T")
 
@@ -30,6 +31,8 @@ ANSWER_SECONDS = 60.0
 """After this time the caller gets a timeout; the write may still be done."""
 IDLE_SECONDS = 60.0
 MAX_WAITING = 4096
+RETRY_SECONDS = 1.0
+"""How soon, and how often, the engine is opened again after a shortage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,16 @@ class _Pause:
 class Committer:
     """Owns the writing side of ``engine`` from ``start`` to ``close``.
 
-    After a failed write it refuses all others with that error (``failure``), because the content of the
-    disk is unknown. Reads continue from the last certain state.
+    After a failed write it refuses all others with that error (``failure``). Reads continue from the last certain
+    state. After a ``Shortage`` it opens the engine again as soon as there is room, and continues; after any other
+    failure the content of the disk is unknown, and only a restart helps.
     """
 
     def __init__(self, engine: Engine, state: Committed) -> None:
         self._engine = engine
         self._state = state
         self._failure: GridError | None = None
+        self._retry_at = float("inf")  # on the monotonic clock; only the thread uses it
         self._changed = threading.Condition()
         self._waiting: list[_Write | _Pause] = []  # guarded by _changed
         self._wanted = 1  # guarded by _changed: how many tasks the thread waits for
@@ -78,7 +83,7 @@ class Committer:
 
     @property
     def failure(self) -> GridError | None:
-        """Why writes are refused; None while they are not."""
+        """Why writes are refused; None while they are not. A ``Shortage`` may pass without a restart."""
         return self._failure
 
     @property
@@ -120,7 +125,7 @@ class Committer:
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
         # Releases the engine's view: while one exists, the engine's files stay open.
-        self._state = Committed(_ClosedView(), self._state.revision, self._state.keys)
+        self._state = Committed(_NoView(_stopped), self._state.revision, self._state.keys)
 
     def _submit(self, task: _Write | _Pause) -> None:
         with self._changed:
@@ -134,7 +139,9 @@ class Committer:
 
     def _run(self) -> None:
         group_size = 0
-        while tasks := self._collect(group_size):
+        while (tasks := self._collect(group_size)) is not None:
+            if time.monotonic() >= self._retry_at:
+                self._recover()
             writes = [task for task in tasks if isinstance(task, _Write)]
             if writes:
                 self._commit(writes)
@@ -143,17 +150,17 @@ class Committer:
                     _settle(task, self._state)
             group_size = len(writes)
 
-    def _collect(self, previous_size: int) -> list[_Write | _Pause]:
-        """Wait for tasks and take all of them; an empty list means that the committer is closed."""
+    def _collect(self, previous_size: int) -> list[_Write | _Pause] | None:
+        """Wait for tasks or for the next retry, and take all tasks; None means that the committer is closed."""
         with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait(IDLE_SECONDS)
+            while not self._waiting and not self._closing and time.monotonic() < self._retry_at:
+                self._changed.wait(min(IDLE_SECONDS, self._retry_at - time.monotonic()))
             if len(self._waiting) < previous_size and not self._closing:
                 self._wanted = previous_size
                 self._changed.wait(WINDOW_SECONDS)
                 self._wanted = 1
             tasks, self._waiting = self._waiting, []
-            return tasks
+            return None if self._closing and not tasks else tasks
 
     def _renew(self, state: Committed) -> None:
         if self._failure is None:  # else the engine may have changes that are not certain
@@ -171,8 +178,7 @@ class Committer:
                 self._engine.write(group.engine_changes())
                 self._state = Committed(self._engine.view(), group.revision, group.keys)
             except GridError as error:
-                self._failure = error
-                log.error("write failed; the node is read-only", reason=str(error.reason), message=str(error))
+                self._fail(error)
                 outcomes = [_fresh(error) for _ in writes]
         self._commits += 1
         self._writes += len(writes)
@@ -182,18 +188,56 @@ class Committer:
             else:
                 write.answer.set_result(outcome)
 
+    def _fail(self, error: GridError) -> None:
+        can_pass = isinstance(error, Shortage)
+        self._retry_at = time.monotonic() + RETRY_SECONDS if can_pass else float("inf")
+        if self._failure is None or type(self._failure) is not type(error):
+            log.error(
+                "write failed; the node is read-only" + (" until it has room" if can_pass else ""),
+                reason=str(error.reason),
+                message=str(error),
+            )
+        self._failure = _fresh(error)  # without its traceback, which refers to the view
 
-class _ClosedView:
-    """Stands for the content of a closed store."""
+    def _recover(self) -> None:
+        """Open the engine again if the shortage is over. Readers have to wait while its files are closed."""
+        if not self._engine.shortage_over():
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return
+        self._state = Committed(_NoView(_reopening), self._state.revision, self._state.keys)
+        try:
+            self._engine.reopen()
+            self._state = load(self._engine.view())
+        except GridError as error:
+            self._fail(error)
+            return
+        log.info("the shortage is over; the node writes again", revision=self._state.revision, keys=self._state.keys)
+        self._failure = None
+        self._retry_at = float("inf")
+
+
+class _NoView:
+    """Stands for the content while no file is open: each read raises what ``fault`` makes."""
+
+    def __init__(self, fault: Callable[[], Exception]) -> None:
+        self._fault = fault
 
     def get(self, key: bytes) -> bytes | None:
-        raise KvError(Fault.STOPPED)
+        raise self._fault()
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        raise KvError(Fault.STOPPED)
+        raise self._fault()
 
     def count(self, start: bytes, end: bytes) -> int:
-        raise KvError(Fault.STOPPED)
+        raise self._fault()
+
+
+def _stopped() -> Exception:
+    return KvError(Fault.STOPPED)
+
+
+def _reopening() -> Exception:
+    return Unavailable("the store is being opened again after a shortage of space or files", hint="Try again")
 
 
 def _evaluate(group: Draft, write: _Write) -> Any:

@@ -10,6 +10,7 @@ from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
 from sutra_grid.runtime.allocator import return_memory_early
 from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
 from sutra_grid.storage.config import FLAGS, SCHEMA, StorageConfig
@@ -41,23 +42,26 @@ def _restore(source: Path, storage_path: Path) -> int:
 
 
 def _serve(settings: StorageConfig) -> int:
+    from sutra_grid.storage.descriptors import DescriptorBudget
     from sutra_grid.storage.etcd.client_address import ClientAddress
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
-    from sutra_grid.wire.server import serve
+    from sutra_grid.wire.server import ServerLimits, serve
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
     address = ClientAddress()
+    descriptors = DescriptorBudget.of(descriptor_limit())
     with (
         Shutdown() as shutdown,
-        Store.open(settings.storage_path, budget) as store,
+        Store.open(settings.storage_path, budget, descriptors.tables) as store,
         serve(
             services(store, settings.node_id, budget, address),
             host=settings.listen,
             port=settings.port,
-            workers=settings.workers,
-            max_concurrent=settings.max_concurrent_calls,
+            limits=ServerLimits(
+                workers=settings.workers, calls=settings.max_concurrent_calls, connections=descriptors.connections
+            ),
             name="storage",
         ) as server,
     ):
@@ -71,13 +75,12 @@ def _serve(settings: StorageConfig) -> int:
             path=settings.storage_path,
             revision=store.state.revision,
             keys=store.state.keys,
+            connections=descriptors.connections,
             pid=os.getpid(),
         )
-        serving = True
         while not shutdown.wait(HEALTH_SECONDS):
-            if serving and store.failure is not None:  # it stays so until a restart
-                serving = False
-                server.set_serving(serving)
+            failure = store.failure
+            server.set_serving(failure is None, why=str(failure or ""))
         log.info("stopping", reason=shutdown.reason)
         server.stop(settings.stop_grace_secs)
     log.info("stopped", node=settings.node_id)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sutra_grid.core.errors import ResourceExhausted
+
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
@@ -19,6 +21,13 @@ class EngineStatistics:
     disk_bytes: int
     wal_bytes: int
     memory_bytes: int
+
+
+class Shortage(ResourceExhausted):
+    """A write failed before anything was synced, because the disk is full or no file can be opened. It may pass.
+
+    The caller may go on after ``Engine.reopen``. Any other failure of a write needs a restart.
+    """
 
 
 class View(Protocol):
@@ -55,9 +64,21 @@ class Engine(Protocol):
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Apply all changes or none, in order, and return when they are on disk. None deletes a key.
 
-        Raises ``ResourceExhausted`` on a full disk and ``Unavailable`` on any other failure.
-        Afterwards it is unknown whether the changes survive a restart, so the
-        caller must not write again.
+        Raises ``Shortage`` when the changes were not applied and a later write may succeed, ``ResourceExhausted``
+        on a disk that was full at the sync, and ``Unavailable`` on any other failure. Afterwards the caller must not
+        write again: after a ``Shortage`` before ``reopen``, after any other failure at all, because it is unknown
+        whether the changes survive a restart.
+        """
+        ...
+
+    def shortage_over(self) -> bool:
+        """Whether the engine would get the space and the files that it needs to open. Takes them for a moment."""
+        ...
+
+    def reopen(self) -> None:
+        """Close the files and open them again, after a ``Shortage``. No view may be read afterwards.
+
+        Raises a ``GridError`` when this fails or a view is still in use; after a ``Shortage`` it may be called again.
         """
         ...
 

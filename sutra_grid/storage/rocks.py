@@ -1,34 +1,40 @@
 """The engine on RocksDB, through rocksdict.
 
-rocksdict raises a plain ``Exception`` with RocksDB's message for every failure, so
-``_grid_error`` distinguishes errors by this message.
+rocksdict raises a plain ``Exception`` with RocksDB's message for every failure; ``rocks_errors`` reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 import threading
+import time
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import rocksdict
 
-from sutra_grid.core.errors import (
-    AlreadyExists,
-    FailedPrecondition,
-    GridError,
-    PermissionDenied,
-    ResourceExhausted,
-    Unavailable,
-)
+from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
-from sutra_grid.storage.engine import EngineStatistics, View
+from sutra_grid.runtime.descriptors import descriptors_free
+from sutra_grid.storage.descriptors import MOST_TABLES
+from sutra_grid.storage.engine import EngineStatistics, Shortage, View
 from sutra_grid.storage.memory import MemoryBudget
+from sutra_grid.storage.rocks_errors import grid_error, sync_error, write_error
 
 FIRST_CHUNK = 32
 MAX_CHUNK = 1024
 """Keys read in one turn of a scan, about half a millisecond."""
 NOT_FOUND = ("key not found",)
 """rocksdict's message for a key that a snapshot does not have; there is no other sign."""
+SPARE_FILES = 32
+"""Descriptors beside those of sorted files that the engine needs to open and to begin to write."""
+SPARE_BYTES = 1 << 20
+"""Room beside a copy of the write-ahead log, which becomes a sorted file when the engine opens."""
+VIEW_SECONDS = 5.0
+"""How long readers may keep a view while the engine waits to open again."""
 
 
 class RocksView:
@@ -52,7 +58,7 @@ class RocksView:
         except Exception as error:
             if error.args == NOT_FOUND:
                 return None
-            raise _grid_error(error, self._path) from error
+            raise grid_error(error, self._path) from error
         return value
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -86,7 +92,7 @@ class RocksView:
             # The cursor also ends at an unreadable block; only its status tells the difference.
             cursor.status()
         except Exception as error:
-            raise _grid_error(error, self._path) from error
+            raise grid_error(error, self._path) from error
         return chunk
 
 
@@ -97,14 +103,23 @@ class RocksEngine:
     the log is dropped (it was never acknowledged); any other damage is refused.
     """
 
-    def __init__(self, path: Path, budget: MemoryBudget) -> None:
-        """Open or create the store. Raises a ``GridError`` that says what is wrong with ``path``."""
+    def __init__(self, path: Path, budget: MemoryBudget, open_files: int = MOST_TABLES) -> None:
+        """Open or create the store, with at most ``open_files`` sorted files open.
+
+        Raises a ``GridError`` that says what is wrong with ``path``.
+        """
         self._path = path
         self._cache = rocksdict.Cache(budget.block_cache_bytes)
+        self._open_files = open_files
+        self._options = _options(budget, self._cache, open_files)
+        self._views: weakref.WeakSet[RocksView] = weakref.WeakSet()  # those that somebody still uses
         try:
-            self._db = rocksdict.Rdict(str(path), _options(budget, self._cache))
+            self._db = self._open()
         except Exception as error:
-            raise _grid_error(error, path) from error
+            raise grid_error(error, path) from error
+
+    def _open(self) -> rocksdict.Rdict:
+        return rocksdict.Rdict(str(self._path), self._options)
 
     @property
     def name(self) -> str:
@@ -115,7 +130,9 @@ class RocksEngine:
 
     def view(self) -> View:
         """See ``Engine``."""
-        return RocksView(self._db, self._path)
+        view = RocksView(self._db, self._path)
+        self._views.add(view)
+        return view
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """See ``Engine``."""
@@ -125,44 +142,89 @@ class RocksEngine:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        # In two steps, which release the interpreter lock; a write with the sync option holds it.
         try:
-            # In two steps, which release the interpreter lock; a write with the sync option holds it.
             self._db.write(batch)
+        except Exception as error:
+            raise write_error(error, self._path) from error
+        try:
             self._db.flush_wal(sync=True)
         except Exception as error:
-            raise _grid_error(error, self._path) from error
+            raise sync_error(error, self._path) from error
+
+    def shortage_over(self) -> bool:
+        """See ``Engine``."""
+        try:
+            sizes = dict(_file_sizes(self._path))
+            tables = sum(name.endswith(".sst") for name in sizes)
+            if not descriptors_free(SPARE_FILES + min(tables, self._open_files)):
+                return False
+            log_bytes = sum(size for name, size in sizes.items() if name.endswith(".log"))
+            with tempfile.TemporaryFile(dir=self._path) as file:
+                os.posix_fallocate(file.fileno(), 0, log_bytes + SPARE_BYTES)
+        except OSError:
+            return False
+        return True
+
+    def reopen(self) -> None:
+        """See ``Engine``."""
+        self._wait_for_readers()
+        with contextlib.suppress(GridError):  # its flush fails as the write did; the log has everything
+            self.close()
+        try:
+            self._db = self._open()
+        except Exception as error:
+            raise write_error(error, self._path) from error
+
+    def _wait_for_readers(self) -> None:
+        """A view keeps the files open, and RocksDB opens them once in a process."""
+        deadline = time.monotonic() + VIEW_SECONDS
+        never = threading.Event()
+        while len(self._views):
+            if time.monotonic() > deadline:
+                raise Shortage(
+                    f"storage engine at {self._path}: a reader still uses the files",
+                    reason=Reason.OVERLOADED,
+                    hint="The node tries again",
+                )
+            never.wait(0.01)
 
     def flush(self) -> None:
         """See ``Engine``."""
         try:
             self._db.flush(wait=True)
         except Exception as error:
-            raise _grid_error(error, self._path) from error
+            raise grid_error(error, self._path) from error
 
     def compact(self) -> None:
         """See ``Engine``."""
         try:
             self._db.compact_range(None, None)
         except Exception as error:
-            raise _grid_error(error, self._path) from error
+            raise grid_error(error, self._path) from error
 
     def checkpoint(self, directory: Path) -> None:
         """See ``Engine``."""
         try:
             rocksdict.Checkpoint(self._db).create_checkpoint(str(directory))
         except Exception as error:
-            raise _grid_error(error, directory) from error
+            raise grid_error(error, directory) from error
 
     def statistics(self) -> EngineStatistics:
         """See ``Engine``."""
         sizes = dict(_file_sizes(self._path))
-        memtables = self._db.property_int_value("rocksdb.cur-size-all-mem-tables") or 0
         return EngineStatistics(
-            live_bytes=self._db.property_int_value("rocksdb.estimate-live-data-size") or 0,
+            live_bytes=self._property("rocksdb.estimate-live-data-size"),
             disk_bytes=sum(sizes.values()),
             wal_bytes=sum(size for name, size in sizes.items() if name.endswith(".log")),
-            memory_bytes=self._cache.get_usage() + memtables,
+            memory_bytes=self._cache.get_usage() + self._property("rocksdb.cur-size-all-mem-tables"),
         )
+
+    def _property(self, name: str) -> int:
+        try:
+            return self._db.property_int_value(name) or 0
+        except Exception as error:
+            raise grid_error(error, self._path) from error
 
     def close(self) -> None:
         """See ``Engine``."""
@@ -171,10 +233,10 @@ class RocksEngine:
         except rocksdict.DbClosedError:
             return
         except Exception as error:
-            raise _grid_error(error, self._path) from error
+            raise grid_error(error, self._path) from error
 
 
-def _options(budget: MemoryBudget, cache: rocksdict.Cache) -> rocksdict.Options:
+def _options(budget: MemoryBudget, cache: rocksdict.Cache, open_files: int) -> rocksdict.Options:
     blocks = rocksdict.BlockBasedOptions()
     blocks.set_block_cache(cache)
     blocks.set_cache_index_and_filter_blocks(True)
@@ -186,7 +248,7 @@ def _options(budget: MemoryBudget, cache: rocksdict.Cache) -> rocksdict.Options:
     options.set_write_buffer_size(budget.write_buffer_bytes)
     options.set_db_write_buffer_size(budget.write_buffers_bytes)
     options.set_max_total_wal_size(2 * budget.write_buffers_bytes)
-    options.set_max_open_files(512)
+    options.set_max_open_files(open_files)
     options.set_max_background_jobs(2)
     # A damaged record before others may be an acknowledged write: refuse to open, do not skip it.
     options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
@@ -203,26 +265,3 @@ def _file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
             yield entry.name, entry.stat().st_size
         except FileNotFoundError:  # a compaction removed it meanwhile
             continue
-
-
-def _grid_error(error: Exception, path: Path) -> GridError:
-    """The error for RocksDB's message, with a hint for the operator."""
-    text = str(error)
-    message = f"storage engine at {path}: {text}"
-    if any(sign in text for sign in ("No space left", "File too large", "Disk quota exceeded")):
-        return ResourceExhausted(message, reason=Reason.DISK_FULL, hint="Free disk space, then restart the node")
-    if "Corruption" in text or "Compression type" in text:
-        return FailedPrecondition(
-            message, hint="The files are damaged: restore a snapshot or a checkpoint into an empty directory"
-        )
-    if any(sign in text for sign in ("Permission denied", "Read-only file system", "Operation not permitted")):
-        return PermissionDenied(
-            message, reason=Reason.PATH_NOT_WRITABLE, hint="The node's user must own the directory and be able to write"
-        )
-    if "lock" in text.lower():
-        return AlreadyExists(
-            message,
-            reason=Reason.PATH_TAKEN,
-            hint="Stop the other process that uses this store, or use another directory",
-        )
-    return Unavailable(message, hint="Remove the cause that the engine's message names, then restart the node")

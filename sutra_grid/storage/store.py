@@ -33,7 +33,8 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.storage.committer import Committer
-from sutra_grid.storage.engine import Engine, EngineStatistics
+from sutra_grid.storage.descriptors import MOST_TABLES
+from sutra_grid.storage.engine import Engine, EngineStatistics, Shortage
 from sutra_grid.storage.keyspace import Committed, Draft, load
 from sutra_grid.storage.memory import MemoryBudget
 from sutra_grid.storage.rocks import RocksEngine
@@ -68,8 +69,8 @@ class Store:
         self._resources = resources
 
     @classmethod
-    def open(cls, path: Path, budget: MemoryBudget) -> Store:
-        """Open the store at ``path``, or create an empty one.
+    def open(cls, path: Path, budget: MemoryBudget, open_files: int = MOST_TABLES) -> Store:
+        """Open the store at ``path``, or create an empty one. At most ``open_files`` sorted files stay open.
 
         Raises a ``GridError`` for a path that is not a usable directory, and for a store that another
         process has open (the message names its pid), that is damaged, or of a newer version.
@@ -78,7 +79,7 @@ class Store:
             prepare_directory(path)
             resources.enter_context(lock_file(path / "LOCK"))
             shutil.rmtree(path / "tmp", ignore_errors=True)
-            engine = RocksEngine(path / "db", budget)
+            engine = RocksEngine(path / "db", budget, open_files)
             resources.callback(_close, engine)
             committer = Committer(engine, load(engine.view()))
             resources.callback(committer.close)
@@ -170,11 +171,12 @@ class Store:
 
     def _copy(self, target: Callable[[Committed], Path]) -> Copy:
         """Copy between two groups, so that the copy holds exactly one revision."""
-        if self.failure is not None:
-            raise FailedPrecondition(
-                f"the store is read-only and can't be copied: {self.failure.message}",
-                hint="Remove the cause and restart the node first: until then, the content of the disk is uncertain",
-            )
+        failure = self.failure
+        if failure is not None:
+            hint = "Remove the cause and restart the node first: until then, the content of the disk is uncertain"
+            if isinstance(failure, Shortage):
+                hint = "Remove the cause first: the node then writes again by itself"
+            raise FailedPrecondition(f"the store is read-only and can't be copied: {failure.message}", hint=hint)
         self._engine.flush()  # the long part, while writes continue
 
         def copy(state: Committed) -> Copy:

@@ -13,7 +13,7 @@ from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeRe
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.connection import ConnectionClosed
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, add_GridMasterServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 
 AGENT = Agent("agent-1", "host", "desktop", 3, host_id="h", instance_id="i", engines=("storage",))
 REPORT = NodeReport("node-1", 2, Desired.RUNNING, NodeState.RUNNING, pid=7)
@@ -53,8 +53,7 @@ def server(master: Master) -> Iterator[RunningServer]:
         {"grid.GridMaster": lambda server: add_GridMasterServicer_to_server(master, server)},
         host="127.0.0.1",
         port=0,
-        workers=2,
-        max_concurrent=8,
+        limits=ServerLimits(workers=2, calls=8),
         name="master",
     ) as running:
         yield running

@@ -1,6 +1,7 @@
 """The init scripts start, find and stop a daemon, and never touch a process that is not theirs."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -73,6 +74,17 @@ def test_a_daemon_is_started_found_restarted_and_stopped(master: Service) -> Non
     assert master("stop").returncode == 0
     assert master("status").returncode == 3
     assert master("stop").returncode == 0
+
+
+def test_a_daemon_gets_as_many_open_files_as_the_host_allows(master: Service) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        assert master("start").returncode == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    allowed, _ = resource.prlimit(master.pid, resource.RLIMIT_NOFILE)
+    assert allowed == 65536 or allowed == hard < 65536
 
 
 def test_a_pid_that_was_given_to_a_foreign_process_is_not_signalled(master: Service) -> None:

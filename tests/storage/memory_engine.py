@@ -27,13 +27,14 @@ class MemoryView:
 
 
 class MemoryEngine:
-    """``fail_with`` makes the next write fail; ``writes`` remembers the batches."""
+    """``fail_with`` makes the next write fail; ``writes`` remembers the batches, ``reopened`` counts."""
 
     name = "memory"
 
     def __init__(self) -> None:
         self._content: dict[bytes, bytes] = {}
         self.fail_with: GridError | None = None
+        self.reopened = 0
         self.writes: list[list[tuple[bytes, bytes | None]]] = []
 
     def view(self) -> View:
@@ -49,6 +50,14 @@ class MemoryEngine:
                 self._content.pop(key, None)
             else:
                 self._content[key] = value
+
+    def shortage_over(self) -> bool:
+        return self.fail_with is None
+
+    def reopen(self) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.reopened += 1
 
     def flush(self) -> None:
         pass

@@ -20,13 +20,17 @@ STOP_SECONDS = 30.0
 
 
 class StorageServer:
-    """One server over its restarts: the same path, a free port each time. Killed at the end of its context."""
+    """One server over its restarts: the same path, a free port each time. Killed at the end of its context.
 
-    def __init__(self, path: Path, *flags: str, log: Path | None = None) -> None:
+    ``prefix`` is a program that runs the server in its own process, such as ``prlimit``.
+    """
+
+    def __init__(self, path: Path, *flags: str, log: Path | None = None, prefix: Sequence[str] = ()) -> None:
         self.path = path
         self.log = log or path.with_name(f"{path.name}.log")
         self.address = ""
         self._flags = flags
+        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -39,7 +43,7 @@ class StorageServer:
         offset = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command(self.path), *self._flags],
+                [*self._prefix, *command(self.path), *self._flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

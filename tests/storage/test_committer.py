@@ -13,6 +13,7 @@ from storage.memory_engine import MemoryEngine
 from sutra_grid.core.errors import ResourceExhausted
 from sutra_grid.core.types import Reason
 from sutra_grid.storage.committer import Committer
+from sutra_grid.storage.engine import Shortage
 from sutra_grid.storage.faults import Fault, KvError
 from sutra_grid.storage.keyspace import Draft, load
 from sutra_grid.storage.records import Record
@@ -158,6 +159,21 @@ def test_after_a_failed_write_only_reads_go_on(committer: Committer, engine: Gat
     assert committer.failure is not None
     assert committer.failure.reason is Reason.DISK_FULL
     assert committer.state.get(b"a") == (2, 2, 1, b"1")
+    assert committer.state.get(b"b") is None
+
+
+def test_after_a_shortage_writes_go_on_once_there_is_room(committer: Committer, engine: GatedEngine) -> None:
+    committer.write(put(b"a", b"1"))
+    engine.fail_with = Shortage("no space", reason=Reason.DISK_FULL, hint="free some")
+    with pytest.raises(Shortage):
+        committer.write(put(b"b"))
+    with pytest.raises(Shortage):
+        committer.write(put(b"c"))
+    assert committer.state.get(b"a") == (2, 2, 1, b"1")
+    engine.fail_with = None
+    eventually(lambda: committer.failure is None)
+    assert engine.reopened == 1
+    assert committer.write(put(b"a", b"2")) == (2, 2, 1, b"1")
     assert committer.state.get(b"b") is None
 
 

@@ -92,6 +92,13 @@ class TestEveryEngine:
         assert sizes.memory_bytes > 0
         assert sizes.wal_bytes >= 0
 
+    def test_opened_again_it_has_what_it_had(self, engine: Engine) -> None:
+        engine.write([(b"a", b"1")])
+        assert engine.shortage_over()
+        engine.reopen()
+        engine.write([(b"b", b"2")])
+        assert all_of(engine) == [(b"a", b"1"), (b"b", b"2")]
+
     def test_closing_twice_is_allowed(self, engine: Engine) -> None:
         engine.close()
         engine.close()

@@ -18,7 +18,7 @@ from sutra_grid.storage.services import services
 from sutra_grid.storage.store import Store
 from sutra_grid.wire import node_pb2, node_pb2_grpc, storage_pb2_grpc
 from sutra_grid.wire import storage_pb2 as pb
-from sutra_grid.wire.server import serve
+from sutra_grid.wire.server import ServerLimits, serve
 
 BUDGET = MemoryBudget.of(96)
 NOT_THERE = [
@@ -44,8 +44,7 @@ def channel(store: Store) -> Iterator[grpc.Channel]:
             services(store, "node-1", BUDGET, address),
             host="127.0.0.1",
             port=0,
-            workers=64,
-            max_concurrent=256,
+            limits=ServerLimits(workers=64, calls=256),
             name="test-storage",
         ) as server,
         grpc.insecure_channel(server.address) as channel,

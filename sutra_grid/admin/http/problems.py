@@ -40,6 +40,7 @@ REASON_STATUSES: Final[dict[Reason, HTTPStatus]] = {
     Reason.SLOTS_FULL: HTTPStatus.CONFLICT,
     Reason.NO_PORT_FREE: HTTPStatus.CONFLICT,
     Reason.DISK_FULL: HTTPStatus.CONFLICT,
+    Reason.LIMIT_REACHED: HTTPStatus.CONFLICT,
 }
 
 TITLES: Final[dict[str, str]] = {

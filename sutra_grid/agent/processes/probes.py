@@ -19,10 +19,14 @@ from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import LOOPBACK
 from sutra_grid.wire.channels import open_channel
+from sutra_grid.wire.health_words import from_trailers
+from sutra_grid.wire.text import shorten
 
 log = get_logger(__name__)
 
 _THREADS = 4  # nodes whose probes may hang at the same time without delaying the others
+
+_MAX_DETAILS_BYTES = 300
 
 ProbeCallback = Callable[[str], None]
 
@@ -83,15 +87,22 @@ def _probe_grpc(probe: ProbeSpec, port: int) -> None:
     with open_channel(f"{LOOPBACK}:{port}") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # the package has no type information
         try:
-            response = health.Check(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
+            response, call = health.Check.with_call(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return  # the server answers, but has no health service
-            code = error.code().name if isinstance(error, grpc.Call) else str(error)
-            raise ProbeFailure(f"grpc health check of port {port}: {code}") from error
+            raise ProbeFailure(f"grpc health check of port {port}: {_words(error)}") from error
     if response.status != health_pb2.HealthCheckResponse.SERVING:
         status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
-        raise ProbeFailure(f"grpc health check of port {port}: {status}")
+        why = from_trailers(call.trailing_metadata())
+        raise ProbeFailure(f"grpc health check of port {port}: {status}{f' ({why})' if why else ''}")
+
+
+def _words(error: grpc.RpcError) -> str:
+    if not isinstance(error, grpc.Call):
+        return str(error)
+    details = shorten(" ".join((error.details() or "").split()), _MAX_DETAILS_BYTES)
+    return f"{error.code().name}{f' ({details})' if details else ''}"
 
 
 def _probe_http(probe: ProbeSpec, port: int) -> None:

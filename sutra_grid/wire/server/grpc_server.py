@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,6 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
@@ -33,6 +35,11 @@ KEEPALIVE_TIMEOUT_SECONDS: Final = 20
 MIN_CLIENT_PING_SECONDS: Final = 4
 """Clients that ping more often are cut off; ``wire.channels`` pings every 5 s at most."""
 
+IDLE_CONNECTION_SECONDS: Final = 300
+"""Above the interval of every call that the grid makes regularly."""
+HANDSHAKE_SECONDS: Final = 20
+"""A peer that does not speak HTTP/2 by then is cut off: it would hold a connection for nothing."""
+
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -41,8 +48,29 @@ OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", MIN_CLIENT_PING_SECONDS * 1000),
+    ("grpc.max_connection_idle_ms", IDLE_CONNECTION_SECONDS * 1000),
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     ("grpc.http2.bdp_probe", 0),  # a quarter of the CPU at 10,000 connections, for nothing on small messages
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What clients may take of a server.
+
+    ``workers`` threads run handlers. Calls above ``calls``, running and waiting together, are refused with
+    RESOURCE_EXHAUSTED. A connection above ``connections`` is closed at once; 0 is half of the process's descriptors,
+    so that files, and connections to others, find some.
+    """
+
+    workers: int
+    calls: int
+    connections: int = 0
+
+    @property
+    def most_connections(self) -> int:
+        """The number that holds."""
+        return self.connections or descriptor_limit() // 2
 
 
 class RunningServer:
@@ -72,9 +100,9 @@ class RunningServer:
         """The current use of its threads. Any thread."""
         return self._pool.use
 
-    def set_serving(self, serving: bool, service: str = "") -> None:
-        """Set the health status of ``service`` (empty: of the whole server). Any thread."""
-        self._health.set_serving(service, serving)
+    def set_serving(self, serving: bool, service: str = "", why: str = "") -> None:
+        """Set the health status of ``service`` (empty: of the whole server), and why it does not serve. Any thread."""
+        self._health.set_serving(service, serving, why)
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Refuse new calls, wait up to ``grace_seconds`` for calls in flight, then cancel them. May be called again.
@@ -99,25 +127,24 @@ def serve(
     *,
     host: str,
     port: int,
-    workers: int,
-    max_concurrent: int,
+    limits: ServerLimits,
     name: str,
     observe_call: CallObserver | None = None,
 ) -> RunningServer:
     """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it.
 
-    Handlers run on ``workers`` threads named ``name``. Calls above ``max_concurrent``, running and
-    waiting together, are refused with RESOURCE_EXHAUSTED. Port 0 chooses a free port. ``observe_call``
-    gets each call that was answered. Raises ``AlreadyExists`` when the port is taken, naming
-    the holder if it is known; ``PermissionDenied`` or ``InvalidArgument`` when the address can't be bound.
+    Handlers run on threads named ``name``. Port 0 chooses a free port. ``observe_call`` gets each call that was
+    answered. A connection without a call for ``IDLE_CONNECTION_SECONDS`` is closed; its client connects again when it
+    needs it. Raises ``AlreadyExists`` when the port is taken, naming the holder if it is known; ``PermissionDenied``
+    or ``InvalidArgument`` when the address can't be bound; ``ResourceExhausted`` when the threads can't be started.
     """
     check_can_listen(host, port)
-    pool = WorkerPool(workers, name)
+    pool = WorkerPool(limits.workers, name)
     server = grpc.server(
         pool,
-        options=OPTIONS,
+        options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", limits.most_connections)),
         interceptors=_interceptors(observe_call),
-        maximum_concurrent_rpcs=max_concurrent,
+        maximum_concurrent_rpcs=limits.calls,
     )
     for add in services.values():
         add(server)
@@ -130,7 +157,7 @@ def serve(
         pool.shutdown(wait=False)
         raise port_taken(host, port) from error
     server.start()
-    log.debug("server started", server=name, address=format_host_port(host, bound), workers=workers)
+    log.debug("server started", server=name, address=format_host_port(host, bound), workers=limits.workers)
     return RunningServer(server, pool, health, host, bound)
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
+from sutra_grid.core.errors import ResourceExhausted
+from sutra_grid.core.types import Reason
+
 T = TypeVar("T")
 
 
@@ -19,7 +22,10 @@ class WorkerUse(NamedTuple):
 
 
 class WorkerPool(ThreadPoolExecutor):
-    """A bounded pool of threads that counts its calls. Thread-safe."""
+    """A pool of threads that counts its calls. Thread-safe.
+
+    All threads start at once: gRPC stops to serve when a thread can't be started in the middle of its work.
+    """
 
     def __init__(self, threads: int, name: str) -> None:
         super().__init__(max_workers=threads, thread_name_prefix=name)
@@ -29,6 +35,23 @@ class WorkerPool(ThreadPoolExecutor):
         self._submitted = 0
         self._started = 0
         self._ended = 0
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        """Start every thread. Raises ``ResourceExhausted`` when the system does not allow as many."""
+        everyone = threading.Event()
+        try:
+            for _ in range(self._most):
+                super().submit(everyone.wait)
+        except RuntimeError as error:
+            raise ResourceExhausted(
+                f"{self._most} threads can't be started: {error}",
+                reason=Reason.LIMIT_REACHED,
+                hint="Raise the limit of processes where the program is started (ulimit -u, TasksMax, pids.max), "
+                "or configure fewer workers",
+            ) from error
+        finally:
+            everyone.set()
 
     @property
     def use(self) -> WorkerUse:

@@ -12,7 +12,7 @@ from support.texts import mentions
 
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.processes.probes import Prober, run_probe
-from sutra_grid.wire.server import serve
+from sutra_grid.wire.server import ServerLimits, serve
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -42,7 +42,7 @@ def test_tcp_asks_for_a_connection() -> None:
 
 
 def test_grpc_asks_the_health_service() -> None:
-    with serve({}, host="127.0.0.1", port=0, workers=2, max_concurrent=4, name="x") as server:
+    with serve({}, host="127.0.0.1", port=0, limits=ServerLimits(workers=2, calls=4), name="x") as server:
         assert run_probe(ProbeSpec("grpc"), server.port) == ""
     assert "UNAVAILABLE" in run_probe(ProbeSpec("grpc", timeout_seconds=1.0), free_port())
 

@@ -35,7 +35,7 @@ from sutra_grid.wire.convert import (
 )
 from sutra_grid.wire.errors import handle_errors
 from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer, GridMasterStub, add_GridAgentServicer_to_server
-from sutra_grid.wire.server import serve
+from sutra_grid.wire.server import ServerLimits, serve
 
 Behaviour = Callable[["FakeAgent", Assignment], NodeReport]
 
@@ -57,7 +57,9 @@ class FakeAgent(GridAgentServicer):
         self.instructions: list[str] = []
         self._lock = threading.Lock()
         adder = {"grid.GridAgent": lambda server: add_GridAgentServicer_to_server(self, server)}
-        self._server = serve(adder, host="127.0.0.1", port=0, workers=8, max_concurrent=64, name=f"fake-{agent_id}")
+        self._server = serve(
+            adder, host="127.0.0.1", port=0, limits=ServerLimits(workers=8, calls=64), name=f"fake-{agent_id}"
+        )
         self.endpoint = self._server.address
 
     @property

@@ -19,7 +19,7 @@ from sutra_grid.core.errors import GridError, Unimplemented
 from sutra_grid.wire import errors as wire_errors
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, add_GridMasterServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 
 Answer = Message | GridError | Callable[[Any], Message]
 
@@ -48,7 +48,11 @@ class FakeMaster(GridMasterServicer):
             add_GridMasterServicer_to_server(self, server)
 
         self.server = serve(
-            {"grid.GridMaster": add}, host="127.0.0.1", port=self.port, workers=4, max_concurrent=64, name="fake"
+            {"grid.GridMaster": add},
+            host="127.0.0.1",
+            port=self.port,
+            limits=ServerLimits(workers=4, calls=64),
+            name="fake",
         )
         self.port = self.server.port
 

@@ -8,9 +8,10 @@ import grpc
 from sutra_grid.wire.errors import handle_errors
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer, add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, serve
+from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 
 SERVICE = "grid.GridAgent"
+LIMITS = ServerLimits(workers=4, calls=16)
 
 
 class ScriptedAgent(GridAgentServicer):
@@ -25,5 +26,5 @@ class ScriptedAgent(GridAgentServicer):
 
 
 def start(servicer: ScriptedAgent, **changes: Any) -> RunningServer:
-    settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "workers": 4, "max_concurrent": 16, "name": "test"}
+    settings: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "limits": LIMITS, "name": "test"}
     return serve({SERVICE: lambda server: add_GridAgentServicer_to_server(servicer, server)}, **settings | changes)

@@ -18,7 +18,7 @@ from sutra_grid.runtime import listening
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
-from sutra_grid.wire.server import RunningServer
+from sutra_grid.wire.server import RunningServer, ServerLimits
 from sutra_grid.wire.server.health import HealthServicer
 
 TIMEOUT_SECONDS = 10.0
@@ -124,7 +124,7 @@ def test_a_port_is_free_again_after_the_stop(agent: ScriptedAgent) -> None:
 def test_calls_above_the_bound_are_refused_at_once(agent: ScriptedAgent) -> None:
     gate = Gate()
     agent.answer = gate
-    with start(agent, max_concurrent=2) as server, open_channel(server.address) as channel:
+    with start(agent, limits=ServerLimits(workers=4, calls=2)) as server, open_channel(server.address) as channel:
         stub = GridAgentStub(channel)
         held = [stub.Apply.future(Assignment(), timeout=TIMEOUT_SECONDS) for _ in range(2)]
         for _ in held:
