@@ -31,7 +31,7 @@ from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
-from sutra_grid.agent.processes.proof import find_own_processes
+from sutra_grid.agent.processes.sightings import read_sightings
 from sutra_grid.agent.resource_sampler import ResourceSampler
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.data_disk import DataDisk
@@ -171,11 +171,11 @@ class GridAgent:
             clock=self._clock,
             chance=random.random,
             groups=groups,
+            sightings=read_sightings,
         )
         supervisor = Supervisor(config, collaborators, endpoint_host=endpoint_host(config))
-        found = find_own_processes(host_id, logs.directory)
-        log.info("recovering", journaled=len(entries), alive=len(found))
-        supervisor.recover(entries, found)
+        log.info("recovering", journaled=len(entries))
+        supervisor.recover(entries, read_sightings())
         groups.remove_leftovers()
         return supervisor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sutra_grid.core.node.record import NodeRuntime
+from sutra_grid.core.node.record import NodeRecord, NodeRuntime
 from sutra_grid.core.states import SHOWN, Phase
 from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, NodeState, Reason
 
@@ -33,7 +33,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         generation=assignment.generation,
         desired=assignment.desired,
         state=SHOWN[record.phase],
-        pid=record.process.pid if record.process else 0,
+        pid=_pid(record),
         endpoint=view.endpoint,
         spec=assignment.spec,
         restart_generation=assignment.restart_generation,
@@ -49,6 +49,12 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         sequence=view.sequence,
         end_cause=record.end_cause,
     )
+
+
+def _pid(record: NodeRecord) -> int:
+    """The pid of the node's process, or of the one that may be it: a node with a pid has not ended."""
+    process = record.process or record.suspect
+    return process.pid if process else 0
 
 
 def removed_report(assignment: Assignment, sequence: int = 0) -> NodeReport:

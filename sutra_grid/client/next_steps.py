@@ -67,6 +67,11 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "Its agent set an invalid journal file aside in state_path. Inspect it, then restart.",
         _RESTART,
     ),
+    Reason.UNPROVED_PROCESS: Step(
+        "Look on {agent}'s host whether the pid in the message is its process, and end it there. Then it goes on by "
+        "itself. This shows what names its directory or port:",
+        "ps -eo pid,lstart,user,args | grep -e {path} -e {port}",
+    ),
     Reason.LOST: Step("Its process ended while its agent was not running. Find the cause in its log.", _LOGS),
     Reason.NOT_REPORTED: Step("Its agent does not report it. If that does not change, check the agent.", _AGENT),
     Reason.NODE_REMOVED: Step("It was removed. Its data is still in {path} on {agent}'s host."),

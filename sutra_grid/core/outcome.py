@@ -61,6 +61,8 @@ def judge_report(node: Node, report: NodeReport, before: NodeReport | None = Non
         return _running(report, before)
     if report.pid == 0 and report.state in {NodeState.STOPPED, NodeState.FAILED}:
         return DONE
+    if report.reason is Reason.UNPROVED_PROCESS:
+        return Outcome(Verdict.FAILED, report.reason, report.message or f"process {report.pid} may be its process")
     return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, f"process {report.pid} has not ended yet")
 
 

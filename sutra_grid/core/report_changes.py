@@ -53,7 +53,7 @@ def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]
     if was is new.state:
         return
     if new.state is NodeState.STOPPED and (old or new.exits):
-        yield EventKind.NODE_STOPPED, new.reason, new.message or "its process has ended"
+        yield EventKind.NODE_STOPPED, new.reason, new.message or "its agent reports it as stopped"
     if new.state is NodeState.FAILED:
         yield EventKind.NODE_FAILED, new.reason, new.message or "it failed; the agent gave no message"
 

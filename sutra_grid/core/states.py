@@ -57,6 +57,7 @@ class Phase(StrEnum):
     KILLING = "killing"  # SIGKILL was sent
     WAITING = "waiting"  # no process; the back-off until the next launch
     FAILED = "failed"  # no process until somebody starts the node
+    BLOCKED = "blocked"  # something lives that may be its process: nothing is started or signalled until it ends
     REMOVED = "removed"  # no process and no journal; final
 
 
@@ -65,7 +66,15 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
     {
         Phase.RECOVERING: set(Phase) - {Phase.RECOVERING},
         Phase.STOPPED: {Phase.LAUNCHING, Phase.REMOVED},
-        Phase.LAUNCHING: {Phase.STARTING, Phase.WAITING, Phase.FAILED, Phase.STOPPING, Phase.STOPPED, Phase.REMOVED},
+        Phase.LAUNCHING: {
+            Phase.STARTING,
+            Phase.WAITING,
+            Phase.FAILED,
+            Phase.STOPPING,
+            Phase.STOPPED,
+            Phase.REMOVED,
+            Phase.BLOCKED,
+        },
         Phase.STARTING: {Phase.RUNNING, Phase.STOPPING, Phase.WAITING, Phase.FAILED},
         Phase.RUNNING: {Phase.STOPPING, Phase.LAUNCHING, Phase.WAITING, Phase.FAILED},
         Phase.STOPPING: {
@@ -79,6 +88,7 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
         Phase.KILLING: {Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED, Phase.WAITING, Phase.FAILED},
         Phase.WAITING: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
         Phase.FAILED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
+        Phase.BLOCKED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.FAILED},
         Phase.REMOVED: (),
     },
 )
@@ -94,5 +104,6 @@ SHOWN: Mapping[Phase, NodeState] = {
     Phase.KILLING: NodeState.STOPPING,
     Phase.WAITING: NodeState.STARTING,
     Phase.FAILED: NodeState.FAILED,
+    Phase.BLOCKED: NodeState.FAILED,
     Phase.REMOVED: NodeState.STOPPED,
 }

@@ -141,6 +141,7 @@ class Reason(StrEnum):
     START_TIMEOUT = "start_timeout"
     ADOPTED = "adopted"
     LOST = "lost"
+    UNPROVED_PROCESS = "unproved_process"
     REBOOTED = "rebooted"
     STOP_TIMEOUT = "stop_timeout"
     RESTARTS_DISABLED = "restarts_disabled"

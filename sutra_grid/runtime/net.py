@@ -109,22 +109,34 @@ def own_addresses() -> list[str]:
 def port_holder(port: int) -> str | None:
     """The process that listens on a TCP port, as ``pid 123 (redis-server)``; None when there is none.
 
-    Only root sees the pids of other users' processes; for others the text says so. Takes some
+    Only root sees the pids of all processes; for others the text says so. Takes some
     milliseconds: for messages, not for decisions.
     """
+    listeners = _listeners(port)
+    return _describe(listeners[0]) if listeners else None
+
+
+def port_holders(port: int) -> list[int]:
+    """The pids that listen on a TCP port, as far as this user can see them. As slow as ``port_holder``."""
+    return [pid for pid in _listeners(port) if pid is not None]
+
+
+def _listeners(port: int) -> list[int | None]:
+    """The pid of each listening socket of a port; None when it is hidden from this user."""
     import psutil
 
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-            return _describe(connection.pid)
-    return None
+    return [
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+    ]
 
 
 def _describe(pid: int | None) -> str:
     import psutil
 
     if pid is None:
-        return "a process of another user"
+        return "a process whose pid this user can't see"
     try:
         return f"pid {pid} ({psutil.Process(pid).name()})"
     except psutil.Error:

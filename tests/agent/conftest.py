@@ -76,6 +76,6 @@ def no_process_left(tmp_path: Path) -> Iterator[None]:
     """End what the test's agents launched; only processes with the tag of their state directories."""
     yield
     for host_id in tmp_path.rglob("host_id"):
-        for found in find_own_processes(host_id.read_text().strip(), host_id.parent / "logs"):
+        for found in find_own_processes(host_id.read_text().strip()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(found.identity.pid, signal.SIGKILL)

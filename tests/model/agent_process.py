@@ -26,7 +26,6 @@ from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import find_own_processes
 from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.host_id import load_host_id
@@ -181,9 +180,10 @@ class AgentProcess:
         journal = Journal(host.journal_directory(), host.kernel.boot_id)
         journal.open()
         entries = journal.load()
+        launcher = SimProcessLauncher(host.kernel, self.life)
         collaborators = Collaborators(
             journal=StepJournal(journal, host, self.life),
-            launcher=SimProcessLauncher(host.kernel, self.life),
+            launcher=launcher,
             planner=LaunchPlanner(
                 agent_id=config.agent_id, host_id=host_id, log_directory=config.state_path / "logs", environ={}
             ),
@@ -192,9 +192,10 @@ class AgentProcess:
             log_tail=lambda _node_id: (),
             clock=self.sim.clock,
             chance=self.network.chance.random,
+            sightings=launcher.sightings,
         )
         self.manager = NodeManager(config, collaborators, self, endpoint_host=host.name)
-        self.manager.recover(entries, find_own_processes(host_id, config.state_path / "logs"))
+        self.manager.recover(entries, launcher.sightings())
         self._look_later()
         nothing: Any = None  # logs and statistics are not used here
         agent = self._describe(config, host_id)

@@ -10,10 +10,16 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from support.fakes.sightings import FakeSighting
+
 from model.simulation import Life, Simulation
 from sutra_grid.agent.processes import proof
+from sutra_grid.agent.processes.identity import Look, Presence
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
-from sutra_grid.agent.processes.proof import TAG_GENERATION, TAG_NODE_ID, TAG_PORT, LaunchMark
+from sutra_grid.agent.processes.launch_tag import TAG_GENERATION, TAG_NODE_ID, TAG_PORT
+from sutra_grid.agent.processes.launcher import NotAttached
+from sutra_grid.agent.processes.sightings import OpenFile, Sighting, file_key
+from sutra_grid.agent.supervision import suspects
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
 FIRST_PID = 1000
@@ -34,7 +40,7 @@ class SimProcess:
     port: int = 0
     started_at: float = 0.0
     title_hides_environment: bool = False  # as redis and postgres overwrite theirs
-    output: tuple[int, int] | None = None
+    output: OpenFile | None = None
     stubborn: bool = False
     hung: bool = False
     stopping: bool = False  # a command asked for its end
@@ -88,6 +94,7 @@ class Kernel:
             raise self.launch_error
         variables = plan.environment
         plan.mark.log_path.touch()
+        key = file_key(plan.mark.log_path)
         process = SimProcess(
             pid=self._new_pid(),
             ticks=int(self.sim.now * 100),
@@ -98,7 +105,7 @@ class Kernel:
             port=int(variables[TAG_PORT]),
             started_at=self.sim.now,
             title_hides_environment=hides_environment,
-            output=proof.file_key(plan.mark.log_path),
+            output=OpenFile(key, str(plan.mark.log_path)) if key else None,
             stubborn=stubborn,
         )
         self.on_launch(self, process)
@@ -195,46 +202,46 @@ class SimProcessLauncher:
         identity = ProcessIdentity(kernel.boot_id, process.pid, process.ticks, plan.mark.tag.launch)
         return SimHeld(kernel, self._life, process, identity, child=True)
 
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> SimHeld | None:
+    def attach(self, identity: ProcessIdentity) -> SimHeld | NotAttached:
         """As in ``OsProcessLauncher``: open the pid first, then prove the process."""
         process = self._kernel.processes.get(identity.pid)
-        if process is None or not proof.is_proved(identity, mark):
-            return None
+        look = proof.look_for(identity)
+        if process is None or look.presence is not Presence.ALIVE:
+            return NotAttached(look.presence is Presence.ENDED, look.why)
         return SimHeld(self._kernel, self._life, process, identity, child=False)
+
+    def has_ended(self, identity: ProcessIdentity) -> bool:
+        return proof.look_for(identity).presence is Presence.ENDED
+
+    def sightings(self) -> list[Sighting]:
+        """What the agent sees of all processes of its host."""
+        return [sighting_of(process) for process in self._kernel.processes.values()]
+
+
+def sighting_of(process: SimProcess) -> FakeSighting:
+    return FakeSighting(
+        pid=process.pid,
+        start_ticks=process.ticks,
+        session=process.pid,
+        variables={} if process.title_hides_environment else process.environment,
+        outputs=(process.output,) if process.output else (),
+    )
 
 
 class ProcFs:
-    """What ``agent.processes.proof`` reads from the operating system, from the kernel of the host that acts now."""
+    """What the proof reads from the operating system, from the kernel of the host that acts now."""
 
     def __init__(self, current: Callable[[], Kernel]) -> None:
         self._current = current
 
     def install(self, patch: Callable[[object, str, object], None]) -> None:
-        for name in ("boot_id", "environment", "identify", "leads_session", "output_file", "start_ticks"):
-            patch(proof, name, getattr(self, name))
-        patch(proof, "psutil", self)  # its pids()
+        patch(proof, "boot_id", self.boot_id)
+        patch(suspects, "boot_id", self.boot_id)
+        patch(proof, "look_at", self.look_at)
 
     def boot_id(self) -> str:
         return self._current().boot_id
 
-    def pids(self) -> list[int]:
-        return list(self._current().processes)
-
-    def environment(self, pid: int) -> Mapping[str, str]:
+    def look_at(self, pid: int) -> Look:
         process = self._current().processes.get(pid)
-        return {} if process is None or process.title_hides_environment else process.environment
-
-    def start_ticks(self, pid: int, *, zombies: bool = False) -> int | None:
-        process = self._current().processes.get(pid)
-        return None if process is None else process.ticks
-
-    def leads_session(self, pid: int) -> bool:
-        return pid in self._current().processes
-
-    def output_file(self, pid: int) -> tuple[int, int] | None:
-        process = self._current().processes.get(pid)
-        return None if process is None else process.output
-
-    def identify(self, pid: int, launch: int, *, zombies: bool = False) -> ProcessIdentity | None:
-        ticks = self.start_ticks(pid)
-        return None if ticks is None else ProcessIdentity(self.boot_id(), pid, ticks, launch)
+        return Look(Presence.ENDED) if process is None else Look(Presence.ALIVE, process.ticks)

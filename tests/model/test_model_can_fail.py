@@ -9,6 +9,7 @@ import pytest
 from model.judge import GridFault
 from model.machine import play
 from sutra_grid.agent.processes import proof
+from sutra_grid.agent.processes.identity import Look, Presence
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.assignments import AssignmentHandler
 from sutra_grid.core.node.record import NodeRecord
@@ -47,6 +48,6 @@ def test_an_agent_that_launches_before_it_has_journaled_is_found(
 
 
 def test_an_agent_that_adopts_without_proof_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "is_proved", lambda identity, mark: True)
+    monkeypatch.setattr(proof, "look_for", lambda identity: Look(Presence.ALIVE, identity.start_ticks))
     with pytest.raises(GridFault):
         play(HISTORIES, model_seed, shrink=False)

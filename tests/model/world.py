@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from model.simulation import Simulation
 from sutra_grid.agent.supervision import admission
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.record import ExitStatus
-from sutra_grid.core.types import Agent
+from sutra_grid.core.types import Agent, Reason
 from sutra_grid.wire import connection
 
 HOSTS: Final = 2
@@ -63,6 +64,7 @@ class World:
         ProcFs(self._acting_kernel).install(self._patch)
         self._patch(admission, "_is_free_everywhere", lambda port: not self._acting_kernel().listens(port))
         self._patch(admission, "port_holder", lambda port: "somebody")
+        self._patch(admission, "port_holders", lambda port: [])
         self._patch(connection, "open_channel", self._open_channel)
         self._patch(connection, "time", self.sim.clock)
 
@@ -255,6 +257,14 @@ class World:
             if host.agent is not None:
                 host.agent.life.doom = None
             self.start_agent(host)
+            self._end_suspects(host)
+
+    def _end_suspects(self, host: Host) -> None:
+        """As a person does: end the processes that the agent can't prove to be its own."""
+        for report in host.remembered():
+            process = host.kernel.processes.get(report.pid)
+            if process is not None and report.reason is Reason.UNPROVED_PROCESS:
+                host.kernel.end(process, ExitStatus(signal=signal.SIGKILL))
 
     def settle(self) -> None:
         """Heal, wait until nothing changes for two heartbeats, then judge everything."""

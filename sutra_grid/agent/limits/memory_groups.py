@@ -17,6 +17,7 @@ from sutra_grid.agent.config import MemoryLimits
 from sutra_grid.agent.limits import cgroup_discovery, cgroups
 from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable
 from sutra_grid.agent.processes.identity import children, start_ticks
+from sutra_grid.agent.processes.launch_tag import GROUP_PREFIX
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.node.events import OomKill
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
@@ -25,7 +26,7 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-HOME_PREFIX: Final = "sutra-grid-"
+HOME_PREFIX: Final = GROUP_PREFIX
 _MIB: Final = 1024 * 1024
 
 

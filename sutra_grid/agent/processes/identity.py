@@ -5,10 +5,13 @@ Reads ``/proc``, or asks psutil on systems without it. Sends no signals.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -19,6 +22,23 @@ _PROC = Path("/proc")
 _START_TICKS_FIELD = 22
 _DEAD_STATES = frozenset("ZXx")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class Presence(StrEnum):
+    """What a look at one process can find. ``UNKNOWN`` is never taken for ``ENDED``."""
+
+    ALIVE = "alive"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The result of a look at one pid. ``why`` says how it ended, or why that is not known."""
+
+    presence: Presence
+    start_ticks: int = 0
+    why: str = ""
 
 
 @functools.cache
@@ -48,6 +68,32 @@ def start_ticks(pid: int, *, zombies: bool = False) -> int | None:
     return int(fields[_START_TICKS_FIELD - 3])
 
 
+def look_at(pid: int) -> Look:
+    """Look whether a process with that pid lives, and when it started.
+
+    ``/proc/PID`` may be hidden from this user, as the mount option hidepid does. Then the kernel still
+    says whether the pid is in use.
+    """
+    ticks = start_ticks(pid)
+    if ticks is not None:
+        return Look(Presence.ALIVE, ticks)
+    if start_ticks(pid, zombies=True) is not None or not _is_in_use(pid):
+        return Look(Presence.ENDED, why="there is no process with this pid")
+    return Look(Presence.UNKNOWN, why=f"/proc/{pid} can't be read by the agent's user")
+
+
+def _is_in_use(pid: int) -> bool:
+    """Whether any process has the pid. The kernel answers this for processes that ``/proc`` hides, too."""
+    if not hasattr(os, "pidfd_open"):
+        return psutil.pid_exists(pid)
+    try:
+        os.close(os.pidfd_open(pid))
+    except OSError as error:
+        # EINVAL and ENOENT: a thread has the number, so no process does
+        return error.errno not in (errno.ESRCH, errno.EINVAL, errno.ENOENT)
+    return True
+
+
 def _start_ticks_by_psutil(pid: int) -> int | None:
     try:
         process = psutil.Process(pid)
@@ -58,10 +104,11 @@ def _start_ticks_by_psutil(pid: int) -> int | None:
         return None
 
 
-def environment(pid: int) -> Mapping[str, str]:
-    """The environment that a process was started with; empty when it can't be read.
+def environment(pid: int) -> Mapping[str, str] | None:
+    """The environment that a process was started with; None when this user can't read it, or it has ended.
 
-    It is also empty when the program has overwritten it, as redis does to show a title in ``ps``.
+    It is empty when the program has cleaned it, as ``env -i`` does, or has overwritten it, as redis does to show a
+    title in ``ps``.
     """
     try:
         if not _PROC.joinpath("self/environ").exists():
@@ -69,15 +116,7 @@ def environment(pid: int) -> Mapping[str, str]:
         pairs = [entry.partition("=") for entry in _read_text(pid, "environ").split("\0")]
         return {name: value for name, found, value in pairs if found and _VARIABLE.match(name)}
     except (OSError, psutil.Error):
-        return {}
-
-
-def leads_session(pid: int) -> bool:
-    """Whether the process is a session leader. A launched process is one; its children are not."""
-    try:
-        return os.getsid(pid) == pid
-    except OSError:
-        return False
+        return None
 
 
 def children(pid: int) -> list[int]:
@@ -87,11 +126,6 @@ def children(pid: int) -> list[int]:
     except OSError:
         return []
     return [int(child) for text in tasks for child in text.split()]
-
-
-def output_file(pid: int) -> tuple[int, int] | None:
-    """Device and inode of the file that standard output goes to; None when it can't be read."""
-    return file_of_descriptor(pid, 1)
 
 
 def file_of_descriptor(pid: int, descriptor: int) -> tuple[int, int] | None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sutra_grid.agent.engines import Engine
-from sutra_grid.agent.processes.member_search import LaunchClues
-from sutra_grid.agent.processes.proof import (
+from sutra_grid.agent.processes.launch_tag import (
     LOG_SUFFIX,
     TAG_AGENT_ID,
     TAG_ENGINE,
@@ -23,6 +22,7 @@ from sutra_grid.agent.processes.proof import (
     LaunchMark,
     LaunchTag,
 )
+from sutra_grid.agent.processes.member_search import LaunchClues
 from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
 
 _OWN_PREFIX: Final = "SUTRA_GRID_"
@@ -70,6 +70,11 @@ class LaunchPlanner:
         self._log_directory = log_directory
         inherited = os.environ if environ is None else environ
         self._environment = {name: value for name, value in inherited.items() if _is_for_nodes(name)}
+
+    @property
+    def host_id(self) -> str:
+        """The identity of the state directory, which is in the tag of every launch."""
+        return self._host_id
 
     def mark(self, node_id: str, launch: int) -> LaunchMark:
         """What proves that a process is this launch of this node."""

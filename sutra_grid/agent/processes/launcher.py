@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from sutra_grid.agent.processes.identity import identify
+from sutra_grid.agent.processes.identity import Presence, boot_id, start_ticks
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.process import OsProcessHandle, ProcessHandle
-from sutra_grid.agent.processes.proof import LaunchMark, is_proved
+from sutra_grid.agent.processes.proof import look_for
 from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -20,6 +21,17 @@ log = get_logger(__name__)
 _PROC: Final = Path("/proc")
 
 
+@dataclass(frozen=True, slots=True)
+class NotAttached:
+    """Why there is no handle of a process.
+
+    ``is_ended``: its end was seen. Else something has its pid, and it is not known whether that is the process.
+    """
+
+    is_ended: bool
+    why: str
+
+
 class ProcessLauncher(Protocol):
     """Where processes come from: the operating system, or a fake of the tests."""
 
@@ -27,8 +39,12 @@ class ProcessLauncher(Protocol):
         """Start a process. Raises ``OSError``."""
         ...
 
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """A handle of a process that runs already; None unless it is proved to be the agent's own."""
+    def attach(self, identity: ProcessIdentity) -> ProcessHandle | NotAttached:
+        """A handle of a process that runs already, if it is proved to be the one of ``identity``."""
+        ...
+
+    def has_ended(self, identity: ProcessIdentity) -> bool:
+        """Whether the end of that process was seen. False also when it can't be seen."""
         ...
 
 
@@ -55,15 +71,15 @@ class OsProcessLauncher:
         finally:
             os.close(log_fd)
         reached(Step.PROCESS_STARTED)
-        # The child is not reaped before poll() is called, so its pid is not reused until then.
         reset_oom_score(child.pid)
-        identity = identify(child.pid, plan.mark.tag.launch, zombies=True)
-        if identity is None:
-            raise OSError(f"process {child.pid} of {plan.argv[0]} disappeared right after its start")
-        return OsProcessHandle(identity, plan.mark, _open_pidfd(child.pid), child)
+        # The child is not reaped before poll() is called, so its pid is not reused until then. Its start can't be
+        # read where /proc hides it from this user; it runs all the same, and the launch has not failed.
+        ticks = start_ticks(child.pid, zombies=True) or 0
+        identity = ProcessIdentity(boot_id(), child.pid, ticks, plan.mark.tag.launch)
+        return OsProcessHandle(identity, _open_pidfd(child.pid), child)
 
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> ProcessHandle | None:
-        """Attach to a process that an earlier agent started; None when that can't be proved.
+    def attach(self, identity: ProcessIdentity) -> ProcessHandle | NotAttached:
+        """Attach to a process that an earlier agent started, or say why not.
 
         The pidfd is opened before the identity is checked. So the proof is about the process that
         the descriptor refers to, even if the pid is reused.
@@ -71,12 +87,17 @@ class OsProcessLauncher:
         try:
             pidfd = _open_pidfd(identity.pid)
         except ProcessLookupError:
-            return None
-        if is_proved(identity, mark):
-            return OsProcessHandle(identity, mark, pidfd, child=None)
+            pidfd = None
+        look = look_for(identity)
+        if look.presence is Presence.ALIVE:
+            return OsProcessHandle(identity, pidfd, child=None)
         if pidfd is not None:
             os.close(pidfd)
-        return None
+        return NotAttached(look.presence is Presence.ENDED, look.why)
+
+    def has_ended(self, identity: ProcessIdentity) -> bool:
+        """See ``ProcessLauncher``."""
+        return look_for(identity).presence is Presence.ENDED
 
 
 def _open_pidfd(pid: int) -> int | None:

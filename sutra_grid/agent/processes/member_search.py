@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sutra_grid.agent.processes.identity import environment, file_of_descriptor, working_directory
+from sutra_grid.agent.processes.launch_tag import TAG_LAUNCH, LaunchTag
 from sutra_grid.agent.processes.members import Evidence, launch_members
 from sutra_grid.agent.processes.process_table import ProcessEntry, ProcessTable
-from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchTag, file_key
+from sutra_grid.agent.processes.sightings import file_key
 from sutra_grid.core.node.record import ProcessIdentity
 
 ProcessKey = tuple[int, int]  # pid and start ticks: no other process of this boot has both
@@ -113,7 +114,7 @@ class MemberSearch:
         """The node id in the tag of a process of this state directory; "" when it has none."""
         if was_read or _KERNEL_THREADS in (entry.pid, entry.parent):
             return ""
-        tag = LaunchTag.parse(environment(entry.pid).get(TAG_LAUNCH, ""))
+        tag = LaunchTag.parse((environment(entry.pid) or {}).get(TAG_LAUNCH, ""))
         return tag.node_id if tag is not None and tag.host_id == self._host_id else ""
 
 

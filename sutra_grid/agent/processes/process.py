@@ -13,7 +13,8 @@ import signal
 import subprocess
 from typing import Protocol
 
-from sutra_grid.agent.processes.proof import LaunchMark, is_proved
+from sutra_grid.agent.processes.identity import Presence
+from sutra_grid.agent.processes.proof import look_for
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, signal_name
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
@@ -52,11 +53,8 @@ class ProcessHandle(Protocol):
 class OsProcessHandle:
     """A process of this host, referred to by its pidfd where there is one."""
 
-    def __init__(
-        self, identity: ProcessIdentity, mark: LaunchMark, pidfd: int | None, child: subprocess.Popen[bytes] | None
-    ) -> None:
+    def __init__(self, identity: ProcessIdentity, pidfd: int | None, child: subprocess.Popen[bytes] | None) -> None:
         self._identity = identity
-        self._mark = mark
         self._pidfd = pidfd
         self._child = child
 
@@ -87,7 +85,7 @@ class OsProcessHandle:
                 signal.pidfd_send_signal(self._pidfd, number)
         elif self._child is not None:
             self._child.send_signal(number)
-        elif is_proved(self._identity, self._mark):
+        elif look_for(self._identity).presence is Presence.ALIVE:
             os.kill(self._identity.pid, number)
 
     def _signal_group(self, pidfd: int, number: int) -> bool:
@@ -107,8 +105,12 @@ class OsProcessHandle:
             if returncode is None:
                 return None
             return ExitStatus(code=returncode) if returncode >= 0 else ExitStatus(signal=-returncode)
-        ended = self._pidfd_readable() if self._pidfd is not None else not is_proved(self._identity, self._mark)
-        return ExitStatus() if ended else None
+        return ExitStatus() if self._has_ended() else None
+
+    def _has_ended(self) -> bool:
+        if self._pidfd is not None:
+            return self._pidfd_readable()
+        return look_for(self._identity).presence is Presence.ENDED
 
     def _pidfd_readable(self) -> bool:
         poller = select.poll()

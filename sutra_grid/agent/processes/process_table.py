@@ -19,7 +19,10 @@ _STAT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at m
 
 @dataclass(frozen=True, slots=True)
 class ProcessEntry:
-    """One process. ``start_ticks``, ``cpu_ticks`` (user and system time): clock ticks; ``resident_bytes``: bytes."""
+    """One process. ``start_ticks``, ``cpu_ticks`` (user and system time): clock ticks; ``resident_bytes``: bytes.
+
+    ``terminal``: the device number of its controlling terminal; 0 when it has none.
+    """
 
     pid: int
     name: str
@@ -28,6 +31,7 @@ class ProcessEntry:
     group: int
     session: int
     start_ticks: int
+    terminal: int = 0
     cpu_ticks: int = 0
     threads: int = 1
     resident_bytes: int = 0
@@ -112,6 +116,7 @@ def parse_stat(stat: bytes, page_bytes: int) -> ProcessEntry:
         group=number(5),
         session=number(6),
         start_ticks=number(22),
+        terminal=number(7),
         cpu_ticks=number(14) + number(15),
         threads=number(20),
         resident_bytes=number(24) * page_bytes,

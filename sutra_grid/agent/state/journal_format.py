@@ -78,6 +78,7 @@ def _record(fields: dict[str, Any]) -> NodeRecord:
     values["reason"] = Reason(fields["reason"])
     values["stop_cause"] = Reason(fields.get("stop_cause", ""))
     values["process"] = ProcessIdentity(**fields["process"]) if fields["process"] else None
+    values["suspect"] = ProcessIdentity(**fields["suspect"]) if fields.get("suspect") else None
     values["crashes"] = tuple(float(at) for at in fields["crashes"])
     values["exits"] = tuple(NodeExit(**{**one, "reason": Reason(one["reason"])}) for one in fields["exits"])
     return NodeRecord(**values)

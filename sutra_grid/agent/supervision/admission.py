@@ -22,7 +22,7 @@ from sutra_grid.core.errors import (
     ResourceExhausted,
 )
 from sutra_grid.core.types import NodeSpec, Reason
-from sutra_grid.runtime.net import is_port_free, port_holder
+from sutra_grid.runtime.net import is_port_free, port_holder, port_holders
 
 _MIB = 1024 * 1024
 
@@ -85,6 +85,10 @@ class Admission:
     def check_disk(self) -> None:
         """Raise ``GridError`` while the data disk is not the one of the agent's start."""
         self._check_disk()
+
+    def port_holders(self, port: int) -> list[int]:
+        """The pids that listen on the port, as far as this user can see them."""
+        return port_holders(port)
 
     def make_directory(self, spec: NodeSpec) -> None:
         """Make the node's directory if it does not exist. Raises ``GridError``."""

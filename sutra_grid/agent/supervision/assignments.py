@@ -14,7 +14,8 @@ from sutra_grid.agent.report import refused_report, removed_report
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
-from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument
+from sutra_grid.agent.supervision.suspects import SuspectSearch
+from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError, InvalidArgument
 from sutra_grid.core.node.events import Assigned
 from sutra_grid.core.node.record import NodeRuntime, fresh_record
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
@@ -27,19 +28,28 @@ class AssignmentHandler:
     """The one way by which a desired state reaches a node."""
 
     def __init__(
-        self, config: AgentConfig, collaborators: Collaborators, nodes: NodeTable, executor: InstructionExecutor
+        self,
+        config: AgentConfig,
+        collaborators: Collaborators,
+        nodes: NodeTable,
+        executor: InstructionExecutor,
+        suspects: SuspectSearch,
     ) -> None:
         self._agent_id = config.agent_id
         self._parts = collaborators
         self._nodes = nodes
         self._executor = executor
+        self._suspects = suspects
 
     def assign(self, assignment: Assignment) -> None:
         """Take an assignment. Raises ``GridError`` when it is refused; then nothing has changed."""
+        self._assign(assignment, is_spawn=assignment.generation == 1)
+
+    def _assign(self, assignment: Assignment, *, is_spawn: bool) -> None:
         self._check(assignment)
         node = self._nodes.find(assignment.node_id)
         if node is None:
-            self._assign_unknown(assignment)
+            self._assign_unknown(assignment, is_spawn)
         elif assignment.generation > node.runtime.record.assignment.generation:
             spec = self._completed(node.spec, assignment)
             self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
@@ -53,7 +63,7 @@ class AssignmentHandler:
         if refused is not None and refused.generation >= assignment.generation:
             return
         try:
-            self.assign(assignment)
+            self._assign(assignment, is_spawn=False)
         except GridError as error:
             log.warning("assignment refused", node=node_id, reason=error.reason, error=error)
             if self._nodes.find(node_id) is None and error.reason is not Reason.WRONG_AGENT:
@@ -89,7 +99,7 @@ class AssignmentHandler:
                 "Otherwise see the agent's log for the cause",
             )
 
-    def _assign_unknown(self, assignment: Assignment) -> None:
+    def _assign_unknown(self, assignment: Assignment, is_spawn: bool) -> None:
         node_id = assignment.node_id
         removed = self._nodes.removal_generation(node_id)
         if assignment.generation <= removed:
@@ -100,15 +110,26 @@ class AssignmentHandler:
             self._nodes.record_removal(assignment)
             self._parts.inventory.remove(node_id)
             return
-        self._admit(assignment)
+        self._admit(assignment, is_spawn)
 
-    def _admit(self, assignment: Assignment) -> None:
-        """Check and journal a new node, then let its machine take the assignment."""
+    def _admit(self, assignment: Assignment, is_spawn: bool) -> None:
+        """Check and journal a new node, then let its machine take the assignment.
+
+        A node that the agent no longer knows may still have a process, and then it waits for its end. A spawn is
+        refused instead, so that nothing of it is left.
+        """
         node_id = assignment.node_id
         spec = self._parts.admission.resolve(node_id, assignment.spec, self._nodes.specs_except(node_id))
         if assignment.desired is Desired.RUNNING:
             self._parts.admission.check_new(spec)
         node = ManagedNode(NodeRuntime(fresh_record(assignment, spec)))
+        suspect = self._suspects.find(node.runtime.record) if is_spawn else None
+        if suspect is not None:
+            raise AlreadyExists(
+                f"node {node_id} is not started: {suspect.message}",
+                reason=Reason.UNPROVED_PROCESS,
+                hint="End that process, or choose another storage path and port",
+            )
         try:
             self._parts.journal.write(node.runtime.record)
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import ProcessLauncher
 from sutra_grid.agent.processes.process import ProcessHandle
+from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.state.journal_writer import NodeJournal
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.runtime.clock import Clock
@@ -31,7 +32,10 @@ class NodeMonitor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """The collaborators of a ``NodeManager``. ``chance`` returns a random number from 0 to 1, for jitter."""
+    """The collaborators of a ``NodeManager``.
+
+    ``chance`` returns a random number from 0 to 1, for jitter. ``sightings`` takes a look at all processes of the host.
+    """
 
     journal: NodeJournal
     launcher: ProcessLauncher
@@ -42,3 +46,4 @@ class Collaborators:
     clock: Clock
     chance: Callable[[], float]
     groups: MemoryGroups = field(default_factory=NoMemoryGroups)
+    sightings: Callable[[], Sequence[Sighting]] = tuple

@@ -18,23 +18,33 @@ from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
+from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.agent.supervision.timers import TimerQueue
 from sutra_grid.agent.supervision.transition_log import log_transition
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.node.events import Launched, LaunchFailed, NodeEvent, Now, TimerDue
+from sutra_grid.core.node.events import (
+    LaunchBlocked,
+    Launched,
+    LaunchFailed,
+    NodeEvent,
+    Now,
+    SuspectSeen,
+    TimerDue,
+)
 from sutra_grid.core.node.instructions import (
     ArmTimer,
     CancelTimers,
     DeleteJournal,
     Instruction,
     Launch,
+    LookAtSuspect,
     RunProbe,
     SendSignal,
     TimerName,
     WriteJournal,
 )
 from sutra_grid.core.node.machine import step
-from sutra_grid.core.node.record import signal_name
+from sutra_grid.core.node.record import Suspect, signal_name
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import NodeSpec, Reason
@@ -56,6 +66,7 @@ class InstructionExecutor:
         collaborators: Collaborators,
         monitor: NodeMonitor,
         nodes: NodeTable,
+        suspects: SuspectSearch,
         *,
         endpoint_host: str,
     ) -> None:
@@ -63,6 +74,7 @@ class InstructionExecutor:
         self._parts = collaborators
         self._monitor = monitor
         self._nodes = nodes
+        self._suspects = suspects
         self._endpoint_host = endpoint_host
         self._timers: TimerQueue[str] = TimerQueue()
         self._writer = JournalWriter(collaborators.journal)
@@ -121,6 +133,8 @@ class InstructionExecutor:
                     results.append(self._not_journaled(unsaved))
                 case Launch():
                     results.append(self._launch(node))
+                case LookAtSuspect():
+                    results.append(SuspectSeen(self._look_at_suspect(node)))
                 case SendSignal(number, whole_group):
                     self._signal(node, number, whole_group)
                 case RunProbe():
@@ -131,8 +145,11 @@ class InstructionExecutor:
                     self._timers.cancel(node.runtime.node_id)
         return results
 
-    def _launch(self, node: ManagedNode) -> Launched | LaunchFailed:
+    def _launch(self, node: ManagedNode) -> Launched | LaunchFailed | LaunchBlocked:
         spec = node.spec
+        suspect = None if node.end_was_seen else self._suspects.find(node.runtime.record)
+        if suspect is not None:
+            return LaunchBlocked(suspect)
         try:
             engine = self._parts.admission.engine(spec.engine)
             self._parts.admission.check_launch(spec)
@@ -140,7 +157,8 @@ class InstructionExecutor:
             plan = self._parts.planner.plan(node.runtime.record, engine)
             process = self._parts.launcher.launch(plan)
         except GridError as error:
-            return LaunchFailed(error.reason, error.message)
+            suspect = self._port_holder(node) if error.reason is Reason.PORT_TAKEN else None
+            return LaunchBlocked(suspect) if suspect else LaunchFailed(error.reason, error.message)
         except OSError as error:
             problem = from_os_error(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)
@@ -156,6 +174,18 @@ class InstructionExecutor:
             return LaunchFailed(error.reason, error.message)
         problem = from_os_error("the journal can't be written", unsaved, Reason.PATH_NOT_WRITABLE)
         return LaunchFailed(problem.reason, problem.message)
+
+    def _port_holder(self, node: ManagedNode) -> Suspect | None:
+        """What listens on the node's port, if it may be the node's own process."""
+        holders = self._parts.admission.port_holders(node.spec.port)
+        return self._suspects.find(node.runtime.record, port_holders=holders)
+
+    def _look_at_suspect(self, node: ManagedNode) -> Suspect | None:
+        """What blocks the node now. Only when the process that blocked it has ended, others are looked for."""
+        record = node.runtime.record
+        if record.suspect is not None and not self._parts.launcher.has_ended(record.suspect):
+            return Suspect(record.suspect, record.message)
+        return self._suspects.find(record)
 
     def _signal(self, node: ManagedNode, number: int, whole_group: bool) -> None:
         if node.process is None:

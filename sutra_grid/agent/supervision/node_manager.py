@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.assignments import AssignmentHandler
 from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
 from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
+from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.node.events import Exited, MemoryExceeded, ProbeFailed, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
@@ -30,12 +31,16 @@ class NodeManager:
     ) -> None:
         self._parts = collaborators
         self._nodes = NodeTable()
-        self._executor = InstructionExecutor(config, collaborators, monitor, self._nodes, endpoint_host=endpoint_host)
-        self._assignments = AssignmentHandler(config, collaborators, self._nodes, self._executor)
+        suspects = SuspectSearch(collaborators, self._nodes)
+        self._executor = InstructionExecutor(
+            config, collaborators, monitor, self._nodes, suspects, endpoint_host=endpoint_host
+        )
+        self._assignments = AssignmentHandler(config, collaborators, self._nodes, self._executor, suspects)
+        self._recovery = StartupRecovery(collaborators, self._nodes, self._executor, suspects)
 
-    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
-        """Take over what an earlier agent left. Once, before anything else."""
-        StartupRecovery(self._parts, self._nodes, self._executor).recover(entries, found)
+    def recover(self, entries: Sequence[JournalEntry], sightings: Sequence[Sighting]) -> None:
+        """Take over what an earlier agent left: its journal, and what lives of it. Once, before anything else."""
+        self._recovery.recover(entries, sightings)
 
     def assign(self, assignment: Assignment) -> None:
         """Take an assignment. Raises ``GridError`` when it is refused; then nothing has changed."""
@@ -55,6 +60,7 @@ class NodeManager:
         process.send_signal(signal.SIGKILL, whole_group=True)
         process.close()
         node.process = None
+        node.end_was_seen = True
         node.log_tail = self._parts.log_tail(node_id)
         oom = self._parts.groups.release(node.runtime.record, status)
         self._executor.handle(node, Exited(process.identity.launch, status, oom))

@@ -15,11 +15,15 @@ _MAX_REMOVALS_KEPT: Final = 1000  # late calls arrive within seconds: far fewer 
 
 @dataclass(slots=True)
 class ManagedNode:
-    """A node that the agent manages. ``process`` is open while the node has one."""
+    """A node that the agent manages. ``process`` is open while the node has one.
+
+    ``end_was_seen``: this agent process has reaped the last process of the node, so no other one can be alive.
+    """
 
     runtime: NodeRuntime
     process: ProcessHandle | None = None
     log_tail: tuple[str, ...] = ()
+    end_was_seen: bool = False
 
     @property
     def spec(self) -> NodeSpec:
@@ -50,6 +54,10 @@ class NodeTable:
     def specs_except(self, node_id: str) -> dict[str, NodeSpec]:
         """The specifications of all other nodes, by node id."""
         return {other: node.spec for other, node in self._nodes.items() if other != node_id}
+
+    def pids(self) -> frozenset[int]:
+        """The pids of the processes of all nodes."""
+        return frozenset(node.process.identity.pid for node in self._nodes.values() if node.process is not None)
 
     def quarantine(self, node_id: str, why: str) -> None:
         """Refuse every change of the node until the agent starts again."""

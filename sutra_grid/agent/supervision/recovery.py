@@ -3,41 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from sutra_grid.agent.processes.launcher import NotAttached
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.processes.proof import FoundProcess, own_processes
+from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.report import refused_report
 from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.adoption import RecoveryPlan, plan_recoveries
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
+from sutra_grid.agent.supervision.suspects import SuspectSearch, nodes_with_open_logs, unreadable
 from sutra_grid.core.errors import Internal
 from sutra_grid.core.node.events import Recovered
-from sutra_grid.core.node.record import ExitStatus, NodeRuntime
+from sutra_grid.core.node.record import ExitStatus, NodeRuntime, Suspect
 from sutra_grid.core.types import Assignment, Desired, NodeState, Reason
 from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of attaching to the processes of a plan. ``why``: how the end of the journaled one was seen."""
+
+    process: ProcessHandle | None
+    suspect: Suspect | None = None
+    why: str = ""
+
+
 class StartupRecovery:
     """Fills the table of nodes. Used once, by the thread that owns the table."""
 
-    def __init__(self, collaborators: Collaborators, nodes: NodeTable, executor: InstructionExecutor) -> None:
+    def __init__(
+        self, collaborators: Collaborators, nodes: NodeTable, executor: InstructionExecutor, suspects: SuspectSearch
+    ) -> None:
         self._parts = collaborators
         self._nodes = nodes
         self._executor = executor
+        self._suspects = suspects
 
-    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
-        """Adopt the processes that live, and start what should run and does not."""
+    def recover(self, entries: Sequence[JournalEntry], sightings: Sequence[Sighting]) -> None:
+        """Adopt the processes that live, and start what should run and does not.
+
+        All processes are attached to first: what is proved to be of one node does not look like another one.
+        """
+        found = own_processes(sightings, self._parts.planner.host_id)
         for entry in entries:
             if entry.newer:
                 self._quarantine(entry.node_id, Reason.UNSUPPORTED, entry.damage, found)
-        for plan in plan_recoveries(entries, found):
+        logs = str(self._parts.planner.mark("", 0).log_path.parent)
+        plans = plan_recoveries(entries, found, nodes_with_open_logs(sightings, logs))
+        attempts = [self._attach(plan) for plan in plans]
+        for plan, attempt in zip(plans, attempts, strict=True):
+            self._nodes.add(ManagedNode(NodeRuntime(plan.record), attempt.process))
+        for plan, attempt in zip(plans, attempts, strict=True):
             try:
-                self._recover_one(plan)
+                self._recover_one(plan, attempt, sightings)
             except Internal as error:  # a bug that this node meets must not stop the recovery of the others
                 node_id = plan.record.assignment.node_id
                 log.exception("node could not be recovered", node=node_id)
@@ -53,23 +77,29 @@ class StartupRecovery:
             report = replace(report, state=NodeState.RUNNING, pid=process.identity.pid, spec=process.spec)
         self._parts.inventory.put_refused(report)
 
-    def _recover_one(self, plan: RecoveryPlan) -> None:
+    def _recover_one(self, plan: RecoveryPlan, attempt: _Attempt, sightings: Sequence[Sighting]) -> None:
         node_id = plan.record.assignment.node_id
-        node = ManagedNode(NodeRuntime(plan.record), self._attach(node_id, plan))
-        self._nodes.add(node)
-        identity = oom = None
+        node = self._nodes.find(node_id)
+        assert node is not None
+        identity = oom = suspect = None
         if node.process is None:
+            suspect = attempt.suspect or self._suspects.find(plan.record, sightings, journaled=plan.journaled)
             node.log_tail = self._parts.log_tail(node_id)
-            oom = self._parts.groups.release(plan.record, ExitStatus())
+            oom = self._parts.groups.release(plan.record, ExitStatus()) if suspect is None else None
         else:
             identity = node.process.identity
             self._executor.watch(node, node.process)
-        self._executor.handle(node, Recovered(plan.phase_before, identity, plan.rebooted, oom))
+        event = Recovered(plan.phase_before, identity, plan.rebooted, oom, suspect, attempt.why)
+        self._executor.handle(node, event)
 
-    def _attach(self, node_id: str, plan: RecoveryPlan) -> ProcessHandle | None:
+    def _attach(self, plan: RecoveryPlan) -> _Attempt:
+        """Attach to the first candidate that is proved. A journaled process that can't be read is a suspect."""
+        suspect, why = None, ""
         for identity in plan.candidates:
-            mark = self._parts.planner.mark(node_id, identity.launch)
-            process = self._parts.launcher.attach(identity, mark)
-            if process is not None:
-                return process
-        return None
+            process = self._parts.launcher.attach(identity)
+            if not isinstance(process, NotAttached):
+                return _Attempt(process)
+            if identity == plan.journaled:
+                why = process.why
+                suspect = None if process.is_ended else unreadable(identity, process.why)
+        return _Attempt(None, suspect, why)

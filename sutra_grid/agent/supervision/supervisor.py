@@ -20,7 +20,7 @@ from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.processes.probes import Prober
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import FoundProcess
+from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.state.journal import JournalEntry
@@ -51,9 +51,9 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._stopped = threading.Event()
 
-    def recover(self, entries: Sequence[JournalEntry], found: Sequence[FoundProcess]) -> None:
+    def recover(self, entries: Sequence[JournalEntry], sightings: Sequence[Sighting]) -> None:
         """Take over what an earlier agent left. Once, before the context is entered."""
-        self._nodes.recover(entries, found)
+        self._nodes.recover(entries, sightings)
 
     def apply(self, assignment: Assignment, deadline: float, give_up: Callable[[], bool] = lambda: False) -> NodeReport:
         """Take an assignment and return the node's report when the node has settled, or at ``deadline``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sutra_grid.core.node.instructions import TimerName
-from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, Suspect
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Reason
 
@@ -54,6 +54,20 @@ class LaunchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchBlocked:
+    """A launch was not made, because something lives that may be the node's process."""
+
+    suspect: Suspect
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectSeen:
+    """A blocked node was looked at: what still may be its process; None when there is nothing more."""
+
+    suspect: Suspect | None
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """The process of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory."""
 
@@ -97,15 +111,29 @@ class Recovered:
     """The agent has started: ``process`` is the node's process if it was found, else None.
 
     ``was`` is the phase in the journal. ``rebooted``: the host has rebooted since. ``oom``: the kernel killed the
-    journaled process meanwhile.
+    journaled process meanwhile. ``suspect``: what lives and may be the node's process. If its identity is the journaled
+    one, it is not known whether the journaled process lives; in every other case without ``process``, its end was seen,
+    and ``why`` says how it was seen.
     """
 
     was: Phase
     process: ProcessIdentity | None
     rebooted: bool = False
     oom: OomKill | None = None
+    suspect: Suspect | None = None
+    why: str = ""
 
 
 NodeEvent = (
-    Assigned | Launched | LaunchFailed | Exited | ProbePassed | ProbeFailed | MemoryExceeded | TimerDue | Recovered
+    Assigned
+    | Launched
+    | LaunchFailed
+    | LaunchBlocked
+    | SuspectSeen
+    | Exited
+    | ProbePassed
+    | ProbeFailed
+    | MemoryExceeded
+    | TimerDue
+    | Recovered
 )

@@ -16,6 +16,7 @@ class TimerName(StrEnum):
     START_TIMEOUT = "start_timeout"
     GRACE = "grace"
     REAP = "reap"
+    LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,12 @@ class DeleteJournal:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start the process; answered by ``Launched`` or ``LaunchFailed``."""
+    """Start the process; answered by ``Launched``, ``LaunchFailed`` or ``LaunchBlocked``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtSuspect:
+    """Look whether the process that blocks the node still lives; answered by ``SuspectSeen``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +65,4 @@ class CancelTimers:
     """Disarm all of the node's timers."""
 
 
-Instruction = WriteJournal | DeleteJournal | Launch | SendSignal | RunProbe | ArmTimer | CancelTimers
+Instruction = WriteJournal | DeleteJournal | Launch | LookAtSuspect | SendSignal | RunProbe | ArmTimer | CancelTimers

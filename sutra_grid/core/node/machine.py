@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
+from sutra_grid.core.node.blocked import block, look_now, on_suspect_seen
 from sutra_grid.core.node.events import (
     Assigned,
     Exited,
+    LaunchBlocked,
     Launched,
     LaunchFailed,
     MemoryExceeded,
@@ -21,17 +23,19 @@ from sutra_grid.core.node.events import (
     ProbeFailed,
     ProbePassed,
     Recovered,
+    SuspectSeen,
     TimerDue,
 )
 from sutra_grid.core.node.instructions import (
     ArmTimer,
     DeleteJournal,
     Instruction,
+    LookAtSuspect,
     RunProbe,
     TimerName,
     WriteJournal,
 )
-from sutra_grid.core.node.record import ExitStatus, NodeRuntime
+from sutra_grid.core.node.record import ExitStatus, NodeRuntime, Suspect
 from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.node.step import (
@@ -72,6 +76,8 @@ def step(
 def is_settled(node: NodeRuntime) -> bool:
     """Whether the newest assignment has an outcome, good or bad."""
     record = node.record
+    if record.phase is Phase.BLOCKED:
+        return True
     if record.assignment.desired is Desired.RUNNING:
         return record.phase in (Phase.RUNNING, Phase.WAITING, Phase.FAILED)
     if record.assignment.desired is Desired.STOPPED:
@@ -87,6 +93,10 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
             _on_launched(work, event)
         case LaunchFailed():
             _on_launch_failed(work, event)
+        case LaunchBlocked(suspect):
+            _on_launch_blocked(work, suspect)
+        case SuspectSeen(seen):
+            on_suspect_seen(work, seen)
         case Exited():
             _on_exited(work, event)
         case ProbePassed():
@@ -133,6 +143,8 @@ def _start(work: NodeStep) -> None:
         begin_restart(work)
     elif record.phase in (Phase.STOPPING, Phase.KILLING):
         work.record = replace(record, relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
+    elif record.phase is Phase.BLOCKED:
+        look_now(work)
 
 
 def _stop(work: NodeStep) -> None:
@@ -140,10 +152,12 @@ def _stop(work: NodeStep) -> None:
     is_stopped = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
     if record.phase in ANSWERS_PROBES:
         begin_stop(work, "stopping by command")
+    elif record.phase is Phase.BLOCKED:
+        look_now(work)
     elif record.phase in _NO_PROCESS and not is_stopped:
-        work.conclude(Reason.COMMANDED, "no process ran")
+        work.conclude(Reason.COMMANDED, "stopped by command; the agent ran no process of it")
     elif record.reason is Reason.NONE:  # the node is new on this agent, and shall not run
-        work.explain(Reason.COMMANDED, "no process ran")
+        work.explain(Reason.COMMANDED, "stopped by command; the agent ran no process of it")
 
 
 def _on_launched(work: NodeStep, event: Launched) -> None:
@@ -167,6 +181,12 @@ def _on_launch_failed(work: NodeStep, event: LaunchFailed) -> None:
         work.after_end(ready_seconds=0.0, cause=event.message, waits_for=event.reason, gives_up_for=event.reason)
     else:
         work.conclude(Reason.COMMANDED, event.message)
+
+
+def _on_launch_blocked(work: NodeStep, suspect: Suspect) -> None:
+    if work.record.phase is not Phase.LAUNCHING:
+        raise work.illegal("a blocked launch")
+    block(work, suspect)
 
 
 def _on_exited(work: NodeStep, event: Exited) -> None:
@@ -266,6 +286,8 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
                 f"its process runs, but did not pass its probe within "
                 f"{work.rules.start_timeout_seconds:g} s; it keeps running",
             )
+        case TimerName.LOOK, Phase.BLOCKED:
+            work.do(LookAtSuspect())
         case TimerName.GRACE, Phase.STOPPING:
             end_grace(work)
         case TimerName.REAP, Phase.KILLING:

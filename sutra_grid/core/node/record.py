@@ -21,7 +21,7 @@ MAX_HISTORY = 12
 class ProcessIdentity:
     """Identifies one process on one boot of one host.
 
-    ``start_ticks``: field 22 of ``/proc/PID/stat``, which no clock change moves.
+    ``start_ticks``: field 22 of ``/proc/PID/stat``, which no clock change moves; 0 when it could not be read.
     ``launch``: the number of the launch, carried in the process's environment.
     """
 
@@ -29,6 +29,18 @@ class ProcessIdentity:
     pid: int
     start_ticks: int
     launch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A live process that may be the node's, and that is not proved to be.
+
+    ``identity.launch`` is 0 unless the journal has this identity and only its start time can't be read now.
+    ``message`` says what it looks like, why it is not proved, and what to do.
+    """
+
+    identity: ProcessIdentity
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,8 @@ class NodeRecord:
     environment: so a process is found again even if the agent died before it journaled the identity.
     ``launch_generation`` is the assignment's generation that the process was started for. ``relaunch``: the
     next launch counts as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
-    ``end_cause``: why the last process ended or did not start, in words, until the next start.
+    ``end_cause``: why the last process ended or did not start, in words, until the next start. ``suspect``: the process
+    that blocks the node, in phase blocked.
     """
 
     assignment: Assignment
@@ -88,6 +101,7 @@ class NodeRecord:
     exits: tuple[NodeExit, ...] = ()
     stop_cause: Reason = Reason.NONE
     end_cause: str = ""
+    suspect: ProcessIdentity | None = None
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:

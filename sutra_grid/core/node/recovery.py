@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
+from sutra_grid.core.node.blocked import block
 from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity, Suspect
 from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
 from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop
 from sutra_grid.core.states import Phase
@@ -18,10 +19,12 @@ def on_recovered(work: NodeStep, event: Recovered) -> None:
     """Continue from the phase in the journal, with the process that was found, or without one."""
     if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
-    if event.process is None:
-        _recover_without_process(work, event)
-    else:
+    if event.process is not None:
         _recover_process(work, event)
+    elif event.suspect is not None:
+        _recover_beside(work, event, event.suspect)
+    else:
+        _recover_without_process(work, event)
 
 
 def _recover_process(work: NodeStep, event: Recovered) -> None:
@@ -67,11 +70,20 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
     )
 
 
+def _recover_beside(work: NodeStep, event: Recovered, suspect: Suspect) -> None:
+    """Something lives that may be the node's process. The journaled one has ended, unless it is the suspect."""
+    if work.record.process is not None and work.record.process != suspect.identity:
+        work.record_exit(ExitStatus(), Reason.REBOOTED if event.rebooted else Reason.LOST, lived_seconds=0.0)
+    if event.was in ANSWERS_PROBES:
+        work.record = replace(work.record, relaunch=True)
+    block(work, replace(suspect, message=f"{suspect.message}{_damage(work.record)}"))
+
+
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     record = work.record
     lost = record.process is not None
     why = Reason.REBOOTED if event.rebooted else Reason.LOST
-    cause = _how_it_was_lost(record, event.rebooted)
+    cause = _how_it_was_lost(record, event)
     if event.oom:
         cause = f"{cause}; it {event.oom.description}"
     if event.oom and event.oom.over_limit and work.should_run and event.was in ANSWERS_PROBES:
@@ -81,6 +93,8 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
         work.record_exit(ExitStatus(), why, lived_seconds=0.0)
     if not work.should_run:
         work.conclude(why if lost else record.reason or Reason.COMMANDED, cause)
+    elif event.was is Phase.BLOCKED:
+        work.launch(Reason.RECOVERED, "started after the unproved process had ended")
     elif event.was is Phase.FAILED and not work.must_restart:
         work.move(transitions.resumed(work.record, Phase.FAILED))
     elif event.was is Phase.WAITING and event.rebooted:
@@ -99,11 +113,13 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
         work.launch(record.reason or Reason.SPAWNED, record.message)
 
 
-def _how_it_was_lost(record: NodeRecord, rebooted: bool) -> str:
-    """Why the node has no process at the agent's start."""
+def _how_it_was_lost(record: NodeRecord, event: Recovered) -> str:
+    """Why the node has no process at the agent's start. The agent has looked for it."""
     if record.process is None:
         return record.message
-    how = "ended with the host's previous boot" if rebooted else "no longer existed when the agent started"
+    seen = f": {event.why}" if event.why else ""
+    ended = "ended with the host's previous boot"
+    how = ended if event.rebooted else f"no longer existed when the agent started{seen}"
     return f"process {record.process.pid} {how}{_damage(record)}"
 
 

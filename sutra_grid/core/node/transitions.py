@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.core.node.events import Now
-from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity, Suspect
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Reason
 
@@ -27,6 +27,7 @@ def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
         ready_at=None,
         resume_at=0.0,
         end_cause="",
+        suspect=None,
     )
 
 
@@ -83,6 +84,20 @@ def failed(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
     return replace(record, phase=Phase.FAILED, reason=reason, message=message, relaunch=False, ready_at=None)
 
 
+def blocked(record: NodeRecord, suspect: Suspect) -> NodeRecord:
+    """Something lives that may be the node's process; nothing is started or signalled."""
+    return replace(
+        record,
+        phase=Phase.BLOCKED,
+        reason=Reason.UNPROVED_PROCESS,
+        message=suspect.message,
+        process=None,
+        suspect=suspect.identity,
+        ready_at=None,
+        resume_at=0.0,
+    )
+
+
 def ended(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
     """No process, as the assignment says: stopped, or removed."""
     return replace(
@@ -96,6 +111,7 @@ def ended(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
         end_cause="",
         relaunch=False,
         crashes=(),
+        suspect=None,
     )
 
 

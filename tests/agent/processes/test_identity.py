@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.agent.processes.identity import boot_id, environment, identify, start_ticks
+from sutra_grid.agent.processes.identity import Presence, boot_id, environment, identify, look_at, start_ticks
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_a_command_name_with_brackets_and_spaces_is_read_right(tmp_path: Path) -
 
 def test_a_pid_that_nobody_has_is_nobody() -> None:
     assert start_ticks(2**22 + 5) is None
-    assert environment(2**22 + 5) == {}
+    assert environment(2**22 + 5) is None
+    assert look_at(2**22 + 5).presence is Presence.ENDED
     assert identify(2**22 + 5, 1) is None
     assert boot_id()

@@ -14,12 +14,12 @@ from support.waiting import eventually
 
 from sutra_grid.agent.processes import member_signals
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
+from sutra_grid.agent.processes.launch_tag import TAG_LAUNCH, LaunchMark, LaunchTag
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.member_search import LaunchClues, MemberSearch
 from sutra_grid.agent.processes.member_signals import Delivery, signal_members, signal_process
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.process_table import ProcessEntry, ProcessTable
-from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchMark, LaunchTag
 
 HOST = "b" * 32
 SLEEP = "sleep 300"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.processes.identity import environment, identify, start_ticks
+from sutra_grid.agent.processes.identity import identify, start_ticks
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
-from sutra_grid.agent.processes.launcher import OsProcessLauncher
+from sutra_grid.agent.processes.launch_tag import LaunchMark, LaunchTag
+from sutra_grid.agent.processes.launcher import NotAttached, OsProcessLauncher
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import TAG_LAUNCH, LaunchMark, LaunchTag
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 
 Start = Callable[..., ProcessHandle]
@@ -108,29 +108,27 @@ def test_signals_to_a_process_that_is_gone_do_nothing(start: Start) -> None:
     process.send_signal(signal.SIGKILL, whole_group=True)
 
 
-def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(tmp_path: Path, start: Start) -> None:
+def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(start: Start) -> None:
     child = start("import time; time.sleep(60)")
-    held = OsProcessLauncher().attach(child.identity, mark_for(tmp_path))
-    assert held is not None
+    held = OsProcessLauncher().attach(child.identity)
+    assert not isinstance(held, NotAttached)
     assert held.poll() is None
     held.send_signal(signal.SIGTERM)
     assert eventually(held.poll) == ExitStatus()
     held.close()
 
 
-def test_a_foreign_process_on_a_journaled_pid_is_neither_held_nor_signalled(tmp_path: Path, start: Start) -> None:
+def test_a_foreign_process_on_a_journaled_pid_is_neither_held_nor_signalled(start: Start) -> None:
     foreign = start("import time; time.sleep(60)")
-    table, mark = OsProcessLauncher(), mark_for(tmp_path)
+    table = OsProcessLauncher()
     for wrong in (
         replace(foreign.identity, start_ticks=foreign.identity.start_ticks - 1),
         replace(foreign.identity, boot_id="before the reboot"),
         ProcessIdentity(foreign.identity.boot_id, 2**22 + 5, 1, 1),
     ):
-        assert table.attach(wrong, mark) is None
-    # Within the instant of its exec a process has no environment, as one that erased it.
-    eventually(lambda: environment(foreign.identity.pid).get(TAG_LAUNCH) == str(mark.tag))
-    assert table.attach(foreign.identity, replace(mark, tag=replace(mark.tag, launch=2))) is None
-    assert table.attach(foreign.identity, replace(mark, tag=replace(mark.tag, host_id="b" * 32))) is None
+        answer = table.attach(wrong)
+        assert isinstance(answer, NotAttached)
+        assert answer.is_ended
     assert foreign.poll() is None
 
 
@@ -143,13 +141,13 @@ def test_a_program_that_can_not_be_executed_is_an_error_and_leaves_no_process(tm
 
 
 def test_without_pidfds_processes_are_still_held_signalled_and_reaped(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: Start
+    monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
     monkeypatch.delattr(os, "pidfd_open")
     child = start("import time; time.sleep(60)")
     assert child.pidfd is None
-    adopted = OsProcessLauncher().attach(child.identity, mark_for(tmp_path))
-    assert adopted is not None
+    adopted = OsProcessLauncher().attach(child.identity)
+    assert not isinstance(adopted, NotAttached)
     assert adopted.poll() is None
     adopted.send_signal(signal.SIGTERM, whole_group=True)
     assert eventually(child.poll) == ExitStatus(signal=15)

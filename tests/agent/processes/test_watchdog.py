@@ -9,9 +9,9 @@ import pytest
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
-from sutra_grid.agent.processes.launcher import OsProcessLauncher
+from sutra_grid.agent.processes.launch_tag import LaunchMark, LaunchTag
+from sutra_grid.agent.processes.launcher import NotAttached, OsProcessLauncher
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
 from sutra_grid.agent.processes.watchdog import Watchdog
 from sutra_grid.core.node.record import ExitStatus
 
@@ -55,10 +55,8 @@ def test_an_adopted_process_is_watched_like_a_child(tmp_path: Path) -> None:
     ends: Ends = queue.SimpleQueue()
     with Watchdog(lambda *end: ends.put(end)) as watchdog:
         child = launch(tmp_path, "import time; time.sleep(60)")
-        adopted = OsProcessLauncher().attach(
-            child.identity, LaunchMark(LaunchTag("b" * 32, "node-1", 1), tmp_path / "log")
-        )
-        assert adopted is not None
+        adopted = OsProcessLauncher().attach(child.identity)
+        assert not isinstance(adopted, NotAttached)
         watchdog.watch("node-1", adopted)
         child.send_signal(signal.SIGKILL)
         assert ends.get(timeout=5)[1:] == (adopted, ExitStatus())

@@ -39,11 +39,24 @@ def test_a_launch_that_an_older_copy_of_the_journal_does_not_know_is_found() -> 
     assert candidates(replace(RECORD, phase=Phase.WAITING), process(5, 7)) == [7]
 
 
-def test_a_process_known_by_its_output_only_counts_while_a_launch_is_open() -> None:
-    launching = replace(RECORD, phase=Phase.LAUNCHING)
-    (recovery,) = plan_recoveries([JournalEntry("node-1", launching)], [process(0, 7)])
-    assert recovery.candidates == (replace(process(0, 7).identity, launch=4),)
-    assert candidates(replace(RECORD, phase=Phase.STOPPED), process(0, 7)) == []
+def test_a_process_that_blocked_the_node_is_tried_once_its_tag_can_be_read() -> None:
+    suspect = replace(process(0, 7).identity, launch=0)
+    blocked = replace(RECORD, phase=Phase.BLOCKED, suspect=suspect)
+    assert candidates(blocked, process(4, 7)) == [7]
+    assert candidates(blocked, process(4, 8)) == []
+
+
+def test_the_journaled_process_that_could_not_be_read_is_tried_again() -> None:
+    blocked = replace(RECORD, phase=Phase.BLOCKED, suspect=process(4, 7).identity)
+    (recovery,) = plan_recoveries([JournalEntry("node-1", blocked)], [])
+    assert recovery.candidates == (process(4, 7).identity,)
+    assert recovery.journaled == process(4, 7).identity
+
+
+def test_a_log_that_is_open_somewhere_stands_for_a_node_whose_journal_is_lost() -> None:
+    (recovery,) = plan_recoveries([], [], {"node-1"})
+    assert recovery.record.assignment == Assignment("node-1", 0, Desired.RUNNING)
+    assert recovery.candidates == ()
 
 
 def test_a_process_without_any_journal_is_kept_at_generation_0_as_it_was_started() -> None:

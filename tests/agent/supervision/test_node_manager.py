@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from support.fakes.node_manager_world import HOST, World
+from support.fakes.sightings import FakeSighting
 from support.texts import mentions
 
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, ResourceExhausted
+from sutra_grid.agent.processes.sightings import OpenFile, file_key
+from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError, InvalidArgument, ResourceExhausted
 from sutra_grid.core.node.machine import step
 from sutra_grid.core.node.record import ExitStatus, NodeRuntime
 from sutra_grid.core.states import IllegalTransition
@@ -270,3 +272,73 @@ def test_a_fault_with_one_node_at_the_start_leaves_it_alone_and_the_others_are_t
     assert refused.value.reason is Reason.UNSUPPORTED
     assert mentions(refused.value.message, "node-1")
     assert not one.signals
+
+
+def like_the_node(world: World, **shows: Any) -> FakeSighting:
+    """A process that runs in the directory of node-1."""
+    directory = world.config.data_path / "node-1"
+    directory.mkdir(parents=True, exist_ok=True)
+    return FakeSighting(variables={}, directory=file_key(directory), **shows)
+
+
+def test_a_spawn_beside_what_looks_like_its_process_is_refused_and_leaves_nothing(world: World) -> None:
+    world.processes.others = [like_the_node(world)]
+    with pytest.raises(AlreadyExists, match="pid 77") as refused:
+        world.assign("node-1", 1)
+    assert refused.value.reason is Reason.UNPROVED_PROCESS
+    assert world.inventory.reports() == []
+    assert world.processes.all == []
+
+
+def test_a_known_node_waits_for_the_end_of_what_looks_like_its_process(world: World) -> None:
+    world.processes.others = [like_the_node(world)]
+    world.assign("node-1", 2)
+    report = world.report("node-1")
+    assert (report.state, report.reason, report.pid) == (NodeState.FAILED, Reason.UNPROVED_PROCESS, 77)
+    world.assign("node-1", 3, Desired.STOPPED)
+    assert world.report("node-1").state is NodeState.FAILED
+    world.assign("node-1", 4)
+    world.pass_time(3)
+    assert world.processes.all == []
+    world.processes.others = []
+    world.pass_time(3)
+    assert len(world.processes.alive("node-1")) == 1
+    assert world.report("node-1").pid == 1000
+
+
+def test_a_process_whose_end_was_seen_is_not_looked_for_before_its_restart(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.processes.others = [like_the_node(world)]
+    world.pass_time(100)
+    world.end(process, ExitStatus(code=1))
+    assert len(world.processes.alive("node-1")) == 1
+
+
+def test_a_journaled_process_that_can_not_be_read_is_neither_lost_nor_started_again(world: World) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.processes.unreadable = {process.identity.pid}
+    world.begin()
+    report = world.report("node-1")
+    assert (report.state, report.reason, report.pid) == (NodeState.FAILED, Reason.UNPROVED_PROCESS, 1000)
+    assert mentions(report.message, "1000", "it can't be read")
+    world.pass_time(10)
+    assert len(world.processes.all) == 1
+    world.processes.unreadable = set()
+    world.begin()
+    assert world.report("node-1").reason is Reason.ADOPTED
+    assert process.signals == []
+
+
+def test_a_process_that_writes_to_the_log_of_a_node_without_journal_blocks_it(world: World) -> None:
+    log = world.config.state_path / "node-1.log"
+    log.touch()
+    key = file_key(log)
+    assert key is not None
+    world.processes.others = [FakeSighting(variables={}, outputs=(OpenFile(key, str(log)),))]
+    world.begin()
+    assert world.report("node-1").reason is Reason.UNPROVED_PROCESS
+    world.processes.others = []
+    world.assign("node-1", 5)
+    assert len(world.processes.alive("node-1")) == 1

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sutra_grid.core.node.events import (
     Assigned,
     Exited,
+    LaunchBlocked,
     Launched,
     LaunchFailed,
     MemoryExceeded,
@@ -17,6 +18,7 @@ from sutra_grid.core.node.events import (
     ProbeFailed,
     ProbePassed,
     Recovered,
+    SuspectSeen,
     TimerDue,
 )
 from sutra_grid.core.node.instructions import (
@@ -24,17 +26,20 @@ from sutra_grid.core.node.instructions import (
     CancelTimers,
     DeleteJournal,
     Launch,
+    LookAtSuspect,
     RunProbe,
     SendSignal,
     TimerName,
     WriteJournal,
 )
 from sutra_grid.core.node.machine import is_settled, step
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity, Suspect
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason
+
+FOREIGN = ProcessIdentity("boot", 7, 7, 0)
 
 
 class OneNode(RuleBasedStateMachine):
@@ -48,6 +53,9 @@ class OneNode(RuleBasedStateMachine):
         self.node: NodeRuntime | None = NodeRuntime(NodeRecord(self.desired))
         self.disk: NodeRecord | None = None
         self.alive: ProcessIdentity | None = None  # at most one process may ever live
+        self.proved = True  # whether the agent knows that it is the node's
+        self.foreign = False  # something lives that looks like the node
+        self.looking = False
         self.timers: dict[TimerName, float] = {}
         self.probing: int | None = None
         self.launching = False
@@ -69,7 +77,10 @@ class OneNode(RuleBasedStateMachine):
                     assert self.disk == self.node.record, "launched before the intent was on disk"
                     assert self.desired.desired is Desired.RUNNING, "launched against what is desired"
                     self.launching = True
+                case LookAtSuspect():
+                    self.looking = True
                 case SendSignal():
+                    assert self.proved, "signalled without proof"
                     assert self.node.record.process is not None, "signalled without a process"
                 case RunProbe():
                     self.probing = self.node.record.launches
@@ -90,6 +101,29 @@ class OneNode(RuleBasedStateMachine):
             self.node = NodeRuntime(NodeRecord(replace(self.desired, generation=-1, desired=Desired.STOPPED)))
         self.happen(Assigned(self.desired))
 
+    def suspect(self) -> Suspect | None:
+        """What the agent sees that may be the node's process."""
+        if self.alive is not None and not self.proved:
+            return Suspect(self.alive, "may be the node")
+        return Suspect(FOREIGN, "looks like the node") if self.foreign else None
+
+    @precondition(lambda self: self.looking)
+    @rule()
+    def answer_look(self) -> None:
+        self.looking = False
+        self.happen(SuspectSeen(self.suspect()))
+
+    @precondition(lambda self: self.launching)
+    @rule()
+    def launch_is_blocked(self) -> None:
+        self.launching, self.foreign = False, True
+        self.happen(LaunchBlocked(Suspect(FOREIGN, "looks like the node")))
+
+    @precondition(lambda self: self.foreign and not self.looking)
+    @rule()
+    def foreign_process_ends(self) -> None:
+        self.foreign = False
+
     @precondition(lambda self: self.launching)
     @rule(works=st.booleans(), reason=st.sampled_from([Reason.PORT_TAKEN, Reason.DISK_FULL]))
     def answer_launch(self, works: bool, reason: Reason) -> None:
@@ -97,6 +131,7 @@ class OneNode(RuleBasedStateMachine):
         self.launching = False
         if works:
             self.alive = ProcessIdentity("boot", 100 + self.node.record.launches, 1, self.node.record.launches)
+            self.proved = True
             self.happen(Launched(self.alive))
         else:
             self.happen(LaunchFailed(reason, "no"))
@@ -106,6 +141,8 @@ class OneNode(RuleBasedStateMachine):
     def process_ends(self, signal: int) -> None:
         assert self.alive is not None
         ended, self.alive = self.alive, None
+        if not self.proved:
+            return  # nobody watches it
         self.happen(Exited(ended.launch, ExitStatus(None if signal else 1, signal)))
 
     @precondition(lambda self: self.probing is not None and self.node is not None)
@@ -115,7 +152,7 @@ class OneNode(RuleBasedStateMachine):
         launch, self.probing = self.probing, None
         self.happen(ProbePassed(launch) if passes else ProbeFailed(launch, "no answer"))
 
-    @precondition(lambda self: self.alive is not None and not self.launching and self.node is not None)
+    @precondition(lambda self: self.alive is not None and self.proved and not self.launching and self.node is not None)
     @rule(late=st.booleans())
     def memory_is_exceeded(self, late: bool) -> None:
         assert self.alive is not None
@@ -129,18 +166,23 @@ class OneNode(RuleBasedStateMachine):
         self.happen(TimerDue(timer))
 
     @precondition(lambda self: self.disk is not None)
-    @rule(process_started=st.booleans(), process_dies=st.booleans(), rebooted=st.booleans())
-    def agent_dies_and_starts_again(self, process_started: bool, process_dies: bool, rebooted: bool) -> None:
+    @rule(process_started=st.booleans(), process_dies=st.booleans(), rebooted=st.booleans(), readable=st.booleans())
+    def agent_dies_and_starts_again(
+        self, process_started: bool, process_dies: bool, rebooted: bool, readable: bool
+    ) -> None:
         assert self.disk is not None
         if self.launching and process_started:  # killed between the start and its journaling
             self.alive = ProcessIdentity("boot", 100 + self.disk.launches, 1, self.disk.launches)
         if process_dies or rebooted:
             self.alive = None
-        self.launching, self.probing = False, None
+        self.proved = self.alive is None or readable
+        self.launching, self.looking, self.probing = False, False, None
         self.timers.clear()
         was = self.disk.phase
-        self.node = NodeRuntime(replace(self.disk, phase=Phase.RECOVERING))
-        self.happen(Recovered(was, self.alive, rebooted))
+        own = self.disk.suspect if self.disk.suspect and self.disk.suspect.launch else self.disk.process
+        self.node = NodeRuntime(replace(self.disk, phase=Phase.RECOVERING, process=own, suspect=None))
+        proved = self.alive if self.proved else None
+        self.happen(Recovered(was, proved, rebooted, suspect=None if proved else self.suspect()))
 
     @invariant()
     def the_journal_is_what_is_known(self) -> None:
@@ -156,7 +198,7 @@ class OneNode(RuleBasedStateMachine):
         if record.phase is Phase.STOPPED:
             assert self.alive is None
         if is_settled(self.node) and self.desired.desired is Desired.RUNNING:
-            assert (record.phase is Phase.RUNNING) == (self.alive is not None)
+            assert (record.phase is Phase.RUNNING) == (self.alive is not None and self.proved)
             assert record.phase is Phase.RUNNING or record.reason is not Reason.NONE
 
     @invariant()
@@ -168,9 +210,16 @@ class OneNode(RuleBasedStateMachine):
     @invariant()
     def nothing_waits_for_nothing(self) -> None:
         """Whatever is on its way has something that moves it on."""
-        if self.node is None or (is_settled(self.node) and self.node.record.phase is not Phase.WAITING):
+        waits = (Phase.WAITING, Phase.BLOCKED)
+        if self.node is None or (is_settled(self.node) and self.node.record.phase not in waits):
             return
-        assert self.timers or self.launching or self.probing is not None or self.node.record.assignment.generation <= 0
+        assert (
+            self.timers
+            or self.launching
+            or self.looking
+            or self.probing is not None
+            or self.node.record.assignment.generation <= 0
+        )
 
 
 OneNode.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

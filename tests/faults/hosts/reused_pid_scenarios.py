@@ -16,8 +16,8 @@ from support.harness.agent_harness import AgentHarness, kill_now
 from support.programs.node_program import ran_twice, starts
 
 from sutra_grid.agent.processes.identity import environment
-from sutra_grid.agent.processes.launcher import OsProcessLauncher
-from sutra_grid.agent.processes.proof import LaunchMark, LaunchTag
+from sutra_grid.agent.processes.launch_tag import LaunchTag
+from sutra_grid.agent.processes.launcher import NotAttached, OsProcessLauncher
 from sutra_grid.core.types import Desired, NodeState, Reason
 
 
@@ -25,7 +25,7 @@ def agent_finds_a_foreign_process(home: Path) -> None:
     """The foreign process has all that the node had, its environment and its pid, but not its start."""
     agent = AgentHarness(home).start()
     first = agent.run("node-1")
-    dress = dict(environment(first.pid))
+    dress = dict(environment(first.pid) or {})
     agent.kill()
     kill_now(first.pid)
     reap(first.pid)
@@ -46,11 +46,10 @@ def agent_finds_a_foreign_process(home: Path) -> None:
 
 def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
     """The pidfd of a process that ended means nobody else, whatever is sent: to it, or to the group that it led."""
-    mark = LaunchMark(LaunchTag("a" * 32, "node-1", 1), home / "node-1.log")
-    dress = {"SUTRA_GRID_LAUNCH": str(mark.tag)}
+    dress = {"SUTRA_GRID_LAUNCH": str(LaunchTag("a" * 32, "node-1", 1))}
     with closing(ForeignProcess(home / "first", dress)) as first:
-        held = OsProcessLauncher().attach(first.identity(1), mark)
-    assert held is not None
+        held = OsProcessLauncher().attach(first.identity(1))
+    assert not isinstance(held, NotAttached)
     give_next(first.pid)
     with closing(ForeignProcess(home / "second", dress)) as second:
         assert second.pid == first.pid, f"the pid {first.pid} was not given again, but {second.pid}"
@@ -58,7 +57,7 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
             held.send_signal(number)
             held.send_signal(number, whole_group=True)
         assert held.poll() is not None
-        assert OsProcessLauncher().attach(held.identity, mark) is None
+        assert isinstance(OsProcessLauncher().attach(held.identity), NotAttached)
         assert second.harm() == []
     held.close()
 

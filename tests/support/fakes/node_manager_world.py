@@ -105,9 +105,10 @@ class World:
             log_tail=lambda node_id: (f"last words of {node_id}",),
             clock=self.clock,
             chance=lambda: 0.5,
+            sightings=self.processes.sightings,
         )
         self.manager = NodeManager(self.config, collaborators, self.monitor, endpoint_host="host.test")
-        self.manager.recover(self.journal.load(), self.processes.found(HOST))
+        self.manager.recover(self.journal.load(), self.processes.sightings())
 
     def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
         self.manager.assign(Assignment(node_id, generation, desired, **more))

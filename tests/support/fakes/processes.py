@@ -1,15 +1,19 @@
 """An operating system in memory: processes that live and end when a test says so."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from support.fakes.sightings import FakeSighting
+from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
-from sutra_grid.agent.processes.proof import FoundProcess, LaunchMark, LaunchTag
+from sutra_grid.agent.processes.launch_tag import LaunchTag
+from sutra_grid.agent.processes.launcher import NotAttached
+from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 
-BOOT = "boot-1"
+BOOT = boot_id()
 
 
 Around = Callable[[Callable[[], Any]], Any]
@@ -23,6 +27,7 @@ class FakeProcess:
         self.identity = identity
         self.tag = tag
         self.spec = spec
+        self.variables: Mapping[str, str] | None = {}
         self.pidfd: int | None = None
         self.signals: list[int] = []
         self.status: ExitStatus | None = None
@@ -56,6 +61,8 @@ class FakeProcesses:
         self.all: list[FakeProcess] = []
         self.plans: list[LaunchPlan] = []
         self.launch_error: OSError | None = None
+        self.others: list[FakeSighting] = []  # processes that no agent has started
+        self.unreadable: set[int] = set()  # pids of which nothing but their life can be seen
 
     def launch(self, plan: LaunchPlan) -> FakeProcess:
         if self.launch_error is not None:
@@ -75,24 +82,32 @@ class FakeProcesses:
         process = FakeProcess(
             ProcessIdentity(BOOT, pid, pid * 10, plan.mark.tag.launch), plan.mark.tag, spec, self._around
         )
+        process.variables = variables
         self.plans.append(plan)
         self.all.append(process)
         return process
 
-    def attach(self, identity: ProcessIdentity, mark: LaunchMark) -> FakeProcess | None:
+    def attach(self, identity: ProcessIdentity) -> FakeProcess | NotAttached:
+        if identity.pid in self.unreadable:
+            return NotAttached(False, "it can't be read")
         for process in self.all:
-            if process.alive and process.identity == identity and process.tag == mark.tag:
+            if process.alive and process.identity == identity:
                 process.closed = False
                 return process
-        return None
+        return NotAttached(True, "there is no such process")
+
+    def has_ended(self, identity: ProcessIdentity) -> bool:
+        living = [one.identity.pid for one in self.all if one.alive] + [one.pid for one in self.others]
+        return identity.pid not in living
 
     def alive(self, node_id: str) -> list[FakeProcess]:
         return [process for process in self.all if process.alive and process.tag.node_id == node_id]
 
-    def found(self, host_id: str) -> list[FoundProcess]:
+    def sightings(self) -> Sequence[Sighting]:
         """What a look through the process table finds."""
-        return [
-            FoundProcess(one.tag.node_id, one.identity, one.spec, 0)
+        own = [
+            FakeSighting(one.identity.pid, one.identity.start_ticks, session=one.identity.pid, variables=one.variables)
             for one in self.all
-            if one.alive and one.tag.host_id == host_id
+            if one.alive and one.identity.pid not in self.unreadable
         ]
+        return [*own, *self.others]

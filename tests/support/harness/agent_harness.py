@@ -131,6 +131,10 @@ class AgentHarness:
         assert report is not None
         return report
 
+    def wait_for_removal(self, node_id: str, timeout_seconds: float = 15.0) -> None:
+        """Return when the agent no longer lists the node."""
+        eventually(lambda: node_id not in self.reports(), timeout_seconds, f"the removal of {node_id}")
+
     def journal_file(self, node_id: str) -> Path:
         return self.state / "nodes" / f"{node_id}.json"
 

@@ -1,0 +1,175 @@
+"""Decides which processes look like a node without being proved to be one. Pure, over ``Sighting``s.
+
+A program may clean its environment, show other arguments, or be unreadable to the agent's user, and its identity may be
+missing from the journal. Nothing must be started beside such a process. A wrong suspicion keeps a node from running, so
+each sign has something that only this node has: its log file, its arguments, its directory or its port.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sutra_grid.agent.processes.launch_tag import LOG_SUFFIX, TAG_LAUNCH
+from sutra_grid.agent.processes.sightings import FileKey, OpenFile, Sighting, file_key
+from sutra_grid.core.node.record import ProcessIdentity, Suspect
+from sutra_grid.core.types import NodeSpec
+
+_NAME_CHARACTERS = 15  # the kernel cuts a process's name here
+
+
+@dataclass(frozen=True)
+class NodeTraits:
+    """What a process of one node would show. ``command`` is empty when its engine is not known."""
+
+    node_id: str
+    spec: NodeSpec
+    command: tuple[str, ...]
+    log_path: Path
+    port_holders: Collection[int] = field(default=())  # pids that listen on the node's port, where that was read
+
+    @cached_property
+    def directory(self) -> FileKey | None:
+        """The node's directory."""
+        return file_key(Path(self.spec.storage_path)) if self.spec.storage_path else None
+
+    @cached_property
+    def logs(self) -> frozenset[FileKey]:
+        """The node's log and its rotated files."""
+        folder = self.log_path.parent
+        files = (path for path in folder.glob(f"{self.log_path.name}*") if is_log_of(self.node_id, path.name))
+        return frozenset(key for path in files if (key := file_key(path)) is not None)
+
+    @cached_property
+    def log_device(self) -> int | None:
+        """The file system of the logs."""
+        key = file_key(self.log_path.parent)
+        return key[0] if key else None
+
+    @cached_property
+    def programs(self) -> frozenset[str]:
+        """The names of all programs that the command may run: it may be a wrapper, or a line for a shell."""
+        words = (word for argument in self.command for word in _words(argument))
+        return frozenset(os.path.basename(word)[:_NAME_CHARACTERS] for word in words if word)
+
+    @cached_property
+    def own_words(self) -> tuple[str, ...]:
+        """Texts that only this node's command has."""
+        port = str(self.spec.port) if self.spec.port else ""
+        return tuple(word for word in (self.node_id, self.spec.storage_path, port) if word)
+
+
+def find_suspect(
+    traits: NodeTraits,
+    sightings: Iterable[Sighting],
+    journaled: ProcessIdentity | None,
+    boot_id: str,
+    *,
+    never: Collection[int] = (),
+) -> Suspect | None:
+    """The oldest process that looks like the node and is not proved to be anything else.
+
+    ``never``: pids of sessions that are proved to be of other launches.
+    """
+    for sighting in sightings:
+        if sighting.session in never or sighting.pid in never:
+            continue
+        signs = list(_signs(traits, sighting))
+        if signs and (why := _why_unproved(sighting, journaled)) and sighting.still_lives:
+            identity = ProcessIdentity(boot_id, sighting.pid, sighting.start_ticks, 0)
+            return Suspect(identity, describe(sighting.pid, sighting.name, signs, why))
+    return None
+
+
+def describe(pid: int, name: str, signs: Sequence[str], why: str) -> str:
+    """The message about a process that looks like a node."""
+    program = f" ({name})" if name else ""
+    return (
+        f"pid {pid}{program} looks like its process: {' and '.join(signs)}. It is not proved, because {why}. "
+        f"Nothing is started beside it, and it is not signalled. If it should end, run on the agent's host: kill {pid}"
+    )
+
+
+def node_of_log(name: str) -> str:
+    """The node whose log or rotated log has that name; empty when it is no log."""
+    node_id, found, _ = name.removesuffix(" (deleted)").rpartition(LOG_SUFFIX)
+    return node_id if found else ""
+
+
+def is_log_of(node_id: str, name: str) -> bool:
+    """Whether a file name is that of the node's log, as it is or as a rotation renames it."""
+    rest = name.removesuffix(" (deleted)").removeprefix(f"{node_id}{LOG_SUFFIX}")
+    return rest != name and re.fullmatch(r"|[.-].*", rest) is not None
+
+
+def _signs(traits: NodeTraits, sighting: Sighting) -> Iterator[str]:
+    """What of the node a process shows."""
+    if any(_is_log(traits, output) for output in sighting.outputs or ()):
+        yield "its output goes to the node's log"
+    if _has_arguments(traits, sighting):
+        yield "its arguments are those of the node"
+    is_program = _runs_program(traits, sighting)
+    if traits.directory is not None and sighting.directory == traits.directory:
+        if is_program or (sighting.session == sighting.pid and not sighting.has_terminal):
+            yield "it runs in the node's directory"
+    elif is_program and sighting.shares_files and _mentions(sighting, traits.spec.storage_path):
+        yield "its arguments name the node's directory"
+    if is_program and sighting.pid in traits.port_holders:
+        yield "it listens on the node's port"
+
+
+def _is_log(traits: NodeTraits, output: OpenFile) -> bool:
+    """Whether an open file is the node's log, also after it was renamed in its directory, or deleted."""
+    if output.key in traits.logs:
+        return True
+    folder, _, name = output.path.rpartition("/")
+    return (
+        folder == str(traits.log_path.parent) and output.key[0] == traits.log_device and is_log_of(traits.node_id, name)
+    )
+
+
+def _has_arguments(traits: NodeTraits, sighting: Sighting) -> bool:
+    """Whether a process has the planned arguments, perhaps without a wrapper or with an interpreter before them."""
+    if not sighting.argv or not traits.command or not sighting.shares_files:
+        return False
+    shown, planned = sighting.argv[1:], traits.command[1:]
+    is_same = _ends_with(planned, shown) or _ends_with(sighting.argv, planned)
+    return is_same and any(own in argument for argument in shown for own in traits.own_words)
+
+
+def _ends_with(words: tuple[str, ...], ending: tuple[str, ...]) -> bool:
+    return bool(ending) and words[-len(ending) :] == ending
+
+
+def _runs_program(traits: NodeTraits, sighting: Sighting) -> bool:
+    shown = os.path.basename(sighting.argv[0])[:_NAME_CHARACTERS] if sighting.argv else ""
+    return sighting.name in traits.programs or (bool(shown) and shown in traits.programs)
+
+
+def _mentions(sighting: Sighting, path: str) -> bool:
+    found = re.compile(rf"(^|[=:\s]){re.escape(path)}/?($|[\s:])") if path else None
+    return found is not None and any(found.search(argument) for argument in sighting.argv or ())
+
+
+def _why_unproved(sighting: Sighting, journaled: ProcessIdentity | None) -> str:
+    """Why a process is not proved to be the node's; empty when it is proved to be something else."""
+    if sighting.group is not None:
+        return ""  # of a known launch: another node's, or a leftover of an ended one
+    not_journaled = f"the journal has pid {journaled.pid}" if journaled else "the journal has no process of the node"
+    if sighting.variables is None:
+        return f"{not_journaled}, and its environment can't be read by the agent's user"
+    if TAG_LAUNCH in sighting.variables:
+        return ""
+    return f"{not_journaled}, and its environment has no tag of a launch"
+
+
+def _words(argument: str) -> Sequence[str]:
+    try:
+        return shlex.split(argument)
+    except ValueError:
+        return argument.split()

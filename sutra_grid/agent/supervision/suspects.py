@@ -1,0 +1,76 @@
+"""Finds what may be the process of a node and is not proved to be, for recovery and before a launch.
+
+The decision is in ``processes.lookalikes``. Used by the supervisor's thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sutra_grid.agent.processes.identity import boot_id
+from sutra_grid.agent.processes.launch_tag import TAG_LAUNCH
+from sutra_grid.agent.processes.lookalikes import NodeTraits, find_suspect, node_of_log
+from sutra_grid.agent.processes.sightings import Sighting
+from sutra_grid.agent.supervision.collaborators import Collaborators
+from sutra_grid.agent.supervision.node_table import NodeTable
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.node.record import NodeRecord, ProcessIdentity, Suspect
+from sutra_grid.core.types import NodeSpec
+
+
+class SuspectSearch:
+    """Looks at the processes of the host. A look takes some milliseconds per hundred processes."""
+
+    def __init__(self, collaborators: Collaborators, nodes: NodeTable) -> None:
+        self._parts = collaborators
+        self._nodes = nodes
+
+    def find(
+        self,
+        record: NodeRecord,
+        sightings: Sequence[Sighting] | None = None,
+        *,
+        journaled: ProcessIdentity | None = None,
+        port_holders: Collection[int] = (),
+    ) -> Suspect | None:
+        """The process that may be the node's; None when nothing looks like it.
+
+        ``journaled``: the identity in the journal. ``port_holders``: pids that listen on the node's port.
+        """
+        spec = record.assignment.spec
+        node_id = record.assignment.node_id
+        log_path = self._parts.planner.mark(node_id, record.launches).log_path
+        traits = NodeTraits(node_id, spec, self._command(node_id, spec), log_path, port_holders)
+        seen = self._parts.sightings() if sightings is None else sightings
+        return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids())
+
+    def _command(self, node_id: str, spec: NodeSpec) -> tuple[str, ...]:
+        try:
+            return self._parts.admission.engine(spec.engine).command(node_id, spec) if spec.engine else ()
+        except GridError:
+            return ()  # the engine is no longer configured, or its program is missing
+
+
+def unreadable(identity: ProcessIdentity, why: str) -> Suspect:
+    """The journaled process of a node, when its start time can't be read: perhaps another process has its pid."""
+    return Suspect(
+        identity,
+        f"pid {identity.pid} may be its process: it has the pid in the journal. It is not proved, because {why}. "
+        "Nothing is started beside it, and it is not signalled. Start the agent as a user that can read it, or, "
+        f"if it should end, run on the agent's host: kill {identity.pid}",
+    )
+
+
+def nodes_with_open_logs(sightings: Iterable[Sighting], log_directory: str) -> set[str]:
+    """The nodes whose logs are open in processes that are proved to be nobody's: their journals may be lost."""
+    found = set()
+    for sighting in sightings:
+        for output in sighting.outputs or ():
+            folder, _, name = output.path.rpartition("/")
+            if folder == log_directory and sighting.shares_files and _is_unproved(sighting):
+                found.add(node_of_log(name))
+    return found - {""}
+
+
+def _is_unproved(sighting: Sighting) -> bool:
+    return sighting.group is None and TAG_LAUNCH not in (sighting.variables or {})
