@@ -32,7 +32,7 @@ from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.sightings import read_sightings
-from sutra_grid.agent.resource_sampler import ResourceSampler
+from sutra_grid.agent.resources.sampler import ResourceSampler
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.data_disk import DataDisk
 from sutra_grid.agent.state.host_id import load_host_id
@@ -54,7 +54,7 @@ from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 log = get_logger(__name__)
 
 SERVICE: Final = "grid.GridAgent"
-SAMPLE_SECONDS: Final = 5.0  # ``resource_sampler.HISTORY`` counts on it
+SAMPLE_SECONDS: Final = 5.0  # ``sampler.HISTORY`` counts on it
 ROTATE_SECONDS: Final = 5.0  # a log can exceed its size by what the node writes in this time
 MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
 _WILDCARDS: Final = ("0.0.0.0", "::", "")

@@ -9,7 +9,7 @@ import grpc
 
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.logs import Chunk, NodeLogs
-from sutra_grid.agent.resource_sampler import ResourceSampler
+from sutra_grid.agent.resources.sampler import ResourceSampler
 from sutra_grid.agent.supervision.supervisor import Supervisor
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Agent, Reason

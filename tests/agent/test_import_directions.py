@@ -10,6 +10,7 @@ NOT_IMPORTED = {
     "processes": {"limits", "state", "supervision"},
     "state": {"limits", "processes", "supervision"},
     "limits": {"state", "supervision"},
+    "resources": {"state", "supervision"},
 }
 
 

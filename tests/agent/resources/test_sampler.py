@@ -7,7 +7,7 @@ from support.fakes.clock import FakeClock
 
 from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.report import NodeView
-from sutra_grid.agent.resource_sampler import HISTORY, ResourceSampler
+from sutra_grid.agent.resources.sampler import HISTORY, ResourceSampler
 from sutra_grid.core.node.record import NodeRecord, NodeRuntime
 from sutra_grid.core.types import Assignment, Desired
 
