@@ -6,9 +6,11 @@ time, because a program may overwrite its environment later.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -95,18 +97,19 @@ class MemberSearch:
         with self._lock:
             self._known.pop(node_id, None)
 
-    def members(self, table: ProcessTable, tagged: Collection[int], clues: LaunchClues) -> tuple[ProcessEntry, ...]:
-        """The members of a launch in a snapshot; they are kept for later looks. For ``Look``."""
+    def members(self, look: Look, clues: LaunchClues) -> tuple[ProcessEntry, ...]:
+        """The members of a launch at a look; they are kept for later looks. For ``Look``."""
+        grouped = self._grouped(clues.node_id, clues.launch)
         with self._lock:
             known = self._known.get(clues.node_id, set())
             evidence = Evidence(
-                grouped=self._grouped(clues.node_id, clues.launch),
-                tagged=tagged,
-                orphaned=_orphans(table, clues),
+                grouped=grouped,
+                tagged=look.tagged(clues.node_id),
+                orphaned=look.orphans_of(clues),
                 known={*known, *clues.members},
                 session_is_proved=clues.is_watched,
             )
-            found = launch_members(table, clues.leader, evidence, never=table.ancestors(os.getpid()))
+            found = launch_members(look.table, clues.leader, evidence, never=look.ancestors)
             self._known[clues.node_id] = {(entry.pid, entry.start_ticks) for entry in found}
         return found
 
@@ -119,36 +122,58 @@ class MemberSearch:
 
 
 class Look:
-    """The processes of this host at one moment. Use it soon: processes end and start meanwhile."""
+    """The processes of this host at one moment. Use it soon: processes end and start meanwhile. Not thread-safe."""
 
     def __init__(self, search: MemberSearch, table: ProcessTable, tags: dict[int, str]) -> None:
         self._search = search
-        self._tags = tags
         self.table = table
+        self.ancestors = table.ancestors(os.getpid())
+        self._tagged: defaultdict[str, list[int]] = defaultdict(list)
+        for pid, node_id in tags.items():
+            self._tagged[node_id].append(pid)
 
     def members(self, clues: LaunchClues) -> tuple[ProcessEntry, ...]:
         """The living members of a node's launch, the leader first."""
-        tagged = [pid for pid, node_id in self._tags.items() if node_id == clues.node_id]
-        return self._search.members(self.table, tagged, clues)
+        return self._search.members(self, clues)
+
+    def tagged(self, node_id: str) -> Collection[int]:
+        """The processes that have the tag of a node."""
+        return self._tagged.get(node_id, ())
+
+    def orphans_of(self, clues: LaunchClues) -> list[int]:
+        """Orphans that use the node's log as output, or its directory as working directory.
+
+        An orphan descends from a launch, because it became a child of the agent. Its files tell from which.
+        """
+        log, directory = file_key(clues.log_path), str(clues.directory)
+        return [pid for pid, files in self._orphans.items() if files.uses(log, directory)]
+
+    @functools.cached_property
+    def _orphans(self) -> Mapping[int, _FilesInUse]:
+        """What each orphan uses: read once, for all nodes."""
+        return {entry.pid: _files_in_use(entry.pid) for entry in orphans(self.table) if entry.is_alive}
+
+
+@dataclass(frozen=True, slots=True)
+class _FilesInUse:
+    """Where a process writes its output, and its working directory."""
+
+    outputs: Collection[tuple[int, int] | None]
+    directory: str
+
+    def uses(self, log: tuple[int, int] | None, directory: str) -> bool:
+        """Whether it writes to the log, or works in the directory or below it."""
+        return (log is not None and log in self.outputs) or f"{self.directory}/".startswith(f"{directory}/")
+
+
+def _files_in_use(pid: int) -> _FilesInUse:
+    directory = working_directory(pid)
+    return _FilesInUse(
+        (file_of_descriptor(pid, 1), file_of_descriptor(pid, 2)), str(directory) if directory is not None else ""
+    )
 
 
 def orphans(table: ProcessTable) -> Iterable[ProcessEntry]:
     """The children of this process that are in another session: what it launched, and what launches left to it."""
     own = table.find(os.getpid())
     return () if own is None else (entry for entry in table.children(own.pid) if entry.session != own.session)
-
-
-def _orphans(table: ProcessTable, clues: LaunchClues) -> list[int]:
-    """Orphans that use the node's log as output, or its directory as working directory.
-
-    An orphan descends from a launch, because it became a child of the agent. Its files tell from which.
-    """
-    log = file_key(clues.log_path)
-    return [entry.pid for entry in orphans(table) if entry.is_alive and _uses(entry.pid, log, clues.directory)]
-
-
-def _uses(pid: int, log: tuple[int, int] | None, directory: Path) -> bool:
-    if log is not None and log in (file_of_descriptor(pid, 1), file_of_descriptor(pid, 2)):
-        return True
-    current = working_directory(pid)
-    return current is not None and (current == directory or directory in current.parents)

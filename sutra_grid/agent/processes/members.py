@@ -6,7 +6,7 @@ by session, process group, parenthood, the tag in their environment and the laun
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sutra_grid.agent.processes.process_table import ProcessEntry, ProcessTable
@@ -38,35 +38,33 @@ def launch_members(
     ``leader``: None when the agent never learned which process it was. ``never``: pids that are no members whatever
     the evidence says, such as the agent's own and its ancestors'.
     """
-    candidates = {entry.pid: entry for entry in table.alive() if entry.pid not in never}
-    members = {pid for pid, entry in candidates.items() if _is_root(entry, leader, evidence)}
-    if leader is not None and evidence.session_is_proved and _pid_is_unused(table, leader):
-        members |= {pid for pid, entry in candidates.items() if leader.pid in (entry.session, entry.group)}
-    while more := {pid for pid, entry in candidates.items() if pid not in members and _belongs(entry, members)}:
-        members |= more
-    found = (candidates[pid] for pid in members)
+    pending = list(_roots(table, leader, evidence))
+    members: dict[int, ProcessEntry] = {}
+    while pending:
+        entry = pending.pop()
+        if entry.is_alive and entry.pid not in never and entry.pid not in members:
+            members[entry.pid] = entry
+            pending += table.related(entry.pid)
     first = leader.pid if leader is not None else 0
-    return tuple(sorted(found, key=lambda entry: (entry.pid != first, entry.start_ticks, entry.pid)))
+    return tuple(sorted(members.values(), key=lambda entry: (entry.pid != first, entry.start_ticks, entry.pid)))
 
 
-def _is_root(entry: ProcessEntry, leader: ProcessIdentity | None, evidence: Evidence) -> bool:
-    """Whether a process is a member by itself, without regard to its parent."""
-    leads = leader is not None and (entry.pid, entry.start_ticks) == (leader.pid, leader.start_ticks)
-    return (
-        leads
-        or entry.pid in evidence.grouped
-        or entry.pid in evidence.tagged
-        or entry.pid in evidence.orphaned
-        or (entry.pid, entry.start_ticks) in evidence.known
-    )
+def _roots(table: ProcessTable, leader: ProcessIdentity | None, evidence: Evidence) -> Iterator[ProcessEntry]:
+    """The processes that are members by themselves, without regard to their parents."""
+    keys = [*evidence.known, *([(leader.pid, leader.start_ticks)] if leader is not None else [])]
+    for pid, start_ticks in keys:
+        entry = table.find(pid)
+        if entry is not None and entry.start_ticks == start_ticks:
+            yield entry
+    for pid in (*evidence.grouped, *evidence.tagged, *evidence.orphaned):
+        entry = table.find(pid)
+        if entry is not None:
+            yield entry
+    if leader is not None and evidence.session_is_proved and _pid_is_unused(table, leader):
+        yield from (entry for entry in table.related(leader.pid) if leader.pid in (entry.session, entry.group))
 
 
 def _pid_is_unused(table: ProcessTable, leader: ProcessIdentity) -> bool:
     """Whether no other process has the leader's pid. The kernel keeps a pid while a session or group has its number."""
     entry = table.find(leader.pid)
     return entry is None or entry.start_ticks == leader.start_ticks
-
-
-def _belongs(entry: ProcessEntry, members: Collection[int]) -> bool:
-    """Whether a member is the parent of a process, or leads its session or process group."""
-    return entry.parent in members or entry.session in members or entry.group in members

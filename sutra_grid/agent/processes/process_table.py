@@ -7,7 +7,8 @@ snapshot is taken may be missing. On systems without ``/proc`` the snapshot is e
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ class ProcessEntry:
     """One process. ``start_ticks``, ``cpu_ticks`` (user and system time): clock ticks; ``resident_bytes``: bytes.
 
     ``terminal``: the device number of its controlling terminal; 0 when it has none.
+    ``reaped_cpu_ticks``: CPU time of its children that have ended and that it has waited for, and of theirs.
     """
 
     pid: int
@@ -33,6 +35,7 @@ class ProcessEntry:
     start_ticks: int
     terminal: int = 0
     cpu_ticks: int = 0
+    reaped_cpu_ticks: int = 0
     threads: int = 1
     resident_bytes: int = 0
 
@@ -47,6 +50,10 @@ class ProcessTable:
 
     def __init__(self, entries: Iterable[ProcessEntry]) -> None:
         self._entries: Mapping[int, ProcessEntry] = {entry.pid: entry for entry in entries}
+        self._related: defaultdict[int, list[ProcessEntry]] = defaultdict(list)
+        for entry in self._entries.values():
+            for pid in {entry.parent, entry.session, entry.group}:
+                self._related[pid].append(entry)
 
     @classmethod
     def read(cls, proc: Path = _PROC) -> ProcessTable:
@@ -63,7 +70,11 @@ class ProcessTable:
 
     def children(self, pid: int) -> Iterator[ProcessEntry]:
         """The children of a process, with those that have ended and wait to be reaped."""
-        return (entry for entry in self._entries.values() if entry.parent == pid)
+        return (entry for entry in self.related(pid) if entry.parent == pid)
+
+    def related(self, pid: int) -> Sequence[ProcessEntry]:
+        """The children of a process, and the processes in the session and in the group that it leads."""
+        return self._related.get(pid, ())
 
     def ancestors(self, pid: int) -> frozenset[int]:
         """The pids of the process itself, its parent, and so on up to the first process."""
@@ -118,6 +129,7 @@ def parse_stat(stat: bytes, page_bytes: int) -> ProcessEntry:
         start_ticks=number(22),
         terminal=number(7),
         cpu_ticks=number(14) + number(15),
+        reaped_cpu_ticks=number(16) + number(17),
         threads=number(20),
         resident_bytes=number(24) * page_bytes,
     )
