@@ -31,7 +31,9 @@ from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
+from sutra_grid.agent.processes.member_search import MemberSearch
 from sutra_grid.agent.processes.sightings import read_sightings
+from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.sampler import ResourceSampler
 from sutra_grid.agent.service import GridAgentService
 from sutra_grid.agent.state.data_disk import DataDisk
@@ -118,10 +120,20 @@ class GridAgent:
         disk.started(host_id)
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
-        resources = ResourceSampler(config.data_path, clock, config.disk_reserve_bytes)
-        inventory = Inventory(clock, resources.newest, self._report_soon)
         groups = make_memory_groups(config.memory_limits, host_id)
-        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups, disk)
+        planner = LaunchPlanner(
+            agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
+        )
+        members = NodeMembers(MemberSearch(host_id, groups.pids), planner.clues)
+        resources = ResourceSampler(
+            config.data_path,
+            clock,
+            members,
+            disk_reserve_bytes=config.disk_reserve_bytes,
+            group_bytes=groups.resident_bytes,
+        )
+        inventory = Inventory(clock, resources.newest, self._report_soon)
+        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups, planner, disk)
         parts.enter_context(supervisor)
         described = functools.cache(lambda: self._describe(host_id))  # its endpoint is known once the server runs
         service = GridAgentService(supervisor, inventory, logs, resources, clock, described)
@@ -130,7 +142,7 @@ class GridAgent:
         sampler = Ticker("sampler", SAMPLE_SECONDS, lambda: resources.take_samples(inventory.views()))
         self._sampler = parts.enter_context(sampler)
         if config.memory_limits is not MemoryLimits.OFF:
-            monitor = MemoryMonitor(supervisor.memory_exceeded, groups.unreclaimable_bytes)
+            monitor = MemoryMonitor(members, supervisor.memory_exceeded, groups.unreclaimable_bytes)
             parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: monitor.check(inventory.views())))
             parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.retry_removals))
         parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
@@ -148,7 +160,13 @@ class GridAgent:
         self._heartbeat = parts.enter_context(heartbeat)
 
     def _recovered_supervisor(
-        self, host_id: str, inventory: Inventory, logs: NodeLogs, groups: MemoryGroups, disk: DataDisk
+        self,
+        host_id: str,
+        inventory: Inventory,
+        logs: NodeLogs,
+        groups: MemoryGroups,
+        planner: LaunchPlanner,
+        disk: DataDisk,
     ) -> Supervisor:
         config = self._config
         journal = Journal(config.state_path / "nodes", boot_id(), disk.problem)
@@ -162,9 +180,7 @@ class GridAgent:
         collaborators = Collaborators(
             journal=journal,
             launcher=OsProcessLauncher(),
-            planner=LaunchPlanner(
-                agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
-            ),
+            planner=planner,
             admission=Admission(config, disk.check),
             inventory=inventory,
             log_tail=logs.tail,

@@ -26,12 +26,13 @@ _NODE_GAUGES: Final = {
     "desired": "1 when the node should run",
     "failed": "1 when the node failed and stays down until it is started",
     "healthy": "1 or 0 by the last health probe; missing before the first probe",
-    "start_time_seconds": "Start time of its process, in seconds since 1970",
+    "start_time_seconds": "Start time of its first process, in seconds since 1970",
     "memory_limit_bytes": "Memory limit of the node",
-    "resident_memory_bytes": "Resident memory of its process",
-    "cpu_ratio": "CPU use of its process since the previous sample; 1 is one CPU",
-    "threads": "Threads of its process",
-    "open_files": "File descriptors of its process",
+    "resident_memory_bytes": "Resident memory of all its processes; a page that they share counts once",
+    "cpu_ratio": "CPU use of all its processes since the previous sample; 1 is one CPU",
+    "threads": "Threads of all its processes",
+    "open_files": "File descriptors of all its processes",
+    "processes": "Processes of the node: the one that the agent started and its descendants",
 }
 
 
@@ -143,6 +144,7 @@ def _values(node: NodeReport) -> dict[str, float]:
         values["cpu_ratio"] = node.sample.cpu_percent / 100
         values["threads"] = node.sample.threads
         values["open_files"] = node.sample.open_files
+        values["processes"] = node.sample.processes
     return values
 
 

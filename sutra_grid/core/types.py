@@ -214,7 +214,11 @@ class NodeExit:
 
 @dataclass(frozen=True, slots=True)
 class NodeSample:
-    """Resources that a node's process uses. ``cpu_percent`` is of one CPU."""
+    """Resources that the processes of a node use together. ``cpu_percent`` is of one CPU.
+
+    ``rss_bytes``: resident memory, in which a page that several of them share counts once where the host allows to
+    measure that. ``processes``: 0 from an agent that measured only the first one.
+    """
 
     at_ms: int = 0
     cpu_percent: float = 0.0
@@ -222,6 +226,7 @@ class NodeSample:
     uptime_ms: int = 0
     threads: int = 0
     open_files: int = 0
+    processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,20 +301,22 @@ class NodeExit(_message.Message):
     def __init__(self, code: _Optional[int] = ..., signal: _Optional[int] = ..., at_ms: _Optional[int] = ..., uptime_ms: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class NodeSample(_message.Message):
-    __slots__ = ("at_ms", "cpu_percent", "rss_bytes", "uptime_ms", "threads", "open_files")
+    __slots__ = ("at_ms", "cpu_percent", "rss_bytes", "uptime_ms", "threads", "open_files", "processes")
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     UPTIME_MS_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     OPEN_FILES_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
     at_ms: int
     cpu_percent: float
     rss_bytes: int
     uptime_ms: int
     threads: int
     open_files: int
-    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., uptime_ms: _Optional[int] = ..., threads: _Optional[int] = ..., open_files: _Optional[int] = ...) -> None: ...
+    processes: int
+    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., uptime_ms: _Optional[int] = ..., threads: _Optional[int] = ..., open_files: _Optional[int] = ..., processes: _Optional[int] = ...) -> None: ...
 
 class NodeSampleList(_message.Message):
     __slots__ = ("samples",)

@@ -55,6 +55,10 @@ class CgroupHierarchy(Protocol):
         """The memory that the kernel can't take back from the group's processes, including swap."""
         ...
 
+    def resident_bytes(self, group: Path) -> int:
+        """The memory that the group's processes map, each page once: what they hold, and files that they map."""
+        ...
+
     def oom_kills(self, group: Path) -> OomKills:
         """The counters since the group was made."""
         ...
@@ -83,6 +87,10 @@ class CgroupV1:
     def unreclaimable_bytes(self, group: Path) -> int:
         """Anonymous and shared memory and swap, with that of subgroups."""
         return _sum(read_table(group / "memory.stat"), "total_rss", "total_shmem", "total_swap")
+
+    def resident_bytes(self, group: Path) -> int:
+        """``total_rss`` is anonymous memory; mapped files contain mapped shared memory."""
+        return _sum(read_table(group / "memory.stat"), "total_rss", "total_mapped_file")
 
     def oom_kills(self, group: Path) -> OomKills:
         """``oom_kill`` exists since Linux 4.13. ``failcnt`` is not used: some versions leave it at 0."""
@@ -116,6 +124,10 @@ class CgroupV2:
         with contextlib.suppress(FileNotFoundError):
             swapped = read_number(group / "memory.swap.current")
         return _sum(read_table(group / "memory.stat"), "anon", "shmem") + swapped
+
+    def resident_bytes(self, group: Path) -> int:
+        """Mapped files contain mapped shared memory."""
+        return _sum(read_table(group / "memory.stat"), "anon", "file_mapped")
 
     def oom_kills(self, group: Path) -> OomKills:
         """``oom`` counts only what the limit of this group or of a subgroup has caused."""

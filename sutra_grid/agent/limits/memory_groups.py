@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -45,6 +45,10 @@ class MemoryGroups(Protocol):
         """The memory that the kernel can't take back from the group of a launch; 0 without a group."""
         ...
 
+    def resident_bytes(self, node_id: str, launch: int) -> int:
+        """The memory that the processes in the group of a launch map, each page once; 0 without a group."""
+        ...
+
     def pids(self, node_id: str, launch: int) -> Collection[int]:
         """The processes in the group of a launch and in its subgroups; none without a group."""
         ...
@@ -69,6 +73,10 @@ class NoMemoryGroups:
         return None
 
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
+        """See ``MemoryGroups``."""
+        return 0
+
+    def resident_bytes(self, node_id: str, launch: int) -> int:
         """See ``MemoryGroups``."""
         return 0
 
@@ -123,10 +131,17 @@ class CgroupMemoryGroups:
 
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
         """See ``MemoryGroups``."""
+        return self._count(node_id, launch, self._parent.hierarchy.unreclaimable_bytes)
+
+    def resident_bytes(self, node_id: str, launch: int) -> int:
+        """See ``MemoryGroups``."""
+        return self._count(node_id, launch, self._parent.hierarchy.resident_bytes)
+
+    def _count(self, node_id: str, launch: int, count: Callable[[Path], int]) -> int:
         with self._lock:
             group = self._groups.get((node_id, launch))
         try:
-            return self._parent.hierarchy.unreclaimable_bytes(group) if group is not None else 0
+            return count(group) if group is not None else 0
         except OSError:
             return 0  # its process has just ended
 

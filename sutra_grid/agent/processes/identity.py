@@ -9,6 +9,7 @@ import errno
 import functools
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from sutra_grid.core.node.record import ProcessIdentity
 _PROC = Path("/proc")
 _START_TICKS_FIELD = 22
 _DEAD_STATES = frozenset("ZXx")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -143,6 +145,21 @@ def working_directory(pid: int) -> Path | None:
         return Path(os.readlink(_PROC / str(pid) / "cwd"))
     except OSError:
         return None
+
+
+def open_files(pid: int) -> int:
+    """How many file descriptors a process has open; 0 when that can't be read."""
+    path = _PROC / str(pid) / "fd"
+    try:
+        return os.stat(path).st_size or len(os.listdir(path))  # the size is their number since Linux 6.2
+    except OSError:
+        return 0
+
+
+def ticks_since_boot() -> float:
+    """The time of this moment on the clock of ``start_ticks``."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock) * TICKS_PER_SECOND
 
 
 def identify(pid: int, launch: int, *, zombies: bool = False) -> ProcessIdentity | None:

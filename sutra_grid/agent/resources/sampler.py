@@ -1,6 +1,6 @@
 """Samples what nodes and host use: CPU, memory, threads, files, disk. Keeps a bounded history.
 
-One thread takes the samples; any thread reads them.
+A node is all processes of its launch. One thread takes the samples; any thread reads them.
 """
 
 from __future__ import annotations
@@ -8,29 +8,54 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from sutra_grid.agent.processes.identity import start_ticks
+from sutra_grid.agent.processes.identity import TICKS_PER_SECOND, open_files, ticks_since_boot
+from sutra_grid.agent.processes.process_table import ProcessEntry
 from sutra_grid.agent.report import NodeView
-from sutra_grid.core.node.record import ProcessIdentity
+from sutra_grid.agent.resources.cpu_account import CpuAccount
+from sutra_grid.agent.resources.node_members import NodeMembers
+from sutra_grid.agent.resources.resident_memory import ResidentMemory
 from sutra_grid.core.types import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 HISTORY: Final = 720  # samples per node: an hour at one sample every 5 s
 
 
-class ResourceSampler:
-    """The samples of one host and its nodes."""
+_LEAST_CPU_SECONDS: Final = 0.5  # the kernel counts CPU time in hundredths: a shorter time shows noise
 
-    def __init__(self, data_path: Path, clock: Clock, disk_reserve_bytes: int = 0) -> None:
+GroupBytes = Callable[[str, int], int]
+
+
+class ResourceSampler:
+    """The samples of one host and its nodes.
+
+    ``group_bytes`` (node id, launch) returns the resident memory that the control group of a launch counts; 0 without a
+    group. It is used where the processes can't be measured themselves.
+    """
+
+    def __init__(
+        self,
+        data_path: Path,
+        clock: Clock,
+        members: NodeMembers,
+        *,
+        disk_reserve_bytes: int = 0,
+        group_bytes: GroupBytes = lambda node_id, launch: 0,
+    ) -> None:
         self._data_path = data_path
         self._disk_reserve_bytes = disk_reserve_bytes
         self._clock = clock
-        self._processes: dict[str, tuple[ProcessIdentity, psutil.Process]] = {}  # used by the sampling thread only
+        self._members = members
+        self._group_bytes = group_bytes
+        # These three are used by the sampling thread only.
+        self._memory = ResidentMemory()
+        self._cpu: dict[str, CpuAccount] = {}
+        self._cpu_percent: dict[str, float] = {}
         self._lock = threading.Lock()  # guards _histories and _host
         self._histories: dict[str, deque[NodeSample]] = {}
         self._host: HostSample | None = None
@@ -39,10 +64,13 @@ class ResourceSampler:
     def take_samples(self, views: Iterable[NodeView]) -> None:
         """Sample the host and every node that has a process. Drop the history of nodes that are not in ``views``."""
         shown = {view.runtime.node_id: view for view in views}
-        samples = {node_id: sample for node_id, view in shown.items() if (sample := self._sample(node_id, view))}
+        at_ticks = ticks_since_boot()
+        launches = self._members.look(shown.values())
+        self._memory.start_round(launches.values())
+        samples = {node_id: self._sample(shown[node_id], members, at_ticks) for node_id, members in launches.items()}
         host = self._sample_host()
-        for gone in self._processes.keys() - samples.keys():
-            del self._processes[gone]
+        for gone in self._cpu.keys() - samples.keys():
+            del self._cpu[gone], self._cpu_percent[gone]
         with self._lock:
             self._host = host
             for gone in self._histories.keys() - shown.keys():
@@ -66,35 +94,37 @@ class ResourceSampler:
         with self._lock:
             return self._host
 
-    def _sample(self, node_id: str, view: NodeView) -> NodeSample | None:
-        record = view.runtime.record
-        if record.process is None:
-            return None
-        try:
-            process = self._process(node_id, record.process)
-            with process.oneshot():
-                return NodeSample(
-                    at_ms=wall_ms(self._clock),
-                    cpu_percent=process.cpu_percent(),
-                    rss_bytes=process.memory_info().rss,
-                    uptime_ms=max(0, int((self._clock.monotonic() - record.launched_at) * 1000)),
-                    threads=process.num_threads(),
-                    open_files=process.num_fds(),
-                )
-        except psutil.Error:
-            return None  # the process has just ended, or this user can't read it
+    def _sample(self, view: NodeView, members: Collection[ProcessEntry], at_ticks: float) -> NodeSample:
+        node_id, record = view.runtime.node_id, view.runtime.record
+        return NodeSample(
+            at_ms=wall_ms(self._clock),
+            cpu_percent=self._measure_cpu(node_id, members, at_ticks),
+            rss_bytes=self._resident_bytes(view, members),
+            uptime_ms=max(0, int((self._clock.monotonic() - record.launched_at) * 1000)),
+            threads=sum(entry.threads for entry in members),
+            open_files=sum(open_files(entry.pid) for entry in members),
+            processes=len(members),
+        )
 
-    def _process(self, node_id: str, identity: ProcessIdentity) -> psutil.Process:
-        """The same object each time, because cpu_percent measures since its previous call."""
-        known = self._processes.get(node_id)
-        if known is not None and known[0] == identity:
-            return known[1]
-        process = psutil.Process(identity.pid)
-        if start_ticks(identity.pid) != identity.start_ticks:
-            raise psutil.NoSuchProcess(identity.pid)
-        process.cpu_percent()
-        self._processes[node_id] = (identity, process)
-        return process
+    def _resident_bytes(self, view: NodeView, members: Collection[ProcessEntry]) -> int:
+        """Resident memory in which a shared page counts once; the plain sum where nothing better is known."""
+        measured = self._memory.resident_bytes(members)
+        if measured is not None:
+            return measured
+        process = view.runtime.record.process
+        counted = self._group_bytes(view.runtime.node_id, process.launch) if process is not None else 0
+        return counted or sum(entry.resident_bytes for entry in members)
+
+    def _measure_cpu(self, node_id: str, members: Collection[ProcessEntry], at_ticks: float) -> float:
+        """CPU use since the previous look in percent of one CPU; 0 at the first one."""
+        account = self._cpu.get(node_id)
+        if account is None:
+            self._cpu[node_id], _ = CpuAccount().advance(members, at_ticks)
+            self._cpu_percent[node_id] = 0.0
+        elif (elapsed_ticks := at_ticks - account.at_ticks) >= _LEAST_CPU_SECONDS * TICKS_PER_SECOND:
+            self._cpu[node_id], used_ticks = account.advance(members, at_ticks)
+            self._cpu_percent[node_id] = 100.0 * used_ticks / elapsed_ticks
+        return self._cpu_percent[node_id]
 
     def _sample_host(self) -> HostSample:
         memory = psutil.virtual_memory()

@@ -60,4 +60,6 @@ def process_text(node: pb.NodeStatus, now: int) -> str:
     if node.HasField("sample"):
         sample = node.sample
         parts += [f"{size(sample.rss_bytes)} memory", f"{sample.cpu_percent:.0f}% CPU", f"{sample.threads} threads"]
+        if sample.processes > 1:
+            parts.append(f"{sample.processes} processes")
     return ", ".join(parts)

@@ -139,6 +139,7 @@ def _sample_to_document(sample: NodeSample) -> Document:
         "uptime_ms": sample.uptime_ms,
         "threads": sample.threads,
         "open_files": sample.open_files,
+        "processes": sample.processes,
     }
 
 

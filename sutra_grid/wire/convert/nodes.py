@@ -109,6 +109,7 @@ def node_sample_to_message(sample: NodeSample) -> grid_pb2.NodeSample:
         uptime_ms=sample.uptime_ms,
         threads=sample.threads,
         open_files=sample.open_files,
+        processes=sample.processes,
     )
 
 
@@ -121,6 +122,7 @@ def node_sample_from_message(message: grid_pb2.NodeSample) -> NodeSample:
         uptime_ms=message.uptime_ms,
         threads=message.threads,
         open_files=message.open_files,
+        processes=message.processes,
     )
 
 

@@ -46,7 +46,7 @@ exits = st.builds(
     reason=reasons,
 )
 samples = st.builds(
-    NodeSample, at_ms=u64, cpu_percent=numbers, rss_bytes=u64, uptime_ms=u64, threads=u32, open_files=u32
+    NodeSample, at_ms=u64, cpu_percent=numbers, rss_bytes=u64, uptime_ms=u64, threads=u32, open_files=u32, processes=u32
 )
 host_samples = st.builds(
     HostSample,
