@@ -57,7 +57,8 @@ log = get_logger(__name__)
 
 SERVICE: Final = "grid.GridAgent"
 SAMPLE_SECONDS: Final = 5.0  # ``sampler.HISTORY`` counts on it
-ROTATE_SECONDS: Final = 5.0  # a log can exceed its size by what the node writes in this time
+LOG_SECONDS: Final = 1.0  # a log can exceed its size by what the node writes in this time
+GROUPS_SECONDS: Final = 5.0
 MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
 _WILDCARDS: Final = ("0.0.0.0", "::", "")
 
@@ -144,8 +145,10 @@ class GridAgent:
         if config.memory_limits is not MemoryLimits.OFF:
             monitor = MemoryMonitor(members, supervisor.memory_exceeded, groups.unreclaimable_bytes)
             parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: monitor.check(inventory.views())))
-            parts.enter_context(Ticker("memory-groups", ROTATE_SECONDS, groups.retry_removals))
-        parts.enter_context(Ticker("log-rotation", ROTATE_SECONDS, logs.rotate_all))
+            parts.enter_context(Ticker("memory-groups", GROUPS_SECONDS, groups.retry_removals))
+        parts.callback(logs.close)
+        watch_logs = Ticker("node-logs", LOG_SECONDS, lambda: logs.look(inventory.views(), inventory.put_log_problem))
+        parts.enter_context(watch_logs)
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = HeartbeatSource(described(), inventory, resources.host)
         heartbeat = Heartbeat(
@@ -184,6 +187,7 @@ class GridAgent:
             admission=Admission(config, disk.check),
             inventory=inventory,
             log_tail=logs.tail,
+            prepare_log=logs.prepare,
             clock=self._clock,
             chance=random.random,
             groups=groups,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sutra_grid.agent.report import NodeView, node_report
 from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.report_changes import is_material
-from sutra_grid.core.types import NodeReport, NodeSample
+from sutra_grid.core.types import LogProblem, NodeReport, NodeSample
 from sutra_grid.runtime.clock import Clock
 
 SampleOf = Callable[[str], NodeSample | None]
@@ -30,8 +30,9 @@ class Inventory:
         self._clock = clock
         self._sample_of = sample_of
         self._on_change = on_change  # called by put when a node has settled in another state than before
-        self._changed = threading.Condition()  # guards _views, _refused and _sequence
+        self._changed = threading.Condition()  # guards _views, _refused, _log_problems and _sequence
         self._views: dict[str, NodeView] = {}
+        self._log_problems: dict[str, LogProblem] = {}
         self._refused: dict[str, NodeReport] = {}
         # Higher than in an earlier process of this agent, because the monotonic clock runs on.
         self._sequence = int(clock.monotonic() * 1000)
@@ -47,6 +48,19 @@ class Inventory:
         if is_settled(view.runtime) and is_material(self._report(before) if before else None, self._report(view)):
             self._on_change()
 
+    def put_log_problem(self, node_id: str, problem: LogProblem | None) -> None:
+        """Publish what is wrong with a node's log; None: nothing. Cheap when that is known already."""
+        with self._changed:
+            view = self._views.get(node_id)
+            if view is None or self._log_problems.get(node_id) == problem:
+                return
+            if problem is None:
+                del self._log_problems[node_id]
+            else:
+                self._log_problems[node_id] = problem
+            self._views[node_id] = replace(view, sequence=self._next_sequence())
+        self._on_change()
+
     def put_refused(self, report: NodeReport) -> None:
         """Publish the report of a node that the agent has refused."""
         with self._changed:
@@ -57,6 +71,7 @@ class Inventory:
         """Remove the node. Idempotent."""
         with self._changed:
             self._views.pop(node_id, None)
+            self._log_problems.pop(node_id, None)
             self._refused.pop(node_id, None)
             self._next_sequence()
             self._changed.notify_all()
@@ -107,4 +122,7 @@ class Inventory:
         return self._sequence
 
     def _report(self, view: NodeView) -> NodeReport:
-        return node_report(view, self._clock.monotonic(), self._sample_of(view.runtime.node_id))
+        node_id = view.runtime.node_id
+        report = node_report(view, self._clock.monotonic(), self._sample_of(node_id))
+        problem = self._log_problems.get(node_id)  # without the lock: a dictionary's get is atomic
+        return replace(report, log_problem=problem) if problem else report

@@ -33,6 +33,7 @@ _NODE_GAUGES: Final = {
     "threads": "Threads of all its processes",
     "open_files": "File descriptors of all its processes",
     "processes": "Processes of the node: the one that the agent started and its descendants",
+    "log_problem": "1 while its log was moved or can't be rotated",
 }
 
 
@@ -132,6 +133,7 @@ def _values(node: NodeReport) -> dict[str, float]:
         "up": node.state is NodeState.RUNNING,
         "desired": node.desired is Desired.RUNNING,
         "failed": node.state is NodeState.FAILED,
+        "log_problem": node.log_problem is not None,
     }
     if node.health is not Health.UNKNOWN:
         values["healthy"] = node.health is Health.HEALTHY

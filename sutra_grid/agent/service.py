@@ -11,7 +11,7 @@ from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.logs import Chunk, NodeLogs
 from sutra_grid.agent.resources.sampler import ResourceSampler
 from sutra_grid.agent.supervision.supervisor import Supervisor
-from sutra_grid.core.errors import NotFound
+from sutra_grid.core.errors import FailedPrecondition, NotFound
 from sutra_grid.core.types import Agent, Reason
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.steps import Step, reached
@@ -23,6 +23,7 @@ from sutra_grid.wire.convert import (
 )
 from sutra_grid.wire.errors import handle_errors
 from sutra_grid.wire.grid_pb2_grpc import GridAgentServicer
+from sutra_grid.wire.text import utf8
 
 ANSWER_MARGIN_SECONDS: Final = 0.5  # so that the response arrives before the caller's deadline
 DEFAULT_WAIT_SECONDS: Final = 30.0  # for a caller without a deadline
@@ -69,7 +70,15 @@ class GridAgentService(GridAgentServicer):
     def ReadNodeLog(self, request: grid_pb2.LogRequest, context: grpc.ServicerContext) -> grid_pb2.LogChunk:  # noqa: N802
         """A chunk of a node's log. To follow the log, read on from the cursor of the response."""
         chunk = self._read_log(request)
-        return grid_pb2.LogChunk(data=chunk.data, cursor=chunk.cursor, rotated=chunk.rotated)
+        return grid_pb2.LogChunk(
+            data=chunk.data,
+            cursor=chunk.cursor,
+            rotated=chunk.rotated,
+            more=chunk.more,
+            omitted_lines=chunk.omitted_lines,
+            omitted_cursor=chunk.omitted_cursor,
+            note=utf8(chunk.note),
+        )
 
     @handle_errors
     def ListNodeSamples(self, request: grid_pb2.NodeId, context: grpc.ServicerContext) -> grid_pb2.NodeSampleList:  # noqa: N802
@@ -96,14 +105,28 @@ class GridAgentService(GridAgentServicer):
         )
 
     def _read_log(self, request: grid_pb2.LogRequest) -> Chunk:
+        report = self._inventory.find(request.node_id)
         try:
-            return self._logs.read(
+            chunk = self._logs.read(
                 request.node_id,
                 cursor=request.cursor,
                 tail_lines=request.tail_lines,
                 max_bytes=request.max_bytes,
             )
-        except NotFound:
-            if self._inventory.find(request.node_id) is None:
+        except NotFound as error:
+            if report is None:
                 raise
+            if report.pid or report.exits or report.restarts:
+                raise _log_moved(request.node_id, error.message) from error
             return Chunk(b"", "0")  # the node exists and was not started yet
+        if report is not None and report.pid and chunk.note and not (chunk.data or request.cursor):
+            raise _log_moved(request.node_id, chunk.note)
+        return chunk
+
+
+def _log_moved(node_id: str, why: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        f"the log of node {node_id} has nothing to read: {why}",
+        reason=Reason.LOG_MOVED,
+        hint=f"Look for the file where it was moved to. sutra-grid-cli nodes restart {node_id} opens a new one",
+    )

@@ -80,6 +80,11 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.INVALID_ARGUMENT: Step("Its request is invalid. Remove it and spawn a new one.", _REMOVE),
     Reason.UNSUPPORTED: Step("{agent} or its host does not support it; the message says why.", _AGENT),
     Reason.INTERNAL: Step("This is a fault of the grid itself. Collect a debug bundle and report it.", _BUNDLE),
+    Reason.LOG_MOVED: Step(
+        "Its log was renamed or deleted on {agent}'s host. Restart it when you can: it then opens its log again.",
+        _RESTART,
+    ),
+    Reason.LOG_NOT_ROTATED: Step("Free space for the node logs in state_path on {agent}'s host.", _AGENT),
     Reason.TIMED_OUT: Step("Its agent continues. If that does not change, check the agent.", _AGENT),
     Reason.ENDING: Step("{agent} is stopping. It continues when the agent is back.", _AGENT),
     Reason.STALE_GENERATION: Step("Its agent was ahead of the registry, which has been updated. Check again.", _SHOW),
@@ -105,7 +110,7 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     if agent is not None and agent.status == AgentStatus.OFFLINE:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
     elif is_as_desired(node):
-        step = _NOTHING
+        step = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:

@@ -24,7 +24,7 @@ _material = attrgetter(*(field.name for field in fields(NodeReport) if field.nam
 
 def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms: int) -> list[Event]:
     """Events from the report ``old`` (None: the node is new) to the report ``new``, in the order they happened."""
-    changes = [*_exits(old, new), *_state_changes(old, new), *_health_changes(old, new)]
+    changes = [*_exits(old, new), *_state_changes(old, new), *_health_changes(old, new), *_log_changes(old, new)]
     return [
         Event(kind, at_ms, Actor.AGENT, agent_id=agent_id, node_id=new.node_id, reason=reason, message=message)
         for kind, reason, message in changes
@@ -64,3 +64,11 @@ def _health_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change
         yield EventKind.NODE_UNHEALTHY, Reason.PROBE_FAILED, new.message or "its health probe fails"
     if new.health is Health.HEALTHY and was is Health.UNHEALTHY:
         yield EventKind.NODE_HEALTHY, Reason.RECOVERED, "its health probe passes again"
+
+
+def _log_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
+    was, now = old.log_problem if old else None, new.log_problem
+    if now is not None and now != was:
+        yield EventKind.NODE_LOG_PROBLEM, now.reason, now.message
+    if now is None and was is not None:
+        yield EventKind.NODE_LOG_RECOVERED, Reason.RECOVERED, "its log is at its path, and can be rotated"

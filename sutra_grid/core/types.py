@@ -151,6 +151,9 @@ class Reason(StrEnum):
     PROBE_FAILED = "probe_failed"
     MEMORY_LIMIT = "memory_limit"
     NOT_IN_FOREGROUND = "not_in_foreground"
+    # causes of a problem with a node's log
+    LOG_MOVED = "log_moved"
+    LOG_NOT_ROTATED = "log_not_rotated"
     # causes of an agent's status
     REGISTERED = "registered"
     MISSED_HEARTBEATS = "missed_heartbeats"
@@ -230,6 +233,14 @@ class NodeSample:
 
 
 @dataclass(frozen=True, slots=True)
+class LogProblem:
+    """What is wrong with the log of a node, which runs all the same. ``message`` is for people."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostSample:
     """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is that of data_path."""
 
@@ -272,6 +283,7 @@ class NodeReport:
     log_tail: tuple[str, ...] = ()
     sequence: int = 0
     end_cause: str = ""
+    log_problem: LogProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ class Assignment(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., agent_id: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause")
+    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DESIRED_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +259,7 @@ class NodeReport(_message.Message):
     LOG_TAIL_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     END_CAUSE_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     generation: int
     desired: str
@@ -278,7 +279,16 @@ class NodeReport(_message.Message):
     log_tail: _containers.RepeatedScalarFieldContainer[str]
     sequence: int
     end_cause: str
-    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ...) -> None: ...
+    log_problem: LogProblem
+    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ...) -> None: ...
+
+class LogProblem(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class NodeReportList(_message.Message):
     __slots__ = ("nodes",)
@@ -331,7 +341,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -352,6 +362,7 @@ class NodeStatus(_message.Message):
     LOG_TAIL_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     RESTART_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -372,7 +383,8 @@ class NodeStatus(_message.Message):
     log_tail: _containers.RepeatedScalarFieldContainer[str]
     created_at_ms: int
     restart_generation: int
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ...) -> None: ...
+    log_problem: LogProblem
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")
@@ -551,14 +563,22 @@ class LogRequest(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., tail_lines: _Optional[int] = ..., cursor: _Optional[str] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("data", "cursor", "rotated")
+    __slots__ = ("data", "cursor", "rotated", "more", "omitted_lines", "omitted_cursor", "note")
     DATA_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     ROTATED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    OMITTED_LINES_FIELD_NUMBER: _ClassVar[int]
+    OMITTED_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     cursor: str
     rotated: bool
-    def __init__(self, data: _Optional[bytes] = ..., cursor: _Optional[str] = ..., rotated: bool = ...) -> None: ...
+    more: bool
+    omitted_lines: int
+    omitted_cursor: str
+    note: str
+    def __init__(self, data: _Optional[bytes] = ..., cursor: _Optional[str] = ..., rotated: bool = ..., more: bool = ..., omitted_lines: _Optional[int] = ..., omitted_cursor: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__ = ("code", "reason", "message", "hint")

@@ -47,3 +47,4 @@ class Collaborators:
     chance: Callable[[], float]
     groups: MemoryGroups = field(default_factory=NoMemoryGroups)
     sightings: Callable[[], Sequence[Sighting]] = tuple
+    prepare_log: Callable[[str], object] = lambda node_id: None  # before a launch; raises GridError

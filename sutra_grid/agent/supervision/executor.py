@@ -155,6 +155,7 @@ class InstructionExecutor:
             self._parts.admission.check_launch(spec)
             self._parts.admission.make_directory(spec)
             plan = self._parts.planner.plan(node.runtime.record, engine)
+            self._parts.prepare_log(node.runtime.node_id)
             process = self._parts.launcher.launch(plan)
         except GridError as error:
             suspect = self._port_holder(node) if error.reason is Reason.PORT_TAKEN else None

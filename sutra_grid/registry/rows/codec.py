@@ -14,6 +14,7 @@ from sutra_grid.core.types import (
     Desired,
     Health,
     HostSample,
+    LogProblem,
     NodeExit,
     NodeReport,
     NodeSample,
@@ -74,6 +75,7 @@ def report_to_document(report: NodeReport) -> Document:
         "sample": None if report.sample is None else _sample_to_document(report.sample),
         "backoff_ms": report.backoff_ms,
         "log_tail": [clean(line) for line in report.log_tail],
+        "log_problem": _log_problem_to_document(report.log_problem),
     }
 
 
@@ -98,6 +100,7 @@ def report_from_document(document: Document) -> NodeReport:
         sample=None if sample is None else NodeSample(**sample),
         backoff_ms=document["backoff_ms"],
         log_tail=tuple(document["log_tail"]),
+        log_problem=_log_problem_from_document(document.get("log_problem")),
     )
 
 
@@ -129,6 +132,15 @@ def host_to_document(host: HostSample) -> Document:
 def host_from_document(document: Document) -> HostSample:
     """The host's sample of a document."""
     return HostSample(**document)
+
+
+def _log_problem_to_document(problem: LogProblem | None) -> Document | None:
+    return None if problem is None else {"reason": problem.reason.value, "message": clean(problem.message)}
+
+
+def _log_problem_from_document(document: Document | None) -> LogProblem | None:
+    """None too in a row of a version that knew no such problems."""
+    return None if document is None else LogProblem(reason_of(document["reason"]), document["message"])
 
 
 def _sample_to_document(sample: NodeSample) -> Document:

@@ -9,6 +9,7 @@ from sutra_grid.core.types import (
     Assignment,
     Desired,
     Health,
+    LogProblem,
     Node,
     NodeExit,
     NodeReport,
@@ -148,6 +149,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         log_tail=[utf8(line) for line in report.log_tail],
         sequence=report.sequence,
         end_cause=utf8(report.end_cause),
+        log_problem=_log_problem_to_message(report.log_problem) if report.log_problem else None,
     )
 
 
@@ -173,6 +175,7 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         log_tail=tuple(message.log_tail),
         sequence=message.sequence,
         end_cause=message.end_cause,
+        log_problem=_log_problem_from_message(message.log_problem) if message.HasField("log_problem") else None,
     )
 
 
@@ -213,3 +216,13 @@ def _add_observed(message: grid_pb2.NodeStatus, report: NodeReport) -> None:
         message.sample.CopyFrom(node_sample_to_message(report.sample))
     message.backoff_ms = report.backoff_ms
     message.log_tail.extend(utf8(line) for line in report.log_tail)
+    if report.log_problem is not None:
+        message.log_problem.CopyFrom(_log_problem_to_message(report.log_problem))
+
+
+def _log_problem_to_message(problem: LogProblem) -> grid_pb2.LogProblem:
+    return grid_pb2.LogProblem(reason=problem.reason, message=utf8(problem.message))
+
+
+def _log_problem_from_message(message: grid_pb2.LogProblem) -> LogProblem:
+    return LogProblem(reason_or_none(message.reason), message.message)

@@ -20,6 +20,8 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
     EventKind.NODE_HEALTHY: "good",
     EventKind.NODE_STOPPED: "rest",
     EventKind.NODE_REMOVED: "rest",
+    EventKind.NODE_LOG_PROBLEM: "warn",
+    EventKind.NODE_LOG_RECOVERED: "good",
     EventKind.AGENT_OFFLINE: "bad",
     EventKind.AGENT_DEGRADED: "warn",
     EventKind.AGENT_LOW_DISK: "warn",
