@@ -11,9 +11,9 @@ from flask import Response, request
 
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, Operations, ResponseSpec
-from sutra_grid.admin.http.responses import NDJSON, json_response, stream_response
+from sutra_grid.admin.http.responses import NDJSON, add_link, json_response, stream_response
 from sutra_grid.admin.reads.log_stream import stream_log
-from sutra_grid.admin.schemas.requests import LogQuery
+from sutra_grid.admin.schemas.requests import MAX_LOG_BYTES, LogQuery
 from sutra_grid.admin.schemas.responses import LogChunk
 from sutra_grid.admin.services import long_requests, master
 from sutra_grid.wire import grid_pb2 as pb
@@ -41,6 +41,10 @@ AS_TEXT: Final = {"type": "string"}
 def show_logs(node_id: str, query: dict[str, Any]) -> Response:
     """Read a node's log from a number of lines before its end, or from a cursor; `follow=true` follows it.
 
+    Characters are whole. `more` says that there is more after `data`. `omitted_lines` of the tail did not fit into
+    `max_bytes`: read on from `omitted_cursor` to get them all. Headers `Link` (`next`, `prev`) and
+    `X-Log-Omitted-Lines` say the same.
+
     Half of a worker's threads may wait or follow; further requests are answered with 429.
     """
     follow = query.pop("follow", False)
@@ -49,8 +53,8 @@ def show_logs(node_id: str, query: dict[str, Any]) -> Response:
     chunk = _read(node_id, query)
     text = chunk.data.decode("utf-8", "replace")
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
-        return Response(text, content_type=TEXT)
-    return json_response(_as_json(chunk, text))
+        return _with_headers(Response(text, content_type=TEXT), chunk)
+    return _with_headers(json_response(_as_json(chunk, text)), chunk)
 
 
 def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
@@ -58,8 +62,10 @@ def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
     tail = query.pop("tail", DEFAULT_LINES)
     if "cursor" in query:
         return master().read_node_log(pb.LogRequest(node_id=node_id, **query))
+    bytes_wanted = query.pop("max_bytes", 0) or MAX_LOG_BYTES
     # An agent takes 0 lines as its default number of lines.
-    chunk = master().read_node_log(pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), **query))
+    request_of_tail = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=bytes_wanted, **query)
+    chunk = master().read_node_log(request_of_tail)
     return chunk if tail else pb.LogChunk(cursor=chunk.cursor)
 
 
@@ -70,6 +76,8 @@ def _follow(node_id: str, query: dict[str, Any]) -> Response:
     slot = long.acquire()
     try:
         first = _read(node_id, query)
+        if first.omitted_lines:  # a follower gets the whole tail, in several chunks
+            first = master().read_node_log(pb.LogRequest(node_id=node_id, cursor=first.omitted_cursor))
     except BaseException:
         slot.release()
         raise
@@ -85,6 +93,16 @@ def _texts(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:
 def _lines(chunks: Iterable[pb.LogChunk]) -> Iterator[str]:
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     return (json.dumps(_as_json(chunk, decode(chunk.data))) + "\n" for chunk in chunks)
+
+
+def _with_headers(response: Response, chunk: pb.LogChunk) -> Response:
+    """Say in headers too what a client of ``text/plain`` would not see."""
+    if chunk.omitted_lines:
+        response.headers["X-Log-Omitted-Lines"] = str(chunk.omitted_lines)
+        add_link(response, "prev", tail=None, cursor=chunk.omitted_cursor)
+    if chunk.more:
+        add_link(response, "next", tail=None, cursor=chunk.cursor)
+    return response
 
 
 def _as_json(chunk: pb.LogChunk, text: str) -> dict[str, Any]:

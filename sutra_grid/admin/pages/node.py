@@ -73,7 +73,7 @@ def _read_log(node_id: str) -> LogText:
         return LogText("", f"Log unavailable: {fault.message}")
     request = pb.LogRequest(node_id=node_id, tail_lines=LOG_LINES, max_bytes=LOG_BYTES)
     try:
-        return log_text(master().read_node_log(request).data)
+        return log_text(master().read_node_log(request), node_id, LOG_LINES)
     except GridError as error:
         return LogText("", f"Log unavailable: {error.message}")
 

@@ -56,7 +56,9 @@ class LogQuery(RequestSchema):
 
     tail = WholeNumber("Start this many lines before the end; default 100; 0 returns only the cursor", 0, MAX_LOG_LINES)
     cursor = Text("Continue after the response that returned this cursor", max_characters=MAX_CURSOR_CHARACTERS)
-    max_bytes = WholeNumber("Maximum number of bytes; 0 means 64 KiB", 0, MAX_LOG_BYTES)
+    max_bytes = WholeNumber(
+        "Maximum number of bytes; 0 means 1 MiB for a tail, and 64 KiB with a cursor", 0, MAX_LOG_BYTES
+    )
     follow = Flag("Stream new lines until the client disconnects, the node is removed, or an hour has passed")
 
 

@@ -9,6 +9,7 @@ import click
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import AGENTS, NODES, clock_time
 from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.node_show import log_problem_text
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
 from sutra_grid.cli.context import GridGroup, Options, options_of
 from sutra_grid.cli.output.colors import paint
@@ -183,6 +184,11 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         ("Nodes", f"{agent.current_storage_nodes} of {agent.max_storage_nodes}"),
     ]
     lines = [f"{title:<16}{value}" for title, value in rows]
+    lines += [
+        f"{'Log problem':<16}{node.node_id}: {log_problem_text(node)}"
+        for node in agent.storage_nodes
+        if node.HasField("log_problem")
+    ]
     if agent.storage_nodes:
         lines += ["", list_text(options, NODES, agent.storage_nodes, colored=colored)]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import click
 
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import clock_time
-from sutra_grid.cli.commands.node_show import process_text
+from sutra_grid.cli.commands.node_show import log_problem_text, process_text
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import is_terminal, paint
@@ -119,6 +119,8 @@ def describe(
         ("Reason", why or "-"),
         ("Process", f"{process_text(node, now)}; restarts: {node.restarts}"),
     ]
+    if node.HasField("log_problem"):
+        rows.append(("Log problem", log_problem_text(node)))
     if node.backoff_ms:
         rows.append(("Back-off", f"{duration(node.backoff_ms / 1000)} left until the next start"))
     rows += [("Last exits" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits[:EXITS])]

@@ -18,6 +18,7 @@ from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.watch import Outage
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.connection import PeerUnreachable
 
@@ -43,6 +44,10 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
         # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
         request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)
         chunk = client.read_node_log(request)
+        if chunk.note:
+            print(f"({printable(chunk.note)})", file=sys.stderr, flush=True)
+        if tail and chunk.omitted_lines:  # the tail is longer than a chunk: read it from its first line on
+            chunk = _next(client, node_id, chunk.omitted_cursor)
         if tail:
             _write(chunk)
         cursor = _to_the_end(client, node_id, chunk, show=bool(tail))
@@ -52,7 +57,7 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
 
 def _to_the_end(client: MasterClient, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:
     """Read on while chunks are full, and return the last cursor."""
-    while len(chunk.data) >= CHUNK_BYTES // 2:
+    while chunk.more or len(chunk.data) >= CHUNK_BYTES // 2:  # an agent of 0.1.0 does not tell ``more``
         chunk = _next(client, node_id, chunk.cursor)
         if show:
             _write(chunk)
@@ -86,7 +91,11 @@ def _next(client: MasterClient, node_id: str, cursor: str) -> pb.LogChunk:
 
 def _write(chunk: pb.LogChunk) -> None:
     if chunk.rotated:
-        print("(some lines are missing: the log was rotated before they were read)", file=sys.stderr, flush=True)
+        print(
+            "(some lines are missing: the log was rotated or truncated meanwhile)",
+            file=sys.stderr,
+            flush=True,
+        )
     if chunk.data:
         sys.stdout.buffer.write(chunk.data)
         sys.stdout.buffer.flush()

@@ -46,8 +46,15 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
         ("Memory limit", f"{node.spec.memory_limit_mb}Mi" if node.spec.memory_limit_mb else "-"),
         ("Created", clock_time(node.created_at_ms)),
     ]
+    if node.HasField("log_problem"):
+        rows.append(("Log problem", log_problem_text(node)))
     rows += [("Last exit" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits)]
     return "\n".join(f"{title:<14}{value}".rstrip() for title, value in rows)
+
+
+def log_problem_text(node: pb.NodeStatus) -> str:
+    """What is wrong with the node's log."""
+    return f"{node.log_problem.reason}: {printable(node.log_problem.message)}"
 
 
 def process_text(node: pb.NodeStatus, now: int) -> str:

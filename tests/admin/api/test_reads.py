@@ -150,8 +150,24 @@ def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
 def test_a_log_is_read_through_the_master(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data="zeile ä\n".encode() + b"\xff", cursor="c1", rotated=True)
     answer = get(client, "/nodes/node-00000001/logs?tail=5&max_bytes=1000")
-    assert answer == {"data": "zeile ä\n�", "cursor": "c1", "rotated": True}
+    assert (answer["data"], answer["cursor"], answer["rotated"]) == ("zeile ä\n�", "c1", True)
     assert master.calls["ReadNodeLog"] == [pb.LogRequest(node_id="node-00000001", tail_lines=5, max_bytes=1000)]
+
+
+def test_what_of_a_tail_does_not_fit_is_told_in_fields_and_headers(client: FlaskClient, master: FakeMaster) -> None:
+    master.answers["ReadNodeLog"] = pb.LogChunk(
+        data=b"x", cursor="c2", more=True, omitted_lines=7, omitted_cursor="c1", note="words"
+    )
+    answer = get(client, "/nodes/n/logs?tail=8")
+    assert {key: answer[key] for key in ("more", "omitted_lines", "omitted_cursor", "note")} == {
+        "more": True,
+        "omitted_lines": 7,
+        "omitted_cursor": "c1",
+        "note": "words",
+    }
+    headers = client.get("/nodes/n/logs?tail=8", headers={"Accept": "text/plain"}).headers
+    assert headers["X-Log-Omitted-Lines"] == "7"
+    assert headers.getlist("Link") == ['</nodes/n/logs?cursor=c1>; rel="prev"', '</nodes/n/logs?cursor=c2>; rel="next"']
 
 
 def test_a_log_begins_a_hundred_lines_back_or_at_the_cursor(client: FlaskClient, master: FakeMaster) -> None:
@@ -159,7 +175,7 @@ def test_a_log_begins_a_hundred_lines_back_or_at_the_cursor(client: FlaskClient,
     get(client, "/nodes/n/logs")
     get(client, "/nodes/n/logs?cursor=c1")
     assert master.calls["ReadNodeLog"] == [
-        pb.LogRequest(node_id="n", tail_lines=100),
+        pb.LogRequest(node_id="n", tail_lines=100, max_bytes=1 << 20),
         pb.LogRequest(node_id="n", cursor="c1"),
     ]
 

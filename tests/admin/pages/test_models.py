@@ -117,8 +117,15 @@ def test_links_quote_what_was_typed() -> None:
 
 
 def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:
-    assert log_text(b"a\tb\r\n\x1b[1mc\xff\n").text == "a\tb\n\ufffd[1mc\ufffd"
-    assert (log_text(b"").text, bool(log_text(b"").placeholder)) == ("", True)
+    assert log_text(pb.LogChunk(data=b"a\tb\r\n\x1b[1mc\xff\n"), "n", 9).text == "a\tb\n\ufffd[1mc\ufffd"
+    empty = log_text(pb.LogChunk(), "n", 9)
+    assert (empty.text, bool(empty.placeholder), empty.notes) == ("", True, ())
+
+
+def test_a_log_says_what_is_missing_of_it() -> None:
+    notes = log_text(pb.LogChunk(data=b"x", rotated=True, omitted_lines=3, note="words"), "n", 9).notes
+    assert notes[0] == "words"
+    assert "nodes logs n --tail 9" in notes[2]
 
 
 @pytest.mark.parametrize(

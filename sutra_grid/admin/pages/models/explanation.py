@@ -23,6 +23,7 @@ class Explanation(NamedTuple):
     generation: str
     backoff: str
     exits: Sequence[str]
+    log_problem: str
     grid_next: str
     you_next: Step
     verbs: Sequence[NodeVerb]
@@ -35,6 +36,7 @@ def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> E
         generation_text(node),
         duration(node.backoff_ms / 1000) if node.backoff_ms and not node.pid else "",
         [exit_text(ended, now_ms) for ended in node.exits],
+        printable(node.log_problem.message),
         grid_does_next(node, agent),
         next_step(node, agent),
         _verbs(node),
