@@ -73,15 +73,17 @@ else:
     print("ready", flush=True)
 time.sleep(60)
 """
-# A child in a session of its own holds 60 MiB and uses a whole CPU.
+# A child in a session of its own holds 60 MiB and uses a whole CPU, until its parent is killed.
 APART = """
 import os, time
+parent = os.getpid()
 if os.fork() == 0:
     os.setsid()
     held = b"x" * (60 << 20)
     print("ready", flush=True)
-    while True:
+    while os.getppid() == parent:
         pass
+    os._exit(0)
 time.sleep(60)
 """
 
