@@ -65,7 +65,7 @@ def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], Non
         if time.monotonic() >= deadline:
             raise DeadlineExceeded(
                 f"agent {agent_id} is not drained after {client.timeout_seconds:g} s. "
-                f"Nodes that still have a process: {names(left)} ({len(left)})",
+                f"Nodes of which it reports a process: {names(left)} ({len(left)})",
                 reason=Reason.TIMED_OUT,
                 hint=f"The stops continue. Check with `{client.hints.show_agent.format(agent_id)}`",
             )

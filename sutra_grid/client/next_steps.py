@@ -72,7 +72,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "itself. This shows what names its directory or port:",
         "ps -eo pid,lstart,user,args | grep -e {path} -e {port}",
     ),
-    Reason.LOST: Step("Its process ended while its agent was not running. Find the cause in its log.", _LOGS),
+    Reason.LOST: Step("Its process ended while no agent watched it. Find the cause in its log.", _LOGS),
     Reason.NOT_REPORTED: Step("Its agent does not report it. If that does not change, check the agent.", _AGENT),
     Reason.NODE_REMOVED: Step("It was removed. Its data is still in {path} on {agent}'s host."),
     Reason.WRONG_AGENT: Step("It belongs to another agent. Check whether two hosts share a state_path.", _AGENT),

@@ -73,7 +73,7 @@ def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, 
 
 
 def describe_exit(exit_: NodeExit) -> str:
-    """How a process ended, and after what time."""
+    """How a process ended, and after what time if that is known."""
     uptime = f"after {exit_.uptime_ms / 1000:.1f} s"
     if exit_.signal:
         return f"ended by signal {exit_.signal} {uptime}"
@@ -81,8 +81,9 @@ def describe_exit(exit_: NodeExit) -> str:
         return f"exit code {exit_.code} {uptime}"
     if exit_.reason is Reason.START_FAILED:
         return "its process did not start"
-    unseen = ": the agent was not running" if exit_.reason in {Reason.LOST, Reason.REBOOTED} else ""
-    return f"exited {uptime} (exit status unknown{unseen})"
+    if exit_.reason in {Reason.LOST, Reason.REBOOTED}:
+        return "exited (when and how is unknown: no agent watched it)"
+    return f"exited {uptime} (exit status unknown)"
 
 
 def _running(report: NodeReport, before: NodeReport | None) -> Outcome:

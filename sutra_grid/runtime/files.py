@@ -124,5 +124,5 @@ def _command(pid: str) -> str:
     try:
         arguments = Path("/proc", pid, "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
-        return "has just ended"
+        return "its command can't be read"
     return b" ".join(arguments).decode(errors="replace") or "unknown command"

@@ -57,7 +57,7 @@ def bind_fault(error: OSError, host: str, port: int) -> GridError:
 
 def port_taken(host: str, port: int) -> AlreadyExists:
     """Another process listens there; the message names it if it can be found."""
-    holder = port_holder(port) or "another process"
+    holder = port_holder(port) or "a process that was not found"
     return AlreadyExists(
         f"can't listen on {format_host_port(host, port)}: the port is in use by {holder}",
         reason=Reason.PORT_TAKEN,

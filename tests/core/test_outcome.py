@@ -78,3 +78,9 @@ def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_foll
     )  # fmt: skip
     outcome = judge_report(WANTED, no_process)
     assert (outcome.reason, outcome.message) == (Reason.BINARY_MISSING, "/x is missing")
+
+
+def test_of_an_end_that_nobody_watched_neither_time_nor_status_is_claimed() -> None:
+    for reason in (Reason.LOST, Reason.REBOOTED):
+        text = describe_exit(NodeExit(None, 0, 1, 0, reason))
+        assert text == "exited (when and how is unknown: no agent watched it)"

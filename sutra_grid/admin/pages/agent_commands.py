@@ -39,7 +39,7 @@ def drain_agent(agent_id: str) -> Response:
         with long_requests().acquire():
             command_agent(master(), AgentVerb.DRAIN, agent_id, key)
             stop_nodes(master().scoped(), agent_id, lambda _message: None)
-        return f"{agent_id} is drained, and none of its nodes has a process."
+        return f"{agent_id} is drained and reports no process of its nodes."
 
     return _run(agent_id, "drain", drain)
 

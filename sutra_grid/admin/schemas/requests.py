@@ -83,7 +83,7 @@ class RunQuery(CommandQuery):
 class DrainQuery(CommandQuery):
     """What to do with the nodes of a drained agent."""
 
-    stop_nodes = Flag("Also stop its nodes, and respond when none has a process left")
+    stop_nodes = Flag("Also stop its nodes, and respond when the agent reports no process of them")
 
 
 class RemoveAgentQuery(RequestSchema):

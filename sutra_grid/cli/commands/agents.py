@@ -64,7 +64,7 @@ def show(ctx: click.Context, agent_id: str) -> None:
 
 @agents.command()
 @agent_ids
-@click.option("--stop-nodes", is_flag=True, help="Stop its nodes too, and wait until no process is left.")
+@click.option("--stop-nodes", is_flag=True, help="Stop its nodes too, and wait until it reports no process of them.")
 @click.pass_context
 def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> None:
     """Keep new nodes away from agents, and stop their nodes with --stop-nodes.

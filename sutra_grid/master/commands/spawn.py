@@ -89,8 +89,8 @@ class Spawner:
     def spawn(self, agent_id: str, spec: NodeSpec, attempt: Attempt, deadline: Deadline) -> Node:
         """Start a new node on ``agent_id``, or on the agent with the most free slots when that is empty.
 
-        Raises ``GridError`` with the reason of a failure. Then no process is left running, or the message says that
-        the removal could not be saved yet.
+        Raises ``GridError`` with the reason of a failure. Then the agent has confirmed that it has no process of the
+        node, or the error says that the removal is still to be made or saved.
         """
         if attempt.earlier is not None:
             node = self._node_of_earlier_attempt(attempt.earlier.node_id)
@@ -109,7 +109,9 @@ class Spawner:
                 hint=f"Check with `sutra-grid-cli nodes show {node.node_id}`",
             )
         message = _with_log(f"node {node.node_id} on {node.agent_id} did not start: {outcome.message}", report)
-        failure = FailedPrecondition(message, reason=outcome.reason, hint="Nothing was left running")
+        failure = FailedPrecondition(
+            message, reason=outcome.reason, hint="The agent has removed the node and has no process of it"
+        )
         raise self._remove_failed(node, failure, call_agent_by=deadline)
 
     # -- the steps --

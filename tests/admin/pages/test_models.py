@@ -9,7 +9,7 @@ from sutra_grid.admin.commands.nodes import NodeVerb
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
 from sutra_grid.admin.pages.models.badges import badge, node_badge
-from sutra_grid.admin.pages.models.command_effects import progress_text
+from sutra_grid.admin.pages.models.command_effects import node_effect, progress_text
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import MIN_WIDTH, WIDTH, history
 from sutra_grid.admin.pages.models.host_gauges import gauges
@@ -181,3 +181,9 @@ def test_what_could_not_be_found_is_tried_again_at_once() -> None:
     with pytest.raises(ZeroDivisionError):
         remembered.get(lambda: 1 // 0)
     assert remembered.get(lambda: 5) == 5
+
+
+@pytest.mark.parametrize("verb", list(NodeVerb))
+def test_what_a_command_does_beside_an_unproved_process_is_not_overstated(verb: NodeVerb) -> None:
+    node = pb.NodeStatus(node_id="n", agent_id="a", status="failed", reason="unproved_process", pid=77)
+    assert mentions(node_effect(verb, node), "Signals nothing", 77, "when that process has ended")

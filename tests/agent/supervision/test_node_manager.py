@@ -1,6 +1,7 @@
 """The node manager called by hand, with fake processes and clock, a real journal and real state machines."""
 
 import errno
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,19 @@ def test_a_process_that_writes_to_the_log_of_a_node_without_journal_blocks_it(wo
     world.processes.others = []
     world.assign("node-1", 5)
     assert len(world.processes.alive("node-1")) == 1
+
+
+def test_a_port_that_the_nodes_own_program_holds_is_not_only_taken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    program = world.processes.plans[0].argv[0]
+    world.processes.others = [FakeSighting(name=Path(program).name, argv=(program,))]
+    monkeypatch.setattr(world.manager._parts.admission, "port_holders", lambda port: [77])
+    with socket.create_server(("127.0.0.1", world.report("node-1").spec.port)):
+        world.pass_time(100)
+        world.end(process, ExitStatus(code=1))
+        report = world.report("node-1")
+    assert (report.reason, report.pid) == (Reason.UNPROVED_PROCESS, 77)
+    assert mentions(report.message, "pid 77", "it listens on the node's port")

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from support.faults.other_user import AS_NOBODY, check_or_skip, directory_of_nobody, unreadable_program
 from support.harness.agent_harness import AgentHarness, is_alive
+from support.harness.memory_groups import cgroup_parent_or_skip, group_of
+from support.harness.processes import kill_and_wait, processes_below
 from support.needs import skip_for
 from support.programs.node_program import ran_twice, starts
 from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment
+from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, NodeReport, NodeState, Reason
 
 pytestmark = pytest.mark.e2e
@@ -55,6 +58,7 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     yield harness
     if harness.daemon.is_running:
         harness.kill()
+    kill_and_wait(processes_below(home))
 
 
 def has_no_tag(pid: int) -> bool:
@@ -90,6 +94,20 @@ def test_a_node_without_its_tag_is_adopted_with_its_pid(agent: AgentHarness, nam
         again = restarted(agent, "node-1")
         assert (again.pid, again.reason, again.restarts, again.exits) == (first.pid, Reason.ADOPTED, 0, ())
     assert not ran_twice(agent.data / "node-1")
+    stops_for_real(agent, again)
+
+
+def test_a_cleaned_program_in_its_control_group_is_adopted_although_its_identity_was_not_journaled(
+    agent: AgentHarness,
+) -> None:
+    cgroup_parent_or_skip()
+    first = agent.run("node-1", "portless")
+    eventually(lambda: has_no_tag(first.pid) and group_of(first.pid), message="a control group and no tag")
+    agent.kill()
+    agent.rewrite_journal("node-1", process=None, phase=Phase.LAUNCHING)
+    agent.start()
+    again = agent.wait_for("node-1", NodeState.RUNNING)
+    assert (again.pid, again.reason) == (first.pid, Reason.ADOPTED)
     stops_for_real(agent, again)
 
 

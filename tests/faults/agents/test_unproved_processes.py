@@ -20,6 +20,7 @@ from support.faults.other_user import (
     unreadable_program,
 )
 from support.harness.agent_harness import AgentHarness, is_alive, kill_process, refusal_of
+from support.harness.processes import kill_and_wait, processes_below
 from support.needs import skip_for
 from support.programs.node_program import ran_twice, starts
 from support.texts import mentions
@@ -46,6 +47,7 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     yield harness
     if harness.daemon.is_running:
         harness.kill()
+    kill_and_wait(processes_below(home))
 
 
 def unproved(agent: AgentHarness, node_id: str, pid: int) -> NodeReport:

@@ -5,6 +5,7 @@ Run by ``test_reused_pids``, with a directory. What is not as it must be is an `
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from contextlib import closing
@@ -14,11 +15,12 @@ from support.faults.foreign_process import ForeignProcess
 from support.faults.pid_namespaces import give_next, reap
 from support.harness.agent_harness import AgentHarness, kill_now
 from support.programs.node_program import ran_twice, starts
+from support.texts import mentions
 
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.agent.processes.launch_tag import LaunchTag
 from sutra_grid.agent.processes.launcher import NotAttached, OsProcessLauncher
-from sutra_grid.core.types import Desired, NodeState, Reason
+from sutra_grid.core.types import Assignment, Desired, NodeState, Reason
 
 
 def agent_finds_a_foreign_process(home: Path) -> None:
@@ -62,10 +64,36 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
     held.close()
 
 
+def container_runs_a_node(home: Path) -> None:
+    """The first of two containers on one data directory. Whatever it runs ends with it."""
+    first = AgentHarness(home).start().run("node-1")
+    dress = dict(environment(first.pid) or {})
+    (home / "first.json").write_text(json.dumps([first.pid, dress]))
+
+
+def container_is_started_again(home: Path) -> None:
+    """A new pid namespace of the same boot, in which a foreign process has the node's pid and environment."""
+    first_pid, dress = json.loads((home / "first.json").read_text())
+    assert not Path("/proc", str(first_pid)).exists()
+    give_next(first_pid)
+    with closing(ForeignProcess(home / "signals", dress)) as foreign:
+        assert foreign.pid == first_pid, f"the pid {first_pid} was not given again, but {foreign.pid}"
+        agent = AgentHarness(home).start()
+        again = agent.wait_for("node-1", NodeState.RUNNING)
+        assert (again.reason, again.restarts) == (Reason.LOST, 1), again
+        assert mentions(again.message, first_pid, "another process has its pid now"), again.message
+        assert starts(agent.data / "node-1") == [first_pid, again.pid]
+        agent.apply(Assignment("node-1", 2, Desired.ABSENT))
+        assert foreign.harm() == []
+    assert not ran_twice(agent.data / "node-1")
+    agent.kill()
+
+
 SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (agent_finds_a_foreign_process, held_process_ends_and_its_pid_is_given_again)
 }
+CONTAINERS = {scenario.__name__: scenario for scenario in (container_runs_a_node, container_is_started_again)}
 
 if __name__ == "__main__":
-    SCENARIOS[sys.argv[1]](Path(sys.argv[2]))
+    {**SCENARIOS, **CONTAINERS}[sys.argv[1]](Path(sys.argv[2]))

@@ -8,7 +8,7 @@ from typing import Final
 from sutra_grid.admin.commands.agents import AgentVerb
 from sutra_grid.admin.commands.nodes import NodeVerb
 from sutra_grid.core.removal import Removal
-from sutra_grid.core.types import Agent, AgentStatus, NodeStatus
+from sutra_grid.core.types import Agent, AgentStatus, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 #: Past participles for messages: "node-1 is stopped".
@@ -76,24 +76,37 @@ def progress_text(nodes: list[pb.NodeStatus]) -> str:
 
 def _start(node: pb.NodeStatus) -> str:
     if node.pid:
-        return f"Process {node.pid} already runs. Nothing changes."
+        if node.reason == Reason.UNPROVED_PROCESS:
+            return _unproved(node, "The node is started")
+        return f"Its agent reports that process {node.pid} runs. Nothing changes."
     return f"Starts a process on {node.agent_id} with the data in {_data(node)}. Ends any back-off."
 
 
 def _stop(node: pb.NodeStatus) -> str:
-    effect = (
-        f"Stops process {node.pid}. The node stays stopped" if node.pid else "The node has no process and stays stopped"
+    if node.reason == Reason.UNPROVED_PROCESS:
+        return _unproved(node, "The node is stopped")
+    effect = f"Stops process {node.pid}." if node.pid else "Its agent reports no process."
+    return (
+        f"{effect} The node stays stopped until someone starts it. Its data stays in {_data(node)} on {node.agent_id}."
     )
-    return f"{effect} stays stopped until someone starts it. Its data stays in {_data(node)} on {node.agent_id}."
+
+
+def _unproved(node: pb.NodeStatus, then: str) -> str:
+    """What happens while a process lives that may be the node's."""
+    return f"Signals nothing: process {node.pid} is not proved to be the node's. {then} when that process has ended."
 
 
 def _restart(node: pb.NodeStatus) -> str:
+    if node.reason == Reason.UNPROVED_PROCESS:
+        return _unproved(node, "The node is started")
     if not node.pid:
-        return f"The node has no process. Starts one on {node.agent_id}."
+        return f"Its agent reports no process. Starts one on {node.agent_id}."
     return f"Stops process {node.pid} and starts a new one. The node is unreachable in between."
 
 
 def _remove(node: pb.NodeStatus) -> str:
+    if node.reason == Reason.UNPROVED_PROCESS:
+        return _unproved(node, "The node is removed")
     effect = f"Stops process {node.pid} and removes the node" if node.pid else "Removes the node"
     return f"{effect} for good. Its data and log stay in {_data(node)} on {node.agent_id}."
 
