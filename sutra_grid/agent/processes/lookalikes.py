@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from sutra_grid.agent.processes.launch_tag import LOG_SUFFIX, TAG_LAUNCH
-from sutra_grid.agent.processes.sightings import FileKey, OpenFile, Sighting, file_key
+from sutra_grid.agent.processes.launch_tag import LOG_SUFFIX
+from sutra_grid.agent.processes.sightings import FileKey, OpenFile, Sighting, file_key, tag_of
 from sutra_grid.core.node.record import ProcessIdentity, Suspect
 from sutra_grid.core.types import NodeSpec
 
@@ -31,6 +31,7 @@ class NodeTraits:
     spec: NodeSpec
     command: tuple[str, ...]
     log_path: Path
+    host_id: str  # of the agent's state directory
     port_holders: Collection[int] = field(default=())  # pids that listen on the node's port, where that was read
 
     @cached_property
@@ -80,7 +81,7 @@ def find_suspect(
         if sighting.session in never or sighting.pid in never:
             continue
         signs = list(_signs(traits, sighting))
-        if signs and (why := _why_unproved(sighting, journaled)) and sighting.still_lives:
+        if signs and (why := _why_unproved(sighting, journaled, traits.host_id)) and sighting.still_lives:
             identity = ProcessIdentity(boot_id, sighting.pid, sighting.start_ticks, 0)
             return Suspect(identity, describe(sighting.pid, sighting.name, signs, why))
     return None
@@ -156,15 +157,16 @@ def _mentions(sighting: Sighting, path: str) -> bool:
     return found is not None and any(found.search(argument) for argument in sighting.argv or ())
 
 
-def _why_unproved(sighting: Sighting, journaled: ProcessIdentity | None) -> str:
+def _why_unproved(sighting: Sighting, journaled: ProcessIdentity | None, host_id: str) -> str:
     """Why a process is not proved to be the node's; empty when it is proved to be something else."""
-    if sighting.group is not None:
+    tag = tag_of(sighting) or sighting.group
+    if tag is not None and tag.host_id == host_id:
         return ""  # of a known launch: another node's, or a leftover of an ended one
     not_journaled = f"the journal has pid {journaled.pid}" if journaled else "the journal has no process of the node"
+    if tag is not None:
+        return f"{not_journaled}, and its tag is of another state directory"
     if sighting.variables is None:
         return f"{not_journaled}, and its environment can't be read by the agent's user"
-    if TAG_LAUNCH in sighting.variables:
-        return ""
     return f"{not_journaled}, and its environment has no tag of a launch"
 
 

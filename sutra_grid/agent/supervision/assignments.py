@@ -16,8 +16,9 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError, InvalidArgument
-from sutra_grid.core.node.events import Assigned
-from sutra_grid.core.node.record import NodeRuntime, fresh_record
+from sutra_grid.core.node.events import Assigned, Recovered
+from sutra_grid.core.node.record import NodeRecord, NodeRuntime, fresh_record
+from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
 from sutra_grid.runtime.logging import get_logger
 
@@ -106,11 +107,24 @@ class AssignmentHandler:
             if assignment.desired is not Desired.ABSENT:  # the registry was restored from an older copy
                 self._parts.inventory.put_refused(removed_report(replace(assignment, generation=removed)))
             return
+        if assignment.desired is not Desired.RUNNING and self._blocks(assignment):
+            return
         if assignment.desired is Desired.ABSENT:
             self._nodes.record_removal(assignment)
             self._parts.inventory.remove(node_id)
             return
         self._admit(assignment, is_spawn)
+
+    def _blocks(self, assignment: Assignment) -> bool:
+        """Keep a node that shall not run, but something lives that may be its process: its journal may be lost."""
+        record = NodeRecord(assignment, Phase.RECOVERING)
+        suspect = self._suspects.find(record) if assignment.spec.storage_path else None
+        if suspect is None:
+            return False
+        node = ManagedNode(NodeRuntime(record))
+        self._nodes.add(node)
+        self._executor.handle(node, Recovered(Phase.STOPPED, None, suspect=suspect))
+        return True
 
     def _admit(self, assignment: Assignment, is_spawn: bool) -> None:
         """Check and journal a new node, then let its machine take the assignment.

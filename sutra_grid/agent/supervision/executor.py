@@ -147,7 +147,7 @@ class InstructionExecutor:
 
     def _launch(self, node: ManagedNode) -> Launched | LaunchFailed | LaunchBlocked:
         spec = node.spec
-        suspect = None if node.end_was_seen else self._suspects.find(node.runtime.record)
+        suspect = None if node.is_clear else self._suspects.find(node.runtime.record)
         if suspect is not None:
             return LaunchBlocked(suspect)
         try:

@@ -60,7 +60,7 @@ class NodeManager:
         process.send_signal(signal.SIGKILL, whole_group=True)
         process.close()
         node.process = None
-        node.end_was_seen = True
+        node.is_clear = True
         node.log_tail = self._parts.log_tail(node_id)
         oom = self._parts.groups.release(node.runtime.record, status)
         self._executor.handle(node, Exited(process.identity.launch, status, oom))

@@ -17,13 +17,13 @@ _MAX_REMOVALS_KEPT: Final = 1000  # late calls arrive within seconds: far fewer 
 class ManagedNode:
     """A node that the agent manages. ``process`` is open while the node has one.
 
-    ``end_was_seen``: this agent process has reaped the last process of the node, so no other one can be alive.
+    ``is_clear``: nothing can be alive that may be its process. The agent has reaped the last one, or has just looked.
     """
 
     runtime: NodeRuntime
     process: ProcessHandle | None = None
     log_tail: tuple[str, ...] = ()
-    end_was_seen: bool = False
+    is_clear: bool = False
 
     @property
     def spec(self) -> NodeSpec:

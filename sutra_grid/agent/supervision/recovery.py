@@ -90,7 +90,9 @@ class StartupRecovery:
             identity = node.process.identity
             self._executor.watch(node, node.process)
         event = Recovered(plan.phase_before, identity, plan.rebooted, oom, suspect, attempt.why)
+        node.is_clear = node.process is None and suspect is None  # a launch that follows at once needs no second look
         self._executor.handle(node, event)
+        node.is_clear = False
 
     def _attach(self, plan: RecoveryPlan) -> _Attempt:
         """Attach to the first candidate that is proved. A journaled process that can't be read is a suspect."""

@@ -6,11 +6,11 @@ The decision is in ``processes.lookalikes``. Used by the supervisor's thread onl
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from sutra_grid.agent.processes.identity import boot_id
-from sutra_grid.agent.processes.launch_tag import TAG_LAUNCH
 from sutra_grid.agent.processes.lookalikes import NodeTraits, find_suspect, node_of_log
-from sutra_grid.agent.processes.sightings import Sighting
+from sutra_grid.agent.processes.sightings import Sighting, file_key, tag_of
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.core.errors import GridError
@@ -40,7 +40,8 @@ class SuspectSearch:
         spec = record.assignment.spec
         node_id = record.assignment.node_id
         log_path = self._parts.planner.mark(node_id, record.launches).log_path
-        traits = NodeTraits(node_id, spec, self._command(node_id, spec), log_path, port_holders)
+        command = self._command(node_id, spec)
+        traits = NodeTraits(node_id, spec, command, log_path, self._parts.planner.host_id, port_holders)
         seen = self._parts.sightings() if sightings is None else sightings
         return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids())
 
@@ -64,13 +65,14 @@ def unreadable(identity: ProcessIdentity, why: str) -> Suspect:
 def nodes_with_open_logs(sightings: Iterable[Sighting], log_directory: str) -> set[str]:
     """The nodes whose logs are open in processes that are proved to be nobody's: their journals may be lost."""
     found = set()
+    device = (file_key(Path(log_directory)) or (None, None))[0]
     for sighting in sightings:
         for output in sighting.outputs or ():
             folder, _, name = output.path.rpartition("/")
-            if folder == log_directory and sighting.shares_files and _is_unproved(sighting):
+            if folder == log_directory and output.key[0] == device and _is_unproved(sighting):
                 found.add(node_of_log(name))
     return found - {""}
 
 
 def _is_unproved(sighting: Sighting) -> bool:
-    return sighting.group is None and TAG_LAUNCH not in (sighting.variables or {})
+    return sighting.group is None and tag_of(sighting) is None

@@ -14,6 +14,7 @@ from sutra_grid.agent.processes.sightings import OpenFile, file_key
 from sutra_grid.core.node.record import ProcessIdentity, Suspect
 from sutra_grid.core.types import NodeSpec
 
+HOST = "f" * 32
 CLEAN = FakeSighting(variables={"PATH": "/bin"})
 
 
@@ -23,7 +24,7 @@ def traits(tmp_path: Path) -> NodeTraits:
     (tmp_path / "node-1.log").touch()
     spec = NodeSpec("redis", 50051, str(tmp_path / "data"), 64)
     command = ("/usr/bin/env", "-i", "/usr/bin/redis-server", "--port", "50051", "--dir", spec.storage_path)
-    return NodeTraits("node-1", spec, command, tmp_path / "node-1.log")
+    return NodeTraits("node-1", spec, command, tmp_path / "node-1.log", HOST)
 
 
 def suspect(traits: NodeTraits, *sightings: FakeSighting, never: tuple[int, ...] = ()) -> Suspect | None:
@@ -117,8 +118,8 @@ def test_its_program_on_its_port_is_suspected_and_another_program_there_is_not(t
 
 def test_what_is_proved_to_be_something_else_is_not_suspected(traits: NodeTraits) -> None:
     like = replace(CLEAN, outputs=output(traits.log_path))
-    assert suspect(traits, replace(like, variables={"SUTRA_GRID_LAUNCH": "f/node-2/1"})) is None
-    assert suspect(traits, replace(like, group=LaunchTag("f", "node-2", 1))) is None
+    assert suspect(traits, replace(like, variables={"SUTRA_GRID_LAUNCH": f"{HOST}/node-2/1"})) is None
+    assert suspect(traits, replace(like, group=LaunchTag(HOST, "node-2", 1))) is None
     assert suspect(traits, replace(like, still_lives=False)) is None
     assert suspect(traits, like, never=(77,)) is None
 
@@ -128,3 +129,10 @@ def test_an_unreadable_process_is_suspected_by_its_arguments(traits: NodeTraits)
     found = suspect(traits, hidden)
     assert found is not None
     assert "its environment can't be read by the agent's user" in found.message
+
+
+def test_a_process_of_another_state_directory_in_the_nodes_directory_is_suspected(traits: NodeTraits) -> None:
+    other = replace(CLEAN, directory=traits.directory, variables={"SUTRA_GRID_LAUNCH": f"{'0' * 32}/node-1/4"})
+    found = suspect(traits, other)
+    assert found is not None
+    assert "its tag is of another state directory" in found.message

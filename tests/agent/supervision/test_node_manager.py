@@ -359,3 +359,18 @@ def test_a_port_that_the_nodes_own_program_holds_is_not_only_taken(
         report = world.report("node-1")
     assert (report.reason, report.pid) == (Reason.UNPROVED_PROCESS, 77)
     assert mentions(report.message, "pid 77", "it listens on the node's port")
+
+
+@pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.ABSENT])
+def test_a_node_that_the_agent_does_not_know_is_not_gone_while_what_may_be_its_process_lives(
+    world: World, desired: Desired
+) -> None:
+    spec = NodeSpec("storage", 50051, str(world.config.data_path / "node-1"), 64)
+    world.processes.others = [like_the_node(world)]
+    world.assign("node-1", 7, desired, spec=spec)
+    report = world.report("node-1")
+    assert (report.state, report.reason, report.pid) == (NodeState.FAILED, Reason.UNPROVED_PROCESS, 77)
+    world.processes.others = []
+    world.pass_time(3)
+    after = world.inventory.find("node-1")
+    assert after is None if desired is Desired.ABSENT else after is not None and after.state is NodeState.STOPPED
