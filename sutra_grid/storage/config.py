@@ -14,13 +14,15 @@ from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
 
 SECTION = "storage_node"
+STANDALONE = "standalone"
+"""The id of a node that nobody gave one."""
 
 SCHEMA = Schema(
     [
         Section(
             SECTION,
             [
-                Key("node_id", "str", "standalone", help="Id of the node; the agent sets it", check=not_empty),
+                Key("node_id", "str", STANDALONE, help="Id of the node; the agent sets it", check=not_empty),
                 Key("listen", "str", "127.0.0.1", help="Address to listen on, without a port", check=host),
                 Key("port", "int", 50051, help="Port to listen on; 0 chooses a free port", check=between(0, MAX_PORT)),
                 Key(

@@ -13,7 +13,7 @@ from sutra_grid.runtime.daemon import daemon_command
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
-from sutra_grid.storage.config import FLAGS, SCHEMA, StorageConfig
+from sutra_grid.storage.config import FLAGS, SCHEMA, STANDALONE, StorageConfig
 
 HEALTH_SECONDS = 1.0
 """How often the health service gets the store's state."""
@@ -27,17 +27,26 @@ def run(config: Config) -> int:
     return_memory_early()
     reset_affinity()
     if settings.restore is not None:
-        return _restore(settings.restore, settings.storage_path)
+        return _restore(settings, settings.restore)
     if settings.pin_cpu:
         pin_to_one_cpu()
     return _serve(settings)
 
 
-def _restore(source: Path, storage_path: Path) -> int:
+def _restore(settings: StorageConfig, source: Path) -> int:
     from sutra_grid.storage.archive import restore
 
-    manifest = restore(source, storage_path)
-    log.info("store restored", path=storage_path, revision=manifest.revision, keys=manifest.keys, source=source)
+    manifest = restore(source, settings.storage_path)
+    log.info(
+        "store restored",
+        path=settings.storage_path,
+        revision=manifest.revision,
+        keys=manifest.keys,
+        source=source,
+        copy_of=manifest.node_id or "unknown",  # a checkpoint does not say
+    )
+    if manifest.node_id and settings.node_id not in (manifest.node_id, STANDALONE):
+        log.warning("the snapshot is of another node", node=settings.node_id, copy_of=manifest.node_id)
     return 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.types import Reason
 from sutra_grid.storage.engine import View
 from sutra_grid.storage.records import (
     FORMAT,
@@ -24,6 +25,8 @@ from sutra_grid.storage.records import (
     decode,
 )
 
+LAST_KEY = b"\xff" * 8
+"""Whatever another program stores, it has a key before this one."""
 FIRST_REVISION = 1
 """Of an empty store, as in etcd: the first write makes revision 2."""
 
@@ -82,9 +85,15 @@ class Committed:
 def load(view: View) -> Committed:
     """The state that ``Draft.engine_changes`` wrote last; an empty state when nothing was written.
 
-    Raises ``FailedPrecondition`` for a layout of a newer version.
+    Raises ``FailedPrecondition`` for a layout of a newer version, and for the data of another program.
     """
     layout = view.get(FORMAT_KEY)
+    if layout is None and next(view.scan(b"", LAST_KEY), None) is not None:
+        raise FailedPrecondition(
+            "the database has keys, but not the layout of a storage node: another program made it",
+            reason=Reason.PATH_TAKEN,
+            hint="Use another directory",
+        )
     if layout is not None and FORMAT.unpack(layout)[0] > FORMAT_VERSION:
         raise FailedPrecondition(
             f"the store has layout version {FORMAT.unpack(layout)[0]}, newer than this program's {FORMAT_VERSION}",
