@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sutra_grid.storage.faults import Fault, KvError
@@ -128,9 +128,20 @@ def _ordered(space: KeySpace, request: pb.RangeRequest, found: Iterable[Item], l
         return found  # ascending by key already
     if target == pb.RangeRequest.VALUE:
         return _sorted_by_value(found, limit, descends)
+    kept: list[Item] = []
+    held = 0
+    found = iter(found)
+    for item in found:
+        kept.append(item)
+        held += _bytes_of(item)
+        if held > MAX_ANSWER_BYTES:
+            break
+    else:
+        return sorted(kept, key=_SORT_KEYS[target], reverse=descends)
+    # Too much to hold: sort without the values, and read those of the page once more.
     first = heapq.nlargest if descends else heapq.nsmallest
-    kept = first(limit + 1, map(_without_value, found), _SORT_KEYS[target])
-    return ((key, record) for key, _ in kept if (record := space.get(key)) is not None)
+    light = first(limit + 1, map(_without_value, chain(kept, found)), _SORT_KEYS[target])
+    return ((key, record) for key, _ in light if (record := space.get(key)) is not None)
 
 
 def _sorted_by_value(found: Iterable[Item], limit: int, descends: bool) -> list[Item]:
