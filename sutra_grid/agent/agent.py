@@ -24,6 +24,7 @@ from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, make_memory_groups
 from sutra_grid.agent.limits.memory_monitor import MemoryMonitor
+from sutra_grid.agent.limits.oom_monitor import OomMonitor
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
@@ -145,6 +146,8 @@ class GridAgent:
         if config.memory_limits is not MemoryLimits.OFF:
             monitor = MemoryMonitor(members, supervisor.memory_exceeded, groups.unreclaimable_bytes)
             parts.enter_context(Ticker("memory-limits", MEMORY_SECONDS, lambda: monitor.check(inventory.views())))
+            oom = OomMonitor(groups, supervisor.members_oom_killed)
+            parts.enter_context(Ticker("oom-kills", MEMORY_SECONDS, lambda: oom.check(inventory.views())))
             parts.enter_context(Ticker("memory-groups", GROUPS_SECONDS, groups.retry_removals))
         parts.callback(logs.close)
         watch_logs = Ticker("node-logs", LOG_SECONDS, lambda: logs.look(inventory.views(), inventory.put_log_problem))

@@ -118,13 +118,20 @@ def _nodes(agent_id: str, reports: Iterable[NodeReport]) -> Iterator[Metric]:
         "Restarts since the node was created, across restarts of the agent",
         labels=_NODE_LABELS,
     )
+    oom_kills = CounterMetricFamily(
+        "sutra_grid_node_oom_kills",
+        "Processes of the node that the kernel killed for lack of memory, since the node was created",
+        labels=_NODE_LABELS,
+    )
     for report in reports:
         labels = [agent_id, report.node_id, report.spec.engine or DEFAULT_ENGINE]
         restarts.add_metric(labels, report.restarts)
+        oom_kills.add_metric(labels, report.oom_kills)
         for name, value in _values(report).items():
             gauges[name].add_metric(labels, value)
     yield from gauges.values()
     yield restarts
+    yield oom_kills
 
 
 def _values(node: NodeReport) -> dict[str, float]:

@@ -48,6 +48,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         log_tail=() if well else view.log_tail,
         sequence=view.sequence,
         end_cause=record.end_cause,
+        oom_kills=record.oom_kills,
     )
 
 

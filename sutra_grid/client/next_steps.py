@@ -37,6 +37,10 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.START_TIMEOUT: Step("It runs, but its health probe got no answer. Read its log.", _LOGS),
     Reason.PROBE_FAILED: Step("It runs, but its health probe fails. Read its log, and restart it if needed.", _RESTART),
     Reason.MEMORY_LIMIT: Step("It exceeded its memory limit. Reduce its load, or raise the limit.", _LOGS),
+    Reason.OOM_KILLED: Step(
+        "Check in its log what it lost. Reduce its load, raise its limit, or free memory on {agent}'s host.",
+        _LOGS,
+    ),
     Reason.NOT_IN_FOREGROUND: Step(
         "Its program ended or went to the background. Turn that off in its engine's args (redis: --daemonize no), "
         "restart {agent}, then start it.",
@@ -93,6 +97,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.AGENT_UNREACHABLE: Step("The master can't reach {agent}. Check its endpoint and the firewall.", _AGENT),
 }
 
+#: Reasons of a node that runs as desired, and that has lost something.
+_WORTH_A_LOOK: Final = frozenset({Reason.OOM_KILLED})
+
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
 _READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
@@ -109,7 +116,7 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     """What a person should do now."""
     if agent is not None and agent.status == AgentStatus.OFFLINE:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
-    elif is_as_desired(node):
+    elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:
         step = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]

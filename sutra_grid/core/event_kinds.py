@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     NODE_RESTARTED = "node.restarted"
     NODE_EXITED = "node.exited"  # the process ended, and not by command
     NODE_FAILED = "node.failed"
+    NODE_OOM_KILLED = "node.oom_killed"  # the kernel killed processes of it for lack of memory; its first one lives
     NODE_UNHEALTHY = "node.unhealthy"
     NODE_HEALTHY = "node.healthy"
     NODE_LOG_PROBLEM = "node.log_problem"  # its log can't be rotated, or it writes to a file that was moved

@@ -24,7 +24,13 @@ _material = attrgetter(*(field.name for field in fields(NodeReport) if field.nam
 
 def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms: int) -> list[Event]:
     """Events from the report ``old`` (None: the node is new) to the report ``new``, in the order they happened."""
-    changes = [*_exits(old, new), *_state_changes(old, new), *_health_changes(old, new), *_log_changes(old, new)]
+    changes = [
+        *_exits(old, new),
+        *_oom_kills(old, new),
+        *_state_changes(old, new),
+        *_health_changes(old, new),
+        *_log_changes(old, new),
+    ]
     return [
         Event(kind, at_ms, Actor.AGENT, agent_id=agent_id, node_id=new.node_id, reason=reason, message=message)
         for kind, reason, message in changes
@@ -40,6 +46,16 @@ def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
     for exit_ in reversed(new_exits(old, new)):
         if exit_.reason in CRASHES:
             yield EventKind.NODE_EXITED, exit_.reason, describe_exit(exit_)
+
+
+def _oom_kills(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
+    """Kills that no exit tells."""
+    kills = new.oom_kills - (old.oom_kills if old else 0)
+    if kills <= 0 or new_exits(old, new) or (old is None and new.reason is not Reason.OOM_KILLED):
+        return
+    told = new.message if new.reason is Reason.OOM_KILLED else ""
+    generic = f"the kernel killed processes of it for lack of memory: {kills}"
+    yield EventKind.NODE_OOM_KILLED, Reason.OOM_KILLED, told or generic
 
 
 def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:

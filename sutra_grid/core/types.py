@@ -151,6 +151,7 @@ class Reason(StrEnum):
     PROBE_FAILED = "probe_failed"
     MEMORY_LIMIT = "memory_limit"
     NOT_IN_FOREGROUND = "not_in_foreground"
+    OOM_KILLED = "oom_killed"
     # causes of a problem with a node's log
     LOG_MOVED = "log_moved"
     LOG_NOT_ROTATED = "log_not_rotated"
@@ -260,7 +261,8 @@ class NodeReport:
     """What an agent reports of one node. ``spec`` is complete; ``exits``: the newest first, at most 5.
 
     ``end_cause`` says in words why the last process ended or did not start, until the next start; ``message`` adds
-    what follows from it. ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
+    what follows from it. ``oom_kills``: processes of the node that the kernel killed for lack of memory, since the node
+    was created. ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
     counted.
     """
 
@@ -283,6 +285,7 @@ class NodeReport:
     log_tail: tuple[str, ...] = ()
     sequence: int = 0
     end_cause: str = ""
+    oom_kills: int = 0
     log_problem: LogProblem | None = None
 
 

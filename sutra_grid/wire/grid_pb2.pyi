@@ -239,7 +239,7 @@ class Assignment(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., agent_id: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem")
+    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DESIRED_FIELD_NUMBER: _ClassVar[int]
@@ -260,6 +260,7 @@ class NodeReport(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     END_CAUSE_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     generation: int
     desired: str
@@ -280,7 +281,8 @@ class NodeReport(_message.Message):
     sequence: int
     end_cause: str
     log_problem: LogProblem
-    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ...) -> None: ...
+    oom_kills: int
+    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ...) -> None: ...
 
 class LogProblem(_message.Message):
     __slots__ = ("reason", "message")
@@ -341,7 +343,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -363,6 +365,7 @@ class NodeStatus(_message.Message):
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     RESTART_GENERATION_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -384,7 +387,8 @@ class NodeStatus(_message.Message):
     created_at_ms: int
     restart_generation: int
     log_problem: LogProblem
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ...) -> None: ...
+    oom_kills: int
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")

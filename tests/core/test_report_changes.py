@@ -47,6 +47,16 @@ def test_several_crashes_between_two_reports_are_told_one_by_one() -> None:
     assert mentions(events[1].message, 11)
 
 
+def test_a_process_that_the_kernel_killed_is_told_unless_an_exit_tells_it() -> None:
+    hurt = replace(RUNNING, oom_kills=2, reason=Reason.OOM_KILLED, message="the kernel killed 2 of its processes")
+    [event] = events_between("agent-1", RUNNING, hurt, at_ms=1)
+    assert (event.kind, event.reason, event.message) == ("node.oom_killed", Reason.OOM_KILLED, hurt.message)
+    assert kinds(hurt, hurt) == []
+    assert kinds(RUNNING, replace(hurt, reason=Reason.PROBE_FAILED)) == ["node.oom_killed"], "another reason came after"
+    ended = replace(RUNNING, pid=8, restarts=1, exits=(replace(KILLED, reason=Reason.MEMORY_LIMIT),), oom_kills=1)
+    assert kinds(RUNNING, ended) == ["node.exited", "node.restarted"]
+
+
 def test_a_commanded_end_is_no_crash() -> None:
     ended = NodeExit(code=0, signal=0, at_ms=100, uptime_ms=5_000, reason=Reason.COMMANDED)
     assert kinds(RUNNING, replace(RUNNING, state=NodeState.STOPPED, pid=0, exits=(ended,))) == ["node.stopped"]

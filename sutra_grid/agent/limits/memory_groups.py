@@ -38,7 +38,11 @@ class MemoryGroups(Protocol):
         ...
 
     def release(self, record: NodeRecord, status: ExitStatus) -> OomKill | None:
-        """Remove the group of a process that has ended. Returns the kill if the kernel killed it for memory."""
+        """Remove the group of a process that has ended. Returns the kernel's kills in it that were not told yet."""
+        ...
+
+    def oom_kills(self, node_id: str, launch: int, limit_mb: int) -> OomKill | None:
+        """The kernel's kills in the group of a launch that runs; None without one. Its description says why."""
         ...
 
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
@@ -69,6 +73,10 @@ class NoMemoryGroups:
         """See ``MemoryGroups``."""
 
     def release(self, record: NodeRecord, status: ExitStatus) -> OomKill | None:
+        """See ``MemoryGroups``."""
+        return None
+
+    def oom_kills(self, node_id: str, launch: int, limit_mb: int) -> OomKill | None:
         """See ``MemoryGroups``."""
         return None
 
@@ -125,9 +133,16 @@ class CgroupMemoryGroups:
         with self._lock:
             group = self._groups.pop((node_id, launch), self._home / _name(node_id, launch))
             self._ended.add(group)
-        oom = self._oom_kill(group, status, record.assignment.spec.memory_limit_mb)
+        kills = self._kills(group, record.assignment.spec.memory_limit_mb)
         self.retry_removals()
-        return oom
+        new = kills.count - record.launch_oom_kills if kills else 0
+        return None if kills is None or new <= 0 else _told_with_exit(kills, new, status)
+
+    def oom_kills(self, node_id: str, launch: int, limit_mb: int) -> OomKill | None:
+        """See ``MemoryGroups``."""
+        with self._lock:
+            group = self._groups.get((node_id, launch))
+        return self._kills(group, limit_mb) if group is not None else None
 
     def unreclaimable_bytes(self, node_id: str, launch: int) -> int:
         """See ``MemoryGroups``."""
@@ -191,10 +206,8 @@ class CgroupMemoryGroups:
         for child in children(pid):
             self._move_family(child, group)
 
-    def _oom_kill(self, group: Path, status: ExitStatus, limit_mb: int) -> OomKill | None:
-        """The kill, if the kernel killed a process of the group and the exit status is SIGKILL or unknown."""
-        if status.known and status.signal != signal.SIGKILL:
-            return None
+    def _kills(self, group: Path, limit_mb: int) -> OomKill | None:
+        """All kills in a group so far, and why; None without any."""
         try:
             kills = self._parent.hierarchy.oom_kills(group)
         except OSError:
@@ -206,8 +219,7 @@ class CgroupMemoryGroups:
             why = f"its memory reached {hard_limit_mb} MiB, above its limit of {limit_mb} MiB"
         else:
             why = "memory ran out on the host or in a parent control group; the node was within its own limit"
-        killed = "was killed by the kernel" if status.known else "exited, and the kernel killed one of its processes"
-        return OomKill(kills.over_limit, f"{killed}: {why}")
+        return OomKill(kills.over_limit, why, kills.count)
 
     def _remove(self, group: Path) -> bool:
         try:
@@ -215,6 +227,17 @@ class CgroupMemoryGroups:
         except OSError as error:
             log.warning("memory group can't be removed", group=group, error=error)
             return True
+
+
+def _told_with_exit(kills: OomKill, new: int, status: ExitStatus) -> OomKill:
+    """The new kills as the description of an exit. A leader that outlived them may have ended because of them."""
+    if status.signal == signal.SIGKILL:
+        how = "was killed by the kernel"
+    elif status.known:
+        how = f"{status.description()} after the kernel had killed {'one' if new == 1 else new} of its processes"
+    else:
+        how = "exited, and the kernel killed one of its processes"
+    return OomKill(kills.over_limit, f"{how}: {kills.description}", new)
 
 
 def make_memory_groups(mode: MemoryLimits, host_id: str) -> MemoryGroups:

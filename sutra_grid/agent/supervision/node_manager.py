@@ -18,7 +18,7 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
-from sutra_grid.core.node.events import Exited, MemoryExceeded, ProbeFailed, ProbePassed
+from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
 
@@ -76,6 +76,12 @@ class NodeManager:
         node = self._nodes.find(node_id)
         if node is not None:
             self._executor.handle(node, MemoryExceeded(launch, message))
+
+    def members_oom_killed(self, node_id: str, event: MembersOomKilled) -> None:
+        """The kernel killed processes of a node for lack of memory, and its leader lives on."""
+        node = self._nodes.find(node_id)
+        if node is not None:
+            self._executor.handle(node, event)
 
     def run_due_timers(self) -> None:
         """Handle every timer that is due by now."""

@@ -27,6 +27,7 @@ from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.node_manager import NodeManager
 from sutra_grid.core.errors import GridError, Internal, Unavailable
+from sutra_grid.core.node.events import MembersOomKilled
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, NodeReport, Reason
 from sutra_grid.runtime.logging import get_logger
@@ -100,6 +101,10 @@ class Supervisor:
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """Report that a node uses more memory than its limit. Any thread; never blocks."""
         self._calls.put(lambda: self._nodes.memory_exceeded(node_id, launch, message))
+
+    def members_oom_killed(self, node_id: str, event: MembersOomKilled) -> None:
+        """Report that the kernel killed processes of a node for lack of memory. Any thread; never blocks."""
+        self._calls.put(lambda: self._nodes.members_oom_killed(node_id, event))
 
     def stop(self) -> None:
         """End the threads. The nodes keep running."""

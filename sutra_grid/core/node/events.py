@@ -21,7 +21,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class OomKill:
-    """The kernel killed a process because memory ran out.
+    """The kernel killed ``count`` processes of a launch because memory ran out, and that was not told yet.
 
     ``over_limit``: the node was over its limit, as far as is known; else the host had no memory left.
     ``description`` follows "the process" in a message.
@@ -29,6 +29,7 @@ class OomKill:
 
     over_limit: bool
     description: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,18 @@ class MemoryExceeded:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersOomKilled:
+    """The kernel has killed ``count`` processes of launch number ``launch`` so far, and its leader lives on.
+
+    ``why`` says what memory ran out.
+    """
+
+    launch: int
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimerDue:
     """A timer that was armed is due."""
 
@@ -134,6 +147,7 @@ NodeEvent = (
     | ProbePassed
     | ProbeFailed
     | MemoryExceeded
+    | MembersOomKilled
     | TimerDue
     | Recovered
 )

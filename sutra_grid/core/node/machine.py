@@ -17,6 +17,7 @@ from sutra_grid.core.node.events import (
     LaunchBlocked,
     Launched,
     LaunchFailed,
+    MembersOomKilled,
     MemoryExceeded,
     NodeEvent,
     Now,
@@ -35,6 +36,7 @@ from sutra_grid.core.node.instructions import (
     TimerName,
     WriteJournal,
 )
+from sutra_grid.core.node.oom_kills import count_at_exit, on_members_oom_killed
 from sutra_grid.core.node.record import ExitStatus, NodeRuntime, Suspect
 from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
@@ -105,6 +107,8 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
             _on_probe_failed(work, event)
         case MemoryExceeded():
             _on_memory_exceeded(work, event)
+        case MembersOomKilled():
+            on_members_oom_killed(work, event)
         case TimerDue():
             _on_timer(work, event)
         case Recovered():
@@ -193,6 +197,8 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     record = work.record
     if event.launch != record.launches or record.phase not in _PROCESS_KNOWN:
         return
+    count_at_exit(work, event.oom)
+    record = work.record
     how = event.oom.description if event.oom else event.status.description()
     if record.phase in ANSWERS_PROBES:
         if event.oom and event.oom.over_limit:

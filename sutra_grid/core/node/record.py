@@ -82,6 +82,8 @@ class NodeRecord:
     next launch counts as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
     ``end_cause``: why the last process ended or did not start, in words, until the next start. ``suspect``: the process
     that blocks the node, in phase blocked.
+    ``oom_kills``: processes that the kernel killed for lack of memory since the node was created;
+    ``launch_oom_kills``: those of the last launch, which were told.
     """
 
     assignment: Assignment
@@ -102,6 +104,8 @@ class NodeRecord:
     stop_cause: Reason = Reason.NONE
     end_cause: str = ""
     suspect: ProcessIdentity | None = None
+    oom_kills: int = 0
+    launch_oom_kills: int = 0
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:

@@ -8,6 +8,7 @@ from sutra_grid.core.node import transitions
 from sutra_grid.core.node.blocked import block
 from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
+from sutra_grid.core.node.oom_kills import count_at_exit
 from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity, Suspect
 from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
 from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop
@@ -67,6 +68,7 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
         ready_at=None,
         restarts=record.restarts + (1 if ended or record.relaunch else 0),
         relaunch=False,
+        launch_oom_kills=0,
     )
 
 
@@ -80,6 +82,7 @@ def _recover_beside(work: NodeStep, event: Recovered, suspect: Suspect) -> None:
 
 
 def _recover_without_process(work: NodeStep, event: Recovered) -> None:
+    count_at_exit(work, event.oom)
     record = work.record
     lost = record.process is not None
     why = Reason.REBOOTED if event.rebooted else Reason.LOST

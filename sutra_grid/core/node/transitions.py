@@ -28,6 +28,7 @@ def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
         resume_at=0.0,
         end_cause="",
         suspect=None,
+        launch_oom_kills=0,
     )
 
 

@@ -76,6 +76,7 @@ def report_to_document(report: NodeReport) -> Document:
         "backoff_ms": report.backoff_ms,
         "log_tail": [clean(line) for line in report.log_tail],
         "log_problem": _log_problem_to_document(report.log_problem),
+        "oom_kills": report.oom_kills,
     }
 
 
@@ -101,6 +102,7 @@ def report_from_document(document: Document) -> NodeReport:
         backoff_ms=document["backoff_ms"],
         log_tail=tuple(document["log_tail"]),
         log_problem=_log_problem_from_document(document.get("log_problem")),
+        oom_kills=document.get("oom_kills", 0),  # since 0.2
     )
 
 

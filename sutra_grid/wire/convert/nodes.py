@@ -150,6 +150,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         sequence=report.sequence,
         end_cause=utf8(report.end_cause),
         log_problem=_log_problem_to_message(report.log_problem) if report.log_problem else None,
+        oom_kills=report.oom_kills,
     )
 
 
@@ -176,6 +177,7 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         sequence=message.sequence,
         end_cause=message.end_cause,
         log_problem=_log_problem_from_message(message.log_problem) if message.HasField("log_problem") else None,
+        oom_kills=message.oom_kills,
     )
 
 
@@ -215,6 +217,7 @@ def _add_observed(message: grid_pb2.NodeStatus, report: NodeReport) -> None:
     if report.sample is not None:
         message.sample.CopyFrom(node_sample_to_message(report.sample))
     message.backoff_ms = report.backoff_ms
+    message.oom_kills = report.oom_kills
     message.log_tail.extend(utf8(line) for line in report.log_tail)
     if report.log_problem is not None:
         message.log_problem.CopyFrom(_log_problem_to_message(report.log_problem))

@@ -77,20 +77,38 @@ def test_a_pid_that_is_anothers_by_now_is_not_moved(host: Host, process: Process
         (ExitStatus(signal=9), True, True),
         (ExitStatus(signal=9), False, False),
         (ExitStatus(), True, True),
-        (ExitStatus(code=137), True, None),
-        (ExitStatus(signal=15), True, None),
+        (ExitStatus(code=137), True, True),
+        (ExitStatus(code=1), False, False),
     ],
 )
-def test_a_kill_for_memory_is_told_from_other_ends(
-    host: Host, process: ProcessIdentity, status: ExitStatus, by_limit: bool, over: bool | None
+def test_a_kill_for_memory_is_told_with_the_end_of_the_leader(
+    host: Host, process: ProcessIdentity, status: ExitStatus, by_limit: bool, over: bool
 ) -> None:
     group = host.group("node-1.7")
     groups = CgroupMemoryGroups(host.place(), "host")
     groups.add(record(process), process)
     host.killed(group, by_limit=by_limit)
     told = groups.release(record(process), status)
-    assert (told and told.over_limit) == over
-    assert told is None or mentions(told.description, "kernel")
+    assert told is not None
+    assert (told.over_limit, told.count) == (over, 2)
+    assert mentions(told.description, "kernel")
+
+
+def test_kills_that_were_told_while_the_leader_lived_are_not_told_with_its_end(
+    host: Host, process: ProcessIdentity
+) -> None:
+    group = host.group("node-1.7")
+    groups = CgroupMemoryGroups(host.place(), "host")
+    groups.add(record(process), process)
+    assert groups.oom_kills("node-1", 7, LIMIT_MB) is None
+    host.killed(group, by_limit=True)
+    seen = groups.oom_kills("node-1", 7, LIMIT_MB)
+    assert seen is not None
+    assert (seen.count, seen.over_limit) == (2, True)
+    assert mentions(seen.description, LIMIT_MB)
+    assert groups.oom_kills("node-1", 6, LIMIT_MB) is None, "another launch"
+    assert groups.release(replace(record(process), launch_oom_kills=2), ExitStatus(signal=9)) is None
+    assert group.is_dir(), "while it is in use"
 
 
 def test_a_sigkill_by_somebody_else_is_no_kill_by_the_kernel(host: Host, process: ProcessIdentity) -> None:

@@ -10,6 +10,7 @@ from sutra_grid.core.node.events import (
     Exited,
     Launched,
     LaunchFailed,
+    MembersOomKilled,
     MemoryExceeded,
     NodeEvent,
     Now,
@@ -393,6 +394,26 @@ def test_a_kill_for_lack_of_memory_on_the_host_is_a_crash_with_that_message() ->
     driver.on(Exited(1, ExitStatus(signal=9), OomKill(False, "was killed by the kernel: no memory was left")))
     assert (driver.record.exits[0].reason, driver.phase) == (Reason.CRASHED, Phase.WAITING)
     assert "no memory was left" in driver.record.message
+
+
+def test_kills_that_the_leader_survives_are_told_once_and_counted() -> None:
+    driver = Driver().running()
+    driver.on(MembersOomKilled(1, 2, "its memory reached 96 MiB"))
+    assert (driver.phase, driver.record.reason, driver.record.oom_kills) == (Phase.RUNNING, Reason.OOM_KILLED, 2)
+    assert mentions(driver.record.message, "kernel", "2 of its processes", "96 MiB")
+    for stale in (MembersOomKilled(1, 2, "again"), MembersOomKilled(7, 9, "another launch")):
+        before = driver.node
+        assert driver.on(stale).node == before
+    driver.on(MembersOomKilled(1, 3, "its memory reached 96 MiB"))
+    assert driver.record.oom_kills == 3
+    driver.now += 1000
+    driver.on(Exited(1, ExitStatus(signal=9), OVER)).on(TimerDue(TimerName.BACK_OFF)).launched()
+    assert (driver.record.oom_kills, driver.record.launch_oom_kills) == (4, 0), "a launch has a group of its own"
+
+
+def test_kills_while_a_node_stops_are_counted_and_its_stop_stays_the_reason() -> None:
+    driver = Driver().running().assign(Desired.STOPPED).on(MembersOomKilled(1, 1, "no memory"))
+    assert (driver.phase, driver.record.reason, driver.record.oom_kills) == (Phase.STOPPING, Reason.COMMANDED, 1)
 
 
 def test_a_kill_by_the_kernel_while_no_agent_ran_is_told_and_counted() -> None:

@@ -40,6 +40,20 @@ while True:
     time.sleep(0.03)
 """
 
+# Its children hold so much when its file "hold" says so; the parent waits for them and goes on.
+PARENT = f"""#!{sys.executable} -SE
+import os, sys, time
+path = os.path.join(sys.argv[1], "hold")
+while True:
+    if os.path.exists(path):
+        os.unlink(path)
+        if os.fork() == 0:
+            held = b"x" * ({RUNAWAY_MB} << 20)
+            os._exit(0)
+        os.wait()
+    time.sleep(0.03)
+"""
+
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[AgentHarness]:
@@ -53,7 +67,15 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
         "health_probe": "none",
         "stop_grace_secs": 2.0,
     }
-    more: dict[str, Any] = {"engines": {"holder": holder}, "limits": {"memory": "cgroup"}}
+    parent = tmp_path / "parent"
+    parent.write_text(PARENT)
+    parent.chmod(0o755)
+    engines = {
+        "holder": holder,
+        "parent": {**holder, "binary_path": str(parent)},
+        "shell": {**holder, "binary_path": "/bin/sh", "args": ["-c", f"{program} {{storage_path}}; exit $?"]},
+    }
+    more: dict[str, Any] = {"engines": engines, "limits": {"memory": "cgroup"}}
     harness = AgentHarness(tmp_path / "home", **more).start()
     try:
         yield harness
@@ -67,8 +89,8 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
         kill_and_wait(processes_below(tmp_path))
 
 
-def spawn(agent: AgentHarness) -> NodeReport:
-    report = agent.run("node-1", "holder", memory_limit_mb=LIMIT_MB)
+def spawn(agent: AgentHarness, engine: str = "holder") -> NodeReport:
+    report = agent.run("node-1", engine, memory_limit_mb=LIMIT_MB)
     assert report.state is NodeState.RUNNING
     return report
 
@@ -128,6 +150,30 @@ def test_a_node_within_its_limit_is_left_alone_and_a_kill_by_hand_is_a_crash(age
     assert (same.pid, same.restarts, same.exits) == (node.pid, 0, ())
     kill_process(node.pid)
     assert ended(agent).exits[0].reason is Reason.CRASHED
+
+
+def test_a_child_that_the_kernel_kills_is_told_once_while_its_parent_lives_on(agent: AgentHarness) -> None:
+    node = spawn(agent, "parent")
+    for kills in (1, 2):
+        hold(node, RUNAWAY_MB)
+        shown = agent.wait_for("node-1", lambda one, kills=kills: one.oom_kills == kills)  # type: ignore[misc]
+        assert (shown.state, shown.reason, shown.pid) == (NodeState.RUNNING, Reason.OOM_KILLED, node.pid)
+        assert mentions(shown.message, "kernel", "one of its processes", f"{LIMIT_MB} MiB")
+    agent.kill()
+    agent.start()
+    assert agent.reports()["node-1"].oom_kills == 2, "journaled"
+    kill_process(node.pid)
+    killed = ended(agent)
+    assert (killed.exits[0].reason, killed.oom_kills) == (Reason.CRASHED, 2), "a kill by hand is not the kernel's"
+
+
+def test_a_shell_whose_program_the_kernel_killed_ends_for_memory(agent: AgentHarness) -> None:
+    node = spawn(agent, "shell")
+    hold(node, RUNAWAY_MB)
+    shown = ended(agent)
+    hold(node, 0)
+    assert (shown.exits[0].reason, shown.exits[0].code) == (Reason.MEMORY_LIMIT, 137)
+    assert shown.oom_kills >= 1
 
 
 def test_the_limit_holds_on_for_a_process_that_the_next_agent_adopts(agent: AgentHarness) -> None:

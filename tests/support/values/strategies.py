@@ -81,6 +81,7 @@ reports = st.builds(
     log_tail=st.lists(words, max_size=3).map(tuple),
     sequence=u64,
     end_cause=words,
+    oom_kills=u64,
 )
 registering_agents = st.builds(
     Agent,
