@@ -290,3 +290,22 @@ def test_operators_calls_have_the_answers_of_a_single_member(pair: Pair) -> None
             "OUT_OF_RANGE",
             "etcdserver: mvcc: required revision is a future revision",
         )
+
+
+def test_declared_differences_are_as_the_documentation_says(pair: Pair) -> None:
+    """docs/storage.md lists them; a row that is no longer true has to go."""
+    older = pb.RangeRequest(key=b"a", revision=pair.same(pb.RangeRequest(key=b"a")).header.revision - 1)
+    assert pair.node.ask(older) == COMPACTED
+    assert pair.etcd.ask(older).count == 1
+
+    deepest = nested(127, get_op(b"a"))  # its answer can't be decoded here
+    assert pair.etcd.channel.unary_unary("/etcdserverpb.KV/Txn")(deepest)
+
+    codes = [peer.ask_raw("KV/Range", b"\xff\xff", pb.RangeResponse)[0] for peer in (pair.node, pair.etcd)]
+    assert codes == ["INVALID_ARGUMENT", "INTERNAL"]
+
+    raised = pb.AlarmRequest(action=pb.AlarmRequest.ACTIVATE, member_id=1, alarm=pb.NOSPACE)
+    assert pair.node.ask(raised)[0] == "UNIMPLEMENTED"
+    assert len(pair.etcd.ask(raised).alarms) == 1
+    raised.action = pb.AlarmRequest.DEACTIVATE
+    assert len(pair.etcd.ask(raised).alarms) == 1
