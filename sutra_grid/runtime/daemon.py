@@ -21,8 +21,10 @@ import click
 
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError
+from sutra_grid.runtime import hangup
 from sutra_grid.runtime.config import Config, ConfigError, Key, Schema, Section, load
 from sutra_grid.runtime.descriptors import raise_descriptor_limit
+from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.inherited_signals import reset_inherited_signals
 from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
 
@@ -87,10 +89,15 @@ def daemon_command(
         overrides: dict[str, str | None] = {flag.key: given[_parameter(flag)] for flag in flags}
         chosen = next((mode.run for mode in modes if given[_parameter(mode)]), run)
         options = {flag.key: flag.option for flag in flags}
-        try:
+
+        def read() -> Config:
             config = load(schema, config_file, environ=os.environ, overrides=overrides, flags=options)
             if check is not None:
                 check(config)
+            return config
+
+        try:
+            config = read()
         except ConfigError as error:
             _end(name, error, EXIT_CONFIG)
         if check_config:
@@ -98,7 +105,11 @@ def daemon_command(
             return
         reset_inherited_signals()
         _setup_logging(schema, config)
-        sys.exit(_run(name, chosen, config))
+        handler = HangupHandler(lambda: _take_up(schema, config, read()))
+        hangup.set_current(handler)
+        with handler:
+            code = _run(name, chosen, config)
+        sys.exit(code)
 
     return click.Command(
         name,
@@ -162,6 +173,16 @@ def _setup_logging(schema: Schema, config: Config) -> None:
         return
     values = config.section(LOGGING_SECTION.name)
     setup_logging(values["level"], fmt=values["format"])
+
+
+def _take_up(schema: Schema, started_with: Config, config: Config) -> None:
+    """Take up what can change while the daemon runs, and say which changes wait for a restart."""
+    _setup_logging(schema, config)
+    section = f"{LOGGING_SECTION.name}."
+    waiting = [key for key in started_with.changed_keys(config) if not key.startswith(section)]
+    log.info("configuration read again")
+    if waiting:
+        log.warning("these keys have changed and need a restart", keys=",".join(waiting))
 
 
 def _run(name: str, run: Callable[[Config], int | None], config: Config) -> int:

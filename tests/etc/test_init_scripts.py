@@ -12,7 +12,9 @@ from pathlib import Path
 import grpc
 import pytest
 from support.harness.ports import free_port
+from support.needs import skip_for
 from support.texts import mentions
+from support.waiting import eventually
 
 from sutra_grid.wire.grid_pb2 import Assignment, Empty, NodeSpec
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
@@ -85,6 +87,35 @@ def test_a_daemon_gets_as_many_open_files_as_the_host_allows(master: Service) ->
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     allowed, _ = resource.prlimit(master.pid, resource.RLIMIT_NOFILE)
     assert allowed == 65536 or allowed == hard < 65536
+
+
+def test_logrotate_and_reload_open_the_log_of_a_daemon_again(master: Service, tmp_path: Path) -> None:
+    if shutil.which("logrotate") is None:
+        skip_for("the Debian package logrotate")
+    assert master("reload").returncode == 7
+    assert master("start").returncode == 0
+    pid = master.pid
+    eventually(lambda: "ready" in master.log_file.read_text(), 30.0, "ready")
+    shipped = (SCRIPTS.parent / "logrotate.d" / "sutra-grid").read_text()
+    rules = tmp_path / "rules"
+    rules.write_text(
+        shipped.replace("/var/log/sutra-grid-master.log", str(master.log_file))
+        .replace("/var/log/sutra-grid-agent.log /var/log/sutra-grid-admin.log ", "")
+        .replace("/run/sutra-grid-$name.pid", str(tmp_path / "$name.pid"))
+    )
+    rules.chmod(0o644)
+    (tmp_path / "master.pid").write_text(f"{pid}\n")
+    command = ["logrotate", "--force", "--state", str(tmp_path / "rotate.state"), str(rules)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: "log opened again" in master.log_file.read_text(), message="the new log")
+    assert mentions((tmp_path / "daemon.log.1").read_text(), "ready")
+    assert master("reload").returncode == 0
+    eventually(lambda: "configuration read again" in master.log_file.read_text(), message="the reload")
+    master.config_file.write_text("[master\n")
+    assert master("reload").returncode == 6
+    assert master.pid == pid
+    os.kill(pid, 0)
 
 
 def test_a_pid_that_was_given_to_a_foreign_process_is_not_signalled(master: Service) -> None:

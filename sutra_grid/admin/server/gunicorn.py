@@ -16,6 +16,8 @@ from gunicorn.workers.base import Worker
 
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
 from sutra_grid.admin.server.secret_key import secret_key_of
+from sutra_grid.runtime import hangup
+from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 
@@ -71,6 +73,8 @@ class AdminLogger(Logger):
     def setup(self, cfg: GunicornConfig) -> None:
         """Use the handlers that ``runtime.logging`` configured instead of gunicorn's."""
         self.cfg = cfg
+        # Without a handler gunicorn was started by hand: then only the log is opened again.
+        self._hangup = hangup.current() or HangupHandler(lambda: None)
         self.error_log.setLevel(logging.INFO)
         self.error_log.propagate = True
 
@@ -87,10 +91,11 @@ class AdminLogger(Logger):
         )
 
     def reopen_files(self) -> None:
-        """Do nothing: the daemon logs to standard error only."""
+        """Open the log and read ``[logging]`` again: at SIGHUP and SIGUSR1, in the arbiter and in each worker."""
+        self._hangup.reload()
 
     def close_on_exec(self) -> None:
-        """Do nothing, for the same reason."""
+        """Do nothing: the log is standard error."""
 
 
 def _when_worker_ready(worker: Worker) -> None:

@@ -44,6 +44,13 @@ class Config:
                 out[entry][key] = value
         return out
 
+    def changed_keys(self, other: Config) -> list[str]:
+        """The keys, as ``section.key`` or ``table.entry.key``, whose values differ in ``other``."""
+        missing = object()
+        addresses = self._values.keys() | other._values.keys()
+        changed = (each for each in addresses if self._values.get(each, missing) != other._values.get(each, missing))
+        return sorted(".".join(part for part in address if part) for address in changed)
+
     def source(self, dotted: str) -> str:
         """The source of ``section.key`` or ``table.entry.key``: file:line, variable, flag or ``default``."""
         section, *entry, key = dotted.split(".")
