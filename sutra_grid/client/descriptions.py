@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.node.record import signal_name
+from sutra_grid.core.reachability import remedy
 from sutra_grid.core.removal import LastKnown, Removal
-from sutra_grid.core.types import Desired
+from sutra_grid.core.types import AgentStatus, Desired, ReachState
 from sutra_grid.wire import grid_pb2 as pb
 
 
 def agent_status(agent: pb.AgentRecord) -> str:
-    """The status, with ``drained`` when the agent takes no new nodes."""
-    return f"{agent.status},drained" if agent.drained else agent.status
+    """The status, with ``drained`` if it takes no new nodes and ``unreachable`` if the master can't call it back."""
+    marks = [agent.status, *(["drained"] if agent.drained else []), *(["unreachable"] if is_unreachable(agent) else [])]
+    return ",".join(marks)
+
+
+def is_unreachable(agent: pb.AgentRecord) -> bool:
+    """Whether the agent sends heartbeats and can't be called back."""
+    return agent.reachability == ReachState.UNREACHABLE and agent.status != AgentStatus.OFFLINE
+
+
+def reachability_text(agent: pb.AgentRecord, now: int) -> str:
+    """Whether the master reaches the agent at its endpoint, why not, and what to do."""
+    if not agent.reachability:
+        return "not looked at yet"
+    since = f"for {age(agent.reachability_since_ms, now)}"
+    if agent.reachability != ReachState.UNREACHABLE:
+        return f"yes, {since}"
+    why = f"({agent.reachability_reason}) {agent.reachability_message}"
+    return f"no, {since} {why}. {remedy(agent.reachability_reason)}"
 
 
 def removal_of_record(agent: pb.AgentRecord) -> Removal:

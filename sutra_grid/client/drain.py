@@ -103,6 +103,6 @@ def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus], hints: Hints) -> 
         f"agent {agent.agent_id} is offline, so it is not known whether its {len(left)} nodes "
         f"have a process: {names(left)}",
         reason=Reason.AGENT_OFFLINE,
-        hint=f"It takes no new nodes. Start the agent again, or if its host is gone, run "
-        f"`{hints.remove_agent.format(agent.agent_id)}`",
+        hint=f"It takes no new nodes. Start the agent again. Only if its host is gone for good: "
+        f"`{hints.remove_agent.format(agent.agent_id)}` tells what would be lost",
     )

@@ -52,7 +52,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "ss -ltnp 'sport = :{port}'",
     ),
     Reason.PORT_OUT_OF_RANGE: Step("Spawn it with a port from {agent}'s default_port_range, or without one.", _AGENT),
-    Reason.NO_PORT_FREE: Step("Widen default_port_range in {agent}'s configuration, or remove nodes there.", _AGENT),
+    Reason.NO_PORT_FREE: Step("Widen default_port_range in {agent}'s configuration, or use another agent.", _AGENT),
     Reason.PATH_OUTSIDE_DATA: Step("Spawn it with a storage path below {agent}'s data_path, or without one.", _AGENT),
     Reason.PATH_TAKEN: Step("Another node uses {path}. Spawn it with another storage path."),
     Reason.PATH_NOT_WRITABLE: Step("Give {agent}'s user access to {path}, then start it.", _START),
@@ -65,7 +65,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.LIMIT_REACHED: Step(
         "Raise the limit on {agent}'s host that the message names, or free what uses it. The agent tries again.", _AGENT
     ),
-    Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or remove nodes there.", _AGENT),
+    Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or use another agent.", _AGENT),
     Reason.UNKNOWN_ENGINE: Step("Add the engine to {agent}'s configuration, or use one that it has.", _AGENT),
     Reason.JOURNAL_CORRUPT: Step(
         "Its agent set an invalid journal file aside in state_path. Inspect it, then restart.",
@@ -81,7 +81,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.NODE_REMOVED: Step("It was removed. Its data is still in {path} on {agent}'s host."),
     Reason.WRONG_AGENT: Step("It belongs to another agent. Check whether two hosts share a state_path.", _AGENT),
     Reason.UNKNOWN_AGENT: Step("{agent} is not registered. Start it on its host.", "sutra-grid-cli agents list"),
-    Reason.INVALID_ARGUMENT: Step("Its request is invalid. Remove it and spawn a new one.", _REMOVE),
+    Reason.INVALID_ARGUMENT: Step(
+        "Its request is invalid; the message says why. Spawn another, and remove this one: its data stays.", _REMOVE
+    ),
     Reason.UNSUPPORTED: Step("{agent} or its host does not support it; the message says why.", _AGENT),
     Reason.INTERNAL: Step("This is a fault of the grid itself. Collect a debug bundle and report it.", _BUNDLE),
     Reason.LOG_MOVED: Step(

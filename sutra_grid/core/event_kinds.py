@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     AGENT_DEGRADED = "agent.degraded"
     AGENT_OFFLINE = "agent.offline"
     AGENT_RECOVERED = "agent.recovered"
+    AGENT_UNREACHABLE = "agent.unreachable"  # it sends heartbeats, but the master can't call it back
+    AGENT_REACHABLE = "agent.reachable"  # the master can call it back again
     AGENT_DRAINED = "agent.drained"
     AGENT_UNDRAINED = "agent.undrained"
     AGENT_REMOVED = "agent.removed"

@@ -1,7 +1,7 @@
 """Chooses the agent for a new node, and gives the reason why each other agent was not chosen.
 
-Pure. Chooses the healthy, undrained agent that has the engine and the most free slots. Among equals it is the first
-by id, so that the same grid gives the same result.
+Pure. Chooses the healthy, reachable, undrained agent that has the engine and the most free slots. Among equals it is
+the first by id, so that the same grid gives the same result.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound, ResourceExhausted
-from sutra_grid.core.types import Agent, AgentStatus, Reason
+from sutra_grid.core.reachability import remedy
+from sutra_grid.core.types import Agent, AgentStatus, ReachState, Reason
 
 _SHOWN_REJECTIONS = 5
 
@@ -67,6 +68,11 @@ def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None
     agent = candidate.agent
     if agent.status is AgentStatus.DEGRADED:
         return Rejection(agent.agent_id, Reason.MISSED_HEARTBEATS, f"is degraded: {agent.message}")
+    if agent.status is not AgentStatus.OFFLINE and agent.reachability.state is ReachState.UNREACHABLE:
+        found = agent.reachability
+        return Rejection(
+            agent.agent_id, found.reason, f"can't be called back by the master: {found.message}. {remedy(found.reason)}"
+        )
     return obstacle_to_spawn(candidate, engine)
 
 
@@ -124,7 +130,8 @@ def unknown_agent(agent_id: str) -> NotFound:
 _HINTS = {
     Reason.AGENT_OFFLINE: "Start the agent on its host, or omit the agent to let the master choose",
     Reason.AGENT_DRAINED: "Run `sutra-grid-cli agents undrain`, or omit the agent to let the master choose",
-    Reason.SLOTS_FULL: "Remove a node, raise max_storage_nodes in the agent's config, or choose another agent",
+    Reason.SLOTS_FULL: "Choose another agent, or raise max_storage_nodes in the agent's config. A node that is not "
+    "needed any more frees its slot when it is removed: it can't be started again, its data stays",
     Reason.UNKNOWN_ENGINE: "Add an [engines.NAME] table to the agent's config, or choose another engine",
     Reason.UNSUPPORTED: "Run a current sutra-grid-agent there: it sends its endpoint",
 }

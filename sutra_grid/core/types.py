@@ -102,6 +102,8 @@ class Reason(StrEnum):
     AGENT_NOT_OFFLINE = "agent_not_offline"
     NODES_MAY_RUN = "nodes_may_run"
     AGENT_UNREACHABLE = "agent_unreachable"
+    CONNECTION_REFUSED = "connection_refused"
+    UNRESOLVABLE_NAME = "unresolvable_name"
     NO_AGENT_AVAILABLE = "no_agent_available"
     SLOTS_FULL = "slots_full"
     PORT_TAKEN = "port_taken"

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from sutra_grid.core.errors import Unavailable
+from sutra_grid.core.errors import NotFound, Unavailable, Unimplemented
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.connection import Connection, Peer
+from sutra_grid.wire.connection import Connection, NoAnswer, Peer, PeerUnreachable
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 
@@ -36,6 +36,14 @@ class AgentCaller(Protocol):
 
     def samples(self, agent: Agent, node_id: str, timeout_seconds: float) -> pb.NodeSampleList:
         """The measurements of a node that the agent has kept."""
+        ...
+
+    def identify(self, agent: Agent, timeout_seconds: float) -> pb.AgentInfo:
+        """Who answers at the agent's endpoint, over a new connection.
+
+        The reason of the error says why nobody does: ``connection_refused``, ``timed_out``, ``unresolvable_name``,
+        ``unsupported`` for another program, or ``agent_unreachable``.
+        """
         ...
 
     def forget(self, agent_id: str) -> None:
@@ -66,6 +74,31 @@ class AgentCalls:
         """The measurements of a node that the agent has kept."""
         request = pb.NodeId(node_id=node_id)
         return self._call(agent, lambda stub: stub.ListNodeSamples, request, pb.NodeSampleList, timeout_seconds)
+
+    def identify(self, agent: Agent, timeout_seconds: float) -> pb.AgentInfo:
+        """Who answers there. An agent of an older version is taken for the right one if it answers as an agent."""
+        with Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, self._open) as connection:
+            try:
+                return connection.call(lambda stub: stub.Identify, pb.Empty(), pb.AgentInfo, timeout_seconds)
+            except Unimplemented:
+                return self._identify_older(connection, agent, timeout_seconds)
+            except PeerUnreachable as error:
+                raise Unavailable(error.message, reason=error.cause, hint=error.hint) from error
+            except NoAnswer as error:
+                message = f"nothing answered at {agent.endpoint} in {timeout_seconds:g} s"
+                raise NoAnswer(message, reason=Reason.TIMED_OUT, hint=error.hint) from error
+
+    @staticmethod
+    def _identify_older(connection: Connection[GridAgentStub], agent: Agent, timeout_seconds: float) -> pb.AgentInfo:
+        try:
+            connection.call(lambda stub: stub.ListNodeSamples, pb.NodeId(), pb.NodeSampleList, timeout_seconds)
+        except NotFound:
+            return pb.AgentInfo(agent_id=agent.agent_id)
+        except Unimplemented as error:
+            raise Unimplemented(
+                f"the program at {agent.endpoint} is no agent", reason=Reason.UNSUPPORTED, hint=error.hint
+            ) from error
+        return pb.AgentInfo(agent_id=agent.agent_id)
 
     def forget(self, agent_id: str) -> None:
         """Close the connection to an agent that was removed."""

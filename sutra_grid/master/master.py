@@ -19,6 +19,8 @@ from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.health_monitor import HealthMonitor
 from sutra_grid.master.membership.heartbeat_handler import HeartbeatHandler
+from sutra_grid.master.membership.host_watch import HostWatch
+from sutra_grid.master.membership.reachability import ReachabilityMonitor
 from sutra_grid.master.membership.refusals import HostRefusals
 from sutra_grid.master.membership.registrar import Registrar
 from sutra_grid.master.metrics import MasterMetrics, MetricSources
@@ -78,23 +80,25 @@ class MasterCore:
         self.pruner = Pruner(registry, clock, config.events_max_age_ms, config.max_events)
         self.statuses = AgentStatuses(self.state, self.registry_writer)
         self.monitor = HealthMonitor(self.state, self.statuses, config.liveness, clock, CHECK_SECONDS)
-        self.refusals = HostRefusals(registry, self.registry_writer, clock)
+        hosts = HostWatch(HostRefusals(registry, self.registry_writer, clock))
         self.registrar = Registrar(
             registry,
             self.state,
             self.reconciler,
             self.reconciliation_writer,
             self.statuses,
-            self.refusals,
+            hosts,
             clock,
         )
         self.heartbeats = HeartbeatHandler(
-            self.state, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, clock
+            self.state, self.reconciler, self.reconciliation_writer, self.statuses, self.registry_writer, hosts, clock
         )
-        applier = Applier(self.state, calls, self.reconciler, self.reconciliation_writer)
+        self.reachability = ReachabilityMonitor(self.state, calls, self.registry_writer, clock)
+        applier = Applier(self.state, calls, self.reconciler, self.reconciliation_writer, self.reachability.look_soon)
         self.spawner = Spawner(registry, self.state, applier, self.reconciliation_writer, clock, new_id)
         self.node_commands = NodeCommands(registry, self.state, applier, self.reconciliation_writer, clock)
-        self.agent_commands = AgentCommands(registry, self.state, self.refusals, calls.forget, clock)
+        forget = (calls.forget, hosts.forget)
+        self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
         self.service = self._service(calls)
 
     def metric_sources(self) -> MetricSources:
@@ -172,6 +176,7 @@ class Master:
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
             self._metrics.watch(core.metric_sources(), self.server)
+            stack.enter_context(core.reachability)
             stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))
             self._stack = stack.pop_all()
         return self

@@ -61,6 +61,7 @@ class AgentPulse(NamedTuple):
     drained: bool
     max_storage_nodes: int
     last_heartbeat_ms: int
+    reachability: str = ""
 
 
 class NodeCount(NamedTuple):

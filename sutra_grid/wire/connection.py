@@ -35,18 +35,29 @@ Opener = Callable[[str], grpc.Channel]
 _NO_ANSWER_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 # How gRPC's details begin when a call did not leave this host. If these texts change, a caller only
 # takes the call for one that may have arrived.
-_NOT_CONNECTED: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
+_NOT_RESOLVED: Final = ("errors resolving", "DNS resolution failed")
+_NOT_CONNECTED: Final = ("failed to connect", *_NOT_RESOLVED)
 
 
 class PeerUnreachable(Unavailable):
     """No connection was made, or it was lost before the answer.
 
-    ``may_have_arrived`` is False only when the call certainly did not leave this host.
+    ``may_have_arrived`` is False only when the call certainly did not leave this host. ``cause`` is
+    ``connection_refused``, ``unresolvable_name`` or, for any other, ``reason``.
     """
 
-    def __init__(self, message: str, *, reason: Reason, hint: str = "", may_have_arrived: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason,
+        hint: str = "",
+        may_have_arrived: bool = True,
+        cause: Reason | None = None,
+    ) -> None:
         super().__init__(message, reason=reason, hint=hint)
         self.may_have_arrived = may_have_arrived
+        self.cause = cause or reason
 
 
 class NoAnswer(DeadlineExceeded):
@@ -201,9 +212,12 @@ class Connection(Generic[Stub]):
                 hint=self._peer.no_answer_hint,
             )
         details = (error.details() or "") if isinstance(error, grpc.Call) else ""
-        return self._closed_or_lost(held, _cause(details), may_have_arrived=not details.startswith(_NOT_CONNECTED))
+        arrived = not details.startswith(_NOT_CONNECTED)
+        return self._closed_or_lost(held, _cause(details), may_have_arrived=arrived, kind=_kind_of_cause(details))
 
-    def _closed_or_lost(self, held: _OpenChannel[Stub], cause: str, *, may_have_arrived: bool) -> Unavailable:
+    def _closed_or_lost(
+        self, held: _OpenChannel[Stub], cause: str, *, may_have_arrived: bool, kind: Reason | None = None
+    ) -> Unavailable:
         with self._lock:
             if self._closed:
                 return self._closed_error()
@@ -216,6 +230,7 @@ class Connection(Generic[Stub]):
             reason=self._peer.unreachable_reason,
             hint=self._peer.unreachable_hint,
             may_have_arrived=may_have_arrived,
+            cause=kind,
         )
 
     def _who(self, held: _OpenChannel[Stub]) -> str:
@@ -284,3 +299,10 @@ def _checked(message: Any, response: type[Response]) -> Response:
 def _cause(details: str) -> str:
     """The last part of gRPC's details, which is the operating system's: ``Connection refused``."""
     return details.rpartition(": ")[2].rstrip("]")
+
+
+def _kind_of_cause(details: str) -> Reason | None:
+    """The cause that gRPC's details name, if it is one of the usual ones."""
+    if details.startswith(_NOT_RESOLVED):
+        return Reason.UNRESOLVABLE_NAME
+    return Reason.CONNECTION_REFUSED if "Connection refused" in details else None

@@ -1,6 +1,6 @@
 from support.texts import numbers_in
 
-from sutra_grid.core.host_changes import host_events, is_disk_low
+from sutra_grid.core.host_changes import host_events, is_disk_low, is_disk_still_low
 from sutra_grid.core.types import HostSample, Reason
 
 MIB = 1024 * 1024
@@ -13,7 +13,7 @@ def host(free_mb: int, reserve_mb: int = 100, total_mb: int = 1000) -> HostSampl
 
 
 def kinds(old: HostSample | None, new: HostSample | None) -> list[str]:
-    return [event.kind for event in host_events("agent-1", old, new, 1)]
+    return [event.kind for event in host_events("agent-1", is_disk_low(old), new, 1)]
 
 
 def test_a_disk_is_low_below_the_agents_reserve() -> None:
@@ -36,7 +36,15 @@ def test_a_disk_that_can_not_be_seen_tells_nothing() -> None:
     assert kinds(host(50), None) == []
 
 
+def test_free_space_around_the_reserve_is_told_once() -> None:
+    was_low, told = False, []
+    for free in (99, 101, 99, 105, 98, 109, 110, 100, 99):
+        told += [event.kind for event in host_events("agent-1", was_low, host(free), 1)]
+        was_low = is_disk_still_low(was_low, host(free))
+    assert told == ["agent.low_disk", "agent.disk_recovered", "agent.low_disk"]
+
+
 def test_the_event_says_how_much_is_free() -> None:
-    (event,) = host_events("agent-1", None, host(50), 7)
+    (event,) = host_events("agent-1", False, host(50), 7)
     assert (event.agent_id, event.reason, event.at_ms) == ("agent-1", Reason.DISK_FULL, 7)
     assert numbers_in(event.message) == {"50", "100"}, "MiB free, and the reserve"

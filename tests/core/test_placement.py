@@ -9,7 +9,7 @@ from support.texts import mentions, numbers_in
 
 from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
 from sutra_grid.core.placement import Candidate, no_agent_available, obstacle_to_spawn, place, refusal
-from sutra_grid.core.types import Agent, AgentStatus, Reason
+from sutra_grid.core.types import Agent, AgentStatus, Reachability, ReachState, Reason
 
 
 def agent(name: str, slots: int = 10, **other: object) -> Agent:
@@ -56,6 +56,19 @@ def test_an_agent_that_can_not_take_it_is_passed_over_with_the_reason(
     assert placement.agent is None
     assert placement.rejections[0].reason is reason
     assert mentions(placement.rejections[0].message, *named)
+
+
+def test_an_agent_that_can_not_be_called_back_is_passed_over_and_may_be_asked_by_name() -> None:
+    found = Reachability(ReachState.UNREACHABLE, Reason.CONNECTION_REFUSED, "10.0.0.5:7001 refuses", 1)
+    lost = Candidate(agent("a", slots=50, reachability=found), 0)
+    placement = place([lost, Candidate(agent("b"), 0)], "")
+    assert placement.agent is not None
+    assert placement.agent.agent_id == "b"
+    alone = place([lost], "")
+    assert alone.agent is None
+    assert [rejection.reason for rejection in alone.rejections] == [Reason.CONNECTION_REFUSED]
+    assert "10.0.0.5:7001 refuses" in no_agent_available(alone).message
+    assert obstacle_to_spawn(lost, "") is None
 
 
 def test_a_degraded_agent_may_be_asked_by_name() -> None:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from sutra_grid import __version__
 from sutra_grid.core.status import Facts, Tally, is_missing, status_of, summarize
-from sutra_grid.core.types import AgentStatus, ClusterHealth, Desired, NodeStatus
+from sutra_grid.core.types import AgentStatus, ClusterHealth, Desired, NodeStatus, ReachState
 from sutra_grid.registry import AgentPulse, GridCounts, NodeCount
 
 QUANTILES: Final = (0.5, 0.9, 0.99, 1.0)
@@ -69,6 +69,14 @@ def _agents(agents: Sequence[AgentPulse], now_ms: int) -> Iterator[Metric]:
     )
     drained = sum(agent.drained for agent in agents)
     yield GaugeMetricFamily("sutra_grid_agents_drained", "Drained agents, which get no new nodes", value=drained)
+    unreachable = sum(
+        agent.reachability == ReachState.UNREACHABLE and agent.status is not AgentStatus.OFFLINE for agent in agents
+    )
+    yield GaugeMetricFamily(
+        "sutra_grid_agents_unreachable",
+        "Agents that send heartbeats and that the master can't call back",
+        value=unreachable,
+    )
     open_slots = sum(
         agent.max_storage_nodes for agent in agents if agent.status is AgentStatus.HEALTHY and not agent.drained
     )

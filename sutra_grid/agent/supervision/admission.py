@@ -101,7 +101,8 @@ class Admission:
                 f"agent {self._config.agent_id} has {len(others)} nodes, and max_storage_nodes is "
                 f"{self._config.max_storage_nodes}",
                 reason=Reason.SLOTS_FULL,
-                hint="Remove a node (a stopped node keeps its slot), use another agent, or raise max_storage_nodes",
+                hint="Use another agent, or raise max_storage_nodes. A stopped node keeps its slot; when it is removed "
+                "(`sutra-grid-cli nodes remove NODE`), it can't be started again and its data stays",
             )
 
     def _resolve_path(self, node_id: str, requested: str, others: Mapping[str, NodeSpec]) -> Path:
@@ -132,7 +133,7 @@ class Admission:
                 raise AlreadyExists(
                     f"the storage path {path} is in use by node {other} ({spec.storage_path})",
                     reason=Reason.PATH_TAKEN,
-                    hint="Choose another path, or remove that node first",
+                    hint="Choose another path",
                 )
         return path
 

@@ -17,7 +17,7 @@ from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import drain as agent_drain
-from sutra_grid.client.descriptions import agent_status, removal_of_record
+from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.errors import NotFound
@@ -175,9 +175,11 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         ),
         ("Host", f"{agent.hostname} ({agent.platform}), host id {agent.host_id or '-'}"),
         ("Endpoint", agent.agent_endpoint or "- (reached by its heartbeats only)"),
+        *([("Reached", printable(reachability_text(agent, now)))] if agent.agent_endpoint else []),
         ("Version", agent.version or "-"),
         ("Engines", ", ".join(agent.engines) or "-"),
         ("Data path", agent.data_path or "-"),
+        *([("State path", agent.state_path)] if agent.state_path else []),
         ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(agent.labels.items())) or "-"),
         ("Registered", clock_time(agent.registered_at_ms)),
         *host_rows(agent),

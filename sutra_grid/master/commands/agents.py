@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.event_kinds import EventKind
@@ -29,13 +29,14 @@ class AgentCommands:
         registry: Registry,
         state: ClusterState,
         refusals: HostRefusals,
-        forget_calls: Callable[[str], None],
+        forget: Sequence[Callable[[str], None]],
         clock: Clock,
     ) -> None:
+        """``forget``: what is called with the id of a removed agent."""
         self._registry = registry
         self._state = state
         self._refusals = refusals
-        self._forget_calls = forget_calls
+        self._forget = forget
         self._clock = clock
 
     def set_drained(self, agent_id: str, drained: bool) -> Agent:
@@ -65,8 +66,8 @@ class AgentCommands:
         message = _removed(removal)
         self._registry.remove_agent(agent_id, [self._event(EventKind.AGENT_REMOVED, agent_id, message)])
         self._state.remove_agent(agent_id)
-        self._refusals.forget(agent_id)
-        self._forget_calls(agent_id)
+        for forget in self._forget:
+            forget(agent_id)
         log.info("agent removed", agent=agent_id, nodes=len(nodes), may_run=len(removal.may_run))
 
     def _event(self, kind: EventKind, agent_id: str, message: str) -> Event:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.types import Node, NodeReport
+from sutra_grid.core.types import Agent, Node, NodeReport, Reason
 from sutra_grid.master.agent_calls import AgentCaller
 from sutra_grid.master.lookups import reachable_agent
 from sutra_grid.master.reconciliation.reconciler import Reconciler
@@ -33,12 +35,19 @@ class Applier:
     """The fast path to an agent. Its next heartbeat is the reliable one. Thread-safe; blocks on the agent."""
 
     def __init__(
-        self, state: ClusterState, calls: AgentCaller, reconciler: Reconciler, writer: ReconciliationWriter
+        self,
+        state: ClusterState,
+        calls: AgentCaller,
+        reconciler: Reconciler,
+        writer: ReconciliationWriter,
+        look_soon: Callable[[str], None],
     ) -> None:
+        """``look_soon`` is called with the id of an agent that did not answer."""
         self._state = state
         self._calls = calls
         self._reconciler = reconciler
         self._reconciliation_writer = writer
+        self._look_soon = look_soon
 
     def apply(self, node: Node, timeout_seconds: float) -> NodeReport:
         """Call the node's agent with its assignment and return the report. Raises ``GridError``."""
@@ -47,11 +56,19 @@ class Applier:
             log.debug(
                 "applying", agent=agent.agent_id, node=node.node_id, generation=node.generation, desired=node.desired
             )
-            report = self._calls.apply(agent, node.assignment(), timeout_seconds)
+            report = self._call(agent, node, timeout_seconds)
             reached(Step.AGENT_ANSWERED)
             self._reconciler.record_reports(agent, [report], ReportSource.ANSWER)
         self._store_resolved_spec(report)
         return report
+
+    def _call(self, agent: Agent, node: Node, timeout_seconds: float) -> NodeReport:
+        try:
+            return self._calls.apply(agent, node.assignment(), timeout_seconds)
+        except GridError as error:
+            if error.reason is Reason.AGENT_UNREACHABLE:
+                self._look_soon(agent.agent_id)
+            raise
 
     def _store_resolved_spec(self, report: NodeReport) -> None:
         """Store the resolved specification. If that fails, the next heartbeat does it."""

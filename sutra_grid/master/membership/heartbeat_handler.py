@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import change_by_heartbeat
 from sutra_grid.core.sessions import HeartbeatInstruction, Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, HostSample, NodeReport, Reason
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
+from sutra_grid.master.membership.host_watch import HostWatch
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
@@ -58,6 +58,7 @@ class HeartbeatHandler:
         writer: ReconciliationWriter,
         statuses: AgentStatuses,
         registry_writer: RegistryWriter,
+        hosts: HostWatch,
         clock: Clock,
     ) -> None:
         self._state = state
@@ -65,6 +66,7 @@ class HeartbeatHandler:
         self._reconciliation_writer = writer
         self._statuses = statuses
         self._registry_writer = registry_writer
+        self._hosts = hosts
         self._clock = clock
         self._counting = threading.Lock()
         self._counts: Counter[HeartbeatInstruction] = Counter()  # guarded by _counting
@@ -114,7 +116,7 @@ class HeartbeatHandler:
         return HeartbeatAnswer(True, assignments=result.assignments)
 
     def _queue_host_events(self, agent: Agent, host: HostSample | None) -> None:
-        events = host_events(agent.agent_id, agent.host, host, wall_ms(self._clock))
+        events = self._hosts.events(agent.agent_id, agent, host, wall_ms(self._clock))
         self._registry_writer.queue_events(events)
         for event in events:
             log.warning(event.kind, agent=agent.agent_id, reason=event.reason, message=event.message)

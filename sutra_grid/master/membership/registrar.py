@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.host_changes import host_events
 from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.sessions import new_session
-from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reason
+from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reachability, Reason
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses, recovery_event
-from sutra_grid.master.membership.refusals import HostRefusals
+from sutra_grid.master.membership.host_watch import HostWatch
 from sutra_grid.master.reconciliation.reconciler import Reconciler
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
 from sutra_grid.master.state.cluster_state import ClusterState
@@ -53,7 +52,7 @@ class Registrar:
         reconciler: Reconciler,
         writer: ReconciliationWriter,
         statuses: AgentStatuses,
-        refusals: HostRefusals,
+        hosts: HostWatch,
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -61,7 +60,7 @@ class Registrar:
         self._reconciler = reconciler
         self._reconciliation_writer = writer
         self._statuses = statuses
-        self._refusals = refusals
+        self._hosts = hosts
         self._clock = clock
 
     def register(self, agent: Agent, inventory: Sequence[NodeReport]) -> Registered:
@@ -75,12 +74,12 @@ class Registrar:
         _check(agent)
         known = self._state.agents.get(agent.agent_id)
         if known is not None and known.host_id and known.host_id != agent.host_id:
-            raise self._refusals.refuse(agent, known)
+            raise self._hosts.refusals.refuse(agent, known)
         admitted = self._admit(agent, known)
         self._registry.save_agent(admitted, self._events(admitted, known))
         reached(Step.AGENT_SAVED)
         if known is None or known.instance_id != agent.instance_id:
-            self._refusals.holder_changed(agent.agent_id)
+            self._hosts.refusals.holder_changed(agent.agent_id)
         self._statuses.register(admitted, known)
         log.info(
             "agent registered",
@@ -129,6 +128,7 @@ class Registrar:
             message=f"registered from host {agent.hostname}",
             status_since_ms=known.status_since_ms if known and known.status is AgentStatus.HEALTHY else now_ms,
             drained=known.drained if known else False,
+            reachability=known.reachability if known else Reachability(),
             registered_at_ms=now_ms,
             last_heartbeat_ms=now_ms,
         )
@@ -139,7 +139,7 @@ class Registrar:
 
         where = f"at {agent.endpoint}" if agent.endpoint else "without an endpoint"
         events = [event(EventKind.AGENT_REGISTERED, Actor.AGENT, Reason.REGISTERED, f"host {agent.hostname} {where}")]
-        events += host_events(agent.agent_id, known.host if known else None, agent.host, agent.registered_at_ms)
+        events += self._hosts.events(agent.agent_id, known, agent.host, agent.registered_at_ms)
         if known is None:
             return events
         if known.status is not AgentStatus.HEALTHY:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import RLock
 
 from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
-from sutra_grid.core.types import Agent, AgentStatus, HostSample
+from sutra_grid.core.types import Agent, AgentStatus, HostSample, Reachability
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 #: How often measurements reach the registry when nothing else has changed. Memory always has the newest.
@@ -98,7 +98,9 @@ class AgentTable:
                 self._entries.setdefault(agent.agent_id, entry)
 
     def register(self, agent: Agent) -> Agent | None:
-        """Replace the record by that of a new registration, which counts as a heartbeat. The drained flag is kept.
+        """Replace the record by that of a new registration, which counts as a heartbeat.
+
+        The drained flag and the reachability are kept.
 
         Returns the record that was replaced. Raises ``IllegalTransition`` when the new status may not follow the old.
         """
@@ -107,7 +109,12 @@ class AgentTable:
             entry = self._entries.get(agent.agent_id)
             known = entry.now() if entry else None
             if known is not None:
-                agent = replace(agent, drained=known.drained, status_since_ms=known.status_since_ms)
+                agent = replace(
+                    agent,
+                    drained=known.drained,
+                    status_since_ms=known.status_since_ms,
+                    reachability=known.reachability,
+                )
                 if agent.status is not known.status:
                     agent = self._transition(
                         agent, known.status, StatusChange(agent.status, agent.reason, agent.message)
@@ -186,6 +193,20 @@ class AgentTable:
                 return None
             entry.agent = self._transition(entry.agent, entry.agent.status, change)
             return entry.now()
+
+    def change_reachability(
+        self, looked_at: Agent, decide: Callable[[Reachability], Reachability]
+    ) -> tuple[Reachability, Reachability] | None:
+        """Replace what is known by what ``decide`` makes of it; both. None: the agent has another session now."""
+        with self._lock:
+            entry = self._entries.get(looked_at.agent_id)
+            if entry is None or entry.agent.session_id != looked_at.session_id:
+                return None
+            before = entry.agent.reachability
+            after = decide(before)
+            if after != before:
+                entry.agent = replace(entry.agent, reachability=after)
+            return before, after
 
     def claimed_nodes(self, agent_id: str) -> int:
         """The number of nodes that a client without an inventory reported."""

@@ -11,7 +11,8 @@ from sutra_grid.registry.rows.facts import FACTS
 from sutra_grid.registry.rows.statements import AGENTS, EVENTS, NODES
 from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
 
-_AGENTS = select(AGENTS.c.status, AGENTS.c.drained, AGENTS.c.max_storage_nodes, AGENTS.c.last_heartbeat_ms)
+_PULSE = ("status", "drained", "max_storage_nodes", "last_heartbeat_ms", "reachability")
+_AGENTS = select(*(AGENTS.c[name] for name in _PULSE))
 
 # The engine that runs, once its agent has reported it. All these columns are in the index for lists.
 _ENGINE = func.coalesce(func.nullif(NODES.c.reported_engine, ""), NODES.c.engine).label("engine_name")
@@ -33,7 +34,7 @@ _EVENTS = (
 def count(connection: Connection, events_since_ms: int) -> GridCounts:
     """Count everything, in one transaction."""
     return GridCounts(
-        agents=[AgentPulse(AgentStatus(row[0]), row[1], row[2], row[3]) for row in connection.execute(_AGENTS)],
+        agents=[AgentPulse(AgentStatus(row[0]), *row[1:]) for row in connection.execute(_AGENTS)],
         nodes=[_node_count(row) for row in connection.execute(_NODES)],
         last_event_id=connection.execute(_LAST_EVENT).scalar() or 0,
         events={row.kind: row.events for row in connection.execute(_EVENTS, {"since_ms": events_since_ms})},

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge
 from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.reachability import remedy
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
-from sutra_grid.core.types import Agent, AgentStatus
+from sutra_grid.core.types import Agent, AgentStatus, ReachState
 from sutra_grid.registry import ListedAgent
 
 
@@ -38,6 +39,9 @@ def status_reason(agent: Agent) -> str:
     """The reason of an agent's status, empty when healthy."""
     if agent.status is not AgentStatus.HEALTHY:
         return printable(agent.message) or agent.reason
+    if agent.reachability.state is ReachState.UNREACHABLE:
+        found = agent.reachability
+        return f"the master can't call it back ({found.reason}): {printable(found.message)}. {remedy(found.reason)}"
     if is_disk_low(agent.host):
         return "low disk space: accepts no new nodes"
     return ""
