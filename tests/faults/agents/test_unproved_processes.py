@@ -41,7 +41,7 @@ def engine(binary: str, *args: str, probe: str = "tcp") -> dict[str, Any]:
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     home = tmp_path / "home"
-    cleaned = ("/usr/bin/env", "-i", str(home / "node-program"), *NODE_ARGS)
+    cleaned = ("/usr/bin/env", "-i", "LANG=C", str(home / "node-program"), *NODE_ARGS)
     engines = {"cleaned": engine(*cleaned), "portless": engine(*cleaned, "--deaf", probe="none")}
     harness = AgentHarness(home, engines=engines, **NO_GROUPS).start()
     yield harness
