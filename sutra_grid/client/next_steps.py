@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from sutra_grid.core.age import duration
-from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
+from sutra_grid.core.types import AgentStatus, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -65,6 +65,13 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.LIMIT_REACHED: Step(
         "Raise the limit on {agent}'s host that the message names, or free what uses it. The agent tries again.", _AGENT
     ),
+    Reason.ADDRESS_MISSING: Step(
+        "Bring the address up on {agent}'s host, or correct [storage] bind in its configuration and restart the agent.",
+        _AGENT,
+    ),
+    Reason.ENDPOINT_UNREACHABLE: Step(
+        "It runs, but not where others look for it. Correct bind or advertise in {agent}'s configuration.", _SHOW
+    ),
     Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or use another agent.", _AGENT),
     Reason.UNKNOWN_ENGINE: Step("Add the engine to {agent}'s configuration, or use one that it has.", _AGENT),
     Reason.JOURNAL_CORRUPT: Step(
@@ -119,7 +126,10 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     if agent is not None and agent.status == AgentStatus.OFFLINE:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
     elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:
-        step = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
+        # Without a probe nobody knows whether its program is meant to listen.
+        is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY
+        also = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
+        step = NEXT_STEPS[Reason.ENDPOINT_UNREACHABLE] if is_lost else also
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:

@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     NODE_HEALTHY = "node.healthy"
     NODE_LOG_PROBLEM = "node.log_problem"  # its log can't be rotated, or it writes to a file that was moved
     NODE_LOG_RECOVERED = "node.log_recovered"
+    NODE_UNREACHABLE = "node.unreachable"  # it passes its probe, but does not answer at its endpoint
+    NODE_REACHABLE = "node.reachable"
     NODE_ADOPTED = "node.adopted"  # a restarted agent found the node's process and supervises it again
     NODE_TAKEN_OVER = "node.taken_over"  # the registry did not have the node and records it as its agent reports it
     NODE_FOLLOWED = "node.followed"  # the registry and the agent disagreed about what is desired, and it was settled

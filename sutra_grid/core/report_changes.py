@@ -30,6 +30,7 @@ def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms
         *_state_changes(old, new),
         *_health_changes(old, new),
         *_log_changes(old, new),
+        *_reach_changes(old, new),
     ]
     return [
         Event(kind, at_ms, Actor.AGENT, agent_id=agent_id, node_id=new.node_id, reason=reason, message=message)
@@ -63,7 +64,8 @@ def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]
     if old and new.restarts > old.restarts and new.pid:
         yield EventKind.NODE_RESTARTED, new.reason, f"restarted as process {new.pid}; restarts so far: {new.restarts}"
     elif new.state is NodeState.RUNNING and (was is not NodeState.RUNNING or (old and old.pid != new.pid)):
-        yield EventKind.NODE_STARTED, new.reason, f"runs as process {new.pid} at {new.endpoint}"
+        at = f" at {new.endpoint}" if new.endpoint else ""
+        yield EventKind.NODE_STARTED, new.reason, f"runs as process {new.pid}{at}"
     if old and new.reason is Reason.ADOPTED and (old.reason, old.pid) != (new.reason, new.pid):
         yield EventKind.NODE_ADOPTED, new.reason, new.message or f"a new agent process supervises process {new.pid}"
     if was is new.state:
@@ -88,3 +90,12 @@ def _log_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
         yield EventKind.NODE_LOG_PROBLEM, now.reason, now.message
     if now is None and was is not None:
         yield EventKind.NODE_LOG_RECOVERED, Reason.RECOVERED, "its log is at its path, and can be rotated"
+
+
+def _reach_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
+    was = old.endpoint_problem if old else ""
+    # Without a probe nobody knows whether the program is meant to listen.
+    if new.endpoint_problem and not was and new.health is Health.HEALTHY:
+        yield EventKind.NODE_UNREACHABLE, Reason.ENDPOINT_UNREACHABLE, new.endpoint_problem
+    if was and new.endpoint:
+        yield EventKind.NODE_REACHABLE, Reason.RECOVERED, f"answers at {new.endpoint}"

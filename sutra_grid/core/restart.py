@@ -50,8 +50,8 @@ def decide_restart(
     """Decide what follows after a process ended, or could not be started, at ``now`` (monotonic seconds).
 
     ``crashes``: when the process ended since the last stable run. ``ready_seconds``: how long it had been
-    ready (0: never). ``chance`` is in [0, 1). ``endless``: the cause is the host (a full or missing disk), so the
-    node is never given up.
+    ready (0: never). ``chance`` is in [0, 1). ``endless``: the cause is the host (a full or missing disk, a missing
+    address), so the node is never given up.
     """
     if not policy.enabled:
         return RestartDecision(None, crashes, Reason.RESTARTS_DISABLED)

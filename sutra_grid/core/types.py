@@ -117,6 +117,8 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     DISK_NOT_MOUNTED = "disk_not_mounted"
     LIMIT_REACHED = "limit_reached"
+    ADDRESS_MISSING = "address_missing"
+    ENDPOINT_UNREACHABLE = "endpoint_unreachable"
     REQUEST_ID_REUSED = "request_id_reused"
     WRONG_AGENT = "wrong_agent"
     HOST_CONFLICT = "host_conflict"
@@ -264,7 +266,8 @@ class NodeReport:
 
     ``end_cause`` says in words why the last process ended or did not start, until the next start; ``message`` adds
     what follows from it. ``oom_kills``: processes of the node that the kernel killed for lack of memory, since the node
-    was created. ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
+    was created. ``endpoint`` is where the process was seen to answer; ``endpoint_problem`` says why there is none.
+    ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
     counted.
     """
 
@@ -289,6 +292,7 @@ class NodeReport:
     end_cause: str = ""
     oom_kills: int = 0
     log_problem: LogProblem | None = None
+    endpoint_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ class Assignment(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., agent_id: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills")
+    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills", "endpoint_problem")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DESIRED_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,7 @@ class NodeReport(_message.Message):
     END_CAUSE_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     generation: int
     desired: str
@@ -282,7 +283,8 @@ class NodeReport(_message.Message):
     end_cause: str
     log_problem: LogProblem
     oom_kills: int
-    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ...) -> None: ...
+    endpoint_problem: str
+    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ...) -> None: ...
 
 class LogProblem(_message.Message):
     __slots__ = ("reason", "message")
@@ -343,7 +345,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -366,6 +368,7 @@ class NodeStatus(_message.Message):
     RESTART_GENERATION_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -388,7 +391,8 @@ class NodeStatus(_message.Message):
     restart_generation: int
     log_problem: LogProblem
     oom_kills: int
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ...) -> None: ...
+    endpoint_problem: str
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")

@@ -186,6 +186,18 @@ def test_explain_says_on_one_screen_why_and_what_to_do(master: FakeMaster, cli: 
     assert facts["next_step"]["command"] == "sutra-grid-cli nodes start node-00000001"
 
 
+def test_a_node_that_is_not_reachable_is_not_shown_at_an_address(master: FakeMaster, cli: Cli) -> None:
+    problem = "not reachable at 10.0.0.5:50051: Connection refused. It answers at 127.0.0.1:50051. Restart the node"
+    master.answers["GetStorageNodeStatus"] = node(endpoint="", endpoint_problem=problem, health="healthy")
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    explained, shown = cli("nodes", "explain", "node-00000001").out, cli("nodes", "show", "node-00000001").out
+    assert f"Endpoint    {problem}" in explained
+    assert "Correct bind or advertise" in explained
+    assert problem in shown
+
+
 def test_explain_answers_though_the_agent_and_the_log_cannot_be_read(master: FakeMaster, cli: Cli) -> None:
     master.answers["GetStorageNodeStatus"] = node()
     master.answers["GetAgent"] = NotFound("no agent")

@@ -52,3 +52,11 @@ def test_every_step_can_be_filled_with_a_nodes_names(reason: str) -> None:
 def test_a_status_of_a_newer_version_is_no_error() -> None:
     assert grid_does_next(node(status="hibernating"), None)
     assert next_step(node(status="hibernating", reason="cold"), None).text
+
+
+def test_a_healthy_node_that_is_not_reachable_needs_its_addresses_corrected() -> None:
+    lost = node(health="healthy", endpoint="", endpoint_problem="not reachable at 10.0.0.5:50051: Connection refused")
+    assert "Correct bind or advertise" in next_step(lost, agent()).text
+    assert next_step(node(health="unknown", endpoint_problem=lost.endpoint_problem), agent()) == next_step(
+        node(), agent()
+    ), "without a probe nobody knows whether it is meant to listen"

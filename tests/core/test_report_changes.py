@@ -81,3 +81,21 @@ def test_a_node_that_a_new_agent_process_took_over_is_told_once_with_its_reason(
     (event,) = events_between("agent-1", RUNNING, adopted, at_ms=1)
     assert (event.kind, event.reason, event.message) == ("node.adopted", Reason.ADOPTED, adopted.message)
     assert kinds(adopted, adopted) == []
+
+
+def test_a_healthy_node_that_is_not_reachable_is_told_until_it_is() -> None:
+    lost = replace(RUNNING, endpoint="", endpoint_problem="not reachable at host:50051", health=Health.HEALTHY)
+    (event,) = events_between("agent-1", RUNNING, lost, at_ms=1)
+    assert (event.kind, event.reason, event.message) == (
+        "node.unreachable",
+        Reason.ENDPOINT_UNREACHABLE,
+        lost.endpoint_problem,
+    )
+    assert kinds(lost, replace(lost, endpoint_problem="not reachable for another cause")) == []
+    assert kinds(lost, RUNNING) == ["node.reachable"]
+    assert kinds(RUNNING, replace(lost, health=Health.UNKNOWN)) == [], "without a probe it may not be meant to listen"
+
+
+def test_a_node_without_an_endpoint_is_not_said_to_be_at_one() -> None:
+    (event,) = events_between("agent-1", STARTING, replace(RUNNING, endpoint=""), at_ms=1)
+    assert event.message == "runs as process 7"

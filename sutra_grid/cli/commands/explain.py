@@ -121,6 +121,8 @@ def describe(
     ]
     if node.HasField("log_problem"):
         rows.append(("Log problem", log_problem_text(node)))
+    if node.endpoint_problem:
+        rows.insert(1, ("Endpoint", printable(node.endpoint_problem)))
     if node.backoff_ms:
         rows.append(("Back-off", f"{duration(node.backoff_ms / 1000)} left until the next start"))
     rows += [("Last exits" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits[:EXITS])]

@@ -23,6 +23,7 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
 from sutra_grid.client.wait import await_settled
+from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.wire import grid_pb2 as pb
@@ -152,4 +153,5 @@ def result_line(node: pb.NodeStatus, status: str) -> str:
         return f"{node.node_id} {status}{where}"
     at = f" at {node.endpoint}" if node.endpoint else ""
     process = f", pid {node.pid}" if node.pid else ""
-    return f"{node.node_id} {status}{where}{at}{process}"
+    problem = f"; {printable(node.endpoint_problem)}" if node.endpoint_problem else ""
+    return f"{node.node_id} {status}{where}{at}{process}{problem}"

@@ -37,7 +37,7 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
         ("Status", f"{paint(status, status) if colored else status} {why}".rstrip()),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
         ("Agent", node.agent_id),
-        ("Endpoint", node.endpoint or "-"),
+        ("Endpoint", node.endpoint or printable(node.endpoint_problem) or "-"),
         ("Process", process_text(node, now)),
         ("Health", node.health or "-"),
         ("Restarts", str(node.restarts)),

@@ -79,9 +79,13 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class ProbePassed:
-    """The process of launch number ``launch`` passed its probe."""
+    """The process of launch number ``launch`` passed its probe.
+
+    ``endpoint_problem``: why it does not answer at its endpoint, in words; empty when it does.
+    """
 
     launch: int
+    endpoint_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

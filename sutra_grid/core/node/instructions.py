@@ -49,7 +49,7 @@ class SendSignal:
 
 @dataclass(frozen=True, slots=True)
 class RunProbe:
-    """Probe the process once; answered by ``ProbePassed`` or ``ProbeFailed``."""
+    """Probe the process once and look at its endpoint; answered by ``ProbePassed`` or ``ProbeFailed``."""
 
 
 @dataclass(frozen=True, slots=True)

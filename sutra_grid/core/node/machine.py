@@ -42,6 +42,7 @@ from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.node.step import (
     ANSWERS_PROBES,
+    CONFIRM_PROBE_SECONDS,
     STOP_CAUSES,
     NodeStep,
     describe_last_end,
@@ -55,7 +56,6 @@ from sutra_grid.core.types import Desired, Health, Reason
 
 _PROCESS_KNOWN = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING, Phase.KILLING})
 _NO_PROCESS = frozenset({Phase.STOPPED, Phase.WAITING, Phase.FAILED})
-_CONFIRM_PROBE_SECONDS = 1.0  # between the first failed probe and the one that makes it unhealthy
 
 
 def step(
@@ -229,13 +229,22 @@ def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
     record = work.record
     if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
-    if record.phase is Phase.STARTING:
-        work.ready(Health.HEALTHY)
+    if record.phase is Phase.STARTING and not work.rules.probed and event.endpoint_problem:
+        work.do(ArmTimer(TimerName.PROBE, work.rules.start_probe_seconds))  # it may not listen yet
         return
-    if record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
+    work.note_endpoint(event.endpoint_problem)
+    if record.phase is Phase.RUNNING:
+        if work.rules.probed:
+            _recover_health(work)
+        work.probe_later()
+    elif work.rules.probed:
+        work.ready(Health.HEALTHY)
+
+
+def _recover_health(work: NodeStep) -> None:
+    if work.record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
         work.explain(Reason.RECOVERED, "answers its health probe again")
     work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0)
-    work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
 
 
 def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
@@ -246,7 +255,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
     work.node = replace(work.node, probe_failures=failures)
     if record.phase is Phase.STARTING:
         if record.reason is Reason.START_TIMEOUT:
-            work.do(ArmTimer(TimerName.PROBE, _CONFIRM_PROBE_SECONDS))
+            work.do(ArmTimer(TimerName.PROBE, CONFIRM_PROBE_SECONDS))
         else:
             work.do(ArmTimer(TimerName.PROBE, work.rules.start_probe_seconds))
         return
@@ -261,7 +270,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
                 work.do(ArmTimer(TimerName.UNHEALTHY, work.rules.restart_unhealthy_after_seconds))
         work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
     else:
-        work.do(ArmTimer(TimerName.PROBE, min(_CONFIRM_PROBE_SECONDS, work.rules.probe_interval_seconds)))
+        work.do(ArmTimer(TimerName.PROBE, min(CONFIRM_PROBE_SECONDS, work.rules.probe_interval_seconds)))
 
 
 def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:

@@ -84,6 +84,8 @@ class NodeRecord:
     that blocks the node, in phase blocked.
     ``oom_kills``: processes that the kernel killed for lack of memory since the node was created;
     ``launch_oom_kills``: those of the last launch, which were told.
+    ``listen_host``: the IP address that the newest launch was told to listen on; empty for one of an older version.
+    ``endpoint``: where the process was seen to answer; ``endpoint_problem``: why there is none, in words.
     """
 
     assignment: Assignment
@@ -106,6 +108,9 @@ class NodeRecord:
     suspect: ProcessIdentity | None = None
     oom_kills: int = 0
     launch_oom_kills: int = 0
+    listen_host: str = ""
+    endpoint: str = ""
+    endpoint_problem: str = ""
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
@@ -123,6 +128,7 @@ class NodeRuntime:
     record: NodeRecord
     health: Health = Health.UNKNOWN
     probe_failures: int = 0
+    endpoint_failures: int = 0  # looks in a row at a told endpoint that got no answer
     history: tuple[str, ...] = ()
 
     @property

@@ -34,7 +34,8 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
         _learn_of_launch(work, event.process)
     record = work.record
     message = f"process {event.process.pid} was adopted at the agent's start{_damage(record)}"
-    work.record = replace(record, process=event.process, message=message)
+    told = record.endpoint if record.endpoint == work.rules.endpoint else ""  # the configuration may have changed
+    work.record = replace(record, process=event.process, message=message, endpoint=told)
     if not work.should_run:
         begin_stop(work, "stopping by command")
     elif work.must_restart:
@@ -43,8 +44,7 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
         begin_stop(work, f"{message}; its stop continues", record.stop_cause)
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(transitions.adopted(work.record, Phase.RUNNING))
-        if work.rules.probed:
-            work.do(ArmTimer(TimerName.PROBE, 0.0))
+        work.do(ArmTimer(TimerName.PROBE, 0.0))
     else:
         work.move(transitions.adopted(work.record, Phase.STARTING))
         work.watch_start()
@@ -66,6 +66,8 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
         launched_at=work.now.monotonic,
         launched_at_ms=work.now.wall_ms,
         ready_at=None,
+        endpoint="",
+        endpoint_problem="",
         restarts=record.restarts + (1 if ended or record.relaunch else 0),
         relaunch=False,
         launch_oom_kills=0,

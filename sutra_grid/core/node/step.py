@@ -22,8 +22,15 @@ STOP_CAUSES = {
     Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
 }
 
+#: Between a failed look and the next one, which may confirm it.
+CONFIRM_PROBE_SECONDS = 1.0
+
 #: Phases in which a process is probed.
 ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
+
+
+#: Causes of a failed start that pass without a change of the node: it is never given up for them.
+CAUSED_BY_THE_HOST = frozenset({Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED, Reason.ADDRESS_MISSING})
 
 
 class NodeStep:
@@ -82,7 +89,7 @@ class NodeStep:
 
     def launch(self, reason: Reason, message: str) -> None:
         """Ask for a process under a new launch number."""
-        self.move(transitions.launching(self.record, reason, message))
+        self.move(transitions.launching(self.record, reason, message, self.rules.listen_host))
         self._forget_health()
         self.do(Launch())
 
@@ -97,14 +104,32 @@ class NodeStep:
             self.do(ArmTimer(TimerName.PROBE, self.rules.start_probe_seconds))
             self.do(ArmTimer(TimerName.START_TIMEOUT, self.rules.start_timeout_seconds))
         else:
+            self.do(ArmTimer(TimerName.PROBE, self.rules.start_probe_seconds))
             self.do(ArmTimer(TimerName.SETTLE, self.rules.settle_seconds))
 
     def ready(self, health: Health) -> None:
         """The process is ready."""
         self.move(transitions.running(self.record, self.now))
         self.node = replace(self.node, health=health, probe_failures=0)
-        if self.rules.probed:
-            self.do(ArmTimer(TimerName.PROBE, self.rules.probe_interval_seconds))
+        self.probe_later()
+
+    def probe_later(self) -> None:
+        """Ask for the next probe of a running process; soon, while it is unsure whether its endpoint answers."""
+        unsure = self.record.endpoint != self.rules.endpoint or self.node.endpoint_failures > 0
+        soon = unsure and self.node.endpoint_failures < self.rules.unhealthy_after_failures
+        interval = self.rules.probe_interval_seconds
+        self.do(ArmTimer(TimerName.PROBE, min(CONFIRM_PROBE_SECONDS, interval) if soon else interval))
+
+    def note_endpoint(self, problem: str) -> None:
+        """Tell the endpoint if the process answers there, else why not. One that is told may fail to answer twice."""
+        if not problem:
+            self.node = replace(self.node, endpoint_failures=0)
+            self.record = replace(self.record, endpoint=self.rules.endpoint, endpoint_problem="")
+            return
+        failures = self.node.endpoint_failures + 1
+        self.node = replace(self.node, endpoint_failures=failures)
+        if not self.record.endpoint or failures >= self.rules.unhealthy_after_failures:
+            self.record = replace(self.record, endpoint="", endpoint_problem=problem)
 
     def record_exit(self, status: ExitStatus, reason: Reason, lived_seconds: float | None = None) -> None:
         """Add an exit to the record. ``lived_seconds``: its uptime, if the process did not live until now."""
@@ -129,7 +154,7 @@ class NodeStep:
             ready_seconds=ready_seconds,
             now=self.now.monotonic,
             chance=self.now.chance,
-            endless=waits_for in (Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED),
+            endless=waits_for in CAUSED_BY_THE_HOST,
         )
         self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=cause)
         self._forget_health()
@@ -151,7 +176,7 @@ class NodeStep:
             self.do(ArmTimer(TimerName.BACK_OFF, decision.delay_seconds))
 
     def _forget_health(self) -> None:
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0)
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0, endpoint_failures=0)
 
 
 def restart_reason(record: NodeRecord) -> Reason:

@@ -14,7 +14,7 @@ from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Reason
 
 
-def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
+def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str) -> NodeRecord:
     """A process is asked for, under a new launch number and for the newest generation."""
     return replace(
         record,
@@ -24,6 +24,9 @@ def launching(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
         process=None,
         launches=record.launches + 1,
         launch_generation=record.assignment.generation,
+        listen_host=listen_host,
+        endpoint="",
+        endpoint_problem="",
         ready_at=None,
         resume_at=0.0,
         end_cause="",

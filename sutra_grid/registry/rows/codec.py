@@ -77,6 +77,7 @@ def report_to_document(report: NodeReport) -> Document:
         "log_tail": [clean(line) for line in report.log_tail],
         "log_problem": _log_problem_to_document(report.log_problem),
         "oom_kills": report.oom_kills,
+        "endpoint_problem": clean(report.endpoint_problem),
     }
 
 
@@ -103,6 +104,7 @@ def report_from_document(document: Document) -> NodeReport:
         log_tail=tuple(document["log_tail"]),
         log_problem=_log_problem_from_document(document.get("log_problem")),
         oom_kills=document.get("oom_kills", 0),  # since 0.2
+        endpoint_problem=document.get("endpoint_problem", ""),  # registries of 0.1.0 have none
     )
 
 

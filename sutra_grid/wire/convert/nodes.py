@@ -151,6 +151,7 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         end_cause=utf8(report.end_cause),
         log_problem=_log_problem_to_message(report.log_problem) if report.log_problem else None,
         oom_kills=report.oom_kills,
+        endpoint_problem=utf8(report.endpoint_problem),
     )
 
 
@@ -178,6 +179,7 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         end_cause=message.end_cause,
         log_problem=_log_problem_from_message(message.log_problem) if message.HasField("log_problem") else None,
         oom_kills=message.oom_kills,
+        endpoint_problem=message.endpoint_problem,
     )
 
 
@@ -209,6 +211,7 @@ def node_status(node: Node, shown: ShownStatus) -> grid_pb2.NodeStatus:
 def _add_observed(message: grid_pb2.NodeStatus, report: NodeReport) -> None:
     message.pid = report.pid
     message.endpoint = report.endpoint
+    message.endpoint_problem = utf8(report.endpoint_problem)
     message.observed_generation = report.generation
     message.health = report.health
     message.restarts = report.restarts

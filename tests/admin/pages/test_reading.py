@@ -161,6 +161,19 @@ def test_a_node_is_explained_measured_and_told_from_its_beginning(
     ]
 
 
+def test_the_page_of_a_node_that_is_not_reachable_says_why(client: FlaskClient, registry: Registry) -> None:
+    node = registry.node("node-00000001")
+    assert node is not None
+    problem = "not reachable at 10.0.0.5:50051: Connection refused. It answers at 127.0.0.1:50051. Restart the node"
+    report = a_report(node, state=NodeState.RUNNING, endpoint="", endpoint_problem=problem, health=Health.HEALTHY)
+    registry.write_observations(Observations(reports=[report]))
+    page = open_page(client, "/ui/nodes/node-00000001")
+    assert mentions(
+        page.text("explain"), problem, NEXT_STEPS[Reason.ENDPOINT_UNREACHABLE].text.format(agent=node.agent_id)
+    )
+    assert "no endpoint" in page.text()
+
+
 def test_a_log_is_polled_alone(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data=b"the last line\n")
     answer = client.get("/ui/nodes/node-00000001/log", headers={"HX-Request": "true"})

@@ -20,6 +20,7 @@ class Explanation(NamedTuple):
     """``verbs`` are the commands that make sense in this state."""
 
     reason: str
+    endpoint_problem: str
     generation: str
     backoff: str
     exits: Sequence[str]
@@ -33,6 +34,7 @@ def explain(node: pb.NodeStatus, agent: pb.AgentRecord | None, now_ms: int) -> E
     """The explanation of a node as text."""
     return Explanation(
         ": ".join(part for part in (node.reason, printable(node.message)) if part),
+        printable(node.endpoint_problem),
         generation_text(node),
         duration(node.backoff_ms / 1000) if node.backoff_ms and not node.pid else "",
         [exit_text(ended, now_ms) for ended in node.exits],
