@@ -30,7 +30,7 @@ HOST_AND_PORT = [
     ("admin", "admin.listen"),
     ("admin", "admin.master"),
 ]
-HOST_ALONE = [("agent", "agent.advertise"), ("storage", "storage_node.listen")]
+HOST_ALONE = [("agent", "agent.advertise"), ("agent", "storage.bind"), ("storage", "storage_node.listen")]
 
 NEVER = [
     "http://10.0.0.1",

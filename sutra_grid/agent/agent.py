@@ -19,7 +19,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from sutra_grid import __version__
+from sutra_grid.agent.addresses import agent_host, find_addresses
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
+from sutra_grid.agent.engines import LISTEN_VARIABLE
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, make_memory_groups
@@ -28,6 +30,7 @@ from sutra_grid.agent.limits.oom_monitor import OomMonitor
 from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
+from sutra_grid.agent.name_check import CHECK_SECONDS, NameCheck, names_of
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
@@ -57,11 +60,11 @@ from sutra_grid.wire.server import RunningServer, ServerLimits, serve
 log = get_logger(__name__)
 
 SERVICE: Final = "grid.GridAgent"
+NAME_CHECK_STOP_SECONDS: Final = 0.2  # one that waits for the name service ends with the process
 SAMPLE_SECONDS: Final = 5.0  # ``sampler.HISTORY`` counts on it
 LOG_SECONDS: Final = 1.0  # a log can exceed its size by what the node writes in this time
 GROUPS_SECONDS: Final = 5.0
 MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
-_WILDCARDS: Final = ("0.0.0.0", "::", "")
 
 
 class GridAgent:
@@ -93,7 +96,7 @@ class GridAgent:
     def endpoint(self) -> str:
         """The host:port at which the master reaches this agent."""
         assert self._server is not None
-        return format_host_port(endpoint_host(self._config), self._server.port)
+        return format_host_port(agent_host(self._config), self._server.port)
 
     def unregister(self, reason: str) -> None:
         """Stop the heartbeats and tell the master why the agent stops."""
@@ -120,6 +123,7 @@ class GridAgent:
         parts.enter_context(lock_file(config.state_path / "lock", f"agent {config.agent_id}"))
         host_id = load_host_id(config.state_path)
         disk.started(host_id)
+        self._check_names(parts)
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         groups = make_memory_groups(config.memory_limits, host_id)
@@ -165,6 +169,17 @@ class GridAgent:
         self._metrics.watch(MetricsSources(report.agent, inventory.reports, resources.host, heartbeat), self._server)
         self._heartbeat = parts.enter_context(heartbeat)
 
+    def _check_names(self, parts: contextlib.ExitStack) -> None:
+        """Say which names have a problem, in a thread: the name service may not answer for long."""
+        check = Ticker("name-check", CHECK_SECONDS, NameCheck(names_of(self._config)).check)
+        parts.callback(check.stop, NAME_CHECK_STOP_SECONDS)
+        check.start()
+        check.trigger()
+        if ignored := os.environ.get(LISTEN_VARIABLE):
+            log.warning(
+                "a variable is not passed on: bind in [storage] decides", variable=LISTEN_VARIABLE, value=ignored
+            )
+
     def _recovered_supervisor(
         self,
         host_id: str,
@@ -175,6 +190,7 @@ class GridAgent:
         disk: DataDisk,
     ) -> Supervisor:
         config = self._config
+        addresses = find_addresses(config)
         journal = Journal(config.state_path / "nodes", boot_id(), disk.problem)
         try:
             journal.open()
@@ -187,7 +203,7 @@ class GridAgent:
             journal=journal,
             launcher=OsProcessLauncher(),
             planner=planner,
-            admission=Admission(config, disk.check),
+            admission=Admission(config, addresses, disk.check),
             inventory=inventory,
             log_tail=logs.tail,
             prepare_log=logs.prepare,
@@ -196,7 +212,7 @@ class GridAgent:
             groups=groups,
             sightings=read_sightings,
         )
-        supervisor = Supervisor(config, collaborators, endpoint_host=endpoint_host(config))
+        supervisor = Supervisor(config, collaborators, addresses)
         log.info("recovering", journaled=len(entries))
         supervisor.recover(entries, read_sightings())
         groups.remove_leftovers()
@@ -237,12 +253,6 @@ class GridAgent:
             self._sampler.trigger()
         if self._heartbeat is not None:
             self._heartbeat.trigger()
-
-
-def endpoint_host(config: AgentConfig) -> str:
-    """The host at which others reach the agent and its nodes."""
-    host = config.advertise or config.listen[0]
-    return socket.gethostname() if host in _WILDCARDS else host
 
 
 def _make_directories(*paths: Path) -> None:

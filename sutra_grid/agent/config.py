@@ -10,7 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from sutra_grid.agent.engines import DEFAULT_ENGINE, PROBE_KINDS, Engine, ProbeSpec, unknown_placeholders
+from sutra_grid.agent.engines import (
+    DEFAULT_ENGINE,
+    PLACEHOLDERS,
+    PROBE_KINDS,
+    Engine,
+    ProbeSpec,
+    unknown_placeholders,
+)
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
@@ -69,7 +76,8 @@ def _check_args(value: list[str]) -> str | None:
     unknown = unknown_placeholders(value)
     if not unknown:
         return None
-    return f"the placeholders {{port}} {{storage_path}} {{node_id}} {{memory_limit_mb}}, and not {{{unknown[0]}}}"
+    known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    return f"the placeholders {known}, and not {{{unknown[0]}}}"
 
 
 def _parse_range(value: str) -> range | None:
@@ -118,6 +126,8 @@ SCHEMA: Final = Schema(
                 "agent does not start, and starts no node"),
             Key("default_memory_mb", "int", 2048, "MiB", "Memory limit of a node that is spawned without one",
                 check=at_least(1)),
+            Key("bind", "str", "", help="Address that all nodes listen on; empty: the host of listen",
+                check=lambda value: host(value) if value else None),
             Key("default_port_range", "str", "50051-50060", help="Ports of the nodes", check=_check_range),
             Key("disk_reserve_mb", "int", 100, "MiB", "No new node is created while data_path has less free space",
                 check=at_least(0)),
@@ -158,8 +168,8 @@ SCHEMA: Final = Schema(
     tables=[
         Section("engines", [
             Key("binary_path", "str", REQUIRED, help="Path or name of the program", check=not_empty),
-            Key("args", "list[str]", [], help="Arguments, with {port} {storage_path} {node_id} {memory_limit_mb}",
-                check=_check_args),
+            Key("args", "list[str]", [], help="Arguments, with {host} {port} {address} {storage_path} {node_id} "
+                "{memory_limit_mb}", check=_check_args),
             Key("environment", "dict[str,str]", {}, help="Environment variables to add"),
             _health_probe("tcp"),
             *_PROCESS_KEYS,
@@ -196,6 +206,7 @@ class AgentConfig:
     memory_limits: MemoryLimits = MemoryLimits.AUTO
     require_mount: Path | None = None
     metrics: Listen = None
+    bind: str = ""
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -234,6 +245,7 @@ def agent_config(config: Config) -> AgentConfig:
         memory_limits=MemoryLimits(config.section("limits")["memory"]),
         require_mount=point,
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
+        bind=storage["bind"],
     )
 
 

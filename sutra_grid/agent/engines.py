@@ -19,12 +19,17 @@ from sutra_grid.core.errors import FailedPrecondition, NotFound
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import NodeSpec, Reason
+from sutra_grid.runtime.net import format_host_port
 
 DEFAULT_ENGINE: Final = "storage"
-PROBE_KINDS: Final = ("tcp", "grpc", "http", "none")
+NO_PROBE: Final = "none"
+PROBE_KINDS: Final = ("tcp", "grpc", "http", NO_PROBE)
 MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
+LISTEN_VARIABLE: Final = "SUTRA_STORAGE_LISTEN"
 
-_PLACEHOLDERS = ("port", "storage_path", "node_id", "memory_limit_mb")
+#: ``address`` is host and port for URLs: an IPv6 host has its brackets.
+PLACEHOLDERS: Final = ("host", "port", "address", "storage_path", "node_id", "memory_limit_mb")
+_ADDRESS_PLACEHOLDERS = frozenset({"host", "address"})
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -35,6 +40,9 @@ class ProbeSpec:
     kind: str = "tcp"
     path: str = "/"
     timeout_seconds: float = 2.0
+
+
+NOT_PROBED: Final = ProbeSpec(NO_PROBE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Engine:
             name=DEFAULT_ENGINE,
             binary_path=binary_path,
             args=("--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}"),
-            environment={MEMORY_VARIABLE: "{memory_limit_mb}"},
+            environment={MEMORY_VARIABLE: "{memory_limit_mb}", LISTEN_VARIABLE: "{host}"},
             **process,
         )
 
@@ -96,13 +104,21 @@ class Engine:
             )
         return Path(found).absolute()
 
-    def command(self, node_id: str, spec: NodeSpec) -> tuple[str, ...]:
-        """Program and arguments for one node. Raises as ``binary`` does."""
-        return (str(self.binary()), *(_substituted(arg, node_id, spec) for arg in self.args))
+    @property
+    def is_told_host(self) -> bool:
+        """Whether the program is told the address that it should listen on."""
+        texts = (*self.args, *self.environment.values())
+        return any(name in _ADDRESS_PLACEHOLDERS for text in texts for name in _PLACEHOLDER.findall(text))
 
-    def variables(self, node_id: str, spec: NodeSpec) -> dict[str, str]:
+    def command(self, node_id: str, spec: NodeSpec, host: str) -> tuple[str, ...]:
+        """Program and arguments for one node that listens on ``host``. Raises as ``binary`` does."""
+        values = _values(node_id, spec, host)
+        return (str(self.binary()), *(_substituted(arg, values) for arg in self.args))
+
+    def variables(self, node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
         """The environment variables that this engine adds."""
-        return {name: _substituted(value, node_id, spec) for name, value in self.environment.items()}
+        values = _values(node_id, spec, host)
+        return {name: _substituted(text, values) for name, text in self.environment.items()}
 
     def rules(
         self, restart: RestartPolicy, probe_interval_seconds: float, restart_unhealthy_after_seconds: float
@@ -112,7 +128,7 @@ class Engine:
             restart=restart,
             stop_signal=self.stop_signal,
             stop_grace_seconds=self.stop_grace_seconds,
-            probed=self.probe.kind != "none",
+            probed=self.probe.kind != NO_PROBE,
             start_timeout_seconds=self.start_timeout_seconds,
             probe_interval_seconds=probe_interval_seconds,
             restart_unhealthy_after_seconds=restart_unhealthy_after_seconds,
@@ -121,14 +137,20 @@ class Engine:
 
 def unknown_placeholders(texts: Iterable[str]) -> list[str]:
     """The names in braces that are not placeholders."""
-    return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in _PLACEHOLDERS]
+    return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in PLACEHOLDERS]
 
 
-def _substituted(text: str, node_id: str, spec: NodeSpec) -> str:
-    values = {
+def _values(node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
+    """What each placeholder stands for."""
+    return {
+        "host": host,
         "port": str(spec.port),
+        "address": format_host_port(host, spec.port),
         "storage_path": spec.storage_path,
         "node_id": node_id,
         "memory_limit_mb": str(spec.memory_limit_mb),
     }
+
+
+def _substituted(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)

@@ -17,7 +17,6 @@ class NodeView:
     """
 
     runtime: NodeRuntime
-    endpoint: str
     log_tail: tuple[str, ...] = ()
     sequence: int = 0
 
@@ -34,7 +33,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         desired=assignment.desired,
         state=SHOWN[record.phase],
         pid=_pid(record),
-        endpoint=view.endpoint,
+        endpoint=record.endpoint if is_alive else "",
         spec=assignment.spec,
         restart_generation=assignment.restart_generation,
         reason=record.reason,
@@ -49,6 +48,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         sequence=view.sequence,
         end_cause=record.end_cause,
         oom_kills=record.oom_kills,
+        endpoint_problem=record.endpoint_problem if is_alive else "",
     )
 
 

@@ -64,7 +64,7 @@ def test_every_commented_key_of_the_shipped_file_is_known(read: Callable[[str], 
     text = (Path(__file__).parents[2] / "etc" / "agent-config.toml").read_text()
     lines = [line.removeprefix("# ") for line in text.splitlines()]
     config = read("\n".join(line for line in lines if line.startswith("[") or " = " in line))
-    assert config.engines["redis"].args[0] == "--port"
+    assert config.engines["redis"].args[:2] == ("--bind", "{host}")
     assert config.labels == {"rack": "a3"}
 
 

@@ -12,14 +12,19 @@ SPEC = NodeSpec("x", 50051, "/data/n", 256)
 
 def test_placeholders_are_filled_and_other_braces_left_alone() -> None:
     engine = Engine("x", "/bin/sh", args=("{port}", '{"a": 1}', "--dir={storage_path}/{node_id}"))
-    assert engine.command("n", SPEC) == ("/bin/sh", "50051", '{"a": 1}', "--dir=/data/n/n")
+    assert engine.command("n", SPEC, "10.0.0.5") == ("/bin/sh", "50051", '{"a": 1}', "--dir=/data/n/n")
     assert unknown_placeholders(["{port}", '{"a": 1}', "{what}"]) == ["what"]
 
 
 def test_the_default_engine_has_exactly_the_contracts_arguments() -> None:
     engine = Engine.storage("/bin/sh")
-    assert engine.command("n", SPEC)[1:] == ("--port", "50051", "--storage-path", "/data/n", "--node-id", "n")
-    assert engine.variables("n", SPEC) == {"SUTRA_STORAGE_MEMORY_LIMIT_MB": "256"}
+    contract = ("--port", "50051", "--storage-path", "/data/n", "--node-id", "n")
+    assert engine.command("n", SPEC, "10.0.0.5")[1:] == contract
+    assert engine.variables("n", SPEC, "10.0.0.5") == {
+        "SUTRA_STORAGE_MEMORY_LIMIT_MB": "256",
+        "SUTRA_STORAGE_LISTEN": "10.0.0.5",
+    }
+    assert engine.is_told_host
 
 
 def test_a_name_is_found_in_path_and_a_missing_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -47,3 +52,12 @@ def test_a_file_that_is_not_executable_is_named(tmp_path: Path) -> None:
     assert refused.value.reason is Reason.BINARY_NOT_EXECUTABLE
     with pytest.raises(NotFound):
         Engine("x", str(tmp_path)).binary()
+
+
+@pytest.mark.parametrize(("host", "address"), [("10.0.0.5", "10.0.0.5:50051"), ("fd00::5", "[fd00::5]:50051")])
+def test_a_program_is_told_where_to_listen(host: str, address: str) -> None:
+    engine = Engine("e", "/bin/sh", ("--bind", "{host}"), {"URL": "http://{address}"})
+    assert engine.command("n", SPEC, host) == ("/bin/sh", "--bind", host)
+    assert engine.variables("n", SPEC, host) == {"URL": f"http://{address}"}
+    assert engine.is_told_host
+    assert not Engine("e", "/bin/sh", ("--port", "{port}"), {"BRACES": "{hosts}"}).is_told_host

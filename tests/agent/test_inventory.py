@@ -9,7 +9,7 @@ from sutra_grid.core.types import Assignment, Desired, Reason
 
 
 def view(node_id: str) -> NodeView:
-    return NodeView(NodeRuntime(NodeRecord(Assignment(node_id, 1, Desired.RUNNING))), "")
+    return NodeView(NodeRuntime(NodeRecord(Assignment(node_id, 1, Desired.RUNNING))))
 
 
 def numbers(inventory: Inventory) -> dict[str, int]:

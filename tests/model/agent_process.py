@@ -19,12 +19,14 @@ from model.heartbeat_thread import HeartbeatThread
 from model.kernel import Kernel, SimHeld, SimProcessLauncher
 from model.network import Context, Network
 from model.simulation import Life, Simulation
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine, ProbeSpec
+from sutra_grid.agent.engines import DEFAULT_ENGINE, NO_PROBE, Engine, ProbeSpec
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
+from sutra_grid.agent.processes.probes import ProbeResult, ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.report import removed_report
 from sutra_grid.agent.service import GridAgentService
@@ -181,20 +183,21 @@ class AgentProcess:
         journal.open()
         entries = journal.load()
         launcher = SimProcessLauncher(host.kernel, self.life)
+        addresses = NodeAddresses(advertised=host.name)
         collaborators = Collaborators(
             journal=StepJournal(journal, host, self.life),
             launcher=launcher,
             planner=LaunchPlanner(
                 agent_id=config.agent_id, host_id=host_id, log_directory=config.state_path / "logs", environ={}
             ),
-            admission=Admission(config),
+            admission=Admission(config, addresses),
             inventory=self.inventory,
             log_tail=lambda _node_id: (),
             clock=self.sim.clock,
             chance=self.network.chance.random,
             sightings=launcher.sightings,
         )
-        self.manager = NodeManager(config, collaborators, self, endpoint_host=host.name)
+        self.manager = NodeManager(config, collaborators, self, addresses)
         self.manager.recover(entries, launcher.sightings())
         self._look_later()
         nothing: Any = None  # logs and statistics are not used here
@@ -314,10 +317,11 @@ class AgentProcess:
         else:
             ended()
 
-    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, target: ProbeTarget) -> None:
         def answer() -> None:
-            problem = "" if self.host.kernel.answers(port) else "refused"
-            self._do(lambda: self.manager.probe_finished(node_id, launch, problem))
+            problem = "" if self.host.kernel.answers(target.port) else "refused"
+            result = ProbeResult("", problem) if probe.kind == NO_PROBE else ProbeResult(problem)
+            self._do(lambda: self.manager.probe_finished(node_id, launch, result))
 
         self.sim.later(_PROBE_SECONDS, answer, self.life)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,11 +63,15 @@ class World:
 
     def _install(self) -> None:
         ProcFs(self._acting_kernel).install(self._patch)
-        self._patch(admission, "_is_free_everywhere", lambda port: not self._acting_kernel().listens(port))
-        self._patch(admission, "port_holder", lambda port: "somebody")
+        self._patch(admission, "listen_fault", self._listen_fault)
+        self._patch(admission, "port_holder", lambda _port, _host: "somebody")
         self._patch(admission, "port_holders", lambda port: [])
         self._patch(connection, "open_channel", self._open_channel)
         self._patch(connection, "time", self.sim.clock)
+
+    def _listen_fault(self, port: int, hosts: Iterable[str]) -> tuple[str, OSError] | None:
+        taken = self._acting_kernel().listens(port)
+        return (next(iter(hosts)), OSError(errno.EADDRINUSE, "in use")) if taken else None
 
     def _open_channel(self, target: str, **_options: Any) -> Any:
         assert self.sim.acting is not None, "nobody acts"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.faults.link import LOOPBACK
+from support.faults.link import LINK_HOST
 from support.harness import processes
 from support.harness.grid import Grid, GridSpec
 from support.harness.interfaces import Interface
@@ -108,7 +108,7 @@ class Soak:
         nodes = [grid.grpc.spawn(agent_id) for agent_id in grid.agents for _ in range(self.spec.nodes_per_agent)]
         self._say(f"{len(nodes)} nodes on {len(grid.agents)} agents run in {grid.root}")
         # Clients call the nodes directly: their calls do not go through the links that are cut.
-        return {node.node_id: f"{LOOPBACK}:{node.port}" for node in nodes}
+        return {node.node_id: f"{LINK_HOST}:{node.port}" for node in nodes}
 
     def _harm(self, scene: Scene, load: Load) -> None:
         deck = Deck(self._rng, [kind for kind in FAULTS if kind not in self._around.left_out])

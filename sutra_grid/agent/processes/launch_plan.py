@@ -14,6 +14,7 @@ from sutra_grid.agent.processes.launch_tag import (
     TAG_AGENT_ID,
     TAG_ENGINE,
     TAG_GENERATION,
+    TAG_HOST,
     TAG_LAUNCH,
     TAG_MEMORY_LIMIT_MB,
     TAG_NODE_ID,
@@ -95,21 +96,22 @@ class LaunchPlanner:
     def plan(self, record: NodeRecord, engine: Engine) -> LaunchPlan:
         """Plan the launch that the record has announced. Raises ``GridError`` when the program can't be executed."""
         node_id, spec = record.assignment.node_id, record.assignment.spec
-        mark = self.mark(node_id, record.launches)
+        mark, host = self.mark(node_id, record.launches), record.listen_host
         tags = {
             TAG_LAUNCH: str(mark.tag),
             TAG_NODE_ID: node_id,
             TAG_AGENT_ID: self._agent_id,
             TAG_GENERATION: str(record.launch_generation),
             TAG_ENGINE: spec.engine,
+            TAG_HOST: host,
             TAG_PORT: str(spec.port),
             TAG_STORAGE_PATH: spec.storage_path,
             TAG_MEMORY_LIMIT_MB: str(spec.memory_limit_mb),
         }
         return LaunchPlan(
             mark=mark,
-            argv=engine.command(node_id, spec),
-            environment={**self._environment, **engine.variables(node_id, spec), **tags},
+            argv=engine.command(node_id, spec, host),
+            environment={**self._environment, **engine.variables(node_id, spec, host), **tags},
             directory=Path(spec.storage_path),
         )
 

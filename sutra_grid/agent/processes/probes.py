@@ -1,6 +1,7 @@
 """Health probes of nodes: a TCP connection, a gRPC health check, or an HTTP request.
 
-A few threads run them. Each probe has a timeout and reports a result.
+A probe asks the node where it listens, and looks whether it also answers at its endpoint. A few threads run probes.
+Each question has a timeout, and each probe reports a result.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import http.client
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.engines import NO_PROBE, ProbeSpec
 from sutra_grid.runtime.logging import get_logger
-from sutra_grid.runtime.net import LOOPBACK
+from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.health_words import from_trailers
 from sutra_grid.wire.text import shorten
@@ -28,7 +30,38 @@ _THREADS = 4  # nodes whose probes may hang at the same time without delaying th
 
 _MAX_DETAILS_BYTES = 300
 
-ProbeCallback = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """Where to ask: ``hosts`` are IP addresses where the node may listen, the likeliest first.
+
+    ``advertised`` is the host of the endpoint that is told if the node answers there. If it does not, ``if_at_first``
+    says what to do about a node that answers at the first of ``hosts``, ``if_elsewhere`` about one at another.
+    """
+
+    port: int
+    hosts: tuple[str, ...]
+    advertised: str
+    if_at_first: str = ""
+    if_elsewhere: str = ""
+
+    def remedy(self, answered: str) -> str:
+        """What to do about a node that answers at ``answered`` and not at its endpoint."""
+        return self.if_at_first if answered == self.hosts[0] else self.if_elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """``problem``: why the probe failed. ``endpoint_problem``: why a node that passed does not answer at its endpoint.
+
+    Both are in words, and empty when there is no problem.
+    """
+
+    problem: str = ""
+    endpoint_problem: str = ""
+
+
+ProbeCallback = Callable[[ProbeResult], None]
 
 
 class ProbeFailure(Exception):
@@ -36,14 +69,14 @@ class ProbeFailure(Exception):
 
 
 class Prober:
-    """Runs probes in its own threads and calls ``on_result`` there with the problem; "" when there is none."""
+    """Runs probes in its own threads and calls ``on_result`` there."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="prober")
 
-    def submit(self, probe: ProbeSpec, port: int, on_result: ProbeCallback) -> None:
+    def submit(self, probe: ProbeSpec, target: ProbeTarget, on_result: ProbeCallback) -> None:
         """Run one probe soon. Never blocks. After ``stop`` no result is reported."""
-        self._pool.submit(self._run, probe, port, on_result)
+        self._pool.submit(self._run, probe, target, on_result)
 
     def stop(self) -> None:
         """Drop the probes that wait. Those that run end by their timeouts."""
@@ -57,45 +90,112 @@ class Prober:
     ) -> None:
         self.stop()
 
-    def _run(self, probe: ProbeSpec, port: int, on_result: ProbeCallback) -> None:
+    def _run(self, probe: ProbeSpec, target: ProbeTarget, on_result: ProbeCallback) -> None:
         try:
-            problem = run_probe(probe, port)
+            result = run_probe(probe, target)
         except Exception as error:  # top of the thread: without a result the node would never be probed again
-            log.exception("probe failed", kind=probe.kind, port=port)
+            log.exception("probe failed", kind=probe.kind, port=target.port)
             problem = f"{type(error).__name__}: {error}"
-        on_result(problem)
+            result = ProbeResult("", problem) if probe.kind == NO_PROBE else ProbeResult(problem)
+        on_result(result)
 
 
-def run_probe(probe: ProbeSpec, port: int) -> str:
-    """Probe the node on ``port`` of this host. Returns the problem, or "". Blocks for the timeout at most."""
-    if not port:
-        return "the port of the node is unknown"
+def run_probe(probe: ProbeSpec, target: ProbeTarget) -> ProbeResult:
+    """Probe a node of this host and look at its endpoint. Blocks for some timeouts at most."""
+    if not target.port:
+        unknown = "the port of the node is unknown"
+        return ProbeResult("", unknown) if probe.kind == NO_PROBE else ProbeResult(unknown)
+    if probe.kind == NO_PROBE:
+        return ProbeResult("", _look_without_probe(probe, target))
+    host, problem = _ask_where_it_listens(probe, target)
+    return ProbeResult(problem) if problem else ProbeResult("", _look(probe, target, host))
+
+
+def _ask_where_it_listens(probe: ProbeSpec, target: ProbeTarget) -> tuple[str, str]:
+    """The address that was asked, and the problem there. Others are asked only if nothing listens at the first."""
+    first, *others = target.hosts
+    problem = _ask(probe, first, target.port)
+    if not problem or not _connect(probe, first, target.port):
+        return first, problem
+    for other in others:
+        if not _connect(probe, other, target.port):
+            return other, _ask(probe, other, target.port)
+    return first, problem
+
+
+def _look(probe: ProbeSpec, target: ProbeTarget, answered: str) -> str:
+    """Why a node that answered at the address ``answered`` does not answer at its endpoint; empty if it does."""
+    if answered == target.advertised:
+        return ""
+    problem = _connect(probe, target.advertised, target.port)
+    if not problem:  # the port is open there; now see that it is a node that answers
+        problem = _ask(probe, target.advertised, target.port)
+    if not problem:
+        return ""
+    where = format_host_port(target.advertised, target.port)
+    found = format_host_port(answered, target.port)
+    return f"not reachable at {where}: {problem}. It answers at {found}. {target.remedy(answered)}"
+
+
+def _look_without_probe(probe: ProbeSpec, target: ProbeTarget) -> str:
+    """As ``_look``, for a node of which nobody knows whether it is ready, or listens at all."""
+    problem = _connect(probe, target.advertised, target.port)
+    if not problem:
+        return ""
+    where = format_host_port(target.advertised, target.port)
+    local = [host for host in target.hosts if host != target.advertised and not _connect(probe, host, target.port)]
+    if not local:
+        return f"not reachable at {where}: {problem}"
+    found = format_host_port(local[0], target.port)
+    return f"not reachable at {where}: {problem}. It accepts connections at {found}. {target.remedy(local[0])}"
+
+
+def _connect(probe: ProbeSpec, host: str, port: int) -> str:
+    """Why no TCP connection can be made; empty if one can."""
     try:
-        _PROBES[probe.kind](probe, port)
-    except ProbeFailure as failure:
-        return str(failure)
-    except (OSError, http.client.HTTPException) as error:
-        return f"{probe.kind} probe of port {port}: {error or type(error).__name__}"
+        socket.create_connection((host, port), timeout=probe.timeout_seconds).close()
+    except socket.gaierror as error:
+        return f"the name {host} can't be resolved on this host ({error.strerror})"
+    except OSError as error:
+        return _said(error)
     return ""
 
 
-def _probe_tcp(probe: ProbeSpec, port: int) -> None:
-    socket.create_connection((LOOPBACK, port), timeout=probe.timeout_seconds).close()
+def _ask(probe: ProbeSpec, host: str, port: int) -> str:
+    """The problem that the probe has with the node at this address."""
+    try:
+        _PROBES[probe.kind](probe, host, port)
+    except ProbeFailure as failure:
+        return str(failure)
+    except (OSError, http.client.HTTPException) as error:
+        return f"{probe.kind} probe of {format_host_port(host, port)}: {_said(error)}"
+    return ""
 
 
-def _probe_grpc(probe: ProbeSpec, port: int) -> None:
-    with open_channel(f"{LOOPBACK}:{port}") as channel:
+def _said(error: Exception) -> str:
+    """The words of an error, without its number."""
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error) or type(error).__name__
+
+
+def _probe_tcp(probe: ProbeSpec, host: str, port: int) -> None:
+    socket.create_connection((host, port), timeout=probe.timeout_seconds).close()
+
+
+def _probe_grpc(probe: ProbeSpec, host: str, port: int) -> None:
+    address = format_host_port(host, port)
+    with open_channel(address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # the package has no type information
         try:
             response, call = health.Check.with_call(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return  # the server answers, but has no health service
-            raise ProbeFailure(f"grpc health check of port {port}: {_words(error)}") from error
+            raise ProbeFailure(f"grpc health check of {address}: {_words(error)}") from error
     if response.status != health_pb2.HealthCheckResponse.SERVING:
         status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
         why = from_trailers(call.trailing_metadata())
-        raise ProbeFailure(f"grpc health check of port {port}: {status}{f' ({why})' if why else ''}")
+        raise ProbeFailure(f"grpc health check of {address}: {status}{f' ({why})' if why else ''}")
 
 
 def _words(error: grpc.RpcError) -> str:
@@ -105,24 +205,19 @@ def _words(error: grpc.RpcError) -> str:
     return f"{error.code().name}{f' ({details})' if details else ''}"
 
 
-def _probe_http(probe: ProbeSpec, port: int) -> None:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=probe.timeout_seconds)
+def _probe_http(probe: ProbeSpec, host: str, port: int) -> None:
+    connection = http.client.HTTPConnection(host, port, timeout=probe.timeout_seconds)
     try:
         connection.request("GET", probe.path)
         status = connection.getresponse().status
     finally:
         connection.close()
     if status >= 400:
-        raise ProbeFailure(f"http probe of port {port}{probe.path}: status {status}")
+        raise ProbeFailure(f"http probe of {format_host_port(host, port)}{probe.path}: status {status}")
 
 
-def _no_probe(probe: ProbeSpec, port: int) -> None:
-    """A node without a probe is never unhealthy."""
-
-
-_PROBES: dict[str, Callable[[ProbeSpec, int], None]] = {
+_PROBES: dict[str, Callable[[ProbeSpec, str, int], None]] = {
     "tcp": _probe_tcp,
     "grpc": _probe_grpc,
     "http": _probe_http,
-    "none": _no_probe,
 }

@@ -6,11 +6,13 @@ was asked for, and leaves nothing behind. Used by the supervisor's thread only.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine
 from sutra_grid.agent.os_errors import os_errors_as
@@ -20,9 +22,11 @@ from sutra_grid.core.errors import (
     InvalidArgument,
     NotFound,
     ResourceExhausted,
+    Unavailable,
 )
 from sutra_grid.core.types import NodeSpec, Reason
-from sutra_grid.runtime.net import is_port_free, port_holder, port_holders
+from sutra_grid.runtime.listening import bind_fault
+from sutra_grid.runtime.net import listen_error, port_holder, port_holders
 
 _MIB = 1024 * 1024
 
@@ -30,9 +34,12 @@ _MIB = 1024 * 1024
 class Admission:
     """The checks of one agent. ``others`` are the specifications of all other nodes, by node id."""
 
-    def __init__(self, config: AgentConfig, check_disk: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, config: AgentConfig, addresses: NodeAddresses, check_disk: Callable[[], None] = lambda: None
+    ) -> None:
         """``check_disk`` raises ``GridError`` while the data disk is not the one of the agent's start."""
         self._config = config
+        self._addresses = addresses
         self._data_path = config.data_path.resolve()
         self._state_path = config.state_path.resolve()
         self._check_disk = check_disk
@@ -46,7 +53,7 @@ class Admission:
         engine = self.engine(requested.engine or DEFAULT_ENGINE)
         self._check_slots(others)
         path = self._resolve_path(node_id, requested.storage_path, others)
-        port = self._check_port(requested.port, others) if requested.port else self._pick_port(others)
+        port = self._check_port(requested.port, others) if requested.port else self._pick_port(engine, others)
         memory = requested.memory_limit_mb or self._config.default_memory_mb
         return NodeSpec(engine.name, port, str(path), memory)
 
@@ -78,8 +85,9 @@ class Admission:
     def check_launch(self, spec: NodeSpec) -> None:
         """Check disk, program, port and directory before a process starts. Changes nothing. Raises ``GridError``."""
         self._check_disk()
-        self.engine(spec.engine).binary()
-        self._check_port_free(spec.port)
+        engine = self.engine(spec.engine)
+        engine.binary()
+        self._check_port_free(engine, spec.port)
         self._check_writable(Path(spec.storage_path))
 
     def check_disk(self) -> None:
@@ -154,10 +162,11 @@ class Admission:
                 )
         return port
 
-    def _pick_port(self, others: Mapping[str, NodeSpec]) -> int:
+    def _pick_port(self, engine: Engine, others: Mapping[str, NodeSpec]) -> int:
         taken = {spec.port for spec in others.values()}
+        hosts = self._addresses.to_claim(is_told=engine.is_told_host)
         for port in self._config.ports:
-            if port not in taken and _is_free_everywhere(port):
+            if port not in taken and listen_fault(port, hosts) is None:
                 return port
         ports = self._config.ports
         raise ResourceExhausted(
@@ -166,13 +175,24 @@ class Admission:
             hint="Widen default_port_range in the agent's configuration, or stop programs that use its ports",
         )
 
-    def _check_port_free(self, port: int) -> None:
-        if not _is_free_everywhere(port):
-            raise AlreadyExists(
-                f"port {port} is in use by {port_holder(port) or 'another process'}",
-                reason=Reason.PORT_TAKEN,
-                hint="Stop that process, or give the node another port",
+    def _check_port_free(self, engine: Engine, port: int) -> None:
+        found = listen_fault(port, self._addresses.to_claim(is_told=engine.is_told_host))
+        if found is None:
+            return
+        host, error = found
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise Unavailable(
+                f"the node can't listen on {host}: this host does not have the address",
+                reason=Reason.ADDRESS_MISSING,
+                hint="Bring the address up, or correct bind in [storage] of the agent's configuration",
             )
+        if error.errno == errno.EACCES:
+            raise bind_fault(error, host, port) from error
+        raise AlreadyExists(
+            f"port {port} is in use by {port_holder(port, host) or 'another process'}",
+            reason=Reason.PORT_TAKEN,
+            hint="Stop that process, or give the node another port",
+        )
 
     def _check_writable(self, path: Path) -> None:
         with os_errors_as(f"the storage path {path} can't be used", Reason.PATH_NOT_WRITABLE):
@@ -190,9 +210,16 @@ class Admission:
         )
 
 
-def _is_free_everywhere(port: int) -> bool:
-    """Whether no server listens on the port, at any address."""
-    return is_port_free(port, "0.0.0.0")
+def listen_fault(port: int, hosts: Iterable[str]) -> tuple[str, OSError] | None:
+    """The first address at which no server can listen on the port now, and why; None if one can at all of them.
+
+    After the first one, addresses that the host does not have are left out: it may have no IPv6.
+    """
+    for number, host in enumerate(hosts):
+        error = listen_error(port, host)
+        if error is not None and (number == 0 or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
+            return host, error
+    return None
 
 
 def _existing(path: Path) -> Path:

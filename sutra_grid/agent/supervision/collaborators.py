@@ -11,6 +11,7 @@ from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import ProcessLauncher
+from sutra_grid.agent.processes.probes import ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.state.journal_writer import NodeJournal
@@ -25,7 +26,7 @@ class NodeMonitor(Protocol):
         """Wait for the end of a process; then ``process_exited`` is called."""
         ...
 
-    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, target: ProbeTarget) -> None:
         """Probe a node once; then ``probe_finished`` is called."""
         ...
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
-from sutra_grid.agent.engines import ProbeSpec
+from sutra_grid.agent.engines import NOT_PROBED
 from sutra_grid.agent.os_errors import from_os_error
+from sutra_grid.agent.processes.probes import ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.state.journal_writer import JournalWriter
@@ -67,15 +70,14 @@ class InstructionExecutor:
         monitor: NodeMonitor,
         nodes: NodeTable,
         suspects: SuspectSearch,
-        *,
-        endpoint_host: str,
+        addresses: NodeAddresses,
     ) -> None:
         self._config = config
         self._parts = collaborators
         self._monitor = monitor
         self._nodes = nodes
         self._suspects = suspects
-        self._endpoint_host = endpoint_host
+        self._addresses = addresses
         self._timers: TimerQueue[str] = TimerQueue()
         self._writer = JournalWriter(collaborators.journal)
 
@@ -196,9 +198,15 @@ class InstructionExecutor:
         node.process.send_signal(number, whole_group=whole_group)
 
     def _probe(self, node: ManagedNode) -> None:
-        engine = self._config.engines.get(node.spec.engine)
-        probe = engine.probe if engine else ProbeSpec("none")
-        self._monitor.probe(node.runtime.node_id, node.runtime.record.launches, probe, node.spec.port)
+        record, engine = node.runtime.record, self._config.engines.get(node.spec.engine)
+        target = ProbeTarget(
+            node.spec.port,
+            self._addresses.to_probe(record.listen_host),
+            self._addresses.advertised,
+            self._addresses.if_as_told(record.listen_host),
+            self._addresses.if_elsewhere(record.listen_host, engine),
+        )
+        self._monitor.probe(record.assignment.node_id, record.launches, engine.probe if engine else NOT_PROBED, target)
 
     # -- the journal ------------------------------------------------------------
 
@@ -223,16 +231,16 @@ class InstructionExecutor:
 
     def _rules(self, spec: NodeSpec) -> NodeRules:
         """The rules of the node's engine; an engine that is no longer configured leaves the defaults to stop by."""
-        engine = self._config.engines.get(spec.engine)
-        if engine is None:
-            return NodeRules(restart=self._config.restart, probed=False)
-        return engine.rules(
-            self._config.restart, self._config.probe_interval_seconds, self._config.restart_unhealthy_after_seconds
+        engine, config = self._config.engines.get(spec.engine), self._config
+        rules = (
+            engine.rules(config.restart, config.probe_interval_seconds, config.restart_unhealthy_after_seconds)
+            if engine
+            else NodeRules(restart=config.restart, probed=False)
         )
+        return replace(rules, listen_host=self._addresses.bind, endpoint=self._addresses.endpoint(spec.port))
 
     def _publish(self, node: ManagedNode) -> None:
-        endpoint = f"{self._endpoint_host}:{node.spec.port}" if node.spec.port else ""
-        self._parts.inventory.put(NodeView(node.runtime, endpoint, node.log_tail))
+        self._parts.inventory.put(NodeView(node.runtime, node.log_tail))
 
     def _now(self) -> Now:
         clock = self._parts.clock

@@ -8,7 +8,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.processes.probes import ProbeResult
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.state.journal import JournalEntry
@@ -27,14 +29,12 @@ class NodeManager:
     """Turns calls into events of the nodes' machines."""
 
     def __init__(
-        self, config: AgentConfig, collaborators: Collaborators, monitor: NodeMonitor, *, endpoint_host: str
+        self, config: AgentConfig, collaborators: Collaborators, monitor: NodeMonitor, addresses: NodeAddresses
     ) -> None:
         self._parts = collaborators
         self._nodes = NodeTable()
         suspects = SuspectSearch(collaborators, self._nodes)
-        self._executor = InstructionExecutor(
-            config, collaborators, monitor, self._nodes, suspects, endpoint_host=endpoint_host
-        )
+        self._executor = InstructionExecutor(config, collaborators, monitor, self._nodes, suspects, addresses)
         self._assignments = AssignmentHandler(config, collaborators, self._nodes, self._executor, suspects)
         self._recovery = StartupRecovery(collaborators, self._nodes, self._executor, suspects)
 
@@ -65,11 +65,13 @@ class NodeManager:
         oom = self._parts.groups.release(node.runtime.record, status)
         self._executor.handle(node, Exited(process.identity.launch, status, oom))
 
-    def probe_finished(self, node_id: str, launch: int, problem: str) -> None:
+    def probe_finished(self, node_id: str, launch: int, result: ProbeResult) -> None:
         """A health probe passed (no problem) or failed."""
         node = self._nodes.find(node_id)
-        if node is not None:
-            self._executor.handle(node, ProbeFailed(launch, problem) if problem else ProbePassed(launch))
+        if node is None:
+            return
+        passed = ProbePassed(launch, result.endpoint_problem)
+        self._executor.handle(node, ProbeFailed(launch, result.problem) if result.problem else passed)
 
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """A node uses more memory than its limit."""

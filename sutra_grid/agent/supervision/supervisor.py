@@ -16,9 +16,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.processes.probes import Prober
+from sutra_grid.agent.processes.probes import Prober, ProbeResult, ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.processes.sightings import Sighting
 from sutra_grid.agent.processes.watchdog import Watchdog
@@ -42,10 +43,10 @@ _JOIN_SECONDS = 10.0  # a disk that hangs can hold the thread longer; then it en
 class Supervisor:
     """Owns the supervisor's thread, the watchdog and the prober. A context manager; its end touches no node."""
 
-    def __init__(self, config: AgentConfig, collaborators: Collaborators, *, endpoint_host: str) -> None:
+    def __init__(self, config: AgentConfig, collaborators: Collaborators, addresses: NodeAddresses) -> None:
         self._parts = collaborators
         self._inventory = collaborators.inventory
-        self._nodes = NodeManager(config, collaborators, self, endpoint_host=endpoint_host)
+        self._nodes = NodeManager(config, collaborators, self, addresses)
         self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._watchdog = Watchdog(self._on_exit)
         self._prober = Prober()
@@ -90,13 +91,13 @@ class Supervisor:
         """Implement ``NodeMonitor``: wait for the end of a process."""
         self._watchdog.watch(node_id, process)
 
-    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, target: ProbeTarget) -> None:
         """Implement ``NodeMonitor``: probe a node once."""
 
-        def on_result(problem: str) -> None:
-            self._calls.put(lambda: self._nodes.probe_finished(node_id, launch, problem))
+        def on_result(result: ProbeResult) -> None:
+            self._calls.put(lambda: self._nodes.probe_finished(node_id, launch, result))
 
-        self._prober.submit(probe, port, on_result)
+        self._prober.submit(probe, target, on_result)
 
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """Report that a node uses more memory than its limit. Any thread; never blocks."""

@@ -15,7 +15,6 @@ from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.record import NodeRecord, ProcessIdentity, Suspect
-from sutra_grid.core.types import NodeSpec
 
 
 class SuspectSearch:
@@ -40,14 +39,17 @@ class SuspectSearch:
         spec = record.assignment.spec
         node_id = record.assignment.node_id
         log_path = self._parts.planner.mark(node_id, record.launches).log_path
-        command = self._command(node_id, spec)
-        traits = NodeTraits(node_id, spec, command, log_path, self._parts.planner.host_id, port_holders)
+        host_id = self._parts.planner.host_id
+        traits = NodeTraits(node_id, spec, self._command(record), log_path, host_id, port_holders)
         seen = self._parts.sightings() if sightings is None else sightings
         return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids())
 
-    def _command(self, node_id: str, spec: NodeSpec) -> tuple[str, ...]:
+    def _command(self, record: NodeRecord) -> tuple[str, ...]:
+        node_id, spec = record.assignment.node_id, record.assignment.spec
+        if not spec.engine:
+            return ()
         try:
-            return self._parts.admission.engine(spec.engine).command(node_id, spec) if spec.engine else ()
+            return self._parts.admission.engine(spec.engine).command(node_id, spec, record.listen_host)
         except GridError:
             return ()  # the engine is no longer configured, or its program is missing
 

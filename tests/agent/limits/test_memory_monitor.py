@@ -38,7 +38,7 @@ class Members:
 
 def view_of(process: ProcessIdentity | None, limit_mb: int) -> NodeView:
     record = NodeRecord(Assignment("node-1", 1, Desired.RUNNING, NodeSpec("", 0, "", limit_mb)), process=process)
-    return NodeView(NodeRuntime(record), "")
+    return NodeView(NodeRuntime(record))
 
 
 def reported(

@@ -12,7 +12,7 @@ from sutra_grid.core.types import Assignment, Desired
 def view(launch: int | None = 1, told: int = 0) -> NodeView:
     process = ProcessIdentity("boot", 7, 70, launch) if launch is not None else None
     record = NodeRecord(Assignment("node-1", 1, Desired.RUNNING), process=process, launch_oom_kills=told)
-    return NodeView(NodeRuntime(record), "")
+    return NodeView(NodeRuntime(record))
 
 
 class Groups:

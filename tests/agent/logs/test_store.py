@@ -33,7 +33,7 @@ def rotated(logs: NodeLogs) -> bool:
 @contextmanager
 def kept(logs: NodeLogs) -> Iterator[None]:
     """As long as the agent has the node, without a process."""
-    view = NodeView(NodeRuntime(NodeRecord(Assignment("n", 1, Desired.STOPPED))), "")
+    view = NodeView(NodeRuntime(NodeRecord(Assignment("n", 1, Desired.STOPPED))))
     logs.look([view])
     yield
     logs.close()

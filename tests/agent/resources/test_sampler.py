@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         record = NodeRecord(
             Assignment("node-1", 1, Desired.RUNNING), process=identify(leader.pid, 1), launched_at=990.0
         )
-        return NodeView(NodeRuntime(record), "")
+        return NodeView(NodeRuntime(record))
 
     yield start
     for leader in leaders:

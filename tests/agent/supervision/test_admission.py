@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.texts import mentions
 
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.supervision.admission import Admission
 from sutra_grid.core.errors import GridError
@@ -23,7 +24,7 @@ def config(make_config: MakeConfig) -> AgentConfig:
 
 @pytest.fixture
 def admission(config: AgentConfig) -> Admission:
-    return Admission(config)
+    return Admission(config, NodeAddresses())
 
 
 def refused(call: Callable[[], object]) -> tuple[Reason, str]:
@@ -87,14 +88,14 @@ def test_a_port_that_somebody_listens_on_is_passed_over(admission: Admission, co
 def test_when_no_port_of_the_range_is_left_the_range_is_named(make_config: MakeConfig) -> None:
     config = make_config()
     held = {f"n{port}": NodeSpec("storage", port, f"/elsewhere/{port}", 1) for port in config.ports}
-    spacious = Admission(_with(config, max_storage_nodes=1000))
+    spacious = Admission(_with(config, max_storage_nodes=1000), NodeAddresses())
     reason, message = refused(lambda: spacious.resolve("node-1", NodeSpec(), held))
     assert reason is Reason.NO_PORT_FREE
     assert str(config.ports.start) in message
 
 
 def test_less_than_the_reserve_of_disk_refuses_new_nodes_and_not_old_ones(config: AgentConfig) -> None:
-    poor = Admission(_with(config, disk_reserve_bytes=2**60))
+    poor = Admission(_with(config, disk_reserve_bytes=2**60), NodeAddresses())
     spec = poor.resolve("node-1", NodeSpec(), {})
     assert refused(lambda: poor.check_new(spec))[0] is Reason.DISK_FULL
     poor.check_launch(spec)

@@ -7,6 +7,7 @@ import pytest
 from support.fakes.node_manager_world import AgentKilled, World
 
 from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.processes.probes import ProbeResult
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment, Desired, NodeState
 
@@ -31,7 +32,7 @@ def settle(world: World) -> None:
             if process.alive and process.signals:
                 world.end(process, ExitStatus(code=0))
         for node_id, launch, _port in world.monitor.asked:
-            world.manager.probe_finished(node_id, launch, "")
+            world.manager.probe_finished(node_id, launch, ProbeResult())
         world.monitor.asked.clear()
         world.pass_time(0.5)
 

@@ -29,12 +29,13 @@ def test_a_new_node_is_journaled_launched_watched_and_probed(world: World) -> No
     world.assign("node-1", 1)
     report = world.report("node-1")
     assert (report.state, report.pid, report.generation) == (NodeState.STARTING, 1000, 1)
-    assert report.endpoint == f"host.test:{report.spec.port}"
+    assert report.endpoint == ""
     assert [node_id for node_id, _ in world.monitor.watched] == ["node-1"]
     world.pass_time(0.2)
     assert world.monitor.asked == [("node-1", 1, report.spec.port)]
     world.ready("node-1")
-    assert world.report("node-1").state is NodeState.RUNNING
+    running = world.report("node-1")
+    assert (running.state, running.endpoint) == (NodeState.RUNNING, f"host.test:{report.spec.port}")
 
 
 def test_a_launch_gets_the_contracts_arguments_and_the_tag(world: World, tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 from support.fakes.clock import FakeClock
 from support.fakes.processes import BOOT, FakeProcess, FakeProcesses
+from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
+from sutra_grid.agent.processes.probes import ProbeResult, ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.supervision.admission import Admission
@@ -22,6 +24,7 @@ from sutra_grid.core.node.record import ExitStatus, NodeRecord
 from sutra_grid.core.types import Assignment, Desired, NodeReport
 
 HOST = "c" * 32
+ADDRESSES = NodeAddresses(advertised="host.test")
 
 
 class AgentKilled(BaseException):
@@ -70,19 +73,22 @@ class NodeMonitor:
 
     watched: list[tuple[str, ProcessHandle]] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
+    targets: list[ProbeTarget] = field(default_factory=list)
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
         self.watched.append((node_id, process))
 
-    def probe(self, node_id: str, launch: int, probe: ProbeSpec, port: int) -> None:
-        self.asked.append((node_id, launch, port))
+    def probe(self, node_id: str, launch: int, probe: ProbeSpec, target: ProbeTarget) -> None:
+        self.asked.append((node_id, launch, target.port))
+        self.targets.append(target)
 
 
 class World:
     """One agent's node manager, on a disk and a process table that outlive it."""
 
-    def __init__(self, config: AgentConfig) -> None:
+    def __init__(self, config: AgentConfig, addresses: NodeAddresses = ADDRESSES) -> None:
         self.config = config
+        self.addresses = addresses
         self.clock = FakeClock()
         self.switch = KillSwitch()
         self.processes = FakeProcesses(self.switch.around)
@@ -100,14 +106,14 @@ class World:
             journal=self.journal,
             launcher=self.processes,
             planner=LaunchPlanner(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
-            admission=Admission(self.config),
+            admission=Admission(self.config, self.addresses),
             inventory=self.inventory,
             log_tail=lambda node_id: (f"last words of {node_id}",),
             clock=self.clock,
             chance=lambda: 0.5,
             sightings=self.processes.sightings,
         )
-        self.manager = NodeManager(self.config, collaborators, self.monitor, endpoint_host="host.test")
+        self.manager = NodeManager(self.config, collaborators, self.monitor, self.addresses)
         self.manager.recover(self.journal.load(), self.processes.sightings())
 
     def assign(self, node_id: str, generation: int, desired: Desired = Desired.RUNNING, **more: Any) -> None:
@@ -120,7 +126,7 @@ class World:
     def ready(self, node_id: str) -> FakeProcess:
         """Let the node's process pass its probe."""
         (process,) = self.processes.alive(node_id)
-        self.manager.probe_finished(node_id, process.identity.launch, "")
+        self.manager.probe_finished(node_id, process.identity.launch, ProbeResult())
         return process
 
     def end(self, process: FakeProcess, status: ExitStatus) -> None:

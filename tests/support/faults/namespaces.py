@@ -65,9 +65,9 @@ class Namespace:
         """Run ``ip`` here."""
         run(*self.run_in, "ip", *words)
 
-    def make_socket(self) -> socket.socket:
+    def make_socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
         """A TCP socket of this namespace, for use by any thread of this process."""
-        return self._dialler.submit(socket.socket).result(timeout=10)
+        return self._dialler.submit(socket.socket, family).result(timeout=10)
 
     def _enter(self) -> None:
         """Move the calling thread, and it alone, into the namespace. (``os.setns`` is there from Python 3.12 on.)"""
@@ -94,11 +94,12 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a cable: its namespace, the address there, and the hardware's address."""
+    """One end of a cable: its namespace, the addresses there, and the hardware's address."""
 
     namespace: Namespace
     address: str
     hardware: str
+    address_ipv6: str
 
     @property
     def device(self) -> str:
@@ -109,8 +110,8 @@ class Cable:
     """A virtual cable between two namespaces; ``left`` and ``right`` are its ends."""
 
     def __init__(self, left: Namespace, right: Namespace) -> None:
-        self.left = End(left, "10.231.0.1", "02:00:00:00:00:01")
-        self.right = End(right, "10.231.0.2", "02:00:00:00:00:02")
+        self.left = End(left, "10.231.0.1", "02:00:00:00:00:01", "fd00:231::1")
+        self.right = End(right, "10.231.0.2", "02:00:00:00:00:02", "fd00:231::2")
         one, other = self.left, self.right
         run(
             *("ip", "link", "add", one.device, "address", one.hardware, "netns", str(left.pid), "type", "veth"),
@@ -118,6 +119,7 @@ class Cable:
         )
         for end in (one, other):
             end.namespace.ip("address", "add", f"{end.address}/30", "dev", end.device)
+            end.namespace.ip("address", "add", f"{end.address_ipv6}/64", "dev", end.device, "nodad")
             end.namespace.ip("link", "set", end.device, "up")
         self.join()
 
@@ -141,10 +143,11 @@ class Cable:
         self._point(self.right, self.left.hardware)
 
     def _point(self, end: End, hardware: str) -> None:
-        """Who answers for the other end's address: fixed, so that no ARP mends what is cut."""
+        """Who answers for the other end's addresses: fixed, so that no ARP mends what is cut."""
         other = self.right if end is self.left else self.left
-        entry = (other.address, "lladdr", hardware, "dev", end.device, "nud", "permanent")
-        end.namespace.ip("neighbour", "replace", *entry)
+        for address in (other.address, other.address_ipv6):
+            entry = (address, "lladdr", hardware, "dev", end.device, "nud", "permanent")
+            end.namespace.ip("neighbour", "replace", *entry)
 
 
 def run(*command: str) -> None:

@@ -157,6 +157,7 @@ class Grid:
         }
         if link := self.links.get(agent_id):
             config["agent"] |= {"master_host": link.master_address, "advertise": LINK_HOST}
+            config["storage"]["bind"] = LINK_HOST  # nodes are reached without a link
         if self.spec.with_metrics:
             config["metrics"] = {"listen": self._agent_metrics_address(index)}
         for section, values in self.spec.extra.items():
