@@ -27,7 +27,7 @@ class Fault(Enum):
     # etcd has no errors for these: it sends responses of any size, and keeps what it sorts in memory.
     ANSWER_TOO_LARGE = (
         "RESOURCE_EXHAUSTED",
-        "the response would be larger than 15 MiB: use limit, keys_only or count_only",
+        "the response would be larger than 15 MiB: use limit, keys_only or count_only, or delete without prev_kv",
     )
     SORT_TOO_LARGE = (
         "RESOURCE_EXHAUSTED",

@@ -70,9 +70,9 @@ class Pair:
             self._revision = ours.header.revision
         return ours
 
-    def run(self, seed: int, requests: int) -> None:
+    def run(self, seed: int, requests: int, *, wide: bool = False) -> None:
         """Random requests; etcd keeps no older revision than a node does whenever that matters."""
-        source = RandomRequests(seed)
+        source = RandomRequests(seed, wide=wide)
         for number, request in zip(range(requests), source, strict=False):
             if names_a_revision(request):
                 self.compact()

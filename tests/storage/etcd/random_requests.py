@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sutra_grid.wire import storage_pb2 as pb
 
 KEYS = [b"\0", b"a", b"a/", b"a/1", b"a/2", b"a0", b"b", b"b\0", b"c", b"\xc3\xbc", b"\xff", b"\xff\xff"]
-"""At most 12: etcd sorts more with an algorithm that does not keep the order of equal ones."""
+"""At most 12; see ``wide``."""
 ENDS = [*KEYS, b"\0", b"\0", b"d", b"a0"]
 VALUES = [b"", b"1", b"2", b"22", b"\0", bytes(2_000), b"x" * 50_000]
 
@@ -16,10 +16,18 @@ Request = pb.RangeRequest | pb.PutRequest | pb.DeleteRangeRequest | pb.TxnReques
 
 
 class RandomRequests:
-    """``revision`` is that of the store, and is told by the caller before each request."""
+    """``revision`` is that of the store, and is told by the caller before each request.
 
-    def __init__(self, seed: int) -> None:
+    ``wide`` takes more keys, of arbitrary bytes, and sorts by key alone: etcd does not keep the order of more
+    than 12 that are equal.
+    """
+
+    def __init__(self, seed: int, *, wide: bool = False) -> None:
         self._random = random.Random(seed)
+        self._keys, self._ends, self._targets = KEYS, ENDS, [0, 0, 1, 2, 3, 4]
+        if wide:
+            self._keys = [bytes(self._random.choices(b"ab/\0\xff", k=length)) for length in [1, 2, 3, 4] * 10]
+            self._ends, self._targets = [*self._keys, b"\0"], [0]
         self.revision = 1
 
     def __iter__(self) -> Iterator[Request]:
@@ -31,7 +39,7 @@ class RandomRequests:
         return self._random.random() < share
 
     def _key(self) -> bytes:
-        return b"" if self._often(0.01) else self._random.choice(KEYS)
+        return b"" if self._often(0.01) else self._random.choice(self._keys)
 
     def _revision(self) -> int:
         newest = self.revision
@@ -56,13 +64,13 @@ class RandomRequests:
             limit=chance.choice([0, 0, 1, 2, 5, 12, -1, 2**63 - 1]),
             revision=self._revision() if self._often(0.1 if nested else 0.3) else 0,
             sort_order=chance.choice([0, 0, 1, 2, 2, 5]),
-            sort_target=chance.choice([0, 0, 1, 2, 3, 4]),
+            sort_target=chance.choice(self._targets),
             serializable=self._often(0.5),
             keys_only=self._often(0.2),
             count_only=self._often(0.1),
         )
         if self._often(0.75):
-            request.range_end = b"" if self._often(0.1) else chance.choice(ENDS)
+            request.range_end = b"" if self._often(0.1) else chance.choice(self._ends)
         for bound in ("min_mod_revision", "max_mod_revision", "min_create_revision", "max_create_revision"):
             if self._often(0.1):
                 setattr(request, bound, self.revision - chance.randrange(-1, 15))
@@ -71,7 +79,7 @@ class RandomRequests:
     def _delete(self) -> pb.DeleteRangeRequest:
         request = pb.DeleteRangeRequest(key=self._key(), prev_kv=self._often(0.3))
         if self._often(0.5):
-            request.range_end = self._random.choice(ENDS)
+            request.range_end = self._random.choice(self._ends)
         return request
 
     def _compare(self) -> pb.Compare:
@@ -86,7 +94,7 @@ class RandomRequests:
         if union:
             setattr(request, union, chance.choice(VALUES) if union == "value" else number)
         if self._often(0.3):
-            request.range_end = b"" if self._often(0.2) else chance.choice(ENDS)
+            request.range_end = b"" if self._often(0.2) else chance.choice(self._ends)
         return request
 
     def _txn(self, depth: int = 0) -> pb.TxnRequest:

@@ -81,13 +81,16 @@ def length(data: bytes) -> bytes:
 
 
 def test_random_requests_have_the_same_answers(pair: Pair) -> None:
-    pair.run(seed=20_221, requests=1_000)
+    pair.run(seed=20_221, requests=700)
+    pair.align()
+    pair.run(seed=20_222, requests=300, wide=True)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", random.Random(34).sample(range(100_000), 4))
-def test_many_random_requests_have_the_same_answers(pair: Pair, seed: int) -> None:
-    pair.run(seed, requests=15_000)
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("seed", random.Random(34).sample(range(100_000), 3))
+def test_many_random_requests_have_the_same_answers(pair: Pair, seed: int, wide: bool) -> None:
+    pair.run(seed, requests=15_000, wide=wide)
 
 
 @pytest.mark.parametrize(
