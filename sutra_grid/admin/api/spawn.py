@@ -45,7 +45,7 @@ LOCATION: Final = {"description": "Path of the node; absent with count", "schema
 def spawn_nodes(query: dict[str, Any], body: dict[str, Any], key: str) -> Response:
     """Spawn a node, or `count` identical nodes, and respond when their processes run.
 
-    After an error no process is left running, or the message says that the removal could not be saved yet. An error
+    After an error the agent has no process of the node, or the message says what is still to be done. An error
     during `wait=running` names the node, which stays. With `count` and an idempotency key, each node has a key
     derived from yours: sending the same request again spawns only the missing nodes.
     """

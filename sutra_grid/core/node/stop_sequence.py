@@ -42,7 +42,7 @@ def kill_again(work: NodeStep) -> None:
     work.explain(
         work.record.reason,
         f"SIGKILL has not ended process {process.pid if process else 0} yet; "
-        "the kernel holds it, perhaps in I/O on a device or network disk",
+        "perhaps it waits for a device or a network disk, or the agent's user may not signal it",
     )
     _kill(work)
 

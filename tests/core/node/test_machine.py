@@ -558,3 +558,9 @@ def test_what_did_not_run_does_not_run_after_a_boot_and_keeps_its_reason(was: Ph
 def test_what_a_node_was_made_with_is_kept_and_only_gaps_are_filled() -> None:
     held = NodeSpec("storage", 50051, "", 0)
     assert held.completed_by(NodeSpec("redis", 1, "/data/x", 7)) == NodeSpec("storage", 50051, "/data/x", 7)
+
+
+def test_of_a_process_that_outlives_sigkill_no_cause_is_claimed() -> None:
+    driver = Driver().running().assign(Desired.STOPPED)
+    driver.on(TimerDue(TimerName.GRACE)).on(TimerDue(TimerName.REAP))
+    assert mentions(driver.record.message, "SIGKILL has not ended process", "perhaps", "may not signal it")
