@@ -33,9 +33,11 @@ from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
 from sutra_grid.agent.name_check import CHECK_SECONDS, NameCheck, names_of
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.identity import boot_id
+from sutra_grid.agent.processes.launch_members import OrphanKeeper, OsLaunchMembers
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
 from sutra_grid.agent.processes.member_search import MemberSearch
+from sutra_grid.agent.processes.orphans import become_subreaper
 from sutra_grid.agent.processes.sightings import read_sightings
 from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.sampler import ResourceSampler
@@ -65,6 +67,7 @@ SAMPLE_SECONDS: Final = 5.0  # ``sampler.HISTORY`` counts on it
 LOG_SECONDS: Final = 1.0  # a log can exceed its size by what the node writes in this time
 GROUPS_SECONDS: Final = 5.0
 MEMORY_SECONDS: Final = 1.0  # a node can exceed its limit for this long where there are no control groups
+ORPHAN_SECONDS: Final = 5.0  # an orphan that has ended keeps its pid for this long at most
 
 
 class GridAgent:
@@ -124,13 +127,15 @@ class GridAgent:
         host_id = load_host_id(config.state_path)
         disk.started(host_id)
         self._check_names(parts)
+        become_subreaper()
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         groups = make_memory_groups(config.memory_limits, host_id)
         planner = LaunchPlanner(
             agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
         )
-        members = NodeMembers(MemberSearch(host_id, groups.pids), planner.clues)
+        search = MemberSearch(host_id, groups.pids)
+        members = NodeMembers(search, planner.clues)
         resources = ResourceSampler(
             config.data_path,
             clock,
@@ -139,7 +144,7 @@ class GridAgent:
             group_bytes=groups.resident_bytes,
         )
         inventory = Inventory(clock, resources.newest, self._report_soon)
-        supervisor = self._recovered_supervisor(host_id, inventory, logs, groups, planner, disk)
+        supervisor = self._recovered_supervisor(search, inventory, logs, groups, planner, disk)
         parts.enter_context(supervisor)
         described = functools.cache(lambda: self._describe(host_id))  # its endpoint is known once the server runs
         service = GridAgentService(supervisor, inventory, logs, resources, clock, described)
@@ -156,6 +161,7 @@ class GridAgent:
         parts.callback(logs.close)
         watch_logs = Ticker("node-logs", LOG_SECONDS, lambda: logs.look(inventory.views(), inventory.put_log_problem))
         parts.enter_context(watch_logs)
+        parts.enter_context(Ticker("orphans", ORPHAN_SECONDS, supervisor.check_orphans))
         link = parts.enter_context(MasterLink(format_host_port(*config.master)))
         report = HeartbeatSource(described(), inventory, resources.host)
         heartbeat = Heartbeat(
@@ -182,7 +188,7 @@ class GridAgent:
 
     def _recovered_supervisor(
         self,
-        host_id: str,
+        search: MemberSearch,
         inventory: Inventory,
         logs: NodeLogs,
         groups: MemoryGroups,
@@ -211,6 +217,8 @@ class GridAgent:
             chance=random.random,
             groups=groups,
             sightings=read_sightings,
+            members=OsLaunchMembers(search),
+            orphans=OrphanKeeper(search),
         )
         supervisor = Supervisor(config, collaborators, addresses)
         log.info("recovering", journaled=len(entries))

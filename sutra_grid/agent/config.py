@@ -14,6 +14,8 @@ from sutra_grid.agent.engines import (
     DEFAULT_ENGINE,
     PLACEHOLDERS,
     PROBE_KINDS,
+    STOP_LEADER,
+    STOP_SCOPES,
     Engine,
     ProbeSpec,
     unknown_placeholders,
@@ -99,6 +101,8 @@ _PROCESS_KEYS = [
         "it keeps running", check=at_least(0.1)),
     Key("stop_signal", "str", "SIGTERM", help="Signal that starts a stop", choices=_SIGNALS),
     Key("stop_grace_secs", "float", 10.0, "seconds", "Time from the stop signal to SIGKILL", check=at_least(0)),
+    Key("stop_scope", "str", STOP_LEADER, help="Who gets the stop signal first: the program, or all its processes too",
+        choices=STOP_SCOPES),
 ]  # fmt: skip
 
 SCHEMA: Final = Schema(
@@ -275,5 +279,6 @@ def _process_values(values: Mapping[str, Any]) -> dict[str, Any]:
         "probe": ProbeSpec(values["health_probe"], values["health_path"], values["health_timeout_secs"]),
         "stop_signal": int(signal.Signals[values["stop_signal"]]),
         "stop_grace_seconds": values["stop_grace_secs"],
+        "stop_scope": values["stop_scope"],
         "start_timeout_seconds": values["start_timeout_secs"],
     }

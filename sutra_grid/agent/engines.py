@@ -24,6 +24,9 @@ from sutra_grid.runtime.net import format_host_port
 DEFAULT_ENGINE: Final = "storage"
 NO_PROBE: Final = "none"
 PROBE_KINDS: Final = ("tcp", "grpc", "http", NO_PROBE)
+STOP_LEADER: Final = "leader"
+STOP_ALL: Final = "all"
+STOP_SCOPES: Final = (STOP_LEADER, STOP_ALL)
 MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
 LISTEN_VARIABLE: Final = "SUTRA_STORAGE_LISTEN"
 
@@ -56,6 +59,7 @@ class Engine:
     probe: ProbeSpec = field(default_factory=ProbeSpec)
     stop_signal: int = signal.SIGTERM
     stop_grace_seconds: float = 10.0
+    stop_scope: str = STOP_LEADER
     start_timeout_seconds: float = 60.0
 
     @classmethod
@@ -128,6 +132,7 @@ class Engine:
             restart=restart,
             stop_signal=self.stop_signal,
             stop_grace_seconds=self.stop_grace_seconds,
+            stop_all_members=self.stop_scope == STOP_ALL,
             probed=self.probe.kind != NO_PROBE,
             start_timeout_seconds=self.start_timeout_seconds,
             probe_interval_seconds=probe_interval_seconds,

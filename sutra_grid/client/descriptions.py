@@ -63,7 +63,8 @@ def exit_text(ended: pb.NodeExit, now: int) -> str:
     else:
         how = "exit status unknown"
     lasted = f" after {_lasted(ended.uptime_ms)}" if ended.uptime_ms else ""
-    return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}"
+    killed = f"; {ended.killed}" if ended.killed else ""
+    return f"{age(ended.at_ms, now)} ago: {how}{lasted}, {ended.reason or 'no reason'}{killed}"
 
 
 def _lasted(uptime_ms: int) -> str:

@@ -46,6 +46,10 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "restart {agent}, then start it.",
         _START,
     ),
+    Reason.LEFTOVERS: Step(
+        "Its agent ends the processes of its earlier launch and then continues. If one can't be ended, the message "
+        "names it: end it on {agent}'s host, or repair the disk that it waits for."
+    ),
     Reason.STOP_TIMEOUT: Step("It ignored its stop signal. If it needs longer, raise the stop grace of its engine."),
     Reason.PORT_TAKEN: Step(
         "Free port {port} on {agent}'s host, then start it. This shows which process uses it:",

@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     NODE_STOPPED = "node.stopped"
     NODE_RESTARTED = "node.restarted"
     NODE_EXITED = "node.exited"  # the process ended, and not by command
+    NODE_LEFTOVERS = "node.leftovers"  # its process has ended, and other processes of its launch have not
+    NODE_LEFTOVERS_KILLED = "node.leftovers_killed"  # they outlived the grace and got SIGKILL
     NODE_FAILED = "node.failed"
     NODE_OOM_KILLED = "node.oom_killed"  # the kernel killed processes of it for lack of memory; its first one lives
     NODE_UNHEALTHY = "node.unhealthy"

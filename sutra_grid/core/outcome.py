@@ -6,7 +6,7 @@ Pure: takes the node that was assigned and the report that came back, returns an
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sutra_grid.core.types import Desired, Node, NodeExit, NodeReport, NodeState, Reason
@@ -63,17 +63,26 @@ def judge_report(node: Node, report: NodeReport, before: NodeReport | None = Non
         return DONE
     if report.reason is Reason.UNPROVED_PROCESS:
         return Outcome(Verdict.FAILED, report.reason, report.message or f"process {report.pid} may be its process")
-    return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, f"process {report.pid} has not ended yet")
+    waits_for = f"process {report.pid} has not ended yet" if report.pid else report.message or f"it is {report.state}"
+    return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, waits_for)
 
 
 def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, ...]:
-    """The exits that ``report`` adds, newest first. They are found by content: their times are of a wall clock."""
-    known = before.exits if before else ()
-    return tuple(itertools.takewhile(lambda exit_: exit_ not in known, report.exits))
+    """The exits that ``report`` adds, newest first. They are found by content: their times are of a wall clock.
+
+    What had to be killed is added to an exit later, so it is not compared.
+    """
+    known = [replace(exit_, killed="") for exit_ in before.exits] if before else []
+    return tuple(itertools.takewhile(lambda exit_: replace(exit_, killed="") not in known, report.exits))
 
 
 def describe_exit(exit_: NodeExit) -> str:
-    """How a process ended, and after what time if that is known."""
+    """How a process ended, after what time if that is known, and what had to be killed beside it."""
+    how = _how_it_ended(exit_)
+    return f"{how}; {exit_.killed}" if exit_.killed else how
+
+
+def _how_it_ended(exit_: NodeExit) -> str:
     uptime = f"after {exit_.uptime_ms / 1000:.1f} s"
     if exit_.signal:
         return f"ended by signal {exit_.signal} {uptime}"

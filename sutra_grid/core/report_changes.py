@@ -27,6 +27,7 @@ def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms
     changes = [
         *_exits(old, new),
         *_oom_kills(old, new),
+        *_leftovers(old, new),
         *_state_changes(old, new),
         *_health_changes(old, new),
         *_log_changes(old, new),
@@ -57,6 +58,15 @@ def _oom_kills(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
     told = new.message if new.reason is Reason.OOM_KILLED else ""
     generic = f"the kernel killed processes of it for lack of memory: {kills}"
     yield EventKind.NODE_OOM_KILLED, Reason.OOM_KILLED, told or generic
+
+
+def _leftovers(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
+    if new.reason is Reason.LEFTOVERS and (old is None or (old.reason, old.message) != (new.reason, new.message)):
+        yield EventKind.NODE_LEFTOVERS, new.reason, new.message or "processes of its earlier launch are left"
+    told = {(exit_.at_ms, exit_.killed) for exit_ in old.exits} if old else set()
+    for exit_ in reversed(new.exits):
+        if exit_.killed and (exit_.at_ms, exit_.killed) not in told:
+            yield EventKind.NODE_LEFTOVERS_KILLED, Reason.STOP_TIMEOUT, exit_.killed
 
 
 def _state_changes(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:

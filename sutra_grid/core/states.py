@@ -55,6 +55,7 @@ class Phase(StrEnum):
     RUNNING = "running"  # the process runs and was ready once
     STOPPING = "stopping"  # the stop signal was sent, within the grace
     KILLING = "killing"  # SIGKILL was sent
+    CLEARING = "clearing"  # the leader has ended; members of its launch are left and are ended
     WAITING = "waiting"  # no process; the back-off until the next launch
     FAILED = "failed"  # no process until somebody starts the node
     BLOCKED = "blocked"  # something lives that may be its process: nothing is started or signalled until it ends
@@ -74,9 +75,10 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
             Phase.STOPPED,
             Phase.REMOVED,
             Phase.BLOCKED,
+            Phase.CLEARING,
         },
-        Phase.STARTING: {Phase.RUNNING, Phase.STOPPING, Phase.WAITING, Phase.FAILED},
-        Phase.RUNNING: {Phase.STOPPING, Phase.LAUNCHING, Phase.WAITING, Phase.FAILED},
+        Phase.STARTING: {Phase.RUNNING, Phase.STOPPING, Phase.WAITING, Phase.FAILED, Phase.CLEARING},
+        Phase.RUNNING: {Phase.STOPPING, Phase.LAUNCHING, Phase.WAITING, Phase.FAILED, Phase.CLEARING},
         Phase.STOPPING: {
             Phase.KILLING,
             Phase.STOPPED,
@@ -84,11 +86,20 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
             Phase.REMOVED,
             Phase.WAITING,
             Phase.FAILED,
+            Phase.CLEARING,
         },
-        Phase.KILLING: {Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED, Phase.WAITING, Phase.FAILED},
+        Phase.KILLING: {
+            Phase.STOPPED,
+            Phase.LAUNCHING,
+            Phase.REMOVED,
+            Phase.WAITING,
+            Phase.FAILED,
+            Phase.CLEARING,
+        },
+        Phase.CLEARING: {Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED, Phase.WAITING, Phase.FAILED},
         Phase.WAITING: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
         Phase.FAILED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
-        Phase.BLOCKED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.FAILED},
+        Phase.BLOCKED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.FAILED, Phase.CLEARING},
         Phase.REMOVED: (),
     },
 )
@@ -102,6 +113,7 @@ SHOWN: Mapping[Phase, NodeState] = {
     Phase.RUNNING: NodeState.RUNNING,
     Phase.STOPPING: NodeState.STOPPING,
     Phase.KILLING: NodeState.STOPPING,
+    Phase.CLEARING: NodeState.STOPPING,
     Phase.WAITING: NodeState.STARTING,
     Phase.FAILED: NodeState.FAILED,
     Phase.BLOCKED: NodeState.FAILED,

@@ -148,6 +148,7 @@ class Reason(StrEnum):
     UNPROVED_PROCESS = "unproved_process"
     REBOOTED = "rebooted"
     STOP_TIMEOUT = "stop_timeout"
+    LEFTOVERS = "leftovers"
     RESTARTS_DISABLED = "restarts_disabled"
     JOURNAL_CORRUPT = "journal_corrupt"
     NOT_REPORTED = "not_reported"
@@ -211,13 +212,17 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class NodeExit:
-    """One exit of a node's process. ``code`` is None after a signal, or when the exit status is unknown."""
+    """One exit of a node's process. ``code`` is None after a signal, or when the exit status is unknown.
+
+    ``killed``: which processes of the launch had to be killed beside it, in words; empty when none.
+    """
 
     code: int | None
     signal: int
     at_ms: int
     uptime_ms: int
     reason: Reason
+    killed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,18 +301,20 @@ class NodeReportList(_message.Message):
     def __init__(self, nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ...) -> None: ...
 
 class NodeExit(_message.Message):
-    __slots__ = ("code", "signal", "at_ms", "uptime_ms", "reason")
+    __slots__ = ("code", "signal", "at_ms", "uptime_ms", "reason", "killed")
     CODE_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     UPTIME_MS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    KILLED_FIELD_NUMBER: _ClassVar[int]
     code: int
     signal: int
     at_ms: int
     uptime_ms: int
     reason: str
-    def __init__(self, code: _Optional[int] = ..., signal: _Optional[int] = ..., at_ms: _Optional[int] = ..., uptime_ms: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    killed: str
+    def __init__(self, code: _Optional[int] = ..., signal: _Optional[int] = ..., at_ms: _Optional[int] = ..., uptime_ms: _Optional[int] = ..., reason: _Optional[str] = ..., killed: _Optional[str] = ...) -> None: ...
 
 class NodeSample(_message.Message):
     __slots__ = ("at_ms", "cpu_percent", "rss_bytes", "uptime_ms", "threads", "open_files", "processes")

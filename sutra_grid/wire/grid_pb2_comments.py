@@ -54,6 +54,7 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('NodeExit', 'code'): 'unset: killed by a signal, or unknown',
     ('NodeExit', 'signal'): '0: not killed by a signal, or unknown',
     ('NodeExit', 'reason'): 'crashed | stopped | restarted | start_failed | lost ...',
+    ('NodeExit', 'killed'): 'which other processes of the launch had to be killed, in words; empty: none',
     ('NodeSample', 'cpu_percent'): 'of one CPU; 200 is two full CPUs',
     ('NodeSample', 'rss_bytes'): 'resident memory of all its processes; a shared page counts once',
     ('NodeSample', 'threads'): 'of all its processes, as the next two',

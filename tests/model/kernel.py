@@ -169,7 +169,7 @@ class SimHeld:
         self._child = child
         self.closed = False
 
-    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+    def send_signal(self, number: int) -> None:
         sim = self._kernel.sim
         sim.step(self._life, f"signals {self.process.pid} with {number}")
         if self.closed:

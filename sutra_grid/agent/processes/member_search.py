@@ -23,6 +23,7 @@ from sutra_grid.agent.processes.sightings import file_key
 from sutra_grid.core.node.record import ProcessIdentity
 
 ProcessKey = tuple[int, int]  # pid and start ticks: no other process of this boot has both
+_Tag = tuple[str, int]  # node id, and number of the launch
 
 _KERNEL_THREADS: Final = 2  # the pid of their parent
 
@@ -60,10 +61,6 @@ class MemberFinder(Protocol):
         """Look at all processes of the host."""
         ...
 
-    def forget(self, node_id: str) -> None:
-        """Drop what was kept of a node that is removed."""
-        ...
-
 
 class MemberSearch:
     """The look at this host's processes, and what earlier looks found. Thread-safe.
@@ -77,7 +74,7 @@ class MemberSearch:
         self._host_id = host_id
         self._grouped = grouped
         self._lock = threading.Lock()  # guards _tags and _known
-        self._tags: dict[ProcessKey, str] = {}  # node id in the tag of each living process; "" without a tag
+        self._tags: dict[ProcessKey, _Tag | None] = {}  # the tag of each living process; None without one
         self._known: dict[str, set[ProcessKey]] = {}  # members of earlier looks, by node id
 
     def look(self) -> Look:
@@ -104,7 +101,7 @@ class MemberSearch:
             known = self._known.get(clues.node_id, set())
             evidence = Evidence(
                 grouped=grouped,
-                tagged=look.tagged(clues.node_id),
+                tagged=look.tagged(clues.node_id, clues.launch),
                 orphaned=look.orphans_of(clues),
                 known={*known, *clues.members},
                 session_is_proved=clues.is_watched,
@@ -113,32 +110,32 @@ class MemberSearch:
             self._known[clues.node_id] = {(entry.pid, entry.start_ticks) for entry in found}
         return found
 
-    def _read_tag(self, entry: ProcessEntry, was_read: bool) -> str:
-        """The node id in the tag of a process of this state directory; "" when it has none."""
+    def _read_tag(self, entry: ProcessEntry, was_read: bool) -> _Tag | None:
+        """Node and launch in the tag of a process of this state directory; None when it has none."""
         if was_read or _KERNEL_THREADS in (entry.pid, entry.parent):
-            return ""
+            return None
         tag = LaunchTag.parse((environment(entry.pid) or {}).get(TAG_LAUNCH, ""))
-        return tag.node_id if tag is not None and tag.host_id == self._host_id else ""
+        return (tag.node_id, tag.launch) if tag is not None and tag.host_id == self._host_id else None
 
 
 class Look:
     """The processes of this host at one moment. Use it soon: processes end and start meanwhile. Not thread-safe."""
 
-    def __init__(self, search: MemberSearch, table: ProcessTable, tags: dict[int, str]) -> None:
+    def __init__(self, search: MemberSearch, table: ProcessTable, tags: dict[int, _Tag | None]) -> None:
         self._search = search
         self.table = table
         self.ancestors = table.ancestors(os.getpid())
-        self._tagged: defaultdict[str, list[int]] = defaultdict(list)
-        for pid, node_id in tags.items():
-            self._tagged[node_id].append(pid)
+        self._tagged: defaultdict[_Tag | None, list[int]] = defaultdict(list)
+        for pid, tag in tags.items():
+            self._tagged[tag].append(pid)
 
     def members(self, clues: LaunchClues) -> tuple[ProcessEntry, ...]:
         """The living members of a node's launch, the leader first."""
         return self._search.members(self, clues)
 
-    def tagged(self, node_id: str) -> Collection[int]:
-        """The processes that have the tag of a node."""
-        return self._tagged.get(node_id, ())
+    def tagged(self, node_id: str, launch: int) -> Collection[int]:
+        """The processes that have the tag of a launch. That of an earlier launch proves nothing about this one."""
+        return self._tagged.get((node_id, launch), ())
 
     def orphans_of(self, clues: LaunchClues) -> list[int]:
         """Orphans that use the node's log as output, or its directory as working directory.

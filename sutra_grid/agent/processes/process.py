@@ -21,8 +21,6 @@ from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
 
-_PIDFD_SIGNAL_PROCESS_GROUP = 4  # linux/pidfd.h, since Linux 6.9
-
 
 class ProcessHandle(Protocol):
     """A process of the agent. Its owner closes it after the process has ended."""
@@ -37,7 +35,7 @@ class ProcessHandle(Protocol):
         """A descriptor that becomes readable when the process ends; None when the kernel has no pidfds."""
         ...
 
-    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+    def send_signal(self, number: int) -> None:
         """Send a signal. Does nothing when the process is gone."""
         ...
 
@@ -68,10 +66,10 @@ class OsProcessHandle:
         """A descriptor that becomes readable when the process ends."""
         return self._pidfd
 
-    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
-        """Signal the process or its whole process group. Does nothing when the process is gone."""
+    def send_signal(self, number: int) -> None:
+        """Signal the process. Does nothing when the process is gone."""
         try:
-            self._send(number, whole_group)
+            self._send(number)
         except ProcessLookupError:
             return
         except PermissionError as error:  # the program has changed its user
@@ -79,24 +77,13 @@ class OsProcessHandle:
             return
         reached(Step.SIGNAL_SENT, signal_name(number))
 
-    def _send(self, number: int, whole_group: bool) -> None:
+    def _send(self, number: int) -> None:
         if self._pidfd is not None:
-            if not (whole_group and self._signal_group(self._pidfd, number)):
-                signal.pidfd_send_signal(self._pidfd, number)
+            signal.pidfd_send_signal(self._pidfd, number)
         elif self._child is not None:
             self._child.send_signal(number)
         elif look_for(self._identity).presence is Presence.ALIVE:
             os.kill(self._identity.pid, number)
-
-    def _signal_group(self, pidfd: int, number: int) -> bool:
-        """Signal the process group by the pidfd of its leader; False when the kernel can't."""
-        try:
-            signal.pidfd_send_signal(pidfd, number, None, _PIDFD_SIGNAL_PROCESS_GROUP)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False  # before Linux 6.9: only the process itself can be signalled safely
-        return True
 
     def poll(self) -> ExitStatus | None:
         """Reap a child. Of an adopted process only the end is known, because the exit code goes to its parent."""

@@ -44,6 +44,11 @@ class ProcessEntry:
         """False for a zombie: it has ended and only waits to be reaped."""
         return self.state not in _DEAD_STATES
 
+    @property
+    def is_in_the_kernel(self) -> bool:
+        """Whether it waits in the kernel, usually for a disk; no signal reaches it until that ends."""
+        return self.state == "D"
+
 
 class ProcessTable:
     """The processes of one snapshot, by pid. Zombies are included. Immutable."""

@@ -13,11 +13,12 @@ import hashlib
 import json
 from typing import Any
 
-from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import Ending, Follows, Member, NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format. Format 1 has no phases ``clearing`` and ``blocked``, and no killed processes of an exit."""
 
 
 class JournalDamaged(Exception):
@@ -34,8 +35,12 @@ class JournalNewer(Exception):
 
 def encode(record: NodeRecord, boot_id: str) -> bytes:
     """The content of the file."""
-    body = {"boot_id": boot_id, "record": dataclasses.asdict(record)}
-    return json.dumps({"format": FORMAT, "checksum": _checksum(body), **body}, indent=1).encode() + b"\n"
+    fields = dataclasses.asdict(record)
+    for ended in fields["exits"]:
+        if not ended["killed"]:
+            del ended["killed"]  # format 1 does not know it
+    body = {"boot_id": boot_id, "record": fields}
+    return json.dumps({"format": _format_of(record), "checksum": _checksum(body), **body}, indent=1).encode() + b"\n"
 
 
 def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
@@ -60,13 +65,21 @@ def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
     return _without_times(record), True
 
 
+def _format_of(record: NodeRecord) -> int:
+    """The oldest format that can hold the record, so that an older agent reads as much as it can."""
+    is_new = record.phase in (Phase.CLEARING, Phase.BLOCKED) or any(ended.killed for ended in record.exits)
+    return FORMAT if is_new else 1
+
+
 def _checksum(body: dict[str, Any]) -> str:
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _without_times(record: NodeRecord) -> NodeRecord:
-    return dataclasses.replace(record, launched_at=0.0, ready_at=None, resume_at=0.0, crashes=())
+    return dataclasses.replace(
+        record, launched_at=0.0, ready_at=None, resume_at=0.0, crashes=(), grace_ends_at=0.0, leftovers=(), killed=()
+    )
 
 
 def _record(fields: dict[str, Any]) -> NodeRecord:
@@ -79,9 +92,19 @@ def _record(fields: dict[str, Any]) -> NodeRecord:
     values["stop_cause"] = Reason(fields.get("stop_cause", ""))
     values["process"] = ProcessIdentity(**fields["process"]) if fields["process"] else None
     values["suspect"] = ProcessIdentity(**fields["suspect"]) if fields.get("suspect") else None
+    values["ending"] = _ending(fields.get("ending"))
+    values["leftovers"] = tuple(Member(**one) for one in fields.get("leftovers", ()))
+    values["killed"] = tuple(Member(**one) for one in fields.get("killed", ()))
     values["crashes"] = tuple(float(at) for at in fields["crashes"])
     values["exits"] = tuple(NodeExit(**{**one, "reason": Reason(one["reason"])}) for one in fields["exits"])
     return NodeRecord(**values)
+
+
+def _ending(fields: dict[str, Any] | None) -> Ending | None:
+    if fields is None:
+        return None
+    reasons = {name: Reason(fields[name]) for name in ("reason", "gives_up_for")}
+    return Ending(**{**fields, **reasons, "follows": Follows(fields["follows"])})
 
 
 def _assignment(fields: dict[str, Any]) -> Assignment:

@@ -9,6 +9,7 @@ from typing import Protocol
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
+from sutra_grid.agent.processes.launch_members import LaunchMembers, NoMembers, OrphanKeeper
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import ProcessLauncher
 from sutra_grid.agent.processes.probes import ProbeTarget
@@ -49,3 +50,5 @@ class Collaborators:
     groups: MemoryGroups = field(default_factory=NoMemoryGroups)
     sightings: Callable[[], Sequence[Sighting]] = tuple
     prepare_log: Callable[[str], object] = lambda node_id: None  # before a launch; raises GridError
+    members: LaunchMembers = field(default_factory=NoMembers)
+    orphans: OrphanKeeper | None = None

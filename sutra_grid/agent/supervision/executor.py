@@ -15,11 +15,13 @@ from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import NOT_PROBED
 from sutra_grid.agent.os_errors import from_os_error
+from sutra_grid.agent.processes.member_search import LaunchClues
 from sutra_grid.agent.processes.probes import ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
+from sutra_grid.agent.supervision.member_keeper import MemberKeeper
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.agent.supervision.timers import TimerQueue
@@ -29,6 +31,7 @@ from sutra_grid.core.node.events import (
     LaunchBlocked,
     Launched,
     LaunchFailed,
+    MembersFound,
     NodeEvent,
     Now,
     SuspectSeen,
@@ -41,13 +44,15 @@ from sutra_grid.core.node.instructions import (
     Instruction,
     Launch,
     LookAtSuspect,
+    LookForMembers,
     RunProbe,
     SendSignal,
+    SignalMembers,
     TimerName,
     WriteJournal,
 )
 from sutra_grid.core.node.machine import step
-from sutra_grid.core.node.record import Suspect, signal_name
+from sutra_grid.core.node.record import Member, Suspect, signal_name
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import NodeSpec, Reason
@@ -80,6 +85,7 @@ class InstructionExecutor:
         self._addresses = addresses
         self._timers: TimerQueue[str] = TimerQueue()
         self._writer = JournalWriter(collaborators.journal)
+        self._members = MemberKeeper(collaborators)
 
     def handle(self, node: ManagedNode, event: NodeEvent) -> None:
         """Step the node's machine with ``event`` and with whatever follows from it, then publish the node."""
@@ -92,6 +98,14 @@ class InstructionExecutor:
         if node.runtime.record.phase is not Phase.REMOVED:
             self._publish(node)
 
+    def leftovers(self, node: ManagedNode) -> tuple[Member, ...]:
+        """The members of the node's last launch that live, without its leader."""
+        return self._members.find(node)
+
+    def clues(self, node: ManagedNode) -> LaunchClues:
+        """What identifies the processes of the node's last launch."""
+        return self._members.clues(node)
+
     def watch(self, node: ManagedNode, process: ProcessHandle) -> None:
         """Limit the memory of the node's process and wait for its end."""
         # First the group: the process is not reaped before it is watched, so its pid is its own.
@@ -102,6 +116,7 @@ class InstructionExecutor:
         """Do nothing more for the node."""
         self._nodes.discard(node_id)
         self._timers.cancel(node_id)
+        self._parts.members.forget(node_id)
 
     def run_due_timers(self) -> None:
         """Handle every timer that is due by now."""
@@ -134,11 +149,18 @@ class InstructionExecutor:
                 case Launch() if unsaved is not None:
                     results.append(self._not_journaled(unsaved))
                 case Launch():
-                    results.append(self._launch(node))
+                    left = self._members.find_before_launch(node)
+                    launches = node.runtime.record.launches
+                    results.append(MembersFound(launches, left) if left else self._launch(node))
                 case LookAtSuspect():
-                    results.append(SuspectSeen(self._look_at_suspect(node)))
-                case SendSignal(number, whole_group):
-                    self._signal(node, number, whole_group)
+                    suspect = self._look_at_suspect(node)
+                    results.append(SuspectSeen(suspect, () if suspect else self._members.find(node)))
+                case SendSignal(number):
+                    self._signal(node, number)
+                case SignalMembers(number):
+                    results.append(self._members.signal(node, number))
+                case LookForMembers():
+                    results.append(MembersFound(node.runtime.record.launches, self._members.find(node)))
                 case RunProbe():
                     self._probe(node)
                 case ArmTimer(timer, seconds):
@@ -165,7 +187,7 @@ class InstructionExecutor:
         except OSError as error:
             problem = from_os_error(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)
-        node.process = process
+        node.hold(process)
         self.watch(node, process)
         return Launched(process.identity)
 
@@ -190,12 +212,13 @@ class InstructionExecutor:
             return Suspect(record.suspect, record.message)
         return self._suspects.find(record)
 
-    def _signal(self, node: ManagedNode, number: int, whole_group: bool) -> None:
+    def _signal(self, node: ManagedNode, number: int) -> None:
         if node.process is None:
             return  # the process has ended, and the event of its end is on the way
         pid = node.process.identity.pid
-        log.info("signal", node=node.runtime.node_id, pid=pid, signal=signal_name(number), whole_group=whole_group)
-        node.process.send_signal(number, whole_group=whole_group)
+        log.info("signal", node=node.runtime.node_id, pid=pid, signal=signal_name(number))
+        node.process.send_signal(number)
+        self._members.leader_signalled(node, number)
 
     def _probe(self, node: ManagedNode) -> None:
         record, engine = node.runtime.record, self._config.engines.get(node.spec.engine)

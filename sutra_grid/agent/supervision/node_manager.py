@@ -5,7 +5,6 @@ The supervisor's thread calls every method. Tests call them by hand.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 
 from sutra_grid.agent.addresses import NodeAddresses
@@ -56,14 +55,13 @@ class NodeManager:
         if node is None or node.process is not process:
             process.close()
             return
-        # A leftover of its process group could hold its port and its files.
-        process.send_signal(signal.SIGKILL, whole_group=True)
         process.close()
+        leftovers = self._executor.leftovers(node)  # they could hold its port and its files
         node.process = None
         node.is_clear = True
         node.log_tail = self._parts.log_tail(node_id)
         oom = self._parts.groups.release(node.runtime.record, status)
-        self._executor.handle(node, Exited(process.identity.launch, status, oom))
+        self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers))
 
     def probe_finished(self, node_id: str, launch: int, result: ProbeResult) -> None:
         """A health probe passed (no problem) or failed."""
@@ -84,6 +82,13 @@ class NodeManager:
         node = self._nodes.find(node_id)
         if node is not None:
             self._executor.handle(node, event)
+
+    def check_orphans(self) -> None:
+        """Reap the processes that launches left to the agent, and tell of those that belong to no known launch."""
+        if self._parts.orphans is not None:
+            nodes = self._nodes.all()
+            launched = {node.process.identity.pid for node in nodes if node.process is not None}
+            self._parts.orphans.check(launched, [self._executor.clues(node) for node in nodes])
 
     def run_due_timers(self) -> None:
         """Handle every timer that is due by now."""

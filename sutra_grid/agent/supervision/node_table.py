@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sutra_grid.agent.processes.process import ProcessHandle
-from sutra_grid.core.node.record import NodeRuntime
+from sutra_grid.core.node.record import NodeRuntime, ProcessIdentity
 from sutra_grid.core.types import Assignment, NodeSpec
 
 _MAX_REMOVALS_KEPT: Final = 1000  # late calls arrive within seconds: far fewer removals happen meanwhile
@@ -18,12 +18,26 @@ class ManagedNode:
     """A node that the agent manages. ``process`` is open while the node has one.
 
     ``is_clear``: nothing can be alive that may be its process. The agent has reaped the last one, or has just looked.
+    ``leader``: the process of the last launch, also after its end. ``leader_is_watched``: the agent has watched it
+    until its end. ``signalled``: the members of the launch that got each signal. ``cleared_at``: the monotonic second
+    of the last look that found no leftover.
     """
 
     runtime: NodeRuntime
     process: ProcessHandle | None = None
     log_tail: tuple[str, ...] = ()
     is_clear: bool = False
+    leader: ProcessIdentity | None = None
+    leader_is_watched: bool = False
+    signalled: dict[int, set[tuple[int, int]]] = field(default_factory=dict)
+    cleared_at: float = 0.0
+
+    def hold(self, process: ProcessHandle) -> None:
+        """Use the process of a new launch, or of one that was adopted."""
+        self.process = process
+        self.leader = process.identity
+        self.leader_is_watched = True
+        self.signalled = {}
 
     @property
     def spec(self) -> NodeSpec:
@@ -42,6 +56,10 @@ class NodeTable:
     def find(self, node_id: str) -> ManagedNode | None:
         """The node of that id; None when the agent does not manage it."""
         return self._nodes.get(node_id)
+
+    def all(self) -> list[ManagedNode]:
+        """Every node that the agent manages."""
+        return list(self._nodes.values())
 
     def add(self, node: ManagedNode) -> None:
         """Manage a node from now on."""

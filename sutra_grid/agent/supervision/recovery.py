@@ -18,7 +18,7 @@ from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch, nodes_with_open_logs, unreadable
 from sutra_grid.core.errors import Internal
 from sutra_grid.core.node.events import Recovered
-from sutra_grid.core.node.record import ExitStatus, NodeRuntime, Suspect
+from sutra_grid.core.node.record import ExitStatus, Member, NodeRuntime, Suspect
 from sutra_grid.core.types import Assignment, Desired, NodeState, Reason
 from sutra_grid.runtime.logging import get_logger
 
@@ -58,7 +58,10 @@ class StartupRecovery:
         plans = plan_recoveries(entries, found, nodes_with_open_logs(sightings, logs))
         attempts = [self._attach(plan) for plan in plans]
         for plan, attempt in zip(plans, attempts, strict=True):
-            self._nodes.add(ManagedNode(NodeRuntime(plan.record), attempt.process))
+            node = ManagedNode(NodeRuntime(plan.record))
+            if attempt.process is not None:
+                node.hold(attempt.process)
+            self._nodes.add(node)
         for plan, attempt in zip(plans, attempts, strict=True):
             try:
                 self._recover_one(plan, attempt, sightings)
@@ -82,15 +85,23 @@ class StartupRecovery:
         node = self._nodes.find(node_id)
         assert node is not None
         identity = oom = suspect = None
+        leftovers: tuple[Member, ...] = ()
         if node.process is None:
-            suspect = attempt.suspect or self._suspects.find(plan.record, sightings, journaled=plan.journaled)
+            suspect = attempt.suspect
+            if (
+                suspect is None and not plan.rebooted
+            ):  # the journaled process has ended; what is proved to be left of it is ended
+                node.leader = plan.journaled
+                leftovers = self._executor.leftovers(node)
+            if suspect is None and not leftovers:
+                suspect = self._suspects.find(plan.record, sightings, journaled=plan.journaled)
             node.log_tail = self._parts.log_tail(node_id)
             oom = self._parts.groups.release(plan.record, ExitStatus()) if suspect is None else None
         else:
             identity = node.process.identity
             self._executor.watch(node, node.process)
-        event = Recovered(plan.phase_before, identity, plan.rebooted, oom, suspect, attempt.why)
-        node.is_clear = node.process is None and suspect is None  # a launch that follows at once needs no second look
+        event = Recovered(plan.phase_before, identity, plan.rebooted, oom, suspect, attempt.why, leftovers)
+        node.is_clear = not (node.process or suspect or leftovers)  # a launch that follows at once needs no second look
         self._executor.handle(node, event)
         node.is_clear = False
 

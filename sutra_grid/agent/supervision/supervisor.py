@@ -107,6 +107,10 @@ class Supervisor:
         """Report that the kernel killed processes of a node for lack of memory. Any thread; never blocks."""
         self._calls.put(lambda: self._nodes.members_oom_killed(node_id, event))
 
+    def check_orphans(self) -> None:
+        """Reap the processes that launches left to the agent. Any thread; never blocks."""
+        self._calls.put(self._nodes.check_orphans)
+
     def stop(self) -> None:
         """End the threads. The nodes keep running."""
         self._stopped.set()

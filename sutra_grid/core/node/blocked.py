@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from sutra_grid.core.node import transitions
+from sutra_grid.core.node.clearing import end_launch
 from sutra_grid.core.node.instructions import ArmTimer, LookAtSuspect, TimerName
-from sutra_grid.core.node.record import ExitStatus, Suspect
+from sutra_grid.core.node.record import Ending, ExitStatus, Follows, Member, Suspect
 from sutra_grid.core.node.step import NodeStep
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
@@ -30,7 +31,7 @@ def look_now(work: NodeStep) -> None:
     work.do(LookAtSuspect())
 
 
-def on_suspect_seen(work: NodeStep, suspect: Suspect | None) -> None:
+def on_suspect_seen(work: NodeStep, suspect: Suspect | None, leftovers: tuple[Member, ...]) -> None:
     """Go on as desired when nothing is left that may be the node's process; else look again later."""
     record = work.record
     if record.phase is not Phase.BLOCKED:
@@ -45,7 +46,14 @@ def on_suspect_seen(work: NodeStep, suspect: Suspect | None) -> None:
     if not record.assignment.generation:  # its journal is lost: only the master knows what it should be
         message = f"the unproved process {pid} has ended; waits for the master's assignment"
         work.move(transitions.failed(replace(work.record, suspect=None), Reason.JOURNAL_CORRUPT, message))
-    elif work.should_run:
-        work.launch(Reason.RECOVERED, f"started after the unproved process {pid} had ended")
+        return
+    if work.should_run:
+        follows, reason, message = (
+            Follows.LAUNCH,
+            Reason.RECOVERED,
+            f"started after the unproved process {pid} had ended",
+        )
     else:
-        work.conclude(Reason.COMMANDED, f"stopped by command; the unproved process {pid} has ended by itself")
+        message = f"stopped by command; the unproved process {pid} has ended by itself"
+        follows, reason = Follows.STOP, Reason.COMMANDED
+    end_launch(work, Ending(work.now.monotonic, follows, message, reason), leftovers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sutra_grid.core.node.instructions import TimerName
-from sutra_grid.core.node.record import ExitStatus, ProcessIdentity, Suspect
+from sutra_grid.core.node.record import ExitStatus, Member, ProcessIdentity, Suspect
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Reason
 
@@ -63,18 +63,43 @@ class LaunchBlocked:
 
 @dataclass(frozen=True, slots=True)
 class SuspectSeen:
-    """A blocked node was looked at: what still may be its process; None when there is nothing more."""
+    """A blocked node was looked at: what still may be its process; None when there is nothing more.
+
+    ``leftovers``: members of the node's launches that live without it.
+    """
 
     suspect: Suspect | None
+    leftovers: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory."""
+    """The leader of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory.
+
+    ``leftovers``: the members of the launch that live.
+    """
 
     launch: int
     status: ExitStatus
     oom: OomKill | None = None
+    leftovers: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MembersFound:
+    """The members of launch number ``launch`` and of earlier ones that live; the leader is none of them."""
+
+    launch: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MembersSignalled:
+    """The members of launch number ``launch`` that got ``signal``, or could not get it; without the leader."""
+
+    launch: int
+    signal: int
+    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +155,7 @@ class Recovered:
     ``was`` is the phase in the journal. ``rebooted``: the host has rebooted since. ``oom``: the kernel killed the
     journaled process meanwhile. ``suspect``: what lives and may be the node's process. If its identity is the journaled
     one, it is not known whether the journaled process lives; in every other case without ``process``, its end was seen,
-    and ``why`` says how it was seen.
+    and ``why`` says how it was seen. ``leftovers``: members that live although the process does not.
     """
 
     was: Phase
@@ -139,6 +164,7 @@ class Recovered:
     oom: OomKill | None = None
     suspect: Suspect | None = None
     why: str = ""
+    leftovers: tuple[Member, ...] = ()
 
 
 NodeEvent = (
@@ -148,6 +174,8 @@ NodeEvent = (
     | LaunchBlocked
     | SuspectSeen
     | Exited
+    | MembersFound
+    | MembersSignalled
     | ProbePassed
     | ProbeFailed
     | MemoryExceeded

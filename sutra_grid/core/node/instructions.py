@@ -31,7 +31,7 @@ class DeleteJournal:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start the process; answered by ``Launched``, ``LaunchFailed`` or ``LaunchBlocked``."""
+    """Start the process; answered by ``Launched``, ``LaunchFailed``, ``LaunchBlocked`` or ``MembersFound``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,24 @@ class LookAtSuspect:
 
 @dataclass(frozen=True, slots=True)
 class SendSignal:
-    """Signal the node's process; ``whole_group``: also every process that it started."""
+    """Signal the leader of the launch."""
 
     signal: int
-    whole_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMembers:
+    """Signal every member of the launch, the leader too; answered by ``MembersSignalled``.
+
+    SIGKILL goes to all of them each time, another signal only to those that did not get it in this launch.
+    """
+
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookForMembers:
+    """Look for members that live; answered by ``MembersFound``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +79,15 @@ class CancelTimers:
     """Disarm all of the node's timers."""
 
 
-Instruction = WriteJournal | DeleteJournal | Launch | LookAtSuspect | SendSignal | RunProbe | ArmTimer | CancelTimers
+Instruction = (
+    WriteJournal
+    | DeleteJournal
+    | Launch
+    | LookAtSuspect
+    | SendSignal
+    | SignalMembers
+    | LookForMembers
+    | RunProbe
+    | ArmTimer
+    | CancelTimers
+)

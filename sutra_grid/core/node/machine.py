@@ -11,13 +11,22 @@ from dataclasses import replace
 
 from sutra_grid.core.node import transitions
 from sutra_grid.core.node.blocked import block, look_now, on_suspect_seen
+from sutra_grid.core.node.clearing import (
+    end_launch,
+    ending_by_itself,
+    on_clearing_timer,
+    on_members,
+    start_after_clearing,
+)
 from sutra_grid.core.node.events import (
     Assigned,
     Exited,
     LaunchBlocked,
     Launched,
     LaunchFailed,
+    MembersFound,
     MembersOomKilled,
+    MembersSignalled,
     MemoryExceeded,
     NodeEvent,
     Now,
@@ -37,7 +46,7 @@ from sutra_grid.core.node.instructions import (
     WriteJournal,
 )
 from sutra_grid.core.node.oom_kills import count_at_exit, on_members_oom_killed
-from sutra_grid.core.node.record import ExitStatus, NodeRuntime, Suspect
+from sutra_grid.core.node.record import Ending, ExitStatus, Follows, NodeRuntime, Suspect
 from sutra_grid.core.node.recovery import on_recovered
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.node.step import (
@@ -46,8 +55,6 @@ from sutra_grid.core.node.step import (
     STOP_CAUSES,
     NodeStep,
     describe_last_end,
-    end_at_memory_limit,
-    end_by_itself,
     restart_reason,
 )
 from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop, end_grace, kill_again
@@ -97,18 +104,18 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
             _on_launch_failed(work, event)
         case LaunchBlocked(suspect):
             _on_launch_blocked(work, suspect)
-        case SuspectSeen(seen):
-            on_suspect_seen(work, seen)
+        case SuspectSeen(seen, leftovers):
+            on_suspect_seen(work, seen, leftovers)
         case Exited():
             _on_exited(work, event)
+        case MembersFound() | MembersSignalled():
+            on_members(work, event)
         case ProbePassed():
             _on_probe_passed(work, event)
         case ProbeFailed():
             _on_probe_failed(work, event)
-        case MemoryExceeded():
-            _on_memory_exceeded(work, event)
-        case MembersOomKilled():
-            on_members_oom_killed(work, event)
+        case MemoryExceeded() | MembersOomKilled():
+            _on_memory(work, event)
         case TimerDue():
             _on_timer(work, event)
         case Recovered():
@@ -149,6 +156,8 @@ def _start(work: NodeStep) -> None:
         work.record = replace(record, relaunch=record.relaunch or work.must_restart, stop_cause=Reason.NONE)
     elif record.phase is Phase.BLOCKED:
         look_now(work)
+    elif record.phase is Phase.CLEARING:
+        start_after_clearing(work)
 
 
 def _stop(work: NodeStep) -> None:
@@ -200,29 +209,29 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     count_at_exit(work, event.oom)
     record = work.record
     how = event.oom.description if event.oom else event.status.description()
+    now = work.now.monotonic
     if record.phase in ANSWERS_PROBES:
         if event.oom and event.oom.over_limit:
-            end_at_memory_limit(work, event.status, how)
+            work.record_exit(event.status, Reason.MEMORY_LIMIT)
+            work.record = replace(work.record, relaunch=True)
+            ending = Ending(now, Follows.POLICY, how, Reason.MEMORY_LIMIT, gives_up_for=Reason.MEMORY_LIMIT)
+            end_launch(work, ending, event.leftovers)
             return
-        end_by_itself(work, event.status, how)
+        ending = ending_by_itself(work, event.status, how)
+        work.record_exit(event.status, Reason.CRASHED)
+        work.record = replace(work.record, relaunch=True)
+        end_launch(work, ending, event.leftovers)
         return
     if record.stop_cause is not Reason.NONE:
         stop_cause = record.stop_cause
         work.record_exit(event.status, stop_cause)
         # Without credit for the time it was ready: its next start must wait.
-        work.after_end(
-            ready_seconds=0.0, cause=f"{STOP_CAUSES[stop_cause]}: {how}", waits_for=stop_cause, gives_up_for=stop_cause
-        )
+        ending = Ending(now, Follows.POLICY, f"{STOP_CAUSES[stop_cause]}: {how}", stop_cause, stop_cause)
+        end_launch(work, ending, event.leftovers)
         return
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
-    if work.should_run:
-        work.launch(Reason.COMMANDED, "restarted by command")
-    elif killed:
-        grace = work.rules.stop_grace_seconds
-        work.conclude(Reason.STOP_TIMEOUT, f"did not end within {grace:g} s of its stop signal and was killed")
-    else:
-        work.conclude(Reason.COMMANDED, f"stopped by command: {how}")
+    end_launch(work, Ending(now, Follows.COMMAND, how, timed_out=killed), event.leftovers)
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
@@ -273,8 +282,11 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
         work.do(ArmTimer(TimerName.PROBE, min(CONFIRM_PROBE_SECONDS, work.rules.probe_interval_seconds)))
 
 
-def _on_memory_exceeded(work: NodeStep, event: MemoryExceeded) -> None:
+def _on_memory(work: NodeStep, event: MemoryExceeded | MembersOomKilled) -> None:
     record = work.record
+    if isinstance(event, MembersOomKilled):
+        on_members_oom_killed(work, event)
+        return
     if event.launch == record.launches and record.phase in ANSWERS_PROBES:
         begin_stop(work, event.message, Reason.MEMORY_LIMIT)
 
@@ -307,5 +319,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
             end_grace(work)
         case TimerName.REAP, Phase.KILLING:
             kill_again(work)
+        case ((TimerName.LOOK | TimerName.GRACE | TimerName.REAP), Phase.CLEARING):
+            on_clearing_timer(work, event.timer)
         case _:
             raise work.illegal(f"timer {event.timer}")

@@ -8,13 +8,18 @@ record may hold them across an agent's restart); ``*_at_ms`` is wall time for pe
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
 
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeExit, NodeSpec, Reason
 
 MAX_EXITS = 5
 MAX_HISTORY = 12
+MAX_MEMBERS: Final = 64  # members that a record names; a fork bomb has more, and every look finds them again
+_NAMED_MEMBERS: Final = 5  # in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,63 @@ class Suspect:
 
     identity: ProcessIdentity
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process of a launch beside its leader. ``start_ticks`` as in ``ProcessIdentity``.
+
+    ``obstacle``: why the agent can't end it; empty as far as nothing hinders.
+    """
+
+    pid: int
+    start_ticks: int
+    name: str
+    obstacle: str = ""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What no other process of this boot has: pid and start time."""
+        return self.pid, self.start_ticks
+
+    def __str__(self) -> str:
+        return f"{self.pid} ({self.name})"
+
+
+def member_names(members: Sequence[Member]) -> str:
+    """The members for a message: ``12 (sh), 13 (sleep)``, at most five of them."""
+    more = len(members) - _NAMED_MEMBERS
+    named = ", ".join(str(member) for member in members[:_NAMED_MEMBERS])
+    return f"{named} and {more} more" if more > 0 else named
+
+
+class Follows(StrEnum):
+    """What a node does after the last member of its launch has ended. One that shall not run is stopped in any case."""
+
+    COMMAND = "command"  # start again, because a command has ended or restarted it
+    POLICY = "policy"  # what the restart policy decides
+    RESTART = "restart"  # start again at once
+    LAUNCH = "launch"  # start at once, for a reason that is no end
+    STOP = "stop"  # nothing: it shall not run
+    WAIT = "wait"  # the rest of its back-off
+    FAIL = "fail"  # stay failed
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a launch has ended, and what follows when none of its members is left.
+
+    ``at``: the monotonic second. ``cause``: in words. ``reason``: of what follows. ``gives_up_for`` and
+    ``ready_seconds`` are for the restart policy. ``timed_out``: the leader outlived its grace.
+    """
+
+    at: float
+    follows: Follows
+    cause: str
+    reason: Reason = Reason.NONE
+    gives_up_for: Reason = Reason.NONE
+    ready_seconds: float = 0.0
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +143,9 @@ class NodeRecord:
     ``launch_generation`` is the assignment's generation that the process was started for. ``relaunch``: the
     next launch counts as a restart. ``stop_cause``: why the agent by itself is stopping the process, to start it again.
     ``end_cause``: why the last process ended or did not start, in words, until the next start. ``suspect``: the process
-    that blocks the node, in phase blocked.
+    that blocks the node, in phase blocked. ``grace_ends_at``: when what is being stopped gets SIGKILL. ``ending``,
+    ``leftovers``: how the launch has ended, and which members were left, while they are ended. ``killed``: members that
+    got SIGKILL since the last start.
     ``oom_kills``: processes that the kernel killed for lack of memory since the node was created;
     ``launch_oom_kills``: those of the last launch, which were told.
     ``listen_host``: the IP address that the newest launch was told to listen on; empty for one of an older version.
@@ -111,6 +175,10 @@ class NodeRecord:
     listen_host: str = ""
     endpoint: str = ""
     endpoint_problem: str = ""
+    grace_ends_at: float = 0.0
+    ending: Ending | None = None
+    leftovers: tuple[Member, ...] = ()
+    killed: tuple[Member, ...] = ()
 
 
 def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from sutra_grid.core.node import transitions
 from sutra_grid.core.node.blocked import block
+from sutra_grid.core.node.clearing import end_launch
 from sutra_grid.core.node.events import Recovered
 from sutra_grid.core.node.instructions import ArmTimer, TimerName
 from sutra_grid.core.node.oom_kills import count_at_exit
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, ProcessIdentity, Suspect
-from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end, end_at_memory_limit
+from sutra_grid.core.node.record import Ending, ExitStatus, Follows, NodeRecord, ProcessIdentity, Suspect
+from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep, describe_last_end
 from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
@@ -91,31 +92,43 @@ def _recover_without_process(work: NodeStep, event: Recovered) -> None:
     cause = _how_it_was_lost(record, event)
     if event.oom:
         cause = f"{cause}; it {event.oom.description}"
-    if event.oom and event.oom.over_limit and work.should_run and event.was in ANSWERS_PROBES:
-        end_at_memory_limit(work, ExitStatus(), cause, lived_seconds=0.0)
-        return
-    if lost:
-        work.record_exit(ExitStatus(), why, lived_seconds=0.0)
-    if not work.should_run:
-        work.conclude(why if lost else record.reason or Reason.COMMANDED, cause)
-    elif event.was is Phase.BLOCKED:
-        work.launch(Reason.RECOVERED, "started after the unproved process had ended")
-    elif event.was is Phase.FAILED and not work.must_restart:
-        work.move(transitions.resumed(work.record, Phase.FAILED))
-    elif event.was is Phase.WAITING and event.rebooted:
-        work.launch(why, f"restarted after a reboot of the host: {describe_last_end(record)}")
-    elif event.was is Phase.WAITING:
-        work.move(transitions.resumed(work.record, Phase.WAITING))
-        work.do(ArmTimer(TimerName.BACK_OFF, max(0.0, record.resume_at - work.now.monotonic)))
-    elif event.was in ANSWERS_PROBES:
+    over_limit = event.oom is not None and event.oom.over_limit and work.should_run and event.was in ANSWERS_PROBES
+    if over_limit or lost:
+        work.record_exit(ExitStatus(), Reason.MEMORY_LIMIT if over_limit else why, lived_seconds=0.0)
+    if over_limit or event.was in ANSWERS_PROBES:
         work.record = replace(work.record, relaunch=True)
-        if work.rules.restart.enabled or event.rebooted:
-            work.launch(why, f"restarted: {cause}")
-        else:
-            message = f"{cause}; not started again: restart_failed_nodes is off"
-            work.move(transitions.failed(work.record, Reason.RESTARTS_DISABLED, message))
+    if over_limit:
+        ending = _ending(work, Follows.POLICY, cause, Reason.MEMORY_LIMIT, Reason.MEMORY_LIMIT)
+    elif event.was is Phase.CLEARING and record.ending is not None:
+        ending = record.ending
+    elif not work.should_run:
+        ending = _ending(work, Follows.STOP, cause, why if lost else record.reason or Reason.COMMANDED)
     else:
-        work.launch(record.reason or Reason.SPAWNED, record.message)
+        ending = _ending_before_start(work, event, cause)
+    end_launch(work, ending, event.leftovers)
+
+
+def _ending_before_start(work: NodeStep, event: Recovered, cause: str) -> Ending:
+    """What follows for a node that should run and has no process."""
+    record, why = work.record, Reason.REBOOTED if event.rebooted else Reason.LOST
+    if event.was is Phase.BLOCKED:
+        return _ending(work, Follows.LAUNCH, "started after the unproved process had ended", Reason.RECOVERED)
+    if event.was is Phase.FAILED and not work.must_restart:
+        return _ending(work, Follows.FAIL, record.message, record.reason)
+    if event.was is Phase.WAITING:
+        message = f"restarted after a reboot of the host: {describe_last_end(record)}"
+        waits = _ending(work, Follows.WAIT, record.message, record.reason)
+        return _ending(work, Follows.LAUNCH, message, why) if event.rebooted else waits
+    if event.was not in ANSWERS_PROBES:
+        return _ending(work, Follows.LAUNCH, record.message, record.reason or Reason.SPAWNED)
+    if work.rules.restart.enabled or event.rebooted:
+        return _ending(work, Follows.RESTART, cause, why)
+    message = f"{cause}; not started again: restart_failed_nodes is off"
+    return _ending(work, Follows.FAIL, message, Reason.RESTARTS_DISABLED)
+
+
+def _ending(work: NodeStep, follows: Follows, cause: str, reason: Reason, gives_up_for: Reason = Reason.NONE) -> Ending:
+    return Ending(work.now.monotonic, follows, cause, reason, gives_up_for)
 
 
 def _how_it_was_lost(record: NodeRecord, event: Recovered) -> str:

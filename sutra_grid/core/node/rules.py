@@ -14,8 +14,9 @@ class NodeRules:
 
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     stop_signal: int = signal.SIGTERM
+    stop_all_members: bool = False  # True: the stop signal goes to every member of the launch, not to the leader only
     stop_grace_seconds: float = 10.0
-    reap_seconds: float = 10.0  # after SIGKILL, until the report says that the process can't be killed
+    reap_seconds: float = 10.0  # after SIGKILL, until the report says that a process can't be killed
     probed: bool = True  # False: ready when alive for settle_seconds
     settle_seconds: float = 1.0
     start_probe_seconds: float = 0.1

@@ -90,13 +90,18 @@ class NodeStep:
     def launch(self, reason: Reason, message: str) -> None:
         """Ask for a process under a new launch number."""
         self.move(transitions.launching(self.record, reason, message, self.rules.listen_host))
-        self._forget_health()
+        self.forget_health()
         self.do(Launch())
 
     def conclude(self, reason: Reason, message: str) -> None:
         """No process, as assigned: the node is stopped or removed."""
         self.move(transitions.ended(self.record, reason, message))
-        self._forget_health()
+        self.forget_health()
+
+    def wait_until(self, resume_at: float, reason: Reason, message: str) -> None:
+        """Wait for the next launch, which is due at the monotonic second ``resume_at``."""
+        self.move(transitions.waiting(self.record, reason, message, resume_at))
+        self.do(ArmTimer(TimerName.BACK_OFF, max(0.0, resume_at - self.now.monotonic)))
 
     def watch_start(self) -> None:
         """Arm the timers that lead a started process from starting to running."""
@@ -157,7 +162,7 @@ class NodeStep:
             endless=waits_for in CAUSED_BY_THE_HOST,
         )
         self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=cause)
-        self._forget_health()
+        self.forget_health()
         if decision.delay_seconds is None:
             disabled = decision.reason is Reason.RESTARTS_DISABLED
             ends = f"{len(decision.crashes)} failures in a row within {policy.window_seconds:g} s"
@@ -171,11 +176,10 @@ class NodeStep:
                 f"{cause}; starts again {decision.delay_seconds:.1f} s later "
                 f"(failure {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
             )
-            resume_at = self.now.monotonic + decision.delay_seconds
-            self.move(transitions.waiting(self.record, waits_for, message, resume_at))
-            self.do(ArmTimer(TimerName.BACK_OFF, decision.delay_seconds))
+            self.wait_until(self.now.monotonic + decision.delay_seconds, waits_for, message)
 
-    def _forget_health(self) -> None:
+    def forget_health(self) -> None:
+        """No process: nothing is known of its health."""
         self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0, endpoint_failures=0)
 
 
@@ -183,28 +187,6 @@ def restart_reason(record: NodeRecord) -> Reason:
     """The reason of a restart: why the agent stopped the process by itself, else that it crashed."""
     last = record.exits[0].reason if record.exits else Reason.CRASHED
     return last if last in STOP_CAUSES else Reason.CRASHED
-
-
-def end_at_memory_limit(work: NodeStep, status: ExitStatus, cause: str, lived_seconds: float | None = None) -> None:
-    """The kernel killed the process at its limit: back off as after the agent's own stop for memory."""
-    limit = Reason.MEMORY_LIMIT
-    work.record_exit(status, limit, lived_seconds)
-    work.record = replace(work.record, relaunch=True)
-    work.after_end(ready_seconds=0.0, cause=cause, waits_for=limit, gives_up_for=limit)
-
-
-def end_by_itself(work: NodeStep, status: ExitStatus, cause: str) -> None:
-    """The process ended, and nobody had asked for it: start it again, wait, or give up."""
-    record = work.record
-    ready_seconds = work.now.monotonic - record.ready_at if record.ready_at is not None else 0.0
-    waits_for, gives_up_for = Reason.BACK_OFF, Reason.CRASH_LOOP
-    if status.code == 0 and (record.ready_at is None or ready_seconds < work.rules.settle_seconds):
-        when = "before it was ready" if record.ready_at is None else "right after its start"
-        cause = f"{cause} {when}: the program must stay in the foreground (not daemonize)"
-        waits_for = gives_up_for = Reason.NOT_IN_FOREGROUND
-    work.record_exit(status, Reason.CRASHED)
-    work.record = replace(work.record, relaunch=True)
-    work.after_end(ready_seconds=ready_seconds, cause=cause, waits_for=waits_for, gives_up_for=gives_up_for)
 
 
 def describe_last_end(record: NodeRecord) -> str:

@@ -10,16 +10,21 @@ import signal
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
-from sutra_grid.core.node.instructions import ArmTimer, SendSignal, TimerName
+from sutra_grid.core.node.instructions import ArmTimer, SendSignal, SignalMembers, TimerName
 from sutra_grid.core.node.step import NodeStep
 from sutra_grid.core.types import Reason
 
 
 def begin_stop(work: NodeStep, message: str, cause: Reason = Reason.NONE) -> None:
-    """Send the stop signal and arm the grace. ``cause``: why the agent stops it by itself, to start it again."""
-    work.move(transitions.stopping(work.record, message, cause))
-    work.do(SendSignal(work.rules.stop_signal))
-    work.do(ArmTimer(TimerName.GRACE, work.rules.stop_grace_seconds))
+    """Send the stop signal to the leader or to all members, and arm the grace, which is for all members.
+
+    ``cause``: why the agent stops it by itself, to start it again.
+    """
+    rules = work.rules
+    grace_ends_at = work.now.monotonic + rules.stop_grace_seconds
+    work.move(transitions.stopping(work.record, message, cause, grace_ends_at))
+    work.do(SignalMembers(rules.stop_signal) if rules.stop_all_members else SendSignal(rules.stop_signal))
+    work.do(ArmTimer(TimerName.GRACE, rules.stop_grace_seconds))
 
 
 def begin_restart(work: NodeStep) -> None:
@@ -29,7 +34,7 @@ def begin_restart(work: NodeStep) -> None:
 
 
 def end_grace(work: NodeStep) -> None:
-    """The process outlived its grace: send SIGKILL to it and to its process group."""
+    """The leader outlived the grace: send SIGKILL to every member of the launch."""
     grace = work.rules.stop_grace_seconds
     message = f"did not end within {grace:g} s of its stop signal; SIGKILL is sent"
     work.move(transitions.killing(work.record, message))
@@ -48,5 +53,5 @@ def kill_again(work: NodeStep) -> None:
 
 
 def _kill(work: NodeStep) -> None:
-    work.do(SendSignal(signal.SIGKILL, whole_group=True))
+    work.do(SignalMembers(signal.SIGKILL))
     work.do(ArmTimer(TimerName.REAP, work.rules.reap_seconds))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.core.node.events import Now
-from sutra_grid.core.node.record import NodeRecord, ProcessIdentity, Suspect
+from sutra_grid.core.node.record import Ending, Member, NodeRecord, ProcessIdentity, Suspect
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Reason
 
@@ -17,7 +17,7 @@ from sutra_grid.core.types import Desired, Reason
 def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str) -> NodeRecord:
     """A process is asked for, under a new launch number and for the newest generation."""
     return replace(
-        record,
+        _cleared(record),
         phase=Phase.LAUNCHING,
         reason=reason,
         message=message,
@@ -32,6 +32,7 @@ def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str
         end_cause="",
         suspect=None,
         launch_oom_kills=0,
+        killed=(),
     )
 
 
@@ -60,7 +61,7 @@ def running(record: NodeRecord, now: Now) -> NodeRecord:
     )
 
 
-def stopping(record: NodeRecord, message: str, cause: Reason) -> NodeRecord:
+def stopping(record: NodeRecord, message: str, cause: Reason, grace_ends_at: float) -> NodeRecord:
     """The stop signal is sent. ``cause``: why the agent stops it by itself, to start it again; else ``NONE``."""
     restarts = cause is not Reason.NONE
     return replace(
@@ -70,6 +71,7 @@ def stopping(record: NodeRecord, message: str, cause: Reason) -> NodeRecord:
         message=message,
         stop_cause=cause,
         relaunch=restarts or record.relaunch,
+        grace_ends_at=grace_ends_at,
     )
 
 
@@ -78,14 +80,32 @@ def killing(record: NodeRecord, message: str) -> NodeRecord:
     return replace(record, phase=Phase.KILLING, reason=Reason.STOP_TIMEOUT, message=message)
 
 
+def clearing(
+    record: NodeRecord, ending: Ending, leftovers: tuple[Member, ...], message: str, grace_ends_at: float
+) -> NodeRecord:
+    """The leader has ended, and ``leftovers`` are being ended."""
+    return replace(
+        record,
+        phase=Phase.CLEARING,
+        reason=Reason.LEFTOVERS,
+        message=message,
+        process=None,
+        ready_at=None,
+        end_cause=ending.cause,
+        ending=ending,
+        leftovers=leftovers,
+        grace_ends_at=grace_ends_at,
+    )
+
+
 def waiting(record: NodeRecord, reason: Reason, message: str, resume_at: float) -> NodeRecord:
     """No process; the next launch is due at ``resume_at``."""
-    return replace(record, phase=Phase.WAITING, reason=reason, message=message, resume_at=resume_at)
+    return replace(_cleared(record), phase=Phase.WAITING, reason=reason, message=message, resume_at=resume_at)
 
 
 def failed(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
     """No process, and none until the node is started by a command."""
-    return replace(record, phase=Phase.FAILED, reason=reason, message=message, relaunch=False, ready_at=None)
+    return replace(_cleared(record), phase=Phase.FAILED, reason=reason, message=message, relaunch=False, ready_at=None)
 
 
 def blocked(record: NodeRecord, suspect: Suspect) -> NodeRecord:
@@ -105,7 +125,7 @@ def blocked(record: NodeRecord, suspect: Suspect) -> NodeRecord:
 def ended(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
     """No process, as the assignment says: stopped, or removed."""
     return replace(
-        record,
+        _cleared(record),
         phase=Phase.REMOVED if record.assignment.desired is Desired.ABSENT else Phase.STOPPED,
         reason=reason,
         message=message,
@@ -127,3 +147,8 @@ def adopted(record: NodeRecord, phase: Phase) -> NodeRecord:
 def resumed(record: NodeRecord, phase: Phase) -> NodeRecord:
     """The node continues in the ``phase`` that the journal had, for the same reason."""
     return replace(record, phase=phase)
+
+
+def _cleared(record: NodeRecord) -> NodeRecord:
+    """No member of the last launch is left."""
+    return replace(record, grace_ends_at=0.0, ending=None, leftovers=())

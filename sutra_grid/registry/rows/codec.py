@@ -166,6 +166,7 @@ def _exit_to_document(exit_: NodeExit) -> Document:
         "at_ms": exit_.at_ms,
         "uptime_ms": exit_.uptime_ms,
         "reason": exit_.reason.value,
+        "killed": exit_.killed,
     }
 
 
@@ -176,4 +177,5 @@ def _exit_from_document(document: Document) -> NodeExit:
         at_ms=document["at_ms"],
         uptime_ms=document["uptime_ms"],
         reason=reason_of(document["reason"]),
+        killed=document.get("killed", ""),
     )

@@ -87,6 +87,7 @@ def node_exit_to_message(exit: NodeExit) -> grid_pb2.NodeExit:
         at_ms=exit.at_ms,
         uptime_ms=exit.uptime_ms,
         reason=exit.reason,
+        killed=exit.killed,
     )
 
 
@@ -98,6 +99,7 @@ def node_exit_from_message(message: grid_pb2.NodeExit) -> NodeExit:
         at_ms=message.at_ms,
         uptime_ms=message.uptime_ms,
         reason=reason_or_none(message.reason),
+        killed=message.killed,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.waiting import eventually
 
-from sutra_grid.agent.processes.identity import identify, start_ticks
+from sutra_grid.agent.processes.identity import identify
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.launch_tag import LaunchMark, LaunchTag
 from sutra_grid.agent.processes.launcher import NotAttached, OsProcessLauncher
@@ -41,7 +41,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield launch
     for process in started:
-        process.send_signal(signal.SIGKILL, whole_group=True)
+        process.send_signal(signal.SIGKILL)
         eventually(process.poll)
         process.close()
 
@@ -76,36 +76,11 @@ def test_the_exact_code_and_signal_of_a_child_are_known(start: Start) -> None:
     assert eventually(process.poll) == ExitStatus(signal=9)
 
 
-def test_a_signal_to_the_whole_group_reaches_what_the_process_started(tmp_path: Path, start: Start) -> None:
-    process = start(
-        "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True); time.sleep(60)"
-    )
-    child = int(eventually(lambda: (tmp_path / "node-1.log").read_text().strip()))
-    process.send_signal(signal.SIGKILL, whole_group=True)
-    eventually(process.poll)
-    eventually(lambda: start_ticks(child) is None, message="the child is gone")
-
-
-def test_a_group_is_still_reached_after_its_leader_was_reaped(tmp_path: Path, start: Start) -> None:
-    process = start(
-        "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True)"
-    )
-    eventually(process.poll)
-    child = int((tmp_path / "node-1.log").read_text())
-    assert start_ticks(child) is not None
-    process.send_signal(signal.SIGKILL, whole_group=True)
-    eventually(lambda: start_ticks(child) is None, message="the child is gone")
-
-
 def test_signals_to_a_process_that_is_gone_do_nothing(start: Start) -> None:
     process = start("pass")
     eventually(process.poll)
     process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGKILL, whole_group=True)
+    process.send_signal(signal.SIGKILL)
 
 
 def test_a_process_of_an_earlier_agent_is_held_again_and_its_end_seen(start: Start) -> None:
@@ -149,7 +124,7 @@ def test_without_pidfds_processes_are_still_held_signalled_and_reaped(
     adopted = OsProcessLauncher().attach(child.identity)
     assert not isinstance(adopted, NotAttached)
     assert adopted.poll() is None
-    adopted.send_signal(signal.SIGTERM, whole_group=True)
+    adopted.send_signal(signal.SIGTERM)
     assert eventually(child.poll) == ExitStatus(signal=15)
     assert adopted.poll() == ExitStatus()
     adopted.send_signal(signal.SIGTERM)

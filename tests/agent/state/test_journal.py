@@ -11,7 +11,7 @@ from support.texts import mentions
 
 from sutra_grid.agent.state.journal import Journal
 from sutra_grid.agent.state.journal_format import FORMAT, JournalDamaged, JournalNewer, decode, encode
-from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.core.node.record import Ending, Follows, Member, NodeRecord, ProcessIdentity
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
 from sutra_grid.runtime import steps
@@ -189,3 +189,27 @@ def test_a_removal_that_is_cut_short_never_brings_back_what_was_before(
     with pytest.raises(InterruptedError):
         journal.delete("node-1")
     assert [entry.record for entry in journal.load()] == [newest]
+
+
+def test_a_node_that_ends_leftovers_is_kept_with_them_and_older_agents_do_not_misread_it() -> None:
+    left = (Member(12, 34, "sleep", "state D"),)
+    ending = Ending(5.0, Follows.POLICY, "was ended by signal 9", Reason.BACK_OFF, Reason.CRASH_LOOP, 3.0)
+    before = NodeRecord(Assignment("node-1", 1, Desired.RUNNING, NodeSpec()))
+    clearing = replace(before, phase=Phase.CLEARING, ending=ending, leftovers=left, killed=left, grace_ends_at=9.0)
+    assert decode(encode(clearing, BOOT), BOOT) == (clearing, False)
+    after_a_boot, rebooted = decode(encode(clearing, BOOT), "another boot")
+    assert rebooted
+    assert (after_a_boot.leftovers, after_a_boot.grace_ends_at) == ((), 0.0)
+    exits = (NodeExit(0, 0, 1, 2, Reason.COMMANDED, killed="1 other process"),)
+    told = replace(before, exits=exits)
+    assert decode(encode(told, BOOT), BOOT) == (told, False)
+    formats = [json.loads(encode(one, BOOT))["format"] for one in (before, clearing, told)]
+    assert formats == [1, 2, 2]
+
+
+def test_records_of_nodes_without_leftovers_are_those_of_format_1() -> None:
+    record = NodeRecord(
+        Assignment("node-1", 1, Desired.RUNNING, NodeSpec()), exits=(NodeExit(0, 0, 1, 2, Reason.COMMANDED),)
+    )
+    document = json.loads(encode(record, BOOT))
+    assert document["record"]["exits"] == [{"code": 0, "signal": 0, "at_ms": 1, "uptime_ms": 2, "reason": "commanded"}]

@@ -28,6 +28,7 @@ from sutra_grid.core.node.instructions import (
     Launch,
     RunProbe,
     SendSignal,
+    SignalMembers,
     TimerName,
     WriteJournal,
 )
@@ -211,7 +212,7 @@ def test_the_stop_sequence_goes_from_signal_to_kill_to_reap() -> None:
     assert driver.done == (WriteJournal(), CancelTimers(), SendSignal(15), ArmTimer(TimerName.GRACE, 10.0))
     driver.on(TimerDue(TimerName.GRACE))
     assert driver.phase is Phase.KILLING
-    assert SendSignal(9, whole_group=True) in driver.done
+    assert SignalMembers(9) in driver.done
     before = driver.record.message
     driver.on(TimerDue(TimerName.REAP))
     assert driver.record.message != before, "it says that the process is still there"

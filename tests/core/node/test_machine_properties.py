@@ -12,6 +12,8 @@ from sutra_grid.core.node.events import (
     LaunchBlocked,
     Launched,
     LaunchFailed,
+    MembersFound,
+    MembersSignalled,
     MemoryExceeded,
     NodeEvent,
     Now,
@@ -27,23 +29,33 @@ from sutra_grid.core.node.instructions import (
     DeleteJournal,
     Launch,
     LookAtSuspect,
+    LookForMembers,
     RunProbe,
     SendSignal,
+    SignalMembers,
     TimerName,
     WriteJournal,
 )
 from sutra_grid.core.node.machine import is_settled, step
-from sutra_grid.core.node.record import ExitStatus, NodeRecord, NodeRuntime, ProcessIdentity, Suspect
+from sutra_grid.core.node.record import ExitStatus, Member, NodeRecord, NodeRuntime, ProcessIdentity, Suspect
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, Reason
 
 FOREIGN = ProcessIdentity("boot", 7, 7, 0)
+LEFT = [Member(201, 1, "polite"), Member(202, 1, "stubborn"), Member(203, 1, "stuck", "state D")]
+
+
+def _ends(member: Member, number: int) -> bool:
+    return member.name == "polite" or (member.name == "stubborn" and number == 9)
 
 
 class OneNode(RuleBasedStateMachine):
-    """Plays operating system, disk and master for one node, and checks after every step."""
+    """Plays operating system, disk and master for one node, and checks after every step.
+
+    A process that ends may leave others. Some end at the stop signal, some at SIGKILL, some later.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,6 +68,7 @@ class OneNode(RuleBasedStateMachine):
         self.proved = True  # whether the agent knows that it is the node's
         self.foreign = False  # something lives that looks like the node
         self.looking = False
+        self.left: set[Member] = set()  # members of the last launch that outlived its leader
         self.timers: dict[TimerName, float] = {}
         self.probing: int | None = None
         self.launching = False
@@ -64,15 +77,19 @@ class OneNode(RuleBasedStateMachine):
         assert self.node is not None
         self.time += 0.25
         self.node, instructions = step(self.node, event, Now(self.time, int(self.time * 1000)), self.rules)
+        launch = self.node.record.launches
+        answers: list[NodeEvent] = []
         for instruction in instructions:
             match instruction:
                 case WriteJournal():
                     self.disk = self.node.record
                 case DeleteJournal():
                     assert self.alive is None, "forgotten while its process lives"
+                    assert not self.left, "forgotten while what it started lives"
                     self.disk = None
                 case Launch():
                     assert self.alive is None, "two processes of one node"
+                    assert not self.left, "launched beside what an earlier launch left"
                     assert not self.launching, "two launches outstanding"
                     assert self.disk == self.node.record, "launched before the intent was on disk"
                     assert self.desired.desired is Desired.RUNNING, "launched against what is desired"
@@ -82,14 +99,25 @@ class OneNode(RuleBasedStateMachine):
                 case SendSignal():
                     assert self.proved, "signalled without proof"
                     assert self.node.record.process is not None, "signalled without a process"
+                case SignalMembers(number):
+                    answers.append(MembersSignalled(launch, number, tuple(self.left)))
+                    self.left = {one for one in self.left if not _ends(one, number)}
+                case LookForMembers():
+                    answers.append(MembersFound(launch, tuple(self.left)))
                 case RunProbe():
                     self.probing = self.node.record.launches
-                case ArmTimer(timer, seconds):
-                    self.timers[timer] = self.time + seconds
-                case CancelTimers():
-                    self.timers.clear()
+                case ArmTimer() | CancelTimers():
+                    self.set_timers(instruction)
         if self.node.record.phase is Phase.REMOVED:
             self.node = None
+        for answer in answers:
+            self.happen(answer)
+
+    def set_timers(self, instruction: ArmTimer | CancelTimers) -> None:
+        if isinstance(instruction, ArmTimer):
+            self.timers[instruction.timer] = self.time + instruction.seconds
+        else:
+            self.timers.clear()
 
     @rule(desired=st.sampled_from(Desired), restart=st.booleans(), repeat=st.booleans())
     def assign(self, desired: Desired, restart: bool, repeat: bool) -> None:
@@ -111,7 +139,8 @@ class OneNode(RuleBasedStateMachine):
     @rule()
     def answer_look(self) -> None:
         self.looking = False
-        self.happen(SuspectSeen(self.suspect()))
+        suspect = self.suspect()
+        self.happen(SuspectSeen(suspect, () if suspect else tuple(self.left)))
 
     @precondition(lambda self: self.launching)
     @rule()
@@ -137,13 +166,20 @@ class OneNode(RuleBasedStateMachine):
             self.happen(LaunchFailed(reason, "no"))
 
     @precondition(lambda self: self.alive is not None and not self.launching)
-    @rule(signal=st.sampled_from([0, 9]))
-    def process_ends(self, signal: int) -> None:
+    @rule(signal=st.sampled_from([0, 9]), left=st.sets(st.sampled_from(LEFT)))
+    def process_ends(self, signal: int, left: set[Member]) -> None:
         assert self.alive is not None
         ended, self.alive = self.alive, None
         if not self.proved:
+            self.left = left
             return  # nobody watches it
-        self.happen(Exited(ended.launch, ExitStatus(None if signal else 1, signal)))
+        self.left = left
+        self.happen(Exited(ended.launch, ExitStatus(None if signal else 1, signal), leftovers=tuple(left)))
+
+    @precondition(lambda self: self.left)
+    @rule()
+    def leftovers_end(self) -> None:
+        self.left = set()
 
     @precondition(lambda self: self.probing is not None and self.node is not None)
     @rule(passes=st.booleans())
@@ -166,14 +202,21 @@ class OneNode(RuleBasedStateMachine):
         self.happen(TimerDue(timer))
 
     @precondition(lambda self: self.disk is not None)
-    @rule(process_started=st.booleans(), process_dies=st.booleans(), rebooted=st.booleans(), readable=st.booleans())
+    @rule(
+        process_started=st.booleans(),
+        process_dies=st.booleans(),
+        rebooted=st.booleans(),
+        readable=st.booleans(),
+        left=st.sets(st.sampled_from(LEFT)),
+    )
     def agent_dies_and_starts_again(
-        self, process_started: bool, process_dies: bool, rebooted: bool, readable: bool
+        self, process_started: bool, process_dies: bool, rebooted: bool, readable: bool, left: set[Member]
     ) -> None:
         assert self.disk is not None
         if self.launching and process_started:  # killed between the start and its journaling
             self.alive = ProcessIdentity("boot", 100 + self.disk.launches, 1, self.disk.launches)
         if process_dies or rebooted:
+            self.left = set() if rebooted else left if self.alive is not None else self.left
             self.alive = None
         self.proved = self.alive is None or readable
         self.launching, self.looking, self.probing = False, False, None
@@ -182,7 +225,9 @@ class OneNode(RuleBasedStateMachine):
         own = self.disk.suspect if self.disk.suspect and self.disk.suspect.launch else self.disk.process
         self.node = NodeRuntime(replace(self.disk, phase=Phase.RECOVERING, process=own, suspect=None))
         proved = self.alive if self.proved else None
-        self.happen(Recovered(was, proved, rebooted, suspect=None if proved else self.suspect()))
+        suspect = None if proved or (self.left and self.proved) else self.suspect()
+        leftovers = () if proved or suspect else tuple(self.left)
+        self.happen(Recovered(was, proved, rebooted, suspect=suspect, leftovers=leftovers))
 
     @invariant()
     def the_journal_is_what_is_known(self) -> None:
@@ -193,6 +238,7 @@ class OneNode(RuleBasedStateMachine):
     def a_settled_node_is_as_desired_or_says_why_not(self) -> None:
         if self.node is None:
             assert self.alive is None
+            assert not self.left
             return
         record = self.node.record
         if record.phase is Phase.STOPPED:

@@ -47,18 +47,18 @@ def _tag(variables: Environment, part: int, value: str) -> Environment:
     return {**variables, TAG_LAUNCH: "/".join(words)}
 
 
-def _as_the_node(variables: Environment) -> Environment:
-    return variables
+def _of_an_earlier_launch(variables: Environment) -> Environment:
+    """A process with the tag of the very launch descends from it: it is a leftover, and no foreign process."""
+    return _tag(variables, 2, "0")
 
 
 LIES = {
     "no-tag": Lie(lambda variables: {}),
     "another-nodes-tag": Lie(lambda variables: _tag(variables, 1, "node-of-nobody")),
     "another-hosts-tag": Lie(lambda variables: _tag(variables, 0, "0" * 32)),
-    "an-earlier-launch": Lie(lambda variables: _tag(variables, 2, "0")),
-    "another-boot": Lie(_as_the_node, lambda identity: replace(identity, boot_id="an earlier boot")),
-    "another-start": Lie(_as_the_node),
-    "a-child-of-the-node": Lie(_as_the_node, leads=False),
+    "an-earlier-launch": Lie(_of_an_earlier_launch),
+    "another-boot": Lie(_of_an_earlier_launch, lambda identity: replace(identity, boot_id="an earlier boot")),
+    "a-child-of-another-launch": Lie(_of_an_earlier_launch, leads=False),
 }
 
 

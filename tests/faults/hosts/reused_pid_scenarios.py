@@ -57,7 +57,7 @@ def held_process_ends_and_its_pid_is_given_again(home: Path) -> None:
         assert second.pid == first.pid, f"the pid {first.pid} was not given again, but {second.pid}"
         for number in (signal.SIGTERM, signal.SIGKILL):
             held.send_signal(number)
-            held.send_signal(number, whole_group=True)
+            held.send_signal(number)
         assert held.poll() is not None
         assert isinstance(OsProcessLauncher().attach(held.identity), NotAttached)
         assert second.harm() == []

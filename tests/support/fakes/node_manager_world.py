@@ -112,6 +112,7 @@ class World:
             clock=self.clock,
             chance=lambda: 0.5,
             sightings=self.processes.sightings,
+            members=self.processes,
         )
         self.manager = NodeManager(self.config, collaborators, self.monitor, self.addresses)
         self.manager.recover(self.journal.load(), self.processes.sightings())

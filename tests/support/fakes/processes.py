@@ -1,7 +1,9 @@
 """An operating system in memory: processes that live and end when a test says so."""
 
 import itertools
+import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from support.fakes.sightings import FakeSighting
@@ -9,8 +11,9 @@ from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.launch_tag import LaunchTag
 from sutra_grid.agent.processes.launcher import NotAttached
+from sutra_grid.agent.processes.member_search import LaunchClues, ProcessKey
 from sutra_grid.agent.processes.sightings import Sighting
-from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, Member, ProcessIdentity
 from sutra_grid.core.types import NodeSpec
 
 BOOT = boot_id()
@@ -37,7 +40,7 @@ class FakeProcess:
     def alive(self) -> bool:
         return self.status is None
 
-    def send_signal(self, number: int, *, whole_group: bool = False) -> None:
+    def send_signal(self, number: int) -> None:
         assert not self.closed, "signalled after it was let go"
         if self.alive:
             self._around(lambda: self.signals.append(number))
@@ -47,6 +50,21 @@ class FakeProcess:
 
     def close(self) -> None:
         self.closed = True
+
+
+@dataclass(eq=False)
+class FakeMember:
+    """A process that a node's program started. ``obstacle``: why it can't be ended."""
+
+    node_id: str
+    pid: int
+    name: str = "child"
+    obstacle: str = ""
+    signals: list[int] = field(default_factory=list)
+    alive: bool = True
+
+    def member(self) -> Member:
+        return Member(self.pid, self.pid * 10, self.name, self.obstacle)
 
 
 class FakeProcesses:
@@ -63,6 +81,7 @@ class FakeProcesses:
         self.launch_error: OSError | None = None
         self.others: list[FakeSighting] = []  # processes that no agent has started
         self.unreadable: set[int] = set()  # pids of which nothing but their life can be seen
+        self.children: list[FakeMember] = []
 
     def launch(self, plan: LaunchPlan) -> FakeProcess:
         if self.launch_error is not None:
@@ -99,6 +118,30 @@ class FakeProcesses:
     def has_ended(self, identity: ProcessIdentity) -> bool:
         living = [one.identity.pid for one in self.all if one.alive] + [one.pid for one in self.others]
         return identity.pid not in living
+
+    def leave(self, node_id: str, **more: Any) -> FakeMember:
+        """The node's program has started another process."""
+        self.children.append(FakeMember(node_id, next(self._pids), **more))
+        return self.children[-1]
+
+    def find(self, clues: LaunchClues) -> tuple[Member, ...]:
+        return tuple(one.member() for one in self.children if one.alive and one.node_id == clues.node_id)
+
+    def signal(self, clues: LaunchClues, number: int, already: set[ProcessKey]) -> tuple[Member, ...]:
+        for process in self.alive(clues.node_id):
+            if (process.identity.pid, process.identity.start_ticks) not in already:
+                process.send_signal(number)
+        signalled = []
+        for child in self.children:
+            if child.alive and child.node_id == clues.node_id and child.member().key not in already:
+                self._around(lambda child=child: child.signals.append(number))
+                already.add(child.member().key)
+                signalled.append(child.member())
+                child.alive = number != signal.SIGKILL or bool(child.obstacle)
+        return tuple(signalled)
+
+    def forget(self, node_id: str) -> None:
+        pass
 
     def alive(self, node_id: str) -> list[FakeProcess]:
         return [process for process in self.all if process.alive and process.tag.node_id == node_id]

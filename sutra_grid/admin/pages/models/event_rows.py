@@ -15,6 +15,8 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
     EventKind.NODE_SPAWN_FAILED: "bad",
     EventKind.NODE_EXITED: "warn",
     EventKind.NODE_OOM_KILLED: "warn",
+    EventKind.NODE_LEFTOVERS: "warn",
+    EventKind.NODE_LEFTOVERS_KILLED: "warn",
     EventKind.NODE_UNHEALTHY: "warn",
     EventKind.NODE_RESTARTED: "busy",
     EventKind.NODE_STARTED: "good",
