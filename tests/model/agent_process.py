@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from model.fibers import Killed
 from model.heartbeat_thread import HeartbeatThread
-from model.kernel import Kernel, SimHeld, SimProcessLauncher
+from model.kernel import Kernel, SimHeld, SimMembers, SimProcessLauncher
 from model.network import Context, Network
 from model.simulation import Life, Simulation
 from sutra_grid.agent.addresses import NodeAddresses
@@ -49,7 +49,7 @@ HEARTBEAT_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 2.0
 MAX_CRASHES: Final = 4
 SLOTS: Final = 3
-ENGINES: Final = ("", "titled", "stubborn", "plain")
+ENGINES: Final = ("", "titled", "stubborn", "plain", "family")
 
 _QUEUE_SECONDS = 0.0005
 _EXIT_SECONDS = 0.001
@@ -95,6 +95,7 @@ class Host:
             DEFAULT_ENGINE: Engine(DEFAULT_ENGINE, binary, stop_grace_seconds=GRACE_SECONDS),
             "titled": Engine("titled", binary, ("titled",), stop_grace_seconds=GRACE_SECONDS),
             "stubborn": Engine("stubborn", binary, ("stubborn",), stop_grace_seconds=GRACE_SECONDS),
+            "family": Engine("family", binary, ("family",), stop_grace_seconds=GRACE_SECONDS),
             "plain": Engine("plain", binary, probe=ProbeSpec("none"), stop_grace_seconds=GRACE_SECONDS),
         }
         return AgentConfig(
@@ -196,6 +197,7 @@ class AgentProcess:
             clock=self.sim.clock,
             chance=self.network.chance.random,
             sightings=launcher.sightings,
+            members=SimMembers(host.kernel, self.life),
         )
         self.manager = NodeManager(config, collaborators, self, addresses)
         self.manager.recover(entries, launcher.sightings())

@@ -185,9 +185,14 @@ class Judge:
             other = host.kernel.process_of(process.node_id)
             if other is not None:
                 self._sim.fault(f"{process.node_id} is started on {kernel.name} while process {other.pid} of it lives")
+            for left in host.kernel.members_of(process.node_id):
+                self._sim.fault(f"{process.node_id} is started on {kernel.name} beside {left.pid}, left by a launch")
 
     def on_signal(self, kernel: Kernel, process: SimProcess, number: int) -> None:
         """A live process is signalled."""
+        if process.member_of:
+            self._judge_signal_to_member(kernel, process, number)
+            return
         if not process.node_id:
             self._sim.fault(f"a foreign process {process.pid} on {kernel.name} is signalled with {number}")
             return
@@ -204,6 +209,12 @@ class Judge:
                 f"process {process.pid} of {process.node_id}, launched for generation {since} and told generation "
                 f"{newest}, is signalled with {number}, and nobody asked for its end: {sorted(requested)}"
             )
+
+    def _judge_signal_to_member(self, kernel: Kernel, process: SimProcess, number: int) -> None:
+        """A member is only signalled when its leader has ended, or is being stopped too."""
+        leader = kernel.process_of(process.member_of)
+        if leader is not None and not leader.stopping:
+            self._sim.fault(f"member {process.pid} of {process.member_of} gets {number} while its leader runs on")
 
     def rebooted(self, host: Host) -> None:
         for process in host.kernel.living():
@@ -275,6 +286,11 @@ class Judge:
             node = mine.get(process.node_id)
             if node is None or node.desired is not Desired.RUNNING:
                 problems.append(f"process {process.pid} of {process.node_id} runs on {host.name} and should not")
+        problems += [
+            f"process {one.pid} is left on {host.name} of {one.member_of}, which does not run"
+            for one in host.kernel.processes.values()
+            if one.member_of and host.kernel.process_of(one.member_of) is None
+        ]
         for node in mine.values():
             problems += self._node_problems(host, node, entries.get(node.node_id))
         specs = [entry.record.assignment.spec for entry in entries.values() if entry.record]

@@ -18,9 +18,10 @@ from sutra_grid.agent.processes.identity import Look, Presence
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.launch_tag import TAG_GENERATION, TAG_NODE_ID, TAG_PORT
 from sutra_grid.agent.processes.launcher import NotAttached
+from sutra_grid.agent.processes.member_search import LaunchClues, ProcessKey
 from sutra_grid.agent.processes.sightings import OpenFile, Sighting, file_key
 from sutra_grid.agent.supervision import suspects
-from sutra_grid.core.node.record import ExitStatus, ProcessIdentity
+from sutra_grid.core.node.record import ExitStatus, Member, ProcessIdentity
 
 FIRST_PID = 1000
 READY_SECONDS = 0.15
@@ -29,7 +30,10 @@ OBEY_SECONDS = 0.05
 
 @dataclass(eq=False)
 class SimProcess:
-    """One process of a host. A foreign process has no node id."""
+    """One process of a host. A foreign process has no node id.
+
+    A process that a node's process has started has no node id, but is a ``member_of`` the node's launches.
+    """
 
     pid: int
     ticks: int
@@ -43,6 +47,8 @@ class SimProcess:
     output: OpenFile | None = None
     stubborn: bool = False
     hung: bool = False
+    member_of: str = ""
+    session: int = 0  # that of its parent; 0: its own
     stopping: bool = False  # a command asked for its end
     status: ExitStatus | None = None
     watchers: list[Callable[[], None]] = field(default_factory=list)
@@ -77,6 +83,10 @@ class Kernel:
         """The live process of a node."""
         return next((one for one in self.processes.values() if one.node_id == node_id), None)
 
+    def members_of(self, node_id: str) -> list[SimProcess]:
+        """The processes that live of what the processes of a node have started."""
+        return [one for one in self.processes.values() if one.member_of == node_id]
+
     def listens(self, port: int) -> bool:
         """Whether a process listens on the port."""
         return any(one.port == port for one in self.processes.values())
@@ -86,6 +96,19 @@ class Kernel:
         return any(
             one.port == port and not one.hung and self.sim.now >= one.started_at + READY_SECONDS
             for one in self.processes.values()
+        )
+
+    def start_member(self, leader: SimProcess) -> None:
+        """A node's process starts another one, which outlives it. Every second one ignores the stop signal."""
+        pid = self._new_pid()
+        self.processes[pid] = SimProcess(
+            pid,
+            int(self.sim.now * 100),
+            leader.environment,
+            member_of=leader.node_id,
+            session=leader.pid,
+            launch_generation=leader.launch_generation,
+            stubborn=pid % 2 == 0,
         )
 
     def start(self, plan: LaunchPlan, *, stubborn: bool, hides_environment: bool) -> SimProcess:
@@ -198,6 +221,8 @@ class SimProcessLauncher:
         sim.step(self._life, f"launches {plan.mark.tag.node_id}, launch {plan.mark.tag.launch}")
         mood = plan.argv[1] if len(plan.argv) > 1 else ""
         process = kernel.start(plan, stubborn=mood == "stubborn", hides_environment=mood == "titled")
+        if mood == "family":
+            kernel.start_member(process)
         sim.step(self._life, f"has launched {plan.mark.tag.node_id} as {process.pid}")
         identity = ProcessIdentity(kernel.boot_id, process.pid, process.ticks, plan.mark.tag.launch)
         return SimHeld(kernel, self._life, process, identity, child=True)
@@ -222,10 +247,41 @@ def sighting_of(process: SimProcess) -> FakeSighting:
     return FakeSighting(
         pid=process.pid,
         start_ticks=process.ticks,
-        session=process.pid,
+        session=process.session or process.pid,
         variables={} if process.title_hides_environment else process.environment,
         outputs=(process.output,) if process.output else (),
     )
+
+
+class SimMembers:
+    """The members of launches on one host. Their tag finds all of them; how a real host is searched is not played."""
+
+    def __init__(self, kernel: Kernel, life: Life) -> None:
+        self._kernel = kernel
+        self._life = life
+
+    def find(self, clues: LaunchClues) -> tuple[Member, ...]:
+        return tuple(Member(one.pid, one.ticks, "member") for one in self._kernel.members_of(clues.node_id))
+
+    def signal(self, clues: LaunchClues, number: int, already: set[ProcessKey]) -> tuple[Member, ...]:
+        kernel, sim, leader = self._kernel, self._kernel.sim, clues.leader
+        targets = [
+            one for one in kernel.living() if leader and (one.pid, one.ticks) == (leader.pid, leader.start_ticks)
+        ]
+        targets += kernel.members_of(clues.node_id)
+        signalled = []
+        for one in targets:
+            if (one.pid, one.ticks) not in already:
+                already.add((one.pid, one.ticks))
+                sim.step(self._life, f"signals {one.pid} with {number}")
+                kernel.signal(one, number)
+                if one.member_of:
+                    signalled.append(Member(one.pid, one.ticks, "member"))
+        sim.step(self._life, f"has signalled members of {clues.node_id}")
+        return tuple(signalled)
+
+    def forget(self, node_id: str) -> None:
+        pass
 
 
 class ProcFs:

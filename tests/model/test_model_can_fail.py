@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from model.judge import GridFault
+from model.kernel import SimMembers
 from model.machine import play
 from sutra_grid.agent.processes import proof
 from sutra_grid.agent.processes.identity import Look, Presence
@@ -50,4 +51,10 @@ def test_an_agent_that_launches_before_it_has_journaled_is_found(
 def test_an_agent_that_adopts_without_proof_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "look_for", lambda identity: Look(Presence.ALIVE, identity.start_ticks))
     with pytest.raises(GridFault):
+        play(HISTORIES, model_seed, shrink=False)
+
+
+def test_an_agent_that_starts_nodes_beside_leftovers_is_found(model_seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimMembers, "find", lambda self, clues: ())
+    with pytest.raises(GridFault, match="left"):
         play(HISTORIES, model_seed, shrink=False)
