@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from support.faults.namespaces import cable_or_skip
 from support.harness.agent_harness import AgentHarness
-from support.harness.daemons import run_program
+from support.harness.daemons import run_program, script
 from support.harness.processes import kill
 from support.harness.two_hosts import two_hosts
 from support.waiting import eventually
+
+from sutra_grid.core.types import Desired, Health
 
 pytestmark = pytest.mark.e2e
 
@@ -64,4 +66,19 @@ def test_names_that_can_not_be_resolved_are_said_at_the_start(tmp_path: Path) ->
         assert report.endpoint == ""
         assert "the name this-host.invalid can't be resolved on this host" in report.endpoint_problem
     finally:
+        agent.want("node-1", Desired.STOPPED)
+        agent.stop()
+
+
+def test_a_variable_of_the_agents_environment_does_not_move_its_nodes(tmp_path: Path) -> None:
+    program = {"binary_path": str(script("sutra-storage-server")), "health_probe": "grpc"}
+    agent = AgentHarness(tmp_path / "host", storage=program)
+    agent.move_to(("env", "SUTRA_STORAGE_LISTEN=127.0.0.9"))
+    agent.start()
+    try:
+        report = agent.run("node-1")
+        assert (report.health, report.endpoint) == (Health.HEALTHY, f"127.0.0.1:{report.spec.port}")
+        assert "variable=SUTRA_STORAGE_LISTEN value=127.0.0.9" in agent.daemon.log_text()
+    finally:
+        agent.want("node-1", Desired.STOPPED)
         agent.stop()
