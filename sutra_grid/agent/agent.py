@@ -141,6 +141,7 @@ class GridAgent:
             clock,
             members,
             disk_reserve_bytes=config.disk_reserve_bytes,
+            places={"state": config.state_path, "logs": logs.directory},
             group_bytes=groups.resident_bytes,
         )
         inventory = Inventory(clock, resources.newest, self._report_soon)

@@ -169,6 +169,19 @@ def _host(agent_id: str, host: HostSample) -> Iterator[Metric]:
         ("disk_reserve_bytes", "No new node is created while less space is free", host.disk_reserve_bytes),
     ):
         yield _gauge(f"sutra_grid_host_{name}", help_, agent_id, value)
+    labels = ["agent_id", "use"]
+    sizes = GaugeMetricFamily(
+        "sutra_grid_host_use_disk_bytes", "Size of the disk of data, state or logs", labels=labels
+    )
+    free = GaugeMetricFamily(
+        "sutra_grid_host_use_disk_free_bytes", "Free space on the disk of data, state or logs", labels=labels
+    )
+    for disk in host.disks:
+        for use in disk.uses:
+            sizes.add_metric([agent_id, use], disk.total_bytes)
+            free.add_metric([agent_id, use], disk.free_bytes)
+    yield sizes
+    yield free
 
 
 def _gauge(name: str, help_: str, agent_id: str, value: float) -> GaugeMetricFamily:

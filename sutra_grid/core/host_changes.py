@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.types import Actor, Event, HostSample, Reason
+from sutra_grid.core.types import Actor, DiskSample, Event, HostSample, Reason
 
 _MIB = 1024 * 1024
+DATA = "data"  # the use of the file system of data_path
 
 #: Free space, of the reserve, at which a low disk counts as recovered. Free space changes with every write of a node.
 RECOVERED_AT_PERCENT = 110
@@ -14,6 +15,53 @@ RECOVERED_AT_PERCENT = 110
 def is_disk_low(host: HostSample | None) -> bool:
     """Whether less disk is free than the reserve: then the agent takes no new node. An unknown disk is not low."""
     return host is not None and host.disk_total_bytes > 0 and host.disk_free_bytes < host.disk_reserve_bytes
+
+
+def other_disks(host: HostSample | None) -> tuple[DiskSample, ...]:
+    """The file systems of state and logs, where those are on other disks than the data."""
+    return tuple(disk for disk in host.disks if DATA not in disk.uses) if host is not None else ()
+
+
+def low_other_disks(host: HostSample | None) -> tuple[DiskSample, ...]:
+    """Those of ``other_disks`` with less free space than the reserve. The agent takes new nodes all the same."""
+    if host is None:
+        return ()
+    return tuple(disk for disk in other_disks(host) if disk.free_bytes < host.disk_reserve_bytes)
+
+
+def other_disks_still_low(were_low: frozenset[str], host: HostSample | None) -> frozenset[str]:
+    """The paths of the other disks that count as low after ``host``, as in ``is_disk_still_low``."""
+    if host is None:
+        return were_low
+    told = {disk.path for disk in other_disks(host)}
+    recovering = host.disk_reserve_bytes * RECOVERED_AT_PERCENT
+    low = {
+        disk.path
+        for disk in other_disks(host)
+        if disk.free_bytes < host.disk_reserve_bytes or (disk.path in were_low and disk.free_bytes * 100 < recovering)
+    }
+    return frozenset(low | (were_low - told))
+
+
+def other_disk_events(agent_id: str, were_low: frozenset[str], new: HostSample | None, at_ms: int) -> list[Event]:
+    """Events of the disks of state and logs, from the paths that were low to the sample ``new``."""
+    if new is None:
+        return []
+    are_low = other_disks_still_low(were_low, new)
+    events = []
+    for disk in other_disks(new):
+        if (disk.path in are_low) == (disk.path in were_low):
+            continue
+        space = (
+            f"{disk.free_bytes // _MIB} MiB are free on the disk of {' and '.join(disk.uses)} ({disk.path}); "
+            f"the reserve is {new.disk_reserve_bytes // _MIB} MiB"
+        )
+        kind, reason, message = EventKind.AGENT_DISK_RECOVERED, Reason.RECOVERED, space
+        if disk.path in are_low:
+            kind, reason = EventKind.AGENT_LOW_DISK, Reason.DISK_FULL
+            message = f"{space}: when it is full, changes can't be saved and logs can't be rotated"
+        events.append(Event(kind, at_ms, Actor.AGENT, agent_id, reason=reason, message=message))
+    return events
 
 
 def is_disk_still_low(was_low: bool, host: HostSample | None) -> bool:

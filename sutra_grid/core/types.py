@@ -251,8 +251,21 @@ class LogProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSample:
+    """One file system of an agent's host. ``uses`` are data, state and logs: what the agent has there, at ``path``."""
+
+    uses: tuple[str, ...]
+    path: str
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostSample:
-    """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is that of data_path."""
+    """Resources of an agent's host. ``cpu_percent`` is of all CPUs together; the disk is that of data_path.
+
+    ``disks`` are all file systems that the agent needs, each once; empty from an agent that does not tell them.
+    """
 
     at_ms: int = 0
     cpu_percent: float = 0.0
@@ -263,6 +276,7 @@ class HostSample:
     disk_free_bytes: int = 0
     load_average_1m: float = 0.0
     disk_reserve_bytes: int = 0
+    disks: tuple[DiskSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

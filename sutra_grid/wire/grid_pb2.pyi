@@ -189,7 +189,7 @@ class AgentList(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[AgentRecord, _Mapping]]] = ...) -> None: ...
 
 class HostSample(_message.Message):
-    __slots__ = ("at_ms", "cpu_percent", "cpu_count", "memory_total_bytes", "memory_available_bytes", "disk_total_bytes", "disk_free_bytes", "load_average_1m", "disk_reserve_bytes")
+    __slots__ = ("at_ms", "cpu_percent", "cpu_count", "memory_total_bytes", "memory_available_bytes", "disk_total_bytes", "disk_free_bytes", "load_average_1m", "disk_reserve_bytes", "disks")
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     CPU_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,7 @@ class HostSample(_message.Message):
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     LOAD_AVERAGE_1M_FIELD_NUMBER: _ClassVar[int]
     DISK_RESERVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISKS_FIELD_NUMBER: _ClassVar[int]
     at_ms: int
     cpu_percent: float
     cpu_count: int
@@ -208,7 +209,20 @@ class HostSample(_message.Message):
     disk_free_bytes: int
     load_average_1m: float
     disk_reserve_bytes: int
-    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., cpu_count: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., disk_total_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., load_average_1m: _Optional[float] = ..., disk_reserve_bytes: _Optional[int] = ...) -> None: ...
+    disks: _containers.RepeatedCompositeFieldContainer[DiskSample]
+    def __init__(self, at_ms: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., cpu_count: _Optional[int] = ..., memory_total_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., disk_total_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., load_average_1m: _Optional[float] = ..., disk_reserve_bytes: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[DiskSample, _Mapping]]] = ...) -> None: ...
+
+class DiskSample(_message.Message):
+    __slots__ = ("uses", "path", "total_bytes", "free_bytes")
+    USES_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    uses: _containers.RepeatedScalarFieldContainer[str]
+    path: str
+    total_bytes: int
+    free_bytes: int
+    def __init__(self, uses: _Optional[_Iterable[str]] = ..., path: _Optional[str] = ..., total_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ...) -> None: ...
 
 class NodeSpec(_message.Message):
     __slots__ = ("engine", "port", "storage_path", "memory_limit_mb")

@@ -1,7 +1,15 @@
+from dataclasses import replace
+
 from support.texts import numbers_in
 
-from sutra_grid.core.host_changes import host_events, is_disk_low, is_disk_still_low
-from sutra_grid.core.types import HostSample, Reason
+from sutra_grid.core.host_changes import (
+    host_events,
+    is_disk_low,
+    is_disk_still_low,
+    other_disk_events,
+    other_disks_still_low,
+)
+from sutra_grid.core.types import DiskSample, HostSample, Reason
 
 MIB = 1024 * 1024
 
@@ -48,3 +56,16 @@ def test_the_event_says_how_much_is_free() -> None:
     (event,) = host_events("agent-1", False, host(50), 7)
     assert (event.agent_id, event.reason, event.at_ms) == ("agent-1", Reason.DISK_FULL, 7)
     assert numbers_in(event.message) == {"50", "100"}, "MiB free, and the reserve"
+
+
+def with_state(free_mb: int) -> HostSample:
+    return replace(host(500), disks=(DiskSample(("data",), "/d", 1, 1), DiskSample(("state",), "/s", 9, free_mb * MIB)))
+
+
+def test_the_disk_of_the_state_is_told_once_for_each_crossing_of_the_reserve() -> None:
+    low, told = frozenset[str](), []
+    for sample in (with_state(500), with_state(99), with_state(101), host(500), with_state(98), with_state(110)):
+        told += [event.kind for event in other_disk_events("agent-1", low, sample, 1)]
+        low = other_disks_still_low(low, sample)
+    assert told == ["agent.low_disk", "agent.disk_recovered"]
+    assert other_disk_events("agent-1", low, None, 1) == []

@@ -13,8 +13,8 @@ from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, page_state, render_page
 from sutra_grid.admin.services import registry
-from sutra_grid.core.host_changes import is_disk_low
-from sutra_grid.core.types import AgentStatus
+from sutra_grid.core.host_changes import is_disk_low, low_other_disks
+from sutra_grid.core.types import Agent, AgentStatus
 from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
 
 #: Shown agents, and shown nodes, that need attention. The lists show all.
@@ -55,8 +55,12 @@ def _agent_items(rows: Registry, cells: list[AgentCell]) -> list[AttentionItem]:
         for status in (AgentStatus.OFFLINE, AgentStatus.DEGRADED)
         for listed in rows.agent_page(AgentQuery(status=status, limit=READ_ITEMS)).items
     ]
-    low = page_state().low_disks.get(lambda: [agent for agent in rows.agents() if is_disk_low(agent.host)])
+    low = page_state().low_disks.get(lambda: [agent for agent in rows.agents() if _has_low_disk(agent)])
     return [*agent_items(unhealthy, used), *disk_items(low)]
+
+
+def _has_low_disk(agent: Agent) -> bool:
+    return is_disk_low(agent.host) or bool(low_other_disks(agent.host))
 
 
 def _node_items(rows: Registry) -> list[AttentionItem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +18,10 @@ from sutra_grid.agent.processes.identity import TICKS_PER_SECOND, open_files, ti
 from sutra_grid.agent.processes.process_table import ProcessEntry
 from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.resources.cpu_account import CpuAccount
+from sutra_grid.agent.resources.disks import sample_disks
 from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.resident_memory import ResidentMemory
+from sutra_grid.core.host_changes import DATA
 from sutra_grid.core.types import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 
@@ -35,7 +37,8 @@ class ResourceSampler:
     """The samples of one host and its nodes.
 
     ``group_bytes`` (node id, launch) returns the resident memory that the control group of a launch counts; 0 without a
-    group. It is used where the processes can't be measured themselves.
+    group. It is used where the processes can't be measured themselves. ``places`` are the other directories whose disks
+    are sampled, by their use.
     """
 
     def __init__(
@@ -45,10 +48,12 @@ class ResourceSampler:
         members: NodeMembers,
         *,
         disk_reserve_bytes: int = 0,
+        places: Mapping[str, Path] | None = None,
         group_bytes: GroupBytes = lambda node_id, launch: 0,
     ) -> None:
         self._data_path = data_path
         self._disk_reserve_bytes = disk_reserve_bytes
+        self._places = {DATA: data_path, **(places or {})}
         self._clock = clock
         self._members = members
         self._group_bytes = group_bytes
@@ -139,6 +144,7 @@ class ResourceSampler:
             disk_free_bytes=disk_free,
             load_average_1m=os.getloadavg()[0],
             disk_reserve_bytes=self._disk_reserve_bytes,
+            disks=sample_disks(self._places),
         )
 
 

@@ -21,6 +21,7 @@ from sutra_grid.client.descriptions import agent_status, reachability_text, remo
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.errors import NotFound
+from sutra_grid.core.host_changes import DATA
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
@@ -205,7 +206,13 @@ def host_rows(agent: pb.AgentRecord) -> list[tuple[str, str]]:
         ("CPU", f"{host.cpu_percent:.0f}% of {host.cpu_count}, load {host.load_average_1m:.2f}"),
         ("Memory free", f"{size(host.memory_available_bytes)} of {size(host.memory_total_bytes)}"),
         ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}{_below_reserve(host)}"),
+        *(_other_disk(host, disk) for disk in host.disks if DATA not in disk.uses),
     ]
+
+
+def _other_disk(host: pb.HostSample, disk: pb.DiskSample) -> tuple[str, str]:
+    low = f", below the reserve of {size(host.disk_reserve_bytes)}" if disk.free_bytes < host.disk_reserve_bytes else ""
+    return "", f"{size(disk.free_bytes)} of {size(disk.total_bytes)} on the disk of {' and '.join(disk.uses)}{low}"
 
 
 def _below_reserve(host: pb.HostSample) -> str:

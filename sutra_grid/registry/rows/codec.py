@@ -12,6 +12,7 @@ from typing import Any
 
 from sutra_grid.core.types import (
     Desired,
+    DiskSample,
     Health,
     HostSample,
     LogProblem,
@@ -130,12 +131,20 @@ def host_to_document(host: HostSample) -> Document:
         "disk_free_bytes": host.disk_free_bytes,
         "load_average_1m": host.load_average_1m,
         "disk_reserve_bytes": host.disk_reserve_bytes,
+        "disks": [
+            {"uses": list(disk.uses), "path": clean(disk.path), "total": disk.total_bytes, "free": disk.free_bytes}
+            for disk in host.disks
+        ],
     }
 
 
 def host_from_document(document: Document) -> HostSample:
     """The host's sample of a document."""
-    return HostSample(**document)
+    measured = {key: value for key, value in document.items() if key != "disks"}
+    disks = (
+        DiskSample(tuple(disk["uses"]), disk["path"], disk["total"], disk["free"]) for disk in document.get("disks", ())
+    )
+    return HostSample(**measured, disks=tuple(disks))
 
 
 def _log_problem_to_document(problem: LogProblem | None) -> Document | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sutra_grid.core.types import Agent, Desired, HostSample, Node, NodeReport
+from sutra_grid.core.types import Agent, Desired, DiskSample, HostSample, Node, NodeReport
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert.nodes import node_report_to_message, node_status
+from sutra_grid.wire.text import utf8
 
 if TYPE_CHECKING:
     from sutra_grid.core.status import ShownStatus
@@ -28,6 +29,12 @@ def host_sample_to_message(sample: HostSample) -> grid_pb2.HostSample:
         disk_free_bytes=sample.disk_free_bytes,
         load_average_1m=sample.load_average_1m,
         disk_reserve_bytes=sample.disk_reserve_bytes,
+        disks=[
+            grid_pb2.DiskSample(
+                uses=disk.uses, path=utf8(disk.path), total_bytes=disk.total_bytes, free_bytes=disk.free_bytes
+            )
+            for disk in sample.disks
+        ],
     )
 
 
@@ -43,6 +50,9 @@ def host_sample_from_message(message: grid_pb2.HostSample) -> HostSample:
         disk_free_bytes=message.disk_free_bytes,
         load_average_1m=message.load_average_1m,
         disk_reserve_bytes=message.disk_reserve_bytes,
+        disks=tuple(
+            DiskSample(tuple(disk.uses), disk.path, disk.total_bytes, disk.free_bytes) for disk in message.disks
+        ),
     )
 
 

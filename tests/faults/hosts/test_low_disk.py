@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.faults.tmpfs import small_disk
 from support.harness.grid import Grid, GridSpec
+from support.harness.http import HttpClient
 from support.texts import has_line, mentions
 from support.waiting import eventually
 
@@ -57,3 +59,24 @@ def test_a_disk_that_fills_closes_for_new_nodes_and_opens_again(tmp_path: Path) 
             eventually(lambda: grid.events(kind="agent.disk_recovered"), message="the event that it has room again")
     finally:  # lazily: even what a failed test left running can't keep the mount
         subprocess.run(["umount", "-l", str(data)], capture_output=True, check=True)
+
+
+def test_the_disk_of_state_and_logs_is_watched_and_told(tmp_path: Path) -> None:
+    state = tmp_path / "agent-1" / "state"
+    extra = {"storage": {"disk_reserve_mb": 8}}
+    with small_disk(state, size_mb=16), Grid(tmp_path, GridSpec(with_metrics=True, extra=extra)) as grid:
+        (disk,) = [disk for disk in grid.agent().host.disks if "data" not in disk.uses]
+        assert (list(disk.uses), disk.path, disk.total_bytes) == (["state", "logs"], str(state), 16 << 20)
+        filler = state / "filler"
+        filler.write_bytes(bytes(10 << 20))
+        eventually(lambda: grid.events(kind="agent.low_disk"), message="the event")
+        (event,) = grid.events(kind="agent.low_disk")
+        assert mentions(event.message, str(state))
+        shown = grid.cli.run("-o", "table", "agents", "show", "agent-1").stdout
+        assert has_line(shown, "state and logs", "below the reserve")
+        assert mentions(grid.http.get("/ui/agents/agent-1").body.decode(), "Disk of state and logs")
+        metrics = HttpClient(grid.agent_metrics_address()).get("/metrics").body.decode()
+        assert 'sutra_grid_host_use_disk_free_bytes{agent_id="agent-1",use="logs"}' in metrics
+        assert grid.stub.SpawnStorageNode(pb.SpawnRequest(), timeout=20).success, "its data has room"
+        filler.unlink()
+        eventually(lambda: grid.events(kind="agent.disk_recovered"), message="the event that it has room again")

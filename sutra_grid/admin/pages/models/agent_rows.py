@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge
-from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.reachability import remedy
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
@@ -44,6 +44,8 @@ def status_reason(agent: Agent) -> str:
         return f"the master can't call it back ({found.reason}): {printable(found.message)}. {remedy(found.reason)}"
     if is_disk_low(agent.host):
         return "low disk space: accepts no new nodes"
+    if low := low_other_disks(agent.host):
+        return f"low disk space for {' and '.join(use for disk in low for use in disk.uses)}"
     return ""
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
 from sutra_grid.client.next_steps import next_step
+from sutra_grid.core.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, Reason
@@ -60,7 +61,14 @@ def _unhealthy(agent: Agent, node_count: int) -> AttentionItem:
 
 def _low_disk(agent: Agent) -> AttentionItem:
     assert agent.host is not None
-    free, reserve = size(agent.host.disk_free_bytes), size(agent.host.disk_reserve_bytes)
-    message = f"{free} free on its data disk, less than the reserve of {reserve}: accepts no new nodes"
+    reserve = size(agent.host.disk_reserve_bytes)
+    parts = []
+    if is_disk_low(agent.host):
+        free = size(agent.host.disk_free_bytes)
+        parts.append(f"{free} free on its data disk, less than the reserve of {reserve}: accepts no new nodes")
+    for disk in low_other_disks(agent.host):
+        uses = " and ".join(disk.uses)
+        parts.append(f"{size(disk.free_bytes)} free on the disk of its {uses}, less than the reserve of {reserve}")
+    message = ". ".join(parts)
     low = badge(AgentStatus.DEGRADED)._replace(label="low disk")
     return AttentionItem("agent", agent.agent_id, low, message, "Free disk space on its host.", agent.host.at_ms)

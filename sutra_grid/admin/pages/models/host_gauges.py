@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sutra_grid.core.host_changes import is_disk_low
+from sutra_grid.core.host_changes import is_disk_low, low_other_disks, other_disks
 from sutra_grid.core.size import size
 from sutra_grid.core.types import HostSample
 
@@ -27,6 +27,11 @@ def gauges(host: HostSample) -> Sequence[Gauge]:
         result.append(_used("Memory", host.memory_total_bytes, host.memory_available_bytes, False))
     if host.disk_total_bytes:
         result.append(_used("Data disk", host.disk_total_bytes, host.disk_free_bytes, is_disk_low(host)))
+    low = low_other_disks(host)
+    for disk in other_disks(host):
+        if disk.total_bytes:
+            title = f"Disk of {' and '.join(disk.uses)}"
+            result.append(_used(title, disk.total_bytes, disk.free_bytes, disk in low))
     return result
 
 
