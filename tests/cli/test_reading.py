@@ -285,3 +285,26 @@ def test_a_reader_that_goes_away_ends_it_quietly(master: FakeMaster, start_cli: 
     process.stdout.close()
     assert process.wait(10) == 141
     assert process.stderr.read() == ""
+
+
+def test_a_node_of_several_processes_is_shown_with_their_number(master: FakeMaster, cli: Cli) -> None:
+    many = node()
+    many.sample.processes = 12
+    master.answers["GetStorageNodeStatus"] = many
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    for command in ("show", "explain"):
+        assert mentions(cli("nodes", command, many.node_id).out, "70 threads", "12 processes")
+    many.sample.processes = 1
+    assert "processes" not in cli("nodes", "show", many.node_id).out
+
+
+def test_explain_advises_for_a_node_that_runs_and_lost_a_process_to_the_kernel(master: FakeMaster, cli: Cli) -> None:
+    hurt = node(reason="oom_killed", message="the kernel killed one of its processes: no memory")
+    master.answers["GetStorageNodeStatus"] = hurt
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    told = cli("nodes", "explain", hurt.node_id).out
+    assert mentions(told, "the kernel killed", "raise its limit")
