@@ -19,6 +19,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from sutra_grid.core.errors import GridError
+from sutra_grid.runtime.inherited_signals import is_ignored
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.output_files import OutputFiles
 
@@ -79,7 +80,7 @@ class HangupHandler:
             self._signals.put(number)
 
     def __enter__(self) -> Self:
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+        if is_ignored(signal.SIGHUP):  # nohup
             self._ends_with_terminal = False
         threading.Thread(target=self._run, name="signals", daemon=True).start()
         for number in _SIGNALS:

@@ -32,5 +32,10 @@ def reset_inherited_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def is_ignored(number: int) -> bool:
+    """Whether a signal has no effect on this process, because its parent wanted that or it does itself."""
+    return signal.getsignal(number) in (signal.SIG_IGN, _drop)
+
+
 def _drop(_number: int, _frame: FrameType | None) -> None:
     """Handle a signal that the parent wants this process to ignore."""
