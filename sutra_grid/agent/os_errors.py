@@ -8,14 +8,17 @@ from collections.abc import Iterator
 
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.shortage import shortage_of
 
 
 def from_os_error(what: str, error: OSError, reason: Reason) -> GridError:
-    """``what`` failed with ``error``. A full disk has its own reason, whatever ``reason`` is given."""
+    """``what`` failed with ``error``. A full disk and a shortage have reasons of their own instead of ``reason``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceExhausted(
             f"{what}: {error.strerror}", reason=Reason.DISK_FULL, hint="Free space on that file system"
         )
+    if shortage := shortage_of(error):
+        return ResourceExhausted(f"{what}: {shortage.problem}", reason=Reason.LIMIT_REACHED, hint=shortage.hint)
     return FailedPrecondition(
         f"{what}: {error.strerror or error}",
         reason=reason,

@@ -14,6 +14,17 @@ def test_a_full_disk_has_a_reason_of_its_own(number: int) -> None:
     assert error.reason is Reason.DISK_FULL
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EMFILE, "open files"), (errno.ENFILE, "host"), (errno.EAGAIN, "processes"), (errno.ENOMEM, "memory")],
+)
+def test_a_shortage_names_the_limit_and_not_the_path(number: int, words: str) -> None:
+    error = from_os_error("x can't be started", OSError(number, "short"), Reason.START_FAILED)
+    assert error.reason is Reason.LIMIT_REACHED
+    assert words in error.message
+    assert "path" not in error.hint
+
+
 def test_every_other_error_keeps_the_reason_that_the_caller_gives() -> None:
     with pytest.raises(FailedPrecondition) as caught, os_errors_as("x can't be made", Reason.PATH_NOT_WRITABLE):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -17,6 +17,7 @@ from gunicorn.workers.base import Worker
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
 from sutra_grid.admin.server.secret_key import secret_key_of
 from sutra_grid.runtime import hangup
+from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, parse_host_port
@@ -25,6 +26,8 @@ log = get_logger(__name__)
 access = get_logger("sutra_grid.admin.access")
 
 SHARED_MEMORY: Final = "/dev/shm"
+MAX_CONNECTIONS: Final = 1000
+"""Of a worker. Half of its descriptors are for the registry, the master and its own files."""
 
 
 class AdminServer(BaseApplication):
@@ -54,6 +57,8 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
         "worker_class": "gthread",
         "workers": settings.workers,
         "threads": settings.threads,
+        # More wait until one ends. Without a descriptor left, accepting a connection would end the worker.
+        "worker_connections": max(settings.threads + 1, min(MAX_CONNECTIONS, descriptor_limit() // 2)),
         "timeout": 60,  # of a worker whose main loop hangs; long requests run on threads
         "graceful_timeout": settings.stop_grace_secs,
         "keepalive": 5,

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from sutra_grid.core.node.record import ProcessIdentity
+from sutra_grid.runtime.shortage import shortage_of
 
 _PROC = Path("/proc")
 _START_TICKS_FIELD = 22
@@ -81,7 +82,16 @@ def look_at(pid: int) -> Look:
         return Look(Presence.ALIVE, ticks)
     if start_ticks(pid, zombies=True) is not None or not _is_in_use(pid):
         return Look(Presence.ENDED, why="there is no process with this pid")
-    return Look(Presence.UNKNOWN, why=f"/proc/{pid} can't be read by the agent's user")
+    return Look(Presence.UNKNOWN, why=f"/proc/{pid} can't be read{_why_unreadable(pid)}")
+
+
+def _why_unreadable(pid: int) -> str:
+    try:
+        (_PROC / str(pid) / "stat").read_bytes()
+    except OSError as error:
+        if shortage := shortage_of(error):
+            return f": {shortage.problem}"
+    return " by the agent's user"
 
 
 def _is_in_use(pid: int) -> bool:

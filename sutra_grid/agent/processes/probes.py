@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sutra_grid.agent.engines import NO_PROBE, ProbeSpec
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
+from sutra_grid.runtime.shortage import shortage_of
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.health_words import from_trailers
 from sutra_grid.wire.text import shorten
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 _THREADS = 4  # nodes whose probes may hang at the same time without delaying the others
 
 _MAX_DETAILS_BYTES = 300
+_NO_DESCRIPTOR = "socket: Too many open files"  # gRPC's words when this process can't make a socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,16 @@ class ProbeResult:
     endpoint_problem: str = ""
 
 
-ProbeCallback = Callable[[ProbeResult], None]
+ProbeCallback = Callable[[ProbeResult | None], None]
+"""Gets None when the agent itself was out of something and saw nothing."""
 
 
 class ProbeFailure(Exception):
     """The probe failed; the text says how."""
+
+
+class ProbeNotMade(Exception):
+    """The agent itself was out of something, such as descriptors: nothing is known about the node."""
 
 
 class Prober:
@@ -92,7 +99,10 @@ class Prober:
 
     def _run(self, probe: ProbeSpec, target: ProbeTarget, on_result: ProbeCallback) -> None:
         try:
-            result = run_probe(probe, target)
+            result: ProbeResult | None = run_probe(probe, target)
+        except ProbeNotMade as error:
+            log.warning("probe not made", kind=probe.kind, port=target.port, error=str(error))
+            result = None
         except Exception as error:  # top of the thread: without a result the node would never be probed again
             log.exception("probe failed", kind=probe.kind, port=target.port)
             problem = f"{type(error).__name__}: {error}"
@@ -101,7 +111,10 @@ class Prober:
 
 
 def run_probe(probe: ProbeSpec, target: ProbeTarget) -> ProbeResult:
-    """Probe a node of this host and look at its endpoint. Blocks for some timeouts at most."""
+    """Probe a node of this host and look at its endpoint. Blocks for some timeouts at most.
+
+    Raises ``ProbeNotMade``.
+    """
     if not target.port:
         unknown = "the port of the node is unknown"
         return ProbeResult("", unknown) if probe.kind == NO_PROBE else ProbeResult(unknown)
@@ -157,6 +170,7 @@ def _connect(probe: ProbeSpec, host: str, port: int) -> str:
     except socket.gaierror as error:
         return f"the name {host} can't be resolved on this host ({error.strerror})"
     except OSError as error:
+        _check_shortage(error)
         return _said(error)
     return ""
 
@@ -168,8 +182,14 @@ def _ask(probe: ProbeSpec, host: str, port: int) -> str:
     except ProbeFailure as failure:
         return str(failure)
     except (OSError, http.client.HTTPException) as error:
+        _check_shortage(error)
         return f"{probe.kind} probe of {format_host_port(host, port)}: {_said(error)}"
     return ""
+
+
+def _check_shortage(error: Exception) -> None:
+    if shortage := shortage_of(error):
+        raise ProbeNotMade(shortage.problem) from error
 
 
 def _said(error: Exception) -> str:
@@ -191,6 +211,8 @@ def _probe_grpc(probe: ProbeSpec, host: str, port: int) -> None:
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 return  # the server answers, but has no health service
+            if _NO_DESCRIPTOR in _words(error):
+                raise ProbeNotMade(_words(error)) from error
             raise ProbeFailure(f"grpc health check of {address}: {_words(error)}") from error
     if response.status != health_pb2.HealthCheckResponse.SERVING:
         status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)

@@ -20,6 +20,7 @@ from sutra_grid.agent.state.journal_format import JournalDamaged, JournalNewer, 
 from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.runtime.files import PREVIOUS_SUFFIX, sync_directory, write_atomically
 from sutra_grid.runtime.logging import get_logger
+from sutra_grid.runtime.shortage import shortage_of
 from sutra_grid.runtime.steps import Step, reached
 
 log = get_logger(__name__)
@@ -77,7 +78,10 @@ class Journal:
         reached(Step.JOURNAL_DELETED)
 
     def load(self) -> list[JournalEntry]:
-        """Read all nodes. Damaged files are renamed and reported. Raises ``OSError`` for the directory only."""
+        """Read all nodes. Damaged files are renamed and reported.
+
+        Raises ``OSError`` for the directory, and for a shortage: such a file may be good.
+        """
         names = (_NODE_FILE.match(path.name) for path in self._directory.iterdir())
         node_ids = {found["node_id"] for found in names if found}
         return [self._load_one(node_id) for node_id in sorted(node_ids)]
@@ -98,6 +102,8 @@ class Journal:
             log.error("journal of a newer version is not touched", node=node_id, path=path, error=error)
             return JournalEntry(node_id, None, damage=f"{path} is not touched: {error}", newer=True)
         except (JournalDamaged, OSError) as error:
+            if shortage_of(error):
+                raise
             aside = self._set_aside(path)
             damage = f"the journal of the node can't be used ({error}); the file is kept as {aside}"
             log.error("journal damaged", node=node_id, error=error, kept_as=aside)

@@ -19,7 +19,7 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
-from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbePassed
+from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
 
@@ -63,10 +63,13 @@ class NodeManager:
         oom = self._parts.groups.release(node.runtime.record, status)
         self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers))
 
-    def probe_finished(self, node_id: str, launch: int, result: ProbeResult) -> None:
-        """A health probe passed (no problem) or failed."""
+    def probe_finished(self, node_id: str, launch: int, result: ProbeResult | None) -> None:
+        """A health probe passed (no problem) or failed; None when it could not be made."""
         node = self._nodes.find(node_id)
         if node is None:
+            return
+        if result is None:
+            self._executor.handle(node, ProbeNotMade(launch))
             return
         passed = ProbePassed(launch, result.endpoint_problem)
         self._executor.handle(node, ProbeFailed(launch, result.problem) if result.problem else passed)

@@ -94,7 +94,7 @@ class Supervisor:
     def probe(self, node_id: str, launch: int, probe: ProbeSpec, target: ProbeTarget) -> None:
         """Implement ``NodeMonitor``: probe a node once."""
 
-        def on_result(result: ProbeResult) -> None:
+        def on_result(result: ProbeResult | None) -> None:
             self._calls.put(lambda: self._nodes.probe_finished(node_id, launch, result))
 
         self._prober.submit(probe, target, on_result)

@@ -122,6 +122,13 @@ class ProbeFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeNotMade:
+    """The agent could not probe the process of launch number ``launch``: it says nothing about the node."""
+
+    launch: int
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryExceeded:
     """The process of launch number ``launch`` uses more memory than its limit; ``message`` says how much."""
 
@@ -178,6 +185,7 @@ NodeEvent = (
     | MembersSignalled
     | ProbePassed
     | ProbeFailed
+    | ProbeNotMade
     | MemoryExceeded
     | MembersOomKilled
     | TimerDue

@@ -63,7 +63,10 @@ class LookForMembers:
 
 @dataclass(frozen=True, slots=True)
 class RunProbe:
-    """Probe the process once and look at its endpoint; answered by ``ProbePassed`` or ``ProbeFailed``."""
+    """Probe the process once and look at its endpoint.
+
+    Answered by ``ProbePassed``, ``ProbeFailed`` or ``ProbeNotMade``.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from sutra_grid.core.node.events import (
     NodeEvent,
     Now,
     ProbeFailed,
+    ProbeNotMade,
     ProbePassed,
     Recovered,
     SuspectSeen,
@@ -114,6 +115,8 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
             _on_probe_passed(work, event)
         case ProbeFailed():
             _on_probe_failed(work, event)
+        case ProbeNotMade():
+            _on_probe_not_made(work, event)
         case MemoryExceeded() | MembersOomKilled():
             _on_memory(work, event)
         case TimerDue():
@@ -280,6 +283,15 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
         work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds))
     else:
         work.do(ArmTimer(TimerName.PROBE, min(CONFIRM_PROBE_SECONDS, work.rules.probe_interval_seconds)))
+
+
+def _on_probe_not_made(work: NodeStep, event: ProbeNotMade) -> None:
+    """Nothing was seen, so nothing changes: the next probe comes as usual."""
+    record = work.record
+    if event.launch == record.launches and record.phase in ANSWERS_PROBES:
+        starting = record.phase is Phase.STARTING
+        again = max(work.rules.start_probe_seconds, CONFIRM_PROBE_SECONDS) if starting else None
+        work.do(ArmTimer(TimerName.PROBE, work.rules.probe_interval_seconds if again is None else again))
 
 
 def _on_memory(work: NodeStep, event: MemoryExceeded | MembersOomKilled) -> None:

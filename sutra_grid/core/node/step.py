@@ -30,7 +30,9 @@ ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 
 
 #: Causes of a failed start that pass without a change of the node: it is never given up for them.
-CAUSED_BY_THE_HOST = frozenset({Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED, Reason.ADDRESS_MISSING})
+CAUSED_BY_THE_HOST = frozenset(
+    {Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED, Reason.ADDRESS_MISSING, Reason.LIMIT_REACHED}
+)
 
 
 class NodeStep:

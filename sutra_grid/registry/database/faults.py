@@ -14,6 +14,7 @@ from sqlalchemy import exc
 
 from sutra_grid.core.errors import Aborted, GridError, Internal, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
+from sutra_grid.runtime.descriptors import descriptors_free
 
 
 class Fault(NamedTuple):
@@ -31,6 +32,10 @@ _FULL = Fault("can't be written: the disk is full", "Free space on its file syst
 _READ_ONLY = Fault("is read-only for this process", "Check the owner and the mode of the file and of its directory")
 _UNREACHABLE = Fault("can't be reached", "Check that the database server runs and that the URL is correct")
 _NOT_OPENED = Fault("can't be opened", "Check that the file exists and that this user may read and write it")
+_NO_DESCRIPTORS = Fault(
+    "can't be opened: this process can't open any file now",
+    "Raise its limit of open files (nofile), or that of the host (fs.file-max). No restart is needed",
+)
 _IO_ERROR = Fault("can't be read or written: the disk reported an error", "Check the kernel log and the disk")
 _CORRUPT = Fault(
     "is corrupt",
@@ -131,7 +136,10 @@ def to_grid_error(error: Exception, name: str) -> GridError:
             reason=Reason.CONCURRENT_CHANGE,
             hint="Send the request again",
         )
-    return unavailable(name, _fault_of(error), _driver_text(error))
+    fault = _fault_of(error)
+    if fault in (_NOT_OPENED, _IO_ERROR) and not descriptors_free(1):  # SQLite does not tell the cause
+        fault = _NO_DESCRIPTORS
+    return unavailable(name, fault, _driver_text(error))
 
 
 def unavailable(name: str, fault: Fault, driver_text: str = "") -> Unavailable:

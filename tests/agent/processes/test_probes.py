@@ -1,4 +1,5 @@
 import queue
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from support.harness.ports import free_port
 from support.texts import mentions
 
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.processes.probes import Prober, ProbeResult, ProbeTarget, run_probe
+from sutra_grid.agent.processes.probes import ProbeNotMade, Prober, ProbeResult, ProbeTarget, run_probe
 from sutra_grid.wire.server import ServerLimits, serve
 
 
@@ -162,3 +163,16 @@ def test_a_node_that_is_sick_where_it_listens_is_not_asked_elsewhere() -> None:
         result = run_probe(probe, ProbeTarget(port_of(sick), ("127.0.0.5", "127.0.0.1"), "127.0.0.5"))
     assert "127.0.0.5" in result.problem
     assert "timed out" in result.problem
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_a_probe_without_a_descriptor_says_nothing_about_the_node(kind: str) -> None:
+    with listening("127.0.0.1") as server:
+        target = ProbeTarget(server.getsockname()[1], ("127.0.0.1",), "127.0.0.1")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(ProbeNotMade, match="open files"):
+                run_probe(ProbeSpec(kind, timeout_seconds=2), target)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

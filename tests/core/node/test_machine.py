@@ -16,6 +16,7 @@ from sutra_grid.core.node.events import (
     Now,
     OomKill,
     ProbeFailed,
+    ProbeNotMade,
     ProbePassed,
     Recovered,
     TimerDue,
@@ -315,6 +316,15 @@ def test_a_hung_node_stays_running_and_is_unhealthy_until_it_answers() -> None:
     assert (driver.record.reason, "timed out" in driver.record.message) == (Reason.PROBE_FAILED, True)
     driver.on(ProbePassed(1))
     assert (driver.node.health, driver.record.reason) == (Health.HEALTHY, Reason.RECOVERED)
+
+
+def test_a_probe_that_could_not_be_made_changes_nothing_and_is_made_again() -> None:
+    driver = Driver().running()
+    before = driver.node
+    for _ in range(5):
+        driver.on(ProbeNotMade(1))
+    assert driver.node == before
+    assert TimerName.PROBE in [one.timer for one in driver.done if isinstance(one, ArmTimer)]
 
 
 HUNG = replace(RULES, restart_unhealthy_after_seconds=60)

@@ -154,7 +154,7 @@ class OneNode(RuleBasedStateMachine):
         self.foreign = False
 
     @precondition(lambda self: self.launching)
-    @rule(works=st.booleans(), reason=st.sampled_from([Reason.PORT_TAKEN, Reason.DISK_FULL]))
+    @rule(works=st.booleans(), reason=st.sampled_from([Reason.PORT_TAKEN, Reason.DISK_FULL, Reason.LIMIT_REACHED]))
     def answer_launch(self, works: bool, reason: Reason) -> None:
         assert self.node is not None
         self.launching = False
