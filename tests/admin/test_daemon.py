@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from gunicorn.workers.gthread import ThreadWorker
 from support.harness.daemons import Daemon, serves_http, write_config
 from support.harness.http import HttpClient
 from support.harness.ports import free_port
@@ -132,7 +133,7 @@ def test_the_example_in_etc_shows_every_key_with_its_default() -> None:
 
 def test_gunicorn_is_set_up_without_preload_and_control_socket() -> None:
     server = AdminServer(settings_of(SUTRA_GRID_ADMIN__LISTEN="[::1]:7081", SUTRA_GRID_ADMIN__THREADS="5"))
-    assert server.cfg.worker_class_str == "gthread"
+    assert issubclass(server.cfg.worker_class, ThreadWorker)
     assert (server.cfg.threads, server.cfg.preload_app) == (5, False)
     assert server.cfg.address == [("::1", 7081)]
     assert server.cfg.control_socket_disable

@@ -54,7 +54,7 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
     """The gunicorn settings by name. ``etc/gunicorn.conf.py`` uses them for a gunicorn started by hand."""
     return {
         "bind": format_host_port(*parse_host_port(settings.listen, DEFAULT_PORT)),
-        "worker_class": "gthread",
+        "worker_class": "sutra_grid.admin.server.worker.PatientWorker",
         "workers": settings.workers,
         "threads": settings.threads,
         # More wait until one ends. Without a descriptor left, accepting a connection would end the worker.

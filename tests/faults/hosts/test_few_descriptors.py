@@ -57,7 +57,7 @@ def test_more_clients_than_descriptors_stop_neither_master_nor_admin(tmp_path: P
             used = cpu_seconds(daemons)
             heartbeat_comes(grid)
             assert cpu_seconds(daemons) - used < 5.0, "an accept loop spins"
-        eventually(lambda: grid.http.get("/api/v1/nodes").status == 200, 20, "the admin answers")
+        eventually(lambda: answers(grid), 20, "the admin answers")
         assert grid.rest.show(node.node_id).status == "running"
         assert [grid.master.pid, grid.admin.pid] == daemons
         assert {child.pid for child in psutil.Process(grid.admin.pid).children()} == workers
@@ -83,3 +83,27 @@ def test_a_master_without_a_free_descriptor_answers_and_recovers(tmp_path: Path)
         again = grid.grpc.spawn("agent-1")
         assert grid.pids() == {node.node_id: node.pid, again.node_id: again.pid}
         assert grid.master.pid == pid
+
+
+def test_an_admin_without_a_free_descriptor_waits_and_recovers(tmp_path: Path) -> None:
+    with Grid(tmp_path, GridSpec(heartbeat_seconds=0.5)) as grid:
+        arbiter = psutil.Process(grid.admin.pid)
+        processes = [arbiter.pid, *(child.pid for child in arbiter.children())]
+        limits = resource.prlimit(arbiter.pid, resource.RLIMIT_NOFILE)
+        for pid in processes:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (NONE_FREE, limits[1]))
+        with idle_clients(grid.admin_address):
+            used = cpu_seconds(processes)
+            heartbeat_comes(grid)
+            assert cpu_seconds(processes) - used < 2.0, "the accept loop spins"
+        for pid in processes:  # they are all still there
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        eventually(lambda: answers(grid), 20, "the admin answers")
+        assert [arbiter.pid, *(child.pid for child in arbiter.children())] == processes
+
+
+def answers(grid: Grid) -> bool:
+    try:
+        return grid.http.get("/readyz").status == 200
+    except OSError:
+        return False
