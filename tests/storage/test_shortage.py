@@ -21,7 +21,7 @@ from support.waiting import eventually
 
 from storage.server import StorageServer, command
 from sutra_grid.agent.engines import ProbeSpec
-from sutra_grid.agent.processes.probes import run_probe
+from sutra_grid.agent.processes.probes import ProbeTarget, run_probe
 from sutra_grid.wire import storage_pb2 as pb
 from sutra_grid.wire import storage_pb2_grpc as rpc
 
@@ -97,6 +97,11 @@ def port_of(server: StorageServer) -> int:
     return int(server.address.rpartition(":")[2])
 
 
+def probed(server: StorageServer) -> str:
+    """The problem that the agent's probe has."""
+    return run_probe(PROBE, ProbeTarget(port_of(server), ("127.0.0.1",), "127.0.0.1")).problem
+
+
 def descriptors_of(server: StorageServer) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -146,12 +151,12 @@ def test_a_node_whose_files_run_out_writes_again_when_it_can_open_files(server: 
 
 
 def test_the_probe_of_the_agent_says_why(server: StorageServer, client: Client) -> None:
-    assert run_probe(PROBE, port_of(server)) == ""
+    assert probed(server) == ""
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors_of(server) + 2, LIMIT))
     client.put_until_refused()
     eventually(lambda: client.health() == health_pb2.HealthCheckResponse.NOT_SERVING)
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors_of(server) + 2, LIMIT))
-    problem = eventually(lambda: run_probe(PROBE, port_of(server)))
+    problem = eventually(lambda: probed(server))
     assert "NOT_SERVING" in problem
     assert "Too many open files" in problem
     assert "by itself" in problem
@@ -190,7 +195,7 @@ def test_a_failed_sync_is_never_tried_again_and_says_that_it_needs_a_restart(
         refusal = client.put_until_refused()
     assert "restart the node" in str(refusal.trailing_metadata()) + refusal.details()
     eventually(lambda: client.health() == health_pb2.HealthCheckResponse.NOT_SERVING)
-    problem = run_probe(PROBE, port_of(server))
+    problem = probed(server)
     assert "a sync to the disk failed" in problem
     assert "restart the node" in problem
     for _ in range(3):

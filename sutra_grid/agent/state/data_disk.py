@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 from typing import Final
 
+from sutra_grid.agent.os_errors import os_errors_as
 from sutra_grid.agent.state.host_id import read_host_id
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.mounts import is_mounted, missing_mount
+from sutra_grid.runtime.shortage import shortage_of
 
 _HINT: Final = "Mount the data disk"
 
@@ -51,7 +53,10 @@ class DataDisk:
         self._device = os.stat(self._data_path).st_dev
 
     def problem(self) -> str:
-        """What is wrong with the directories now; empty when they are those of the start."""
+        """What is wrong with the directories now; empty when they are those of the start.
+
+        Raises ``OSError`` for a shortage, such as no free descriptor: it says nothing about the disk.
+        """
         point = self._require_mount
         try:
             if point is not None and not is_mounted(point):
@@ -63,12 +68,15 @@ class DataDisk:
             if os.stat(self._data_path).st_dev != self._device:
                 return f"data_path {self._data_path} is on another file system than at the agent's start"
         except OSError as error:
+            if shortage_of(error):
+                raise
             return f"{self._data_path} can't be read: {error.strerror}"
         return ""
 
     def check(self) -> None:
-        """Raise ``FailedPrecondition`` if a directory is not that of the start."""
-        problem = self.problem()
+        """Raise ``FailedPrecondition`` if a directory is not that of the start, ``ResourceExhausted`` in a shortage."""
+        with os_errors_as(f"{self._data_path} can't be read", Reason.PATH_NOT_WRITABLE):
+            problem = self.problem()
         if problem:
             raise FailedPrecondition(
                 f"{problem}: is the data disk mounted?",

@@ -15,7 +15,7 @@ from pathlib import Path
 from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine
-from sutra_grid.agent.os_errors import os_errors_as
+from sutra_grid.agent.os_errors import from_os_error, os_errors_as
 from sutra_grid.core.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -27,6 +27,7 @@ from sutra_grid.core.errors import (
 from sutra_grid.core.types import NodeSpec, Reason
 from sutra_grid.runtime.listening import bind_fault
 from sutra_grid.runtime.net import listen_error, port_holder, port_holders
+from sutra_grid.runtime.shortage import shortage_of
 
 _MIB = 1024 * 1024
 
@@ -213,10 +214,13 @@ class Admission:
 def listen_fault(port: int, hosts: Iterable[str]) -> tuple[str, OSError] | None:
     """The first address at which no server can listen on the port now, and why; None if one can at all of them.
 
-    After the first one, addresses that the host does not have are left out: it may have no IPv6.
+    After the first one, addresses that the host does not have are left out: it may have no IPv6. Raises
+    ``ResourceExhausted`` in a shortage: without a descriptor every port would look as if it were in use.
     """
     for number, host in enumerate(hosts):
         error = listen_error(port, host)
+        if error is not None and shortage_of(error):
+            raise from_os_error(f"port {port} can't be checked", error, Reason.NO_PORT_FREE) from error
         if error is not None and (number == 0 or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
             return host, error
     return None

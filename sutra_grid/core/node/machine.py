@@ -111,12 +111,8 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
             _on_exited(work, event)
         case MembersFound() | MembersSignalled():
             on_members(work, event)
-        case ProbePassed():
-            _on_probe_passed(work, event)
-        case ProbeFailed():
-            _on_probe_failed(work, event)
-        case ProbeNotMade():
-            _on_probe_not_made(work, event)
+        case ProbePassed() | ProbeFailed() | ProbeNotMade():
+            _on_probe(work, event)
         case MemoryExceeded() | MembersOomKilled():
             _on_memory(work, event)
         case TimerDue():
@@ -235,6 +231,16 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
     end_launch(work, Ending(now, Follows.COMMAND, how, timed_out=killed), event.leftovers)
+
+
+def _on_probe(work: NodeStep, event: ProbePassed | ProbeFailed | ProbeNotMade) -> None:
+    match event:
+        case ProbePassed():
+            _on_probe_passed(work, event)
+        case ProbeFailed():
+            _on_probe_failed(work, event)
+        case ProbeNotMade():
+            _on_probe_not_made(work, event)
 
 
 def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
