@@ -22,6 +22,9 @@ from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
 
 
 class NodeManager:
@@ -56,7 +59,11 @@ class NodeManager:
             process.close()
             return
         process.close()
-        leftovers = self._executor.leftovers(node)  # they could hold its port and its files
+        try:
+            leftovers = self._executor.leftovers(node)  # they could hold its port and its files
+        except OSError as error:  # a shortage: the end of the process must not be lost over it
+            log.error("what the process left can't be looked for now", node=node_id, error=error)
+            leftovers = ()
         node.process = None
         node.is_clear = True
         node.log_tail = self._parts.log_tail(node_id)
