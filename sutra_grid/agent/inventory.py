@@ -12,7 +12,8 @@ from dataclasses import replace
 from sutra_grid.agent.report import NodeView, node_report
 from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.report_changes import is_material
-from sutra_grid.core.types import LogProblem, NodeReport, NodeSample
+from sutra_grid.core.samples import NodeSample
+from sutra_grid.core.types import LogProblem, NodeReport
 from sutra_grid.runtime.clock import Clock
 
 SampleOf = Callable[[str], NodeSample | None]

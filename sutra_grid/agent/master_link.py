@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.samples import HostSample
 from sutra_grid.core.sessions import HeartbeatInstruction, heartbeat_instruction
-from sutra_grid.core.types import Agent, Assignment, HostSample, NodeReport, Reason
+from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
 from sutra_grid.wire.connection import Connection, Peer
 from sutra_grid.wire.convert import (
     agent_to_info,

@@ -13,7 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from sutra_grid.agent.engines import DEFAULT_ENGINE
-from sutra_grid.core.types import Agent, Desired, Health, HostSample, NodeReport, NodeState
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Agent, Desired, Health, NodeReport, NodeState
 from sutra_grid.runtime.metrics.process import new_registry
 from sutra_grid.wire.server import RunningServer
 from sutra_grid.wire.server.call_metrics import CallMetrics

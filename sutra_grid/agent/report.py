@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sutra_grid.core.node.record import NodeRecord, NodeRuntime
+from sutra_grid.core.samples import NodeSample
 from sutra_grid.core.states import SHOWN, Phase
-from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeSample, NodeState, Reason
+from sutra_grid.core.types import Assignment, Desired, NodeReport, NodeState, Reason
 
 
 @dataclass(frozen=True, slots=True)

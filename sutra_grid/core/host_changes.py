@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.types import Actor, DiskSample, Event, HostSample, Reason
+from sutra_grid.core.samples import DiskSample, HostSample
+from sutra_grid.core.types import Actor, Event, Reason
 
 _MIB = 1024 * 1024
 DATA = "data"  # the use of the file system of data_path

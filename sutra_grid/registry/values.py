@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sutra_grid.core.samples import HostSample
 from sutra_grid.core.status import Facts
-from sutra_grid.core.types import Agent, AgentStatus, Event, HostSample, Node, NodeReport
+from sutra_grid.core.types import Agent, AgentStatus, Event, Node, NodeReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from support.harness.ports import free_port
 
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, FailedPrecondition, Unavailable
-from sutra_grid.core.types import Agent, Assignment, Desired, HostSample, NodeReport, NodeState, Reason
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Agent, Assignment, Desired, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.connection import ConnectionClosed
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, add_GridMasterServicer_to_server

@@ -9,7 +9,8 @@ from support.harness.http import Answer
 from support.values.grid_values import HOST, a_node, a_report, an_agent
 
 from sutra_grid.agent.metrics import MetricsSources, _AgentCollector
-from sutra_grid.core.types import Desired, Health, HostSample, NodeReport, NodeState
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Desired, Health, NodeReport, NodeState
 
 NODE = {"agent_id": "agent-1", "node_id": "node-00000001", "engine": "storage"}
 

@@ -9,7 +9,8 @@ from sutra_grid.core.host_changes import (
     other_disk_events,
     other_disks_still_low,
 )
-from sutra_grid.core.types import DiskSample, HostSample, Reason
+from sutra_grid.core.samples import DiskSample, HostSample
+from sutra_grid.core.types import Reason
 
 MIB = 1024 * 1024
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from support.texts import mentions, numbers_in
 
 from sutra_grid.core.report_changes import events_between, is_material
-from sutra_grid.core.types import Desired, Health, NodeExit, NodeReport, NodeSample, NodeState, Reason
+from sutra_grid.core.samples import NodeSample
+from sutra_grid.core.types import Desired, Health, NodeExit, NodeReport, NodeState, Reason
 
 STARTING = NodeReport("node-1", 1, Desired.RUNNING, NodeState.STARTING, pid=7)
 RUNNING = replace(STARTING, state=NodeState.RUNNING, endpoint="host:50051")

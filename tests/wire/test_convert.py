@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.values import strategies
 
 from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.samples import HostSample
 from sutra_grid.core.status import ShownStatus
 from sutra_grid.core.types import (
     Agent,
@@ -16,7 +17,6 @@ from sutra_grid.core.types import (
     ClusterSummary,
     Desired,
     Health,
-    HostSample,
     Node,
     NodeReport,
     NodeSpec,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sutra_grid.core.types import DiskSample
+from sutra_grid.core.samples import DiskSample
 
 
 def sample_disks(places: Mapping[str, Path]) -> tuple[DiskSample, ...]:

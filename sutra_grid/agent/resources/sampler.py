@@ -22,7 +22,7 @@ from sutra_grid.agent.resources.disks import sample_disks
 from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.resident_memory import ResidentMemory
 from sutra_grid.core.host_changes import DATA
-from sutra_grid.core.types import HostSample, NodeSample
+from sutra_grid.core.samples import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 HISTORY: Final = 720  # samples per node: an hour at one sample every 5 s

@@ -12,7 +12,8 @@ from sutra_grid.core.host_changes import (
     other_disk_events,
     other_disks_still_low,
 )
-from sutra_grid.core.types import Agent, Event, HostSample
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Agent, Event
 from sutra_grid.master.membership.refusals import HostRefusals
 
 

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.types import Event, HostSample
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Event
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.runtime.logging import get_logger

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from threading import RLock
 
 from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
-from sutra_grid.core.types import Agent, AgentStatus, HostSample, Reachability
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Agent, AgentStatus, Reachability
 from sutra_grid.runtime.clock import Clock, wall_ms
 
 #: How often measurements reach the registry when nothing else has changed. Memory always has the newest.

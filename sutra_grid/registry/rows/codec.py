@@ -10,19 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sutra_grid.core.types import (
-    Desired,
-    DiskSample,
-    Health,
-    HostSample,
-    LogProblem,
-    NodeExit,
-    NodeReport,
-    NodeSample,
-    NodeSpec,
-    NodeState,
-    Reason,
-)
+from sutra_grid.core.samples import DiskSample, HostSample, NodeSample
+from sutra_grid.core.types import Desired, Health, LogProblem, NodeExit, NodeReport, NodeSpec, NodeState, Reason
 from sutra_grid.registry.database.faults import UnreadableRow
 
 Document = dict[str, Any]

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from sutra_grid.core.errors import AlreadyExists, NotFound
+from sutra_grid.core.samples import NodeSample
 from sutra_grid.core.status import facts_of
-from sutra_grid.core.types import Desired, Node, NodeReport, NodeSample, NodeSpec, Reason
+from sutra_grid.core.types import Desired, Node, NodeReport, NodeSpec, Reason
 from sutra_grid.registry.rows import tombstones
 from sutra_grid.registry.rows.agents import lock as lock_agent
 from sutra_grid.registry.rows.codec import (

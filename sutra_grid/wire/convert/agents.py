@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sutra_grid.core.types import Agent, Desired, DiskSample, HostSample, Node, NodeReport
+from sutra_grid.core.samples import DiskSample, HostSample
+from sutra_grid.core.types import Agent, Desired, Node, NodeReport
 from sutra_grid.wire import grid_pb2
 from sutra_grid.wire.convert.nodes import node_report_to_message, node_status
 from sutra_grid.wire.text import utf8

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sutra_grid.core import types
+from sutra_grid.core.samples import NodeSample
 from sutra_grid.core.types import (
     Assignment,
     Desired,
@@ -13,7 +14,6 @@ from sutra_grid.core.types import (
     Node,
     NodeExit,
     NodeReport,
-    NodeSample,
     NodeSpec,
     NodeState,
 )

@@ -22,7 +22,8 @@ from sutra_grid.agent.resources import sampler as sampler_module
 from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.sampler import HISTORY, ResourceSampler
 from sutra_grid.core.node.record import NodeRecord, NodeRuntime
-from sutra_grid.core.types import Assignment, Desired, NodeSample
+from sutra_grid.core.samples import NodeSample
+from sutra_grid.core.types import Assignment, Desired
 
 MIB = 1 << 20
 HOST = "a" * 32

@@ -17,15 +17,8 @@ import grpc
 
 from support.fakes.in_memory_agent import InMemoryAgent
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.types import (
-    Agent,
-    Assignment,
-    HostSample,
-    NodeExit,
-    NodeReport,
-    NodeState,
-    Reason,
-)
+from sutra_grid.core.samples import HostSample
+from sutra_grid.core.types import Agent, Assignment, NodeExit, NodeReport, NodeState, Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import (
     agent_to_info,

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from support.fakes.fake_agent import FakeAgent
-from sutra_grid.core.types import Assignment, Desired, Health, HostSample, NodeReport, NodeSample, Reason
+from sutra_grid.core.samples import HostSample, NodeSample
+from sutra_grid.core.types import Assignment, Desired, Health, NodeReport, Reason
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 

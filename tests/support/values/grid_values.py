@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sutra_grid.core.event_kinds import event_kind
+from sutra_grid.core.samples import HostSample, NodeSample
 from sutra_grid.core.types import (
     Actor,
     Agent,
@@ -11,11 +12,9 @@ from sutra_grid.core.types import (
     Desired,
     Event,
     Health,
-    HostSample,
     Node,
     NodeExit,
     NodeReport,
-    NodeSample,
     NodeSpec,
     NodeState,
     Reason,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import product
 
 from support.values.grid_values import a_node, a_report, an_agent
-from sutra_grid.core.types import Agent, AgentStatus, Desired, Health, Node, NodeSample, NodeState
+from sutra_grid.core.samples import NodeSample
+from sutra_grid.core.types import Agent, AgentStatus, Desired, Health, Node, NodeState
 from sutra_grid.registry import Observations, Registry
 
 #: An agent of each status, and what they are called.

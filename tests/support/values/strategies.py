@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from sutra_grid.core.event_kinds import EventKind, event_kind
+from sutra_grid.core.samples import HostSample, NodeSample
 from sutra_grid.core.types import (
     Actor,
     Agent,
@@ -12,10 +13,8 @@ from sutra_grid.core.types import (
     Desired,
     Event,
     Health,
-    HostSample,
     NodeExit,
     NodeReport,
-    NodeSample,
     NodeSpec,
     NodeState,
     Reason,
