@@ -31,7 +31,7 @@ from sutra_grid.agent.logs import NodeLogs
 from sutra_grid.agent.master_link import MasterLink
 from sutra_grid.agent.metrics import AgentMetrics, MetricsSources
 from sutra_grid.agent.name_check import CHECK_SECONDS, NameCheck, names_of
-from sutra_grid.agent.os_errors import from_os_error
+from sutra_grid.agent.os_errors import from_os_error, unread_processes_as_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.launch_members import OrphanKeeper, OsLaunchMembers
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
@@ -223,7 +223,9 @@ class GridAgent:
         )
         supervisor = Supervisor(config, collaborators, addresses)
         log.info("recovering", journaled=len(entries))
-        supervisor.recover(entries, read_sightings())
+        with unread_processes_as_error():
+            sightings = read_sightings()
+        supervisor.recover(entries, sightings)
         groups.remove_leftovers()
         return supervisor
 

@@ -33,3 +33,8 @@ def os_errors_as(what: str, reason: Reason) -> Iterator[None]:
         yield
     except OSError as error:
         raise from_os_error(what, error, reason) from error
+
+
+def unread_processes_as_error() -> contextlib.AbstractContextManager[None]:
+    """Raise ``GridError`` when descriptors or memory run out while the processes of the host are read in the block."""
+    return os_errors_as("the processes of this host can't be read", Reason.LIMIT_REACHED)

@@ -22,7 +22,10 @@ _DENIED: Final = "it runs as a user whose processes the agent must not signal"
 
 
 class LaunchMembers(Protocol):
-    """The members of launches: on this host, or in a fake of the tests. No method raises."""
+    """The members of launches: on this host, or in a fake of the tests.
+
+    ``find`` and ``signal`` raise ``OSError`` when descriptors or memory run out while the processes are read.
+    """
 
     def find(self, clues: LaunchClues) -> tuple[Member, ...]:
         """The living members of a node's launches without the leader."""

@@ -58,7 +58,7 @@ class MemberFinder(Protocol):
     """Where looks come from: this host, or a fake of the tests. Thread-safe."""
 
     def look(self) -> ProcessLook:
-        """Look at all processes of the host."""
+        """Look at all processes of the host. Raises ``OSError`` when descriptors or memory ran out."""
         ...
 
 
@@ -78,7 +78,7 @@ class MemberSearch:
         self._known: dict[str, set[ProcessKey]] = {}  # members of earlier looks, by node id
 
     def look(self) -> Look:
-        """Look at all processes. Blocks for about 15 milliseconds per thousand processes. Does not raise."""
+        """Look at all processes. Blocks and raises as ``ProcessTable.read``."""
         table = ProcessTable.read()
         with self._lock:
             tags = {

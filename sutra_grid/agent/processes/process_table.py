@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sutra_grid.runtime.shortage import shortage_of
+
 _PROC: Final = Path("/proc")
 _DEAD_STATES: Final = frozenset("ZXx")
 _STAT_BYTES: Final = 2048  # 52 numbers of at most 20 digits, and a name of at most 64 bytes
@@ -62,7 +64,11 @@ class ProcessTable:
 
     @classmethod
     def read(cls, proc: Path = _PROC) -> ProcessTable:
-        """Take a snapshot. Blocks for about 15 milliseconds per thousand processes. Does not raise."""
+        """Take a snapshot. Blocks for about 15 milliseconds per thousand processes.
+
+        Raises ``OSError`` when descriptors or memory ran out: a snapshot without some processes would say that they
+        have ended.
+        """
         return cls(_read_entries(proc))
 
     def find(self, pid: int) -> ProcessEntry | None:
@@ -95,14 +101,18 @@ def _read_entries(proc: Path) -> Iterator[ProcessEntry]:
     page = os.sysconf("SC_PAGE_SIZE")
     try:
         names = os.listdir(proc)
-    except OSError:
+    except OSError as error:
+        if shortage_of(error):
+            raise
         return
     for name in names:
         if not name.isdigit():
             continue
         try:
             stat = _read_file(f"{proc}/{name}/stat")
-        except OSError:
+        except OSError as error:
+            if shortage_of(error):
+                raise
             continue  # the process has ended, or this user must not see it
         yield parse_stat(stat, page)
 

@@ -177,7 +177,7 @@ class ProcSighting:
 
 
 def read_sightings() -> list[Sighting]:
-    """All living processes of this host except this one, oldest first."""
+    """All living processes of this host except this one, oldest first. Raises as ``ProcessTable.read``."""
     entries = (entry for entry in ProcessTable.read().alive() if entry.pid != os.getpid())
     return [ProcSighting(entry) for entry in sorted(entries, key=lambda entry: (entry.start_ticks, entry.pid))]
 

@@ -8,6 +8,9 @@ from sutra_grid.agent.processes.member_search import LaunchClues, MemberFinder
 from sutra_grid.agent.processes.process_table import ProcessEntry
 from sutra_grid.agent.report import NodeView
 from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.runtime.logging import get_logger
+
+log = get_logger(__name__)
 
 CluesOf = Callable[[NodeRecord, ProcessIdentity], LaunchClues]
 
@@ -20,8 +23,15 @@ class NodeMembers:
         self._clues_of = clues_of
 
     def look(self, views: Iterable[NodeView]) -> Mapping[str, tuple[ProcessEntry, ...]]:
-        """The members of each node that has a process, by node id. One snapshot serves all nodes."""
-        look = self._finder.look()
+        """The members of each node that has a process, by node id. One snapshot serves all nodes.
+
+        Empty while the processes of the host can't be read: nothing is measured then.
+        """
+        try:
+            look = self._finder.look()
+        except OSError as error:
+            log.debug("processes can't be read now", error=error)
+            return {}
         found = {}
         for view in views:
             record = view.runtime.record

@@ -99,7 +99,7 @@ class InstructionExecutor:
             self._publish(node)
 
     def leftovers(self, node: ManagedNode) -> tuple[Member, ...]:
-        """The members of the node's last launch that live, without its leader."""
+        """The members of the node's last launch that live, without its leader. Raises as ``MemberKeeper.find``."""
         return self._members.find(node)
 
     def clues(self, node: ManagedNode) -> LaunchClues:
@@ -149,18 +149,16 @@ class InstructionExecutor:
                 case Launch() if unsaved is not None:
                     results.append(self._not_journaled(unsaved))
                 case Launch():
-                    left = self._members.find_before_launch(node)
-                    launches = node.runtime.record.launches
-                    results.append(MembersFound(launches, left) if left else self._launch(node))
+                    results.append(self._launch_when_clear(node))
                 case LookAtSuspect():
                     suspect = self._look_at_suspect(node)
-                    results.append(SuspectSeen(suspect, () if suspect else self._members.find(node)))
+                    results.append(SuspectSeen(suspect, () if suspect else self._members.find_or_keep(node)))
                 case SendSignal(number):
                     self._signal(node, number)
                 case SignalMembers(number):
                     results.append(self._members.signal(node, number))
                 case LookForMembers():
-                    results.append(MembersFound(node.runtime.record.launches, self._members.find(node)))
+                    results.append(MembersFound(node.runtime.record.launches, self._members.find_or_keep(node)))
                 case RunProbe():
                     self._probe(node)
                 case ArmTimer(timer, seconds):
@@ -169,11 +167,19 @@ class InstructionExecutor:
                     self._timers.cancel(node.runtime.node_id)
         return results
 
+    def _launch_when_clear(self, node: ManagedNode) -> Launched | LaunchFailed | LaunchBlocked | MembersFound:
+        """Start the process if nothing is left of earlier launches, and nothing looks like the node."""
+        try:
+            left = self._members.find_before_launch(node)
+            suspect = None if left or node.is_clear else self._suspects.find(node.runtime.record)
+        except GridError as error:
+            return LaunchFailed(error.reason, error.message)
+        if left:
+            return MembersFound(node.runtime.record.launches, left)
+        return LaunchBlocked(suspect) if suspect else self._launch(node)
+
     def _launch(self, node: ManagedNode) -> Launched | LaunchFailed | LaunchBlocked:
         spec = node.spec
-        suspect = None if node.is_clear else self._suspects.find(node.runtime.record)
-        if suspect is not None:
-            return LaunchBlocked(suspect)
         try:
             engine = self._parts.admission.engine(spec.engine)
             self._parts.admission.check_launch(spec)
@@ -203,14 +209,21 @@ class InstructionExecutor:
     def _port_holder(self, node: ManagedNode) -> Suspect | None:
         """What listens on the node's port, if it may be the node's own process."""
         holders = self._parts.admission.port_holders(node.spec.port)
-        return self._suspects.find(node.runtime.record, port_holders=holders)
+        try:
+            return self._suspects.find(node.runtime.record, port_holders=holders)
+        except GridError:
+            return None  # the port is taken, by whomever
 
     def _look_at_suspect(self, node: ManagedNode) -> Suspect | None:
         """What blocks the node now. Only when the process that blocked it has ended, others are looked for."""
         record = node.runtime.record
         if record.suspect is not None and not self._parts.launcher.has_ended(record.suspect):
             return Suspect(record.suspect, record.message)
-        return self._suspects.find(record)
+        try:
+            return self._suspects.find(record)
+        except GridError as error:
+            log.warning("the suspect can't be looked at now", node=node.runtime.node_id, error=error)
+            return Suspect(record.suspect, record.message) if record.suspect is not None else None
 
     def _signal(self, node: ManagedNode, number: int) -> None:
         if node.process is None:

@@ -19,6 +19,7 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
+from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
@@ -61,7 +62,7 @@ class NodeManager:
         process.close()
         try:
             leftovers = self._executor.leftovers(node)  # they could hold its port and its files
-        except OSError as error:  # a shortage: the end of the process must not be lost over it
+        except GridError as error:  # a shortage: the end must not be lost over it; the next launch looks again
             log.error("what the process left can't be looked for now", node=node_id, error=error)
             leftovers = ()
         node.process = None
@@ -98,7 +99,10 @@ class NodeManager:
         if self._parts.orphans is not None:
             nodes = self._nodes.all()
             launched = {node.process.identity.pid for node in nodes if node.process is not None}
-            self._parts.orphans.check(launched, [self._executor.clues(node) for node in nodes])
+            try:
+                self._parts.orphans.check(launched, [self._executor.clues(node) for node in nodes])
+            except OSError as error:  # a shortage; they are looked for again soon
+                log.warning("orphaned processes can't be looked for now", error=error)
 
     def run_due_timers(self) -> None:
         """Handle every timer that is due by now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from sutra_grid.agent.os_errors import unread_processes_as_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.lookalikes import NodeTraits, find_suspect, node_of_log
 from sutra_grid.agent.processes.sightings import Sighting, file_key, tag_of
@@ -34,14 +35,16 @@ class SuspectSearch:
     ) -> Suspect | None:
         """The process that may be the node's; None when nothing looks like it.
 
-        ``journaled``: the identity in the journal. ``port_holders``: pids that listen on the node's port.
+        ``journaled``: the identity in the journal. ``port_holders``: pids that listen on the node's port. Raises
+        ``GridError`` when the processes can't be read now.
         """
         spec = record.assignment.spec
         node_id = record.assignment.node_id
         log_path = self._parts.planner.mark(node_id, record.launches).log_path
         host_id = self._parts.planner.host_id
         traits = NodeTraits(node_id, spec, self._command(record), log_path, host_id, port_holders)
-        seen = self._parts.sightings() if sightings is None else sightings
+        with unread_processes_as_error():
+            seen = self._parts.sightings() if sightings is None else sightings
         return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids())
 
     def _command(self, record: NodeRecord) -> tuple[str, ...]:

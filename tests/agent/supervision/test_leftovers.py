@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable
 
@@ -86,6 +87,29 @@ def test_a_leftover_that_can_not_be_ended_is_named_and_the_node_continues_when_i
 
     assert launches(world) == 2
     assert world.report(NODE).exits[0].killed == "", "the agent did not end it"
+
+
+def test_leftovers_that_can_not_be_looked_for_are_not_taken_for_gone(world: World) -> None:
+    world.assign(NODE, 1)
+    process = world.ready(NODE)
+    child = world.processes.leave(NODE)
+    world.processes.shortage = OSError(errno.EMFILE, "Too many open files")
+    world.end(process, KILLED)
+    world.pass_time(60.0)
+    assert launches(world) == 1, "nothing is started while the processes can't be read"
+    assert world.report(NODE).reason is Reason.LIMIT_REACHED
+    world.processes.shortage = None
+    world.pass_time(60.0)
+    assert child.signals == [signal.SIGTERM]
+
+    world.processes.shortage = OSError(errno.EMFILE, "Too many open files")
+    world.pass_time(5.0)
+    assert world.report(NODE).reason is Reason.LEFTOVERS
+    world.processes.shortage = None
+    child.alive = False
+    world.pass_time(1.0)
+
+    assert launches(world) == 2
 
 
 def test_a_removal_is_done_only_when_the_leftovers_have_gone(world: World) -> None:

@@ -82,6 +82,7 @@ class FakeProcesses:
         self.others: list[FakeSighting] = []  # processes that no agent has started
         self.unreadable: set[int] = set()  # pids of which nothing but their life can be seen
         self.children: list[FakeMember] = []
+        self.shortage: OSError | None = None  # why the processes can't be read
 
     def launch(self, plan: LaunchPlan) -> FakeProcess:
         if self.launch_error is not None:
@@ -125,6 +126,8 @@ class FakeProcesses:
         return self.children[-1]
 
     def find(self, clues: LaunchClues) -> tuple[Member, ...]:
+        if self.shortage is not None:
+            raise self.shortage
         return tuple(one.member() for one in self.children if one.alive and one.node_id == clues.node_id)
 
     def signal(self, clues: LaunchClues, number: int, already: set[ProcessKey]) -> tuple[Member, ...]:
