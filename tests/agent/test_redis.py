@@ -13,6 +13,7 @@ from support.waiting import eventually
 
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.core.types import Desired, Health, NodeState, Reason
+from sutra_grid.runtime.net import is_port_free
 
 REDIS = shutil.which("redis-server")
 if REDIS is None:
@@ -78,10 +79,12 @@ def test_redis_is_adopted_although_it_erases_its_environment(agent: AgentHarness
 def test_a_redis_that_goes_to_the_background_is_told_to_stay_in_the_foreground(agent: AgentHarness) -> None:
     spec = agent.run("redis-1", "daemon").spec
     try:
-        waits = agent.wait_for("redis-1", lambda one: one.reason is Reason.NOT_IN_FOREGROUND)
-        assert waits.exits[0].code == 0
-        assert "must stay in the foreground" in waits.end_cause
+        given_up = agent.wait_for("redis-1", NodeState.FAILED)
+        assert given_up.reason is Reason.NOT_IN_FOREGROUND
+        assert "must stay in the foreground" in given_up.message
+        assert [one.code for one in given_up.exits if one.code] == [], "no retry failed because of the one before"
+        assert is_port_free(spec.port, "127.0.0.1"), "the daemons of all tries were ended"
     finally:
-        agent.kill()  # so that nothing is started again meanwhile
+        agent.kill()
         with contextlib.suppress(OSError):
             ask(spec.port, "SHUTDOWN", "NOSAVE")
