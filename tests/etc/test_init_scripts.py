@@ -130,6 +130,16 @@ def test_a_pid_that_was_given_to_a_foreign_process_is_not_signalled(master: Serv
         foreign.wait()
 
 
+@pytest.mark.parametrize("name", ["master", "agent", "admin"])
+def test_a_pid_file_that_a_killed_daemon_left_is_no_error(name: str, tmp_path: Path) -> None:
+    service = Service(f"sutra-grid-{name}", tmp_path, "")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    service.pid_file.write_text(f"{ended.pid}\n")
+    status = service("status")
+    assert (status.returncode, status.stderr) == (3, "")
+
+
 def test_a_wrong_configuration_is_told_on_the_terminal_and_nothing_is_started(master: Service) -> None:
     master.config_file.write_text('[master]\nlisen = "127.0.0.1:7000"\n')
     refused = master("start")
