@@ -114,7 +114,7 @@ def no_agent_available(placement: Placement) -> GridError:
     shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
     more = len(placement.rejections) - len(shown)
     obstacles = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
-    hint = "Free a slot, undrain an agent or add one. List them with `sutra-grid-cli agents list`"
+    hint = "Correct the cause at one of them, or add an agent. List them with `sutra-grid-cli agents list`"
     return ResourceExhausted(f"no agent can take the node: {obstacles}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
 
 

@@ -17,8 +17,9 @@ FAILURES_TO_JUDGE = 2
 AGAIN_SECONDS, UNREACHABLE_SECONDS, REACHABLE_SECONDS = 2.0, 15.0, 60.0
 
 _REMEDIES = {
-    Reason.CONNECTION_REFUSED: "Nothing listens there as the master sees it. Set [agent] listen to an address of the "
-    "host's network (not 127.0.0.1), and [agent] advertise to the address that the master reaches",
+    Reason.CONNECTION_REFUSED: "Nothing listens there as the master sees it. Check that the agent runs. If it does, "
+    "set [agent] listen to an address of the host's network (not 127.0.0.1), and [agent] advertise to the address that "
+    "the master reaches",
     Reason.TIMED_OUT: "A firewall or NAT may drop the connection, or the agent hangs. Open the agent's port for the "
     "master, or set [agent] advertise to an address that the master reaches",
     Reason.UNRESOLVABLE_NAME: "Add the name to the master's DNS or /etc/hosts, or set [agent] advertise to an IP "
@@ -26,7 +27,10 @@ _REMEDIES = {
     Reason.WRONG_AGENT: "Two agents advertise one address, or it is another host's. Correct [agent] advertise",
     Reason.UNSUPPORTED: "Another program has this port. Correct [agent] listen and [agent] advertise",
 }
-_OTHER_REMEDY = "Set [agent] advertise to an address that the master reaches, and open the agent's port for it"
+_OTHER_REMEDY = (
+    "Check that its host and the network between run. If they do, set [agent] advertise to an address that the master "
+    "reaches, and open the agent's port for it"
+)
 
 
 @dataclass(frozen=True, slots=True)
