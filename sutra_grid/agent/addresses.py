@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sutra_grid.core.errors import InvalidArgument
-from sutra_grid.core.types import Reason
+from sutra_grid.core.types import RESTART_TO_LISTEN, Reason
 from sutra_grid.runtime.net import (
     ANY_IPV4,
     ANY_IPV6,
@@ -61,7 +61,7 @@ class NodeAddresses:
     def if_as_told(self, listen_host: str) -> str:
         """What to do if a process answers at ``listen_host``, which it was told, and not at its endpoint."""
         if listen_host != self.bind:
-            return f"Restart the node: it listens at {self.bind} from its next start on"
+            return f"{RESTART_TO_LISTEN}: it listens at {self.bind} from its next start on"
         return "Correct advertise in [agent] or bind in [storage], so that the first leads to the second"
 
     def if_elsewhere(self, listen_host: str, engine: Engine | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from sutra_grid.core.age import duration
-from sutra_grid.core.types import AgentStatus, Desired, Health, NodeStatus, Reason
+from sutra_grid.core.types import RESTART_TO_LISTEN, AgentStatus, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -74,7 +74,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         _AGENT,
     ),
     Reason.ENDPOINT_UNREACHABLE: Step(
-        "It runs, but not where others look for it. Correct bind or advertise in {agent}'s configuration.", _SHOW
+        "It runs, but not where others look for it. Its endpoint says what to change on {agent}'s host.", _SHOW
     ),
     Reason.SLOTS_FULL: Step("Raise max_storage_nodes of {agent}, or use another agent.", _AGENT),
     Reason.UNKNOWN_ENGINE: Step("Add the engine to {agent}'s configuration, or use one that it has.", _AGENT),
@@ -113,6 +113,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
 #: Reasons of a node that runs as desired, and that has lost something.
 _WORTH_A_LOOK: Final = frozenset({Reason.OOM_KILLED})
 
+#: Its agent got another bind address, or learned to have one, while the node ran.
+_LISTEN_AGAIN: Final = Step("Restart it when you can: it then listens where others look for it.", _RESTART)
+
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
 _READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
@@ -133,13 +136,17 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         # Without a probe nobody knows whether its program is meant to listen.
         is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY
         also = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
-        step = NEXT_STEPS[Reason.ENDPOINT_UNREACHABLE] if is_lost else also
+        step = _for_endpoint(node.endpoint_problem) if is_lost else also
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:
         step = _WAIT if node.status in (NodeStatus.STARTING, NodeStatus.STOPPING) else _READ_LOG
     names = {"node": node.node_id, "agent": node.agent_id, "port": node.spec.port, "path": node.spec.storage_path}
     return Step(step.text.format(**names), step.command.format(**names))
+
+
+def _for_endpoint(problem: str) -> Step:
+    return _LISTEN_AGAIN if RESTART_TO_LISTEN in problem else NEXT_STEPS[Reason.ENDPOINT_UNREACHABLE]
 
 
 def grid_does_next(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from sutra_grid.core.event_kinds import AnyEventKind
 from sutra_grid.core.samples import HostSample, NodeSample
+
+#: Begins the remedy of an ``endpoint_problem`` that ends with a restart of the node, nothing else.
+RESTART_TO_LISTEN: Final = "Restart the node"
 
 
 class Platform(StrEnum):

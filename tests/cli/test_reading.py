@@ -10,9 +10,10 @@ import pytest
 import yaml
 from support.fakes.fake_master import FakeMaster
 from support.texts import commands_in, has_line, mentions
-from support.values.cli_records import MASTER_IS_AWAY, Ran, agent, cluster, node
+from support.values.cli_records import MASTER_IS_AWAY, NOW_MS, Ran, agent, cluster, node
 from support.waiting import eventually
 
+from sutra_grid.cli.commands.columns import clock_time
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -186,6 +187,16 @@ def test_explain_says_on_one_screen_why_and_what_to_do(master: FakeMaster, cli: 
     assert facts["next_step"]["command"] == "sutra-grid-cli nodes start node-00000001"
 
 
+def test_a_node_of_an_offline_agent_is_unknown_since_its_agent_is_offline(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = node(status="unknown", reason="agent_offline")
+    master.answers["GetAgent"] = agent(status="offline", status_since_ms=NOW_MS + 7_000)
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    explained = cli("nodes", "explain", "node-00000001").out
+    assert f"Status      unknown since {clock_time(NOW_MS + 7_000)}" in explained
+    assert "Process     not known; pid 4711 in the last report" in explained
+
+
 def test_a_node_that_is_not_reachable_is_not_shown_at_an_address(master: FakeMaster, cli: Cli) -> None:
     problem = "not reachable at 10.0.0.5:50051: Connection refused. It answers at 127.0.0.1:50051. Restart the node"
     master.answers["GetStorageNodeStatus"] = node(endpoint="", endpoint_problem=problem, health="healthy")
@@ -194,7 +205,7 @@ def test_a_node_that_is_not_reachable_is_not_shown_at_an_address(master: FakeMas
     master.answers["ReadNodeLog"] = pb.LogChunk()
     explained, shown = cli("nodes", "explain", "node-00000001").out, cli("nodes", "show", "node-00000001").out
     assert f"Endpoint    {problem}" in explained
-    assert "Correct bind or advertise" in explained
+    assert "sutra-grid-cli nodes restart node-00000001" in commands_in(explained)
     assert problem in shown
 
 

@@ -5,7 +5,7 @@ from support.texts import mentions
 from support.values.cli_records import agent, node
 
 from sutra_grid.client.next_steps import NEXT_STEPS, grid_does_next, next_step
-from sutra_grid.core.types import Reason
+from sutra_grid.core.types import RESTART_TO_LISTEN, Reason
 
 
 def test_a_node_that_is_as_desired_needs_nothing() -> None:
@@ -56,7 +56,11 @@ def test_a_status_of_a_newer_version_is_no_error() -> None:
 
 def test_a_healthy_node_that_is_not_reachable_needs_its_addresses_corrected() -> None:
     lost = node(health="healthy", endpoint="", endpoint_problem="not reachable at 10.0.0.5:50051: Connection refused")
-    assert "Correct bind or advertise" in next_step(lost, agent()).text
+    assert mentions(next_step(lost, agent()).text, "endpoint says what to change", "agent-1")
+    lost.endpoint_problem += (
+        f". It answers at 127.0.0.1:50051. {RESTART_TO_LISTEN}: it listens there from its next start"
+    )
+    assert next_step(lost, agent()).command == "sutra-grid-cli nodes restart node-00000001"
     assert next_step(node(health="unknown", endpoint_problem=lost.endpoint_problem), agent()) == next_step(
         node(), agent()
     ), "without a probe nobody knows whether it is meant to listen"

@@ -24,6 +24,7 @@ from sutra_grid.client.next_steps import grid_does_next, next_step
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.core.text import printable
+from sutra_grid.core.types import AgentStatus, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 # With these bounds everything fits a screen of 24 lines.
@@ -115,7 +116,7 @@ def describe(
         ("Node", f"{node.node_id} at {node.endpoint or '-'}"),
         ("Agent", _agent_text(node, agent, now)),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
-        ("Status", f"{paint(status, status) if colored else status}{_since(node, events, now)}"),
+        ("Status", f"{paint(status, status) if colored else status}{_since(node, agent, events, now)}"),
         ("Reason", why or "-"),
         ("Process", f"{process_text(node, now)}; restarts: {node.restarts}"),
     ]
@@ -146,9 +147,12 @@ def _agent_text(node: pb.NodeStatus, agent: pb.AgentRecord | None, now: int) -> 
     return f"{agent.agent_id} on {agent.hostname}, {agent_status(agent)}, last heartbeat {seen} ago"
 
 
-def _since(node: pb.NodeStatus, events: list[pb.Event], now: int) -> str:
-    """Since when: the process's start while there is one, else its last end, else the last event."""
-    if node.pid and node.started_at_ms:
+def _since(node: pb.NodeStatus, agent: pb.AgentRecord | None, events: list[pb.Event], now: int) -> str:
+    """Since when: the end of the agent's reports if it is unknown; else the process's start while there is one, else
+    its last end, else the last event."""
+    if node.status == NodeStatus.UNKNOWN:
+        at_ms = agent.status_since_ms if agent is not None and agent.status == AgentStatus.OFFLINE else 0
+    elif node.pid and node.started_at_ms:
         at_ms = node.started_at_ms
     elif node.exits:
         at_ms = node.exits[0].at_ms

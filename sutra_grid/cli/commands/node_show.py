@@ -13,6 +13,7 @@ from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.client.descriptions import exit_text, generation_text, node_status
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
+from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -58,9 +59,11 @@ def log_problem_text(node: pb.NodeStatus) -> str:
 
 
 def process_text(node: pb.NodeStatus, now: int) -> str:
-    """The process and what it uses, in one line."""
+    """The process and what it uses, in one line. While nobody observes it, only what was reported last."""
     if not node.pid:
         return "none"
+    if node.status == NodeStatus.UNKNOWN:
+        return f"not known; pid {node.pid} in the last report"
     parts = [f"pid {node.pid}"]
     if up := uptime(node, now):
         parts.append(f"up {up}")

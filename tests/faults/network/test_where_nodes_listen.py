@@ -101,7 +101,7 @@ def test_a_node_that_listens_on_loopback_alone_is_not_said_to_be_reachable(hosts
     assert "Add {host} to args of [engines.lonely-redis]" in shown.endpoint_problem
     explained = hosts.grid.cli.run("nodes", "explain", node.node_id).stdout
     assert shown.endpoint_problem in explained
-    assert "Correct bind or advertise" in explained
+    assert "Its endpoint says what to change on agent-1's host" in explained
     events = {event.kind: event for event in hosts.grid.events(node_id=node.node_id)}
     assert events["node.unreachable"].message == shown.endpoint_problem
     assert told not in events["node.started"].message
