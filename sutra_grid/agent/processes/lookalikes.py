@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from sutra_grid.agent.processes.launch_tag import LOG_SUFFIX
 from sutra_grid.agent.processes.sightings import FileKey, OpenFile, Sighting, file_key, tag_of
@@ -21,6 +22,14 @@ from sutra_grid.core.node.record import ProcessIdentity, Suspect
 from sutra_grid.core.types import NodeSpec
 
 _NAME_CHARACTERS = 15  # the kernel cuts a process's name here
+_INIT: Final = frozenset({0, 1})
+
+#: Programs that run other programs or scripts. People use them too, so their names tell nothing about a node.
+_RUNNER: Final = re.compile(
+    r"sh|bash|dash|ash|zsh|ksh|fish|busybox|env|nohup|setsid|nice|ionice|chrt|taskset|timeout|flock|stdbuf|su|sudo|"
+    r"runuser|setpriv|unshare|nsenter|chroot|numactl|script|time|strace|tini|dumb-init|gosu|java|"
+    r"(python|pypy|perl|ruby|php|lua|node)[0-9.]*"
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,18 @@ class NodeTraits:
         return frozenset(os.path.basename(word)[:_NAME_CHARACTERS] for word in words if word)
 
     @cached_property
+    def scripts(self) -> frozenset[str]:
+        """What tells its command from others of the same interpreter or wrapper: a script, a module, a shell line."""
+        found = {word for argument in self.command[1:] for word in (argument, *_words(argument))}
+        return frozenset(
+            word
+            for word in found
+            if re.match(r"[^-]*[A-Za-z]", word)
+            and not is_runner(os.path.basename(word))
+            and not any(word == own or word.startswith(f"{own}/") for own in self.own_words)
+        )
+
+    @cached_property
     def own_words(self) -> tuple[str, ...]:
         """Texts that only this node's command has."""
         port = str(self.spec.port) if self.spec.port else ""
@@ -72,15 +93,16 @@ def find_suspect(
     boot_id: str,
     *,
     never: Collection[int] = (),
+    adopters: Collection[int] = _INIT,
 ) -> Suspect | None:
     """The oldest process that looks like the node and is not proved to be anything else.
 
-    ``never``: pids of sessions that are proved to be of other launches.
+    ``never``: pids of sessions that are proved to be of other launches. ``adopters``: see ``sightings.adopters``.
     """
     for sighting in sightings:
         if sighting.session in never or sighting.pid in never:
             continue
-        signs = list(_signs(traits, sighting))
+        signs = list(_signs(traits, sighting, adopters))
         if signs and (why := _why_unproved(sighting, journaled, traits.host_id)) and sighting.still_lives:
             identity = ProcessIdentity(boot_id, sighting.pid, sighting.start_ticks, 0)
             return Suspect(identity, describe(sighting.pid, sighting.name, signs, why))
@@ -108,15 +130,20 @@ def is_log_of(node_id: str, name: str) -> bool:
     return rest != name and re.fullmatch(r"|[.-].*", rest) is not None
 
 
-def _signs(traits: NodeTraits, sighting: Sighting) -> Iterator[str]:
+def is_runner(name: str) -> bool:
+    """Whether a program's name is that of a shell, an interpreter or a wrapper."""
+    return _RUNNER.fullmatch(name) is not None
+
+
+def _signs(traits: NodeTraits, sighting: Sighting, adopters: Collection[int]) -> Iterator[str]:
     """What of the node a process shows."""
     if any(_is_log(traits, output) for output in sighting.outputs or ()):
         yield "its output goes to the node's log"
-    if _has_arguments(traits, sighting):
-        yield "its arguments are those of the node"
     is_program = _runs_program(traits, sighting)
+    if _has_arguments(traits, sighting, is_program):
+        yield "its arguments are those of the node"
     if traits.directory is not None and sighting.directory == traits.directory:
-        if is_program or (sighting.session == sighting.pid and not sighting.has_terminal):
+        if is_program or _may_be_launched(sighting, adopters):
             yield "it runs in the node's directory"
     elif is_program and sighting.shares_files and _mentions(sighting, traits.spec.storage_path):
         yield "its arguments name the node's directory"
@@ -134,12 +161,23 @@ def _is_log(traits: NodeTraits, output: OpenFile) -> bool:
     )
 
 
-def _has_arguments(traits: NodeTraits, sighting: Sighting) -> bool:
-    """Whether a process has the planned arguments, perhaps without a wrapper or with an interpreter before them."""
+def _may_be_launched(sighting: Sighting, adopters: Collection[int]) -> bool:
+    """Whether a process of any name may be the leader of a launch: a person's or cron's has another parent."""
+    return sighting.session == sighting.pid and not sighting.has_terminal and sighting.parent in adopters
+
+
+def _has_arguments(traits: NodeTraits, sighting: Sighting, is_program: bool) -> bool:
+    """Whether a process has the planned arguments, perhaps without a wrapper or with an interpreter before them.
+
+    Of another program only all of them count, and more than one: a client or an editor takes a port or a path too.
+    """
     if not sighting.argv or not traits.command or not sighting.shares_files:
         return False
     shown, planned = sighting.argv[1:], traits.command[1:]
-    is_same = _ends_with(planned, shown) or _ends_with(sighting.argv, planned)
+    if is_program:
+        is_same = _ends_with(planned, shown) or _ends_with(sighting.argv, planned)
+    else:
+        is_same = len(planned) > 1 and _ends_with(sighting.argv, planned)
     return is_same and any(own in argument for argument in shown for own in traits.own_words)
 
 
@@ -148,8 +186,13 @@ def _ends_with(words: tuple[str, ...], ending: tuple[str, ...]) -> bool:
 
 
 def _runs_program(traits: NodeTraits, sighting: Sighting) -> bool:
-    shown = os.path.basename(sighting.argv[0])[:_NAME_CHARACTERS] if sighting.argv else ""
-    return sighting.name in traits.programs or (bool(shown) and shown in traits.programs)
+    """Whether a process runs a program of the command; an interpreter or a wrapper counts with the same script."""
+    argv = sighting.argv or ("",)
+    shown = os.path.basename(argv[0])[:_NAME_CHARACTERS]
+    names = {name for name in (sighting.name, shown) if name and name in traits.programs}
+    if all(is_runner(name) for name in names):
+        return bool(names) and not traits.scripts.isdisjoint(argv[1:])
+    return True
 
 
 def _mentions(sighting: Sighting, path: str) -> bool:

@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from sutra_grid.agent.processes.identity import environment, start_ticks
 from sutra_grid.agent.processes.launch_tag import GROUP_PREFIX, TAG_LAUNCH, LaunchTag
-from sutra_grid.agent.processes.process_table import ProcessEntry, ProcessTable
+from sutra_grid.agent.processes.process_table import ProcessEntry, ProcessTable, parse_stat
+from sutra_grid.runtime.shortage import shortage_of
 
 _PROC: Final = Path("/proc")
 _GROUP: Final = re.compile(rf"/{GROUP_PREFIX}(?P<host_id>[0-9a-f]+)/(?P<node_id>[^/\n]+)\.(?P<launch>\d+)(/|$)", re.M)
@@ -52,6 +53,11 @@ class Sighting(Protocol):
     @property
     def session(self) -> int:
         """The session that it is in: its own pid if it leads one."""
+        ...
+
+    @property
+    def parent(self) -> int:
+        """The pid of its parent."""
         ...
 
     @property
@@ -124,6 +130,11 @@ class ProcSighting:
         return self._entry.session
 
     @property
+    def parent(self) -> int:
+        """See ``Sighting``."""
+        return self._entry.parent
+
+    @property
     def has_terminal(self) -> bool:
         """See ``Sighting``."""
         return self._entry.terminal != 0
@@ -182,6 +193,19 @@ def read_sightings() -> list[Sighting]:
     return [ProcSighting(entry) for entry in sorted(entries, key=lambda entry: (entry.start_ticks, entry.pid))]
 
 
+def adopters() -> frozenset[int]:
+    """The pids that may be the parent of a process of an agent: this one, its ancestors, and the first process.
+
+    The processes of an agent that was killed pass to the first process, or to a subreaper among its ancestors. A
+    process of a person or of cron has the parent that started it. Raises ``OSError`` when descriptors ran out.
+    """
+    found, pid = {0, 1}, os.getpid()  # 0: the parent is outside this pid namespace
+    while pid not in found:
+        found.add(pid)
+        pid = _parent(pid)
+    return frozenset(found)
+
+
 def group_launch(cgroup: str) -> LaunchTag | None:
     """The launch whose control group a process is in, from its ``/proc/PID/cgroup``.
 
@@ -204,6 +228,15 @@ def file_key(path: Path) -> FileKey | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _parent(pid: int, proc: Path = _PROC) -> int:
+    try:
+        return parse_stat((proc / str(pid) / "stat").read_bytes(), page_bytes=1).parent
+    except OSError as error:
+        if shortage_of(error):
+            raise
+        return 0
 
 
 def _open_file(link: Path) -> OpenFile | None:

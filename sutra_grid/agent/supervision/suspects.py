@@ -11,7 +11,7 @@ from pathlib import Path
 from sutra_grid.agent.os_errors import unread_processes_as_error
 from sutra_grid.agent.processes.identity import boot_id
 from sutra_grid.agent.processes.lookalikes import NodeTraits, find_suspect, node_of_log
-from sutra_grid.agent.processes.sightings import Sighting, file_key, tag_of
+from sutra_grid.agent.processes.sightings import Sighting, adopters, file_key, tag_of
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.core.errors import GridError
@@ -45,7 +45,8 @@ class SuspectSearch:
         traits = NodeTraits(node_id, spec, self._command(record), log_path, host_id, port_holders)
         with unread_processes_as_error():
             seen = self._parts.sightings() if sightings is None else sightings
-        return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids())
+            parents = adopters()
+        return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids(), adopters=parents)
 
     def _command(self, record: NodeRecord) -> tuple[str, ...]:
         node_id, spec = record.assignment.node_id, record.assignment.spec

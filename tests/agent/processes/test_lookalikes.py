@@ -102,6 +102,41 @@ def test_its_program_in_its_directory_is_suspected_and_the_shell_of_a_person_is_
     assert suspect(traits, replace(here, name="postgres")), "a daemon that a wrapper became"
 
 
+def test_what_a_person_or_cron_started_in_the_directory_is_not_suspected(traits: NodeTraits) -> None:
+    here = replace(CLEAN, directory=traits.directory)
+    assert suspect(traits, replace(here, name="sh", argv=("sh", "-c", "tar cf /x ."), parent=4000)) is None
+    assert suspect(traits, replace(here, name="sh", argv=("sh", "-c", "tar cf /x ."), parent=1)), "it may be an orphan"
+    assert find_suspect(traits, [replace(here, name="sh", parent=4000)], None, "boot", adopters=(1, 4000))
+
+
+def test_a_client_or_editor_that_is_given_the_port_or_directory_is_not_suspected(traits: NodeTraits) -> None:
+    directory = traits.spec.storage_path
+    assert suspect(traits, replace(CLEAN, name="vim", argv=("vim", "--dir", directory))) is None
+    plain = replace(traits, command=("/usr/bin/redis-server", directory))
+    assert suspect(plain, replace(CLEAN, name="vim", argv=("vim", directory))) is None
+    assert suspect(plain, replace(CLEAN, name="tar", argv=("tar", "cf", "/x", directory))) is None
+    assert suspect(plain, replace(CLEAN, name="redis-server", argv=("redis-server", directory)))
+
+
+@pytest.mark.parametrize(
+    ("command", "person", "node"),
+    [
+        (("/bin/sh", "-c", "redis-server; true"), ("sh", "-c", "tar cf /x ."), ("sh", "-c", "redis-server; true")),
+        (("/usr/bin/python3", "/opt/a.py"), ("python3", "/root/backup.py"), ("python3.11", "/opt/a.py")),
+        (("/usr/bin/timeout", "60", "a"), ("timeout", "60", "tar"), ("timeout", "60", "a")),
+    ],
+)
+def test_a_shell_interpreter_or_wrapper_is_the_program_only_with_the_same_script(
+    traits: NodeTraits, command: tuple[str, ...], person: tuple[str, ...], node: tuple[str, ...]
+) -> None:
+    runs = replace(traits, command=command)
+    here = replace(CLEAN, directory=traits.directory, session=1)
+    assert suspect(runs, replace(here, name=person[0], argv=person)) is None
+    assert suspect(runs, replace(here, name=command[0].rpartition("/")[2], argv=node))
+    backup = replace(CLEAN, name=person[0], argv=(*person, traits.spec.storage_path))
+    assert suspect(runs, backup) is None
+
+
 def test_its_program_that_names_its_directory_is_suspected_and_a_backup_is_not(traits: NodeTraits) -> None:
     argv = ("/usr/bin/redis-server", f"--dir={traits.spec.storage_path}/")
     assert suspect(traits, replace(CLEAN, name="redis-server", argv=argv))

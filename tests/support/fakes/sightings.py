@@ -17,6 +17,7 @@ class FakeSighting:
     start_ticks: int = 770
     name: str = "program"
     session: int = 77
+    parent: int = 1
     has_terminal: bool = False
     argv: tuple[str, ...] | None = ("program",)
     variables: Mapping[str, str] | None = None
