@@ -16,11 +16,16 @@ from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
 
+#: Phases in which the message already tells which members had to be killed.
+_TOLD = frozenset({Phase.STOPPED, Phase.WAITING, Phase.FAILED, Phase.BLOCKED})
+
 
 def on_recovered(work: NodeStep, event: Recovered) -> None:
     """Continue from the phase in the journal, with the process that was found, or without one."""
     if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
+    if event.was in _TOLD:
+        work.record = replace(work.record, killed=())
     if event.process is not None:
         _recover_process(work, event)
     elif event.suspect is not None:
