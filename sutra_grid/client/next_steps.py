@@ -128,6 +128,13 @@ _WHILE: Final[dict[str, str]] = {
 }
 
 
+_THEN: Final = {
+    Desired.RUNNING: "starts the node",
+    Desired.STOPPED: "the node is stopped",
+    Desired.ABSENT: "removes it",
+}
+
+
 def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     """What a person should do now."""
     if agent is not None and agent.status == AgentStatus.OFFLINE:
@@ -159,6 +166,8 @@ def grid_does_next(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> str:
         return "Sends the desired state to its agent with the next heartbeat."
     if is_as_desired(node):
         return "Restarts it when its process ends." if node.desired == Desired.RUNNING else "Leaves it stopped."
+    if node.reason == Reason.UNPROVED_PROCESS:
+        return f"Looks every 2 s whether the process in the message has ended, and then {_THEN[Desired(node.desired)]}."
     return _WHILE.get(node.status, "Waits for a report of its agent.")
 
 

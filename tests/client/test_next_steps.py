@@ -24,6 +24,13 @@ def test_a_back_off_says_when_it_ends() -> None:
     assert mentions(grid_does_next(waiting, agent()), "8s")
 
 
+def test_a_node_beside_an_unproved_process_goes_on_when_that_has_ended() -> None:
+    blocked = node(status="failed", pid=7, reason="unproved_process")
+    assert mentions(grid_does_next(blocked, agent()), "has ended", "starts the node")
+    stopping = node(status="failed", pid=7, reason="unproved_process", desired="stopped")
+    assert mentions(grid_does_next(stopping, agent()), "has ended", "stopped")
+
+
 def test_an_offline_agent_goes_before_everything_else() -> None:
     unknown = node(status="unknown", reason="crash_loop")
     assert mentions(next_step(unknown, agent(status="offline")).text, "agent-1")
