@@ -18,7 +18,8 @@ from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeExit, NodeSpec, Reason
 
 FORMAT = 2
-"""The newest format. Format 1 has no phases ``clearing`` and ``blocked``, and no killed processes of an exit."""
+"""The newest format. Format 1 has no phases ``clearing`` and ``blocked``, no killed processes of an exit, and no reason
+``oom_killed``."""
 
 
 class JournalDamaged(Exception):
@@ -68,7 +69,9 @@ def decode(data: bytes, boot_id: str) -> tuple[NodeRecord, bool]:
 def _format_of(record: NodeRecord) -> int:
     """The oldest format that can hold the record, so that an older agent reads as much as it can."""
     is_new = record.phase in (Phase.CLEARING, Phase.BLOCKED) or any(ended.killed for ended in record.exits)
-    return FORMAT if is_new else 1
+    # Other new reasons are of nodes without a process. With this one, an agent that reads the journal as damaged
+    # could start the node beside its process.
+    return FORMAT if is_new or record.reason is Reason.OOM_KILLED else 1
 
 
 def _checksum(body: dict[str, Any]) -> str:

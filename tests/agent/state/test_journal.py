@@ -207,6 +207,17 @@ def test_a_node_that_ends_leftovers_is_kept_with_them_and_older_agents_do_not_mi
     assert formats == [1, 2, 2]
 
 
+def test_an_older_agent_does_not_take_the_journal_of_a_process_for_damaged_for_its_reason() -> None:
+    record = NodeRecord(
+        Assignment("node-1", 1, Desired.RUNNING, NodeSpec()),
+        phase=Phase.RUNNING,
+        reason=Reason.OOM_KILLED,
+        process=ProcessIdentity(BOOT, 12, 34, 1),
+    )
+    assert json.loads(encode(record, BOOT))["format"] == 2
+    assert decode(encode(record, BOOT), BOOT) == (record, False)
+
+
 def test_records_of_nodes_without_leftovers_are_those_of_format_1() -> None:
     record = NodeRecord(
         Assignment("node-1", 1, Desired.RUNNING, NodeSpec()), exits=(NodeExit(0, 0, 1, 2, Reason.COMMANDED),)
