@@ -65,9 +65,13 @@ class OsLaunchMembers:
         self._search = search
 
     def find(self, clues: LaunchClues) -> tuple[Member, ...]:
-        """See ``LaunchMembers``."""
+        """See ``LaunchMembers``.
+
+        A process that forks and ends while ``/proc`` is read hides its child, as a program does that becomes a daemon.
+        So the answer that none is left needs a second look.
+        """
         clues = _of_this_boot(clues)
-        return tuple(_member(entry) for entry in self._search.look().members(clues) if not _leads(entry, clues))
+        return self._look(clues) or self._look(clues)
 
     def signal(self, clues: LaunchClues, number: int, already: set[ProcessKey]) -> tuple[Member, ...]:
         """See ``LaunchMembers``."""
@@ -87,6 +91,9 @@ class OsLaunchMembers:
     def forget(self, node_id: str) -> None:
         """See ``LaunchMembers``."""
         self._search.forget(node_id)
+
+    def _look(self, clues: LaunchClues) -> tuple[Member, ...]:
+        return tuple(_member(entry) for entry in self._search.look().members(clues) if not _leads(entry, clues))
 
 
 class OrphanKeeper:

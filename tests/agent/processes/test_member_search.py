@@ -13,6 +13,7 @@ import pytest
 from support.waiting import eventually
 
 from sutra_grid.agent.processes import member_signals
+from sutra_grid.agent.processes.launch_members import OsLaunchMembers
 from sutra_grid.agent.processes.launch_plan import LaunchPlan
 from sutra_grid.agent.processes.launch_tag import TAG_LAUNCH, LaunchMark, LaunchTag
 from sutra_grid.agent.processes.launcher import OsProcessLauncher
@@ -190,3 +191,16 @@ def test_the_process_that_looks_and_its_ancestors_are_never_members(launch: Call
     found = one.search.look().members(one.clues(known=((own.pid, own.start_ticks),)))
     assert found[0].pid == one.process.identity.pid
     assert own.pid not in [entry.pid for entry in found]
+
+
+def test_a_process_that_was_forked_while_the_processes_were_read_is_found(
+    launch: Callable[[str], Launched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = launch(f"setsid {SLEEP} & wait")
+    eventually(lambda: launched.names() == ["sh", "sleep"])
+    launched.end_leader()
+    real = ProcessTable.read
+    missed = [ProcessTable(())]  # its parent has ended, and it was not there yet when the pids were listed
+    monkeypatch.setattr(ProcessTable, "read", lambda *_: missed.pop() if missed else real())
+    found = OsLaunchMembers(MemberSearch(HOST)).find(launched.clues())
+    assert [member.name for member in found] == ["sleep"]
