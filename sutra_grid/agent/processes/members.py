@@ -38,6 +38,8 @@ def launch_members(
     ``leader``: None when the agent never learned which process it was. ``never``: pids that are no members whatever
     the evidence says, such as the agent's own and its ancestors'.
     """
+    if leader is not None and not _pid_is_unused(table, leader):
+        never = {*never, leader.pid}  # another process has it now, which is no member whatever its environment says
     pending = list(_roots(table, leader, evidence))
     members: dict[int, ProcessEntry] = {}
     while pending:

@@ -19,6 +19,7 @@ from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
 GONE = NotFound("node-1 was removed", reason=Reason.NODE_REMOVED)
+ALL_OF_IT = {"more": False, "omitted_lines": 0, "omitted_cursor": "", "note": ""}
 
 
 def chunk(data: bytes, cursor: str = "c") -> pb.LogChunk:
@@ -50,12 +51,12 @@ def test_a_log_is_followed_as_json_with_whole_characters(client: FlaskClient, ma
     assert answer.content_type == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert [line["data"] for line in lines] == ["", "ä\n"]
-    assert lines[1] == {"data": "ä\n", "cursor": "2", "rotated": True}
+    assert lines[1] == {"data": "ä\n", "cursor": "2", "rotated": True, **ALL_OF_IT}
 
 
 def test_no_lines_of_the_tail_are_none(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = chunk(b"the last line\n", "end")
-    assert client.get("/nodes/node-1/logs?tail=0").json == {"data": "", "cursor": "end", "rotated": False}
+    assert client.get("/nodes/node-1/logs?tail=0").json == {"data": "", "cursor": "end", "rotated": False, **ALL_OF_IT}
 
 
 def test_a_log_that_is_not_there_is_a_problem_and_not_a_stream(client: FlaskClient, master: FakeMaster) -> None:

@@ -49,6 +49,7 @@ def test_orphans_in_the_session_of_an_ended_leader_are_members() -> None:
 def test_session_proves_nothing_after_the_pid_was_used_again() -> None:
     other = entry(100, ticks=9000, session=100)
     assert members(other, entry(101, session=100, parent=100)) == []
+    assert members(other, evidence=Evidence(tagged=(100,), grouped=(100,))) == []
 
 
 def test_session_proves_nothing_when_nobody_watched_the_leader_end() -> None:

@@ -21,8 +21,7 @@ def journaled(phase: Phase) -> list[Step | tuple[Step, str]]:
     return [Step.FILE_WRITTEN, Step.FILE_KEPT, (Step.NODE_JOURNALED, phase)]
 
 
-#: The group is signalled once more when its leader is gone: for what it may have left.
-ENDED = [Step.PROCESS_REAPED, (Step.SIGNAL_SENT, "SIGKILL")]
+ENDED = [Step.PROCESS_REAPED]
 STOPPED = [*journaled(Phase.STOPPING), (Step.SIGNAL_SENT, "SIGTERM"), *ENDED]
 STARTED = [
     *journaled(Phase.LAUNCHING),
