@@ -28,7 +28,7 @@ log = get_logger(__name__)
 MAX_MESSAGE_BYTES: Final = 1_200
 """Status and details travel in trailers, which peers limit to 8 KiB after escaping and base64."""
 
-MAX_HINT_BYTES: Final = 400
+MAX_HINT_BYTES: Final = 600
 
 STATUS_CODES: Final[dict[type[GridError], grpc.StatusCode]] = {
     errors.InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,

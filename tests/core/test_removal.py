@@ -4,6 +4,7 @@ from support.values.grid_values import a_node, a_report, an_agent
 
 from sutra_grid.core.removal import LastKnown, Removal, removal_of
 from sutra_grid.core.types import Desired, NodeState
+from sutra_grid.wire.errors import MAX_HINT_BYTES
 
 
 def test_a_node_that_should_run_or_was_last_reported_with_a_process_may_run() -> None:
@@ -30,3 +31,11 @@ def test_many_nodes_are_counted_and_only_some_named() -> None:
     assert removal.danger().startswith("8 of its 8 nodes may still run on host host: n0 ")
     assert removal.danger().endswith("and 3 more")
     assert "the records of its 8 nodes" in removal.loss()
+
+
+def test_the_words_about_a_removal_reach_the_caller_whole() -> None:
+    removal = Removal("a" * 63, "host", "0" * 32, [LastKnown(f"n{number}", True) for number in range(10_000)])
+    beside_it = (
+        f"Is the data disk mounted on {'h' * 63}? If not, mount it. To remove it: agents remove {'a' * 63} --force"
+    )
+    assert len(removal.loss()) + len(beside_it) < MAX_HINT_BYTES
