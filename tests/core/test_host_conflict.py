@@ -12,9 +12,9 @@ REFUSED = replace(HOLDER, host_id="b" * 32)
 
 
 def test_both_sides_are_told_with_identity_and_paths() -> None:
-    message = conflict_message(HOLDER, replace(REFUSED, data_path="/root/data"))
+    message = conflict_message(HOLDER, replace(REFUSED, data_path="/srv/data"))
     assert f"host id {'a' * 32}, data_path /data, state_path /data/.agent" in message
-    assert f"host id {'b' * 32}, data_path /root/data, state_path /data/.agent" in message
+    assert f"host id {'b' * 32}, data_path /srv/data, state_path /data/.agent" in message
 
 
 def test_the_first_question_is_whether_the_disk_is_mounted_and_a_live_holder_is_never_removed() -> None:

@@ -122,7 +122,7 @@ def test_a_client_or_editor_that_is_given_the_port_or_directory_is_not_suspected
     ("command", "person", "node"),
     [
         (("/bin/sh", "-c", "redis-server; true"), ("sh", "-c", "tar cf /x ."), ("sh", "-c", "redis-server; true")),
-        (("/usr/bin/python3", "/opt/a.py"), ("python3", "/root/backup.py"), ("python3.11", "/opt/a.py")),
+        (("/usr/bin/python3", "/opt/a.py"), ("python3", "/srv/backup.py"), ("python3.11", "/opt/a.py")),
         (("/usr/bin/timeout", "60", "a"), ("timeout", "60", "tar"), ("timeout", "60", "a")),
     ],
 )
