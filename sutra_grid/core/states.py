@@ -66,7 +66,7 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
     "node",
     {
         Phase.RECOVERING: set(Phase) - {Phase.RECOVERING},
-        Phase.STOPPED: {Phase.LAUNCHING, Phase.REMOVED},
+        Phase.STOPPED: {Phase.LAUNCHING, Phase.REMOVED, Phase.CLEARING},
         Phase.LAUNCHING: {
             Phase.STARTING,
             Phase.WAITING,
@@ -97,8 +97,8 @@ NODE_TRANSITIONS: Transitions[Phase] = Transitions(
             Phase.CLEARING,
         },
         Phase.CLEARING: {Phase.STOPPED, Phase.LAUNCHING, Phase.REMOVED, Phase.WAITING, Phase.FAILED},
-        Phase.WAITING: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
-        Phase.FAILED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED},
+        Phase.WAITING: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.CLEARING},
+        Phase.FAILED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.CLEARING},
         Phase.BLOCKED: {Phase.LAUNCHING, Phase.STOPPED, Phase.REMOVED, Phase.FAILED, Phase.CLEARING},
         Phase.REMOVED: (),
     },

@@ -17,7 +17,7 @@ from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError, InvalidArgument
 from sutra_grid.core.node.events import Assigned, Recovered
-from sutra_grid.core.node.record import NodeRecord, NodeRuntime, fresh_record
+from sutra_grid.core.node.record import Member, NodeRecord, NodeRuntime, fresh_record
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
 from sutra_grid.runtime.logging import get_logger
@@ -53,7 +53,12 @@ class AssignmentHandler:
             self._assign_unknown(assignment, is_spawn)
         elif assignment.generation > node.runtime.record.assignment.generation:
             spec = self._completed(node.spec, assignment)
-            self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
+            self._executor.handle(node, Assigned(replace(assignment, spec=spec), self._leftovers(node, assignment)))
+
+    def _leftovers(self, node: ManagedNode, assignment: Assignment) -> tuple[Member, ...]:
+        """What is left of the launches of a node that has no process and shall have none. Raises ``GridError``."""
+        ran = node.process is None and node.runtime.record.launches > 0
+        return self._executor.leftovers(node) if ran and assignment.desired is not Desired.RUNNING else ()
 
     def assign_or_report(self, assignment: Assignment) -> None:
         """As ``assign``, for the response of a heartbeat: a refusal appears in the node's report."""

@@ -34,9 +34,13 @@ class OomKill:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The newest assignment, by a call or a heartbeat. An older generation changes nothing."""
+    """The newest assignment, by a call or a heartbeat. An older generation changes nothing.
+
+    ``leftovers``: members of the node's launches that live, when it shall not run and has no process.
+    """
 
     assignment: Assignment
+    leftovers: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

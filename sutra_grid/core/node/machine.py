@@ -136,7 +136,7 @@ def _on_assigned(work: NodeStep, event: Assigned) -> None:
     if work.should_run:
         _start(work)
     else:
-        _stop(work)
+        _stop(work, event)
 
 
 def _start(work: NodeStep) -> None:
@@ -159,7 +159,7 @@ def _start(work: NodeStep) -> None:
         start_after_clearing(work)
 
 
-def _stop(work: NodeStep) -> None:
+def _stop(work: NodeStep, event: Assigned) -> None:
     work.record = record = replace(work.record, relaunch=False, crashes=(), stop_cause=Reason.NONE)
     is_stopped = record.phase is Phase.STOPPED and record.assignment.desired is Desired.STOPPED
     if record.phase in ANSWERS_PROBES:
@@ -167,7 +167,8 @@ def _stop(work: NodeStep) -> None:
     elif record.phase is Phase.BLOCKED:
         look_now(work)
     elif record.phase in _NO_PROCESS and not is_stopped:
-        work.conclude(Reason.COMMANDED, "stopped by command; the agent ran no process of it")
+        cause = "stopped by command; the agent ran no process of it"
+        end_launch(work, Ending(work.now.monotonic, Follows.STOP, cause, Reason.COMMANDED), event.leftovers)
     elif record.reason is Reason.NONE:  # the node is new on this agent, and shall not run
         work.explain(Reason.COMMANDED, "stopped by command; the agent ran no process of it")
 

@@ -194,3 +194,20 @@ def test_the_stop_signal_goes_to_all_members_at_once_where_that_is_configured(
     world.end(process, ExitStatus(code=0))
 
     assert child.signals == [signal.SIGTERM], "a second signal would end some programs at once"
+
+
+@pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.ABSENT])
+def test_a_node_that_waits_is_stopped_only_when_nothing_is_left_of_it(world: World, desired: Desired) -> None:
+    world.assign(NODE, 1)
+    world.end(world.ready(NODE), KILLED)
+    assert world.report(NODE).reason is Reason.BACK_OFF
+    late = world.processes.leave(NODE)
+
+    world.assign(NODE, 2, desired)
+
+    assert (world.report(NODE).state, world.report(NODE).reason) == (NodeState.STOPPING, Reason.LEFTOVERS)
+    assert late.signals == [signal.SIGTERM]
+    late.alive = False
+    world.pass_time(1.0)
+    known = world.inventory.find(NODE)
+    assert known is None if desired is Desired.ABSENT else known.state is NodeState.STOPPED
