@@ -168,9 +168,7 @@ def test_the_page_of_a_node_that_is_not_reachable_says_why(client: FlaskClient, 
     report = a_report(node, state=NodeState.RUNNING, endpoint="", endpoint_problem=problem, health=Health.HEALTHY)
     registry.write_observations(Observations(reports=[report]))
     page = open_page(client, "/ui/nodes/node-00000001")
-    assert mentions(
-        page.text("explain"), problem, NEXT_STEPS[Reason.ENDPOINT_UNREACHABLE].text.format(agent=node.agent_id)
-    )
+    assert mentions(page.text("explain"), problem, "sutra-grid-cli nodes restart node-00000001")
     assert "no endpoint" in page.text()
 
 

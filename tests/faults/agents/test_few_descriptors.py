@@ -74,6 +74,7 @@ def test_healthy_nodes_stay_healthy_and_a_crashed_one_comes_back_when_files_can_
     assert pids == {pid for pid in processes_below(agent.home) if pid != agent.daemon.pid}
 
 
+@pytest.mark.soak
 def test_a_stop_without_descriptors_stops_and_is_journaled_later(agent: AgentHarness) -> None:
     running, other = agent.run("node-1"), agent.run("node-2")
     with without_descriptors(agent):

@@ -86,6 +86,7 @@ def test_with_require_mount_an_agent_does_not_start_without_its_disk(tmp_path: P
         assert grid.agent().host_id == holder
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("with_require_mount", [True, False])
 def test_a_disk_that_is_unmounted_later_starts_nothing_in_the_directory_beneath(
     tmp_path: Path, with_require_mount: bool
@@ -114,6 +115,7 @@ def test_a_disk_that_is_unmounted_later_starts_nothing_in_the_directory_beneath(
         assert grid.wait_node(node.node_id, "running").pid != old
 
 
+@pytest.mark.soak
 def test_a_forced_removal_does_what_it_said_when_the_agent_comes_back(tmp_path: Path) -> None:
     with grid_on_disk(tmp_path) as (grid, disk):
         node, agent = grid.grpc.spawn("agent-1"), grid.agents["agent-1"]

@@ -61,6 +61,7 @@ def test_a_disk_that_fills_closes_for_new_nodes_and_opens_again(tmp_path: Path) 
         subprocess.run(["umount", "-l", str(data)], capture_output=True, check=True)
 
 
+@pytest.mark.soak
 def test_the_disk_of_state_and_logs_is_watched_and_told(tmp_path: Path) -> None:
     state = tmp_path / "agent-1" / "state"
     extra = {"storage": {"disk_reserve_mb": 8}}

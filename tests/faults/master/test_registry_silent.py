@@ -152,6 +152,7 @@ def test_on_a_full_disk_commands_fail_and_all_else_goes_on(tmp_path: Path) -> No
         assert grid.pids()[other.node_id] == other.pid
 
 
+@pytest.mark.soak
 @pytest.mark.postgres
 def test_while_the_database_server_is_away_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:
     with own_server() as server, Grid(tmp_path / "grid", GridSpec(registry_url=server.url)) as grid:
@@ -169,6 +170,7 @@ def test_while_the_database_server_is_away_commands_fail_and_all_else_goes_on(tm
         assert "Traceback" not in grid.master.log_text() + grid.admin.log_text()
 
 
+@pytest.mark.soak
 @pytest.mark.postgres
 def test_while_the_database_server_hangs_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:
     with own_server() as server, Grid(tmp_path / "grid", GridSpec(registry_url=server.url)) as grid:

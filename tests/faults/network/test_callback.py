@@ -85,12 +85,14 @@ def test_an_agent_that_advertises_an_address_where_nothing_listens_is_told_every
     assert [event.agent_id for event in grid.events(kind="agent.reachable")] == ["agent-1"]
 
 
+@pytest.mark.soak
 def test_a_name_that_the_master_can_not_resolve_is_told(grid: Grid) -> None:
     with configured(grid, advertise="no-such-host.invalid"):
         record = eventually_unreachable(grid, "unresolvable_name")
         assert mentions(record.reachability_message, "no-such-host.invalid")
 
 
+@pytest.mark.soak
 def test_another_agent_that_answers_there_is_told(grid: Grid) -> None:
     port = grid.agent_address("agent-2").rpartition(":")[2]
     with configured(grid, listen=f"127.0.0.78:{port}", advertise="127.0.0.1"):
@@ -98,6 +100,7 @@ def test_another_agent_that_answers_there_is_told(grid: Grid) -> None:
         assert mentions(record.reachability_message, "agent-2", f"127.0.0.1:{port}")
 
 
+@pytest.mark.soak
 def test_an_agent_behind_an_address_that_swallows_connections_is_told(tmp_path: Path) -> None:
     """As behind NAT: the agent reaches the master, and what is sent to its advertised address gets no answer."""
     with ExitStack() as stack:

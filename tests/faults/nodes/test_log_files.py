@@ -262,6 +262,7 @@ def test_a_log_on_a_full_disk_is_told_leaves_no_half_part_and_rotates_when_there
     assert len(lines) == 1101
 
 
+@pytest.mark.soak
 def test_operators_see_a_log_that_was_moved_in_every_interface(tmp_path: Path) -> None:
     with Grid(tmp_path, GridSpec(extra={"engines": {"scribe": scribe_engine(tmp_path)}})) as grid:
         node = grid.grpc.spawn("agent-1", engine="scribe")

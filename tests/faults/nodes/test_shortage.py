@@ -23,6 +23,7 @@ def status(grid: Grid, node: NodeView) -> pb.NodeStatus:
     return grid.stub.GetStorageNodeStatus(pb.NodeId(node_id=node.node_id), timeout=10)
 
 
+@pytest.mark.soak
 def test_a_node_without_descriptors_is_explained_and_writes_again_by_itself(tmp_path: Path) -> None:
     spec = GridSpec(with_admin=False, health_check_seconds=0.5)
     with Grid(tmp_path, spec) as grid:

@@ -15,7 +15,11 @@ from support.harness.processes import kill_and_wait, processes_below
 from support.needs import skip_for
 
 NOBODY = 65534
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+_MAY_READ_FILES = "+dac_read_search"  # of root, whose directories may hold this Python; it opens no /proc of others
+AS_NOBODY = (
+    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+    f"--inh-caps={_MAY_READ_FILES}", f"--ambient-caps={_MAY_READ_FILES}",
+)  # fmt: skip
 """The arguments before a command, which becomes the command's process of another user."""
 
 _HIDDEN = 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"'
