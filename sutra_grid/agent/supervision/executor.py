@@ -102,6 +102,10 @@ class InstructionExecutor:
         """The members of the node's last launch that live, without its leader. Raises as ``MemberKeeper.find``."""
         return self._members.find(node)
 
+    def look_for_leftovers(self, node: ManagedNode) -> tuple[tuple[Member, ...], str]:
+        """As ``leftovers``, and why they can't be looked for now; empty when they were."""
+        return self._members.look(node)
+
     def clues(self, node: ManagedNode) -> LaunchClues:
         """What identifies the processes of the node's last launch."""
         return self._members.clues(node)
@@ -151,14 +155,13 @@ class InstructionExecutor:
                 case Launch():
                     results.append(self._launch_when_clear(node))
                 case LookAtSuspect():
-                    suspect = self._look_at_suspect(node)
-                    results.append(SuspectSeen(suspect, () if suspect else self._members.find_or_keep(node)))
+                    results.append(self._look_at_suspect(node))
                 case SendSignal(number):
                     self._signal(node, number)
                 case SignalMembers(number):
                     results.append(self._members.signal(node, number))
                 case LookForMembers():
-                    results.append(MembersFound(node.runtime.record.launches, self._members.find_or_keep(node)))
+                    results.append(MembersFound(node.runtime.record.launches, *self._members.look(node)))
                 case RunProbe():
                     self._probe(node)
                 case ArmTimer(timer, seconds):
@@ -214,16 +217,18 @@ class InstructionExecutor:
         except GridError:
             return None  # the port is taken, by whomever
 
-    def _look_at_suspect(self, node: ManagedNode) -> Suspect | None:
+    def _look_at_suspect(self, node: ManagedNode) -> SuspectSeen:
         """What blocks the node now. Only when the process that blocked it has ended, others are looked for."""
         record = node.runtime.record
-        if record.suspect is not None and not self._parts.launcher.has_ended(record.suspect):
-            return Suspect(record.suspect, record.message)
+        held = Suspect(record.suspect, record.message) if record.suspect is not None else None
+        if held is not None and not self._parts.launcher.has_ended(held.identity):
+            return SuspectSeen(held)
         try:
-            return self._suspects.find(record)
+            suspect = self._suspects.find(record)
+            return SuspectSeen(suspect, () if suspect else self._members.find(node))
         except GridError as error:
-            log.warning("the suspect can't be looked at now", node=node.runtime.node_id, error=error)
-            return Suspect(record.suspect, record.message) if record.suspect is not None else None
+            log.warning("what blocks the node can't be looked for now", node=node.runtime.node_id, error=error)
+            return SuspectSeen(held)
 
     def _signal(self, node: ManagedNode, number: int) -> None:
         if node.process is None:

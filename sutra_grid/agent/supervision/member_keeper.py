@@ -50,13 +50,13 @@ class MemberKeeper:
             return ()
         return self.find(node)
 
-    def find_or_keep(self, node: ManagedNode) -> tuple[Member, ...]:
-        """As ``find``. While the processes can't be read, those that were left still count as left."""
+    def look(self, node: ManagedNode) -> tuple[tuple[Member, ...], str]:
+        """As ``find``, and why the processes can't be read now; empty when they were."""
         try:
-            return self.find(node)
+            return self.find(node), ""
         except GridError as error:
             log.warning("members can't be looked for now", node=node.runtime.node_id, error=error)
-            return node.runtime.record.leftovers
+            return (), error.message
 
     def signal(self, node: ManagedNode, number: int) -> MembersSignalled:
         """Signal the members that did not get the signal yet; SIGKILL goes to all of them each time."""

@@ -19,7 +19,6 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
-from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Assignment
@@ -60,16 +59,12 @@ class NodeManager:
             process.close()
             return
         process.close()
-        try:
-            leftovers = self._executor.leftovers(node)  # they could hold its port and its files
-        except GridError as error:  # a shortage: the end must not be lost over it; the next launch looks again
-            log.error("what the process left can't be looked for now", node=node_id, error=error)
-            leftovers = ()
+        leftovers, unseen = self._executor.look_for_leftovers(node)  # they could hold its port and its files
         node.process = None
         node.is_clear = True
         node.log_tail = self._parts.log_tail(node_id)
         oom = self._parts.groups.release(node.runtime.record, status)
-        self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers))
+        self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers, unseen))
 
     def probe_finished(self, node_id: str, launch: int, result: ProbeResult | None) -> None:
         """A health probe passed (no problem) or failed; None when it could not be made."""

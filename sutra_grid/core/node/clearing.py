@@ -34,9 +34,17 @@ def ending_by_itself(work: NodeStep, status: ExitStatus, cause: str) -> Ending:
     return Ending(now, Follows.POLICY, cause, Reason.BACK_OFF, Reason.CRASH_LOOP, ready_seconds)
 
 
-def end_launch(work: NodeStep, ending: Ending, leftovers: tuple[Member, ...]) -> None:
-    """The leader has ended: end the members that are left, or continue at once when there are none."""
-    if leftovers:
+def end_launch(work: NodeStep, ending: Ending, leftovers: tuple[Member, ...], unseen: str = "") -> None:
+    """The leader has ended: end the members that are left, or continue at once when there are none.
+
+    ``unseen``: why nobody can look for them now. Then nothing follows until somebody has looked.
+    """
+    if unseen:
+        message = f"{_prefix(ending)}what its launch has left is looked for as soon as possible: {unseen}"
+        work.move(transitions.clearing(work.record, ending, (), Reason.LIMIT_REACHED, message, 0.0))
+        work.forget_health()
+        work.do(ArmTimer(TimerName.LOOK, _SLOWEST_LOOK_SECONDS))
+    elif leftovers:
         _begin_clearing(work, ending, leftovers)
     else:
         _follow(work, ending)
@@ -47,7 +55,12 @@ def _begin_clearing(work: NodeStep, ending: Ending, leftovers: tuple[Member, ...
     grace_ends_at = work.record.grace_ends_at or now + rules.stop_grace_seconds
     message = f"{_prefix(ending)}processes of its launch are left and get {_shown_signal(work, grace_ends_at)}: "
     message += member_names(leftovers)
-    work.move(transitions.clearing(work.record, ending, leftovers[:MAX_MEMBERS], message, grace_ends_at))
+    left = leftovers[:MAX_MEMBERS]
+    cleared = transitions.clearing(work.record, ending, left, Reason.LEFTOVERS, message, grace_ends_at)
+    if work.record.phase is Phase.CLEARING:
+        work.record = cleared
+    else:
+        work.move(cleared)
     work.forget_health()
     if grace_ends_at > now:
         work.do(SignalMembers(rules.stop_signal))
@@ -85,6 +98,12 @@ def _on_members_found(work: NodeStep, event: MembersFound) -> None:
         end_launch(work, Ending(work.now.monotonic, Follows.LAUNCH, record.message, record.reason), event.members)
         return
     if record.phase is not Phase.CLEARING or record.ending is None:
+        return
+    if event.unseen:
+        work.do(ArmTimer(TimerName.LOOK, _SLOWEST_LOOK_SECONDS))
+        return
+    if event.members and not record.grace_ends_at:  # the first look that was possible
+        _begin_clearing(work, record.ending, event.members)
         return
     if not event.members:
         _follow(work, record.ending)

@@ -80,21 +80,27 @@ class SuspectSeen:
 class Exited:
     """The leader of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory.
 
-    ``leftovers``: the members of the launch that live.
+    ``leftovers``: the members of the launch that live. ``unseen``: why they can't be looked for now; empty when they
+    were.
     """
 
     launch: int
     status: ExitStatus
     oom: OomKill | None = None
     leftovers: tuple[Member, ...] = ()
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MembersFound:
-    """The members of launch number ``launch`` and of earlier ones that live; the leader is none of them."""
+    """The members of launch number ``launch`` and of earlier ones that live; the leader is none of them.
+
+    ``unseen``: why they can't be looked for now; empty when they were.
+    """
 
     launch: int
     members: tuple[Member, ...]
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,23 +215,23 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
             work.record_exit(event.status, Reason.MEMORY_LIMIT)
             work.record = replace(work.record, relaunch=True)
             ending = Ending(now, Follows.POLICY, how, Reason.MEMORY_LIMIT, gives_up_for=Reason.MEMORY_LIMIT)
-            end_launch(work, ending, event.leftovers)
+            end_launch(work, ending, event.leftovers, event.unseen)
             return
         ending = ending_by_itself(work, event.status, how)
         work.record_exit(event.status, Reason.CRASHED)
         work.record = replace(work.record, relaunch=True)
-        end_launch(work, ending, event.leftovers)
+        end_launch(work, ending, event.leftovers, event.unseen)
         return
     if record.stop_cause is not Reason.NONE:
         stop_cause = record.stop_cause
         work.record_exit(event.status, stop_cause)
         # Without credit for the time it was ready: its next start must wait.
         ending = Ending(now, Follows.POLICY, f"{STOP_CAUSES[stop_cause]}: {how}", stop_cause, stop_cause)
-        end_launch(work, ending, event.leftovers)
+        end_launch(work, ending, event.leftovers, event.unseen)
         return
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
-    end_launch(work, Ending(now, Follows.COMMAND, how, timed_out=killed), event.leftovers)
+    end_launch(work, Ending(now, Follows.COMMAND, how, timed_out=killed), event.leftovers, event.unseen)
 
 
 def _on_probe(work: NodeStep, event: ProbePassed | ProbeFailed | ProbeNotMade) -> None:

@@ -81,13 +81,18 @@ def killing(record: NodeRecord, message: str) -> NodeRecord:
 
 
 def clearing(
-    record: NodeRecord, ending: Ending, leftovers: tuple[Member, ...], message: str, grace_ends_at: float
+    record: NodeRecord,
+    ending: Ending,
+    leftovers: tuple[Member, ...],
+    reason: Reason,
+    message: str,
+    grace_ends_at: float,
 ) -> NodeRecord:
-    """The leader has ended, and ``leftovers`` are being ended."""
+    """The leader has ended, and ``leftovers`` are being ended, or are still to be looked for."""
     return replace(
         record,
         phase=Phase.CLEARING,
-        reason=Reason.LEFTOVERS,
+        reason=reason,
         message=message,
         process=None,
         ready_at=None,

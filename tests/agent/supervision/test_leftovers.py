@@ -96,11 +96,13 @@ def test_leftovers_that_can_not_be_looked_for_are_not_taken_for_gone(world: Worl
     world.processes.shortage = OSError(errno.EMFILE, "Too many open files")
     world.end(process, KILLED)
     world.pass_time(60.0)
-    assert launches(world) == 1, "nothing is started while the processes can't be read"
+    assert (launches(world), child.signals) == (1, []), "nothing is started while the processes can't be read"
     assert world.report(NODE).reason is Reason.LIMIT_REACHED
+    assert mentions(world.report(NODE).message, "SIGKILL", "open files")
     world.processes.shortage = None
-    world.pass_time(60.0)
+    world.pass_time(1.0)
     assert child.signals == [signal.SIGTERM]
+    assert mentions(world.report(NODE).message, f"{child.pid} (child)")
 
     world.processes.shortage = OSError(errno.EMFILE, "Too many open files")
     world.pass_time(5.0)
@@ -108,8 +110,30 @@ def test_leftovers_that_can_not_be_looked_for_are_not_taken_for_gone(world: Worl
     world.processes.shortage = None
     child.alive = False
     world.pass_time(1.0)
+    world.pass_time(2.0)
 
     assert launches(world) == 2
+
+
+@pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.ABSENT])
+def test_a_stop_is_done_only_when_somebody_has_looked_for_leftovers(world: World, desired: Desired) -> None:
+    world.assign(NODE, 1)
+    process = world.ready(NODE)
+    child = world.processes.leave(NODE)
+    world.assign(NODE, 2, desired)
+    world.processes.shortage = OSError(errno.EMFILE, "Too many open files")
+    world.end(process, ExitStatus(code=0))
+    world.pass_time(60.0)
+    assert (world.report(NODE).state, child.signals) == (NodeState.STOPPING, [])
+
+    world.processes.shortage = None
+    world.pass_time(1.0)
+    assert child.signals == [signal.SIGTERM], "it has a whole grace"
+    child.alive = False
+    world.pass_time(1.0)
+
+    known = world.inventory.find(NODE)
+    assert known is None if desired is Desired.ABSENT else known.state is NodeState.STOPPED
 
 
 def test_a_removal_is_done_only_when_the_leftovers_have_gone(world: World) -> None:

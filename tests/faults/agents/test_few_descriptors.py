@@ -75,12 +75,16 @@ def test_healthy_nodes_stay_healthy_and_a_crashed_one_comes_back_when_files_can_
 
 
 @pytest.mark.soak
-def test_a_stop_without_descriptors_stops_and_is_journaled_later(agent: AgentHarness) -> None:
+def test_a_stop_without_descriptors_is_done_when_the_agent_has_looked_for_leftovers(agent: AgentHarness) -> None:
     running, other = agent.run("node-1"), agent.run("node-2")
     with without_descriptors(agent):
-        assert agent.want("node-1", Desired.STOPPED).state is NodeState.STOPPED
+        agent.want("node-1", Desired.STOPPED, timeout_seconds=1.0)
+        stopping = agent.wait_for("node-1", lambda report: report.reason is Reason.LIMIT_REACHED)
+        assert (stopping.state, stopping.pid) == (NodeState.STOPPING, 0), "nobody can say that nothing is left"
+        assert "open files" in stopping.message
         assert not is_alive(running.pid)
         assert is_alive(other.pid)
+    agent.wait_for("node-1", NodeState.STOPPED)
     eventually(lambda: agent.journaled("node-1").assignment.desired is Desired.STOPPED, message="journaled")
     agent.kill()
     agent.start()
