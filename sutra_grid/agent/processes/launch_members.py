@@ -18,7 +18,10 @@ from sutra_grid.runtime.steps import Step, reached
 log = get_logger(__name__)
 
 _IN_THE_KERNEL: Final = "the kernel holds it in I/O that can't be interrupted (state D)"
-_DENIED: Final = "it runs as a user whose processes the agent must not signal"
+_OBSTACLES: Final = {
+    Delivery.DENIED: "it runs as a user whose processes the agent must not signal",
+    Delivery.UNKNOWN: "the agent can't look at it now, so it sent nothing",
+}
 
 
 class LaunchMembers(Protocol):
@@ -83,7 +86,7 @@ class OsLaunchMembers:
         if signalled:
             reached(Step.SIGNAL_SENT, signal_name(number))
         return tuple(
-            _member(one.entry, _DENIED if one.delivery is Delivery.DENIED else "")
+            _member(one.entry, _OBSTACLES.get(one.delivery, ""))
             for one in signalled
             if one.delivery is not Delivery.GONE and not _leads(one.entry, clues)
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sutra_grid.agent.processes.identity import start_ticks
+from sutra_grid.agent.processes.identity import Presence, look_at
 from sutra_grid.agent.processes.process_table import ProcessEntry
 
 _MAX_ROUNDS: Final = 20  # a program that forks faster than it is signalled is left to the next look
@@ -25,6 +25,7 @@ class Delivery(StrEnum):
     SENT = "sent"
     GONE = "gone"  # the process has ended
     DENIED = "denied"  # the process belongs to another user
+    UNKNOWN = "unknown"  # nobody can look now whether the pid is still of that process, so nothing was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,23 @@ def signal_members(
     """Signal all members that ``look`` finds, until it finds no other one.
 
     A member can fork before the signal reaches it. ``already``: pid and start ticks of those that got the signal
-    before; they are left out, and the new ones are added.
+    before; they are left out, and the new ones are added. One whose delivery is unknown is not added.
     """
     signalled: list[SignalledMember] = []
+    unknown: list[SignalledMember] = []
     for _ in range(_MAX_ROUNDS):
-        fresh = [entry for entry in look() if (entry.pid, entry.start_ticks) not in already]
+        tried = already | {(one.entry.pid, one.entry.start_ticks) for one in unknown}
+        fresh = [entry for entry in look() if (entry.pid, entry.start_ticks) not in tried]
         if not fresh:
             break
         for entry in fresh:
-            already.add((entry.pid, entry.start_ticks))
-            signalled.append(SignalledMember(entry, signal_process(entry.pid, entry.start_ticks, number)))
-    return signalled
+            one = SignalledMember(entry, signal_process(entry.pid, entry.start_ticks, number))
+            if one.delivery is Delivery.UNKNOWN:
+                unknown.append(one)
+            else:
+                already.add((entry.pid, entry.start_ticks))
+                signalled.append(one)
+    return signalled + unknown
 
 
 def _signal_by_pidfd(pid: int, ticks: int, number: int) -> Delivery:
@@ -72,8 +79,8 @@ def _signal_by_pidfd(pid: int, ticks: int, number: int) -> Delivery:
     except OSError:  # Linux before 5.3, or no descriptor is left
         return _signal_by_pid(pid, ticks, number)
     try:
-        if start_ticks(pid) != ticks:
-            return Delivery.GONE
+        if (found := _hindrance(pid, ticks)) is not None:
+            return found
         signal.pidfd_send_signal(pidfd, number)
     finally:
         os.close(pidfd)
@@ -81,7 +88,15 @@ def _signal_by_pidfd(pid: int, ticks: int, number: int) -> Delivery:
 
 
 def _signal_by_pid(pid: int, ticks: int, number: int) -> Delivery:
-    if start_ticks(pid) != ticks:
-        return Delivery.GONE
+    if (found := _hindrance(pid, ticks)) is not None:
+        return found
     os.kill(pid, number)
     return Delivery.SENT
+
+
+def _hindrance(pid: int, ticks: int) -> Delivery | None:
+    """Why the process that started at ``ticks`` gets no signal; None if it has the pid now."""
+    look = look_at(pid)
+    if look.presence is Presence.UNKNOWN:
+        return Delivery.UNKNOWN
+    return None if look.presence is Presence.ALIVE and look.start_ticks == ticks else Delivery.GONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -181,6 +182,25 @@ def test_a_signal_reaches_only_the_process_with_that_start_time(
     status = eventually(one.process.poll)
     assert status is not None
     assert status.signal == signal.SIGKILL
+
+
+def test_a_member_that_can_not_be_looked_at_is_not_called_gone_and_gets_the_signal_later(
+    launch: Callable[[str], Launched],
+) -> None:
+    one = launch(SLEEP)
+    members, already = one.members(), set[tuple[int, int]]()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        unsent = signal_members(lambda: members, signal.SIGKILL, already=already)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert {member.delivery for member in unsent} == {Delivery.UNKNOWN}
+    assert already == set()
+    assert one.process.poll() is None
+    sent = signal_members(lambda: members, signal.SIGKILL, already=already)
+    assert {member.delivery for member in sent} == {Delivery.SENT}
+    eventually(one.process.poll)
 
 
 def test_the_process_that_looks_and_its_ancestors_are_never_members(launch: Callable[[str], Launched]) -> None:
