@@ -7,12 +7,22 @@ crash: a full grace), then SIGKILL. A part of ``core.node.machine``, and as pure
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
 from sutra_grid.core.node.events import MembersFound, MembersSignalled
 from sutra_grid.core.node.instructions import ArmTimer, LookForMembers, SignalMembers, TimerName
-from sutra_grid.core.node.record import MAX_MEMBERS, Ending, ExitStatus, Follows, Member, NodeRecord, member_names
+from sutra_grid.core.node.record import (
+    MAX_MEMBERS,
+    NAMED_MEMBERS,
+    Ending,
+    ExitStatus,
+    Follows,
+    Member,
+    NodeRecord,
+    member_names,
+)
 from sutra_grid.core.node.step import NodeStep
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Reason
@@ -88,7 +98,7 @@ def on_clearing_timer(work: NodeStep, timer: TimerName) -> None:
         case TimerName.GRACE:
             _end_leftovers_grace(work)
         case _:
-            _kill_leftovers_again(work)
+            _kill(work)  # they outlived SIGKILL: send it once more, and tell
 
 
 def _on_members_found(work: NodeStep, event: MembersFound) -> None:
@@ -119,7 +129,7 @@ def _on_members_found(work: NodeStep, event: MembersFound) -> None:
 
 
 def _on_members_signalled(work: NodeStep, event: MembersSignalled) -> None:
-    """Keep which members got SIGKILL, and which could not be signalled."""
+    """Keep which members got SIGKILL, and tell which ones it does not end, and why."""
     record = work.record
     hindered = {member.key: member for member in event.members if member.obstacle}
     work.record = record = replace(
@@ -129,6 +139,7 @@ def _on_members_signalled(work: NodeStep, event: MembersSignalled) -> None:
         known = {member.key for member in record.killed}
         fresh = tuple(one for one in event.members if one.key not in known and not one.obstacle)
         work.record = replace(record, killed=(*record.killed, *fresh)[:MAX_MEMBERS])
+        _explain_stuck(work, [one for one in event.members if one.obstacle or one.key in known])
 
 
 def _end_leftovers_grace(work: NodeStep) -> None:
@@ -143,16 +154,17 @@ def _end_leftovers_grace(work: NodeStep) -> None:
     work.do(ArmTimer(TimerName.LOOK, _FIRST_LOOK_SECONDS))
 
 
-def _kill_leftovers_again(work: NodeStep) -> None:
-    """Leftovers outlived SIGKILL: say which and why, and send it once more. Nothing is started beside them."""
-    record = work.record
-    told = ", ".join(f"{one}: {one.obstacle or 'the kernel has not ended it yet'}" for one in record.leftovers[:5])
+def _explain_stuck(work: NodeStep, stuck: Sequence[Member]) -> None:
+    """Say which members could not be signalled, or have outlived an earlier SIGKILL. Nothing is started beside them."""
+    if not stuck or work.record.phase is not Phase.CLEARING:
+        return
+    told = ", ".join(f"{one}: {one.obstacle or 'the kernel has not ended it yet'}" for one in stuck[:NAMED_MEMBERS])
+    count = "1 process" if len(stuck) == 1 else f"{len(stuck)} processes"
     work.explain(
         Reason.LEFTOVERS,
-        f"{_prefix(record.ending)}{len(record.leftovers)} processes of its launch can't be ended ({told}). "
+        f"{_prefix(work.record.ending)}{count} of its launch can't be ended ({told}). "
         "The agent starts nothing beside them, and continues when they have gone",
     )
-    _kill(work)
 
 
 def start_after_clearing(work: NodeStep) -> None:

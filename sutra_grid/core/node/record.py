@@ -19,7 +19,7 @@ from sutra_grid.core.types import Assignment, Desired, Health, NodeExit, NodeSpe
 MAX_EXITS = 5
 MAX_HISTORY = 12
 MAX_MEMBERS: Final = 64  # members that a record names; a fork bomb has more, and every look finds them again
-_NAMED_MEMBERS: Final = 5  # in a message
+NAMED_MEMBERS: Final = 5  # in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Member:
 
 def member_names(members: Sequence[Member]) -> str:
     """The members for a message: ``12 (sh), 13 (sleep)``, at most five of them."""
-    more = len(members) - _NAMED_MEMBERS
-    named = ", ".join(str(member) for member in members[:_NAMED_MEMBERS])
+    more = len(members) - NAMED_MEMBERS
+    named = ", ".join(str(member) for member in members[:NAMED_MEMBERS])
     return f"{named} and {more} more" if more > 0 else named
 
 
