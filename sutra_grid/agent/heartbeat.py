@@ -17,9 +17,9 @@ from typing import Final, Self
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import Master
 from sutra_grid.agent.state.session import SessionFile
+from sutra_grid.core.agent.sessions import HeartbeatInstruction
 from sutra_grid.core.errors import GridError, ResourceExhausted
 from sutra_grid.core.samples import HostSample
-from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.core.types import Agent, Assignment
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from sutra_grid.core.agent.sessions import HeartbeatInstruction, heartbeat_instruction
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.samples import HostSample
-from sutra_grid.core.sessions import HeartbeatInstruction, heartbeat_instruction
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
 from sutra_grid.wire.connection import Connection, Peer
 from sutra_grid.wire.convert import (

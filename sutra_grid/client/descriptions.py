@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sutra_grid.core.age import age, duration
+from sutra_grid.core.agent.reachability import remedy
+from sutra_grid.core.agent.removal import LastKnown, Removal
 from sutra_grid.core.node.record import signal_name
-from sutra_grid.core.reachability import remedy
-from sutra_grid.core.removal import LastKnown, Removal
 from sutra_grid.core.types import AgentStatus, Desired, ReachState
 from sutra_grid.wire import grid_pb2 as pb
 

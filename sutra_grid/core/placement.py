@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound, ResourceExhausted
-from sutra_grid.core.reachability import remedy
 from sutra_grid.core.types import Agent, AgentStatus, ReachState, Reason
 
 _SHOWN_REJECTIONS = 5

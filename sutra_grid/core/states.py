@@ -1,6 +1,6 @@
 """Transition tables: which state may follow which, one table per state machine.
 
-The table class, and the table of a node's process. The table of an agent's status is in ``core.liveness``.
+The table class, and the table of a node's process. The table of an agent's status is in ``core.agent.liveness``.
 """
 
 from __future__ import annotations

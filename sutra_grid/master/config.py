@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sutra_grid.core.liveness import LivenessPolicy
+from sutra_grid.core.agent.liveness import LivenessPolicy
 from sutra_grid.runtime.config import (
     Config,
     ConfigError,

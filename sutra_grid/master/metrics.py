@@ -13,7 +13,7 @@ from prometheus_client import Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sutra_grid.core.sessions import HeartbeatInstruction
+from sutra_grid.core.agent.sessions import HeartbeatInstruction
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.runtime.metrics.process import new_registry

@@ -16,9 +16,9 @@ from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.master_link import HeartbeatAnswer, Registration
 from sutra_grid.agent.report import refused_report
 from sutra_grid.agent.state.session import SessionFile
+from sutra_grid.core.agent.sessions import HeartbeatInstruction
 from sutra_grid.core.errors import FailedPrecondition, GridError, ResourceExhausted, Unavailable
 from sutra_grid.core.samples import HostSample
-from sutra_grid.core.sessions import HeartbeatInstruction
 from sutra_grid.core.types import Agent, Assignment, Desired, NodeReport, Reason
 
 ASSIGNMENT = Assignment("node-1", 1, Desired.RUNNING)

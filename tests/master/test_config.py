@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sutra_grid.core.liveness import LivenessPolicy
+from sutra_grid.core.agent.liveness import LivenessPolicy
 from sutra_grid.master.config import SCHEMA, MasterConfig, master_config
 from sutra_grid.runtime.config import ConfigError, load
 

@@ -17,8 +17,8 @@ from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.client.drain import stop_nodes
+from sutra_grid.core.agent.removal import removal_of
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.removal import removal_of
 
 
 @blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")

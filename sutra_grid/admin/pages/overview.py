@@ -13,7 +13,7 @@ from sutra_grid.admin.pages.models.badges import badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, page_state, render_page
 from sutra_grid.admin.services import registry
-from sutra_grid.core.host_changes import is_disk_low, low_other_disks
+from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.types import Agent, AgentStatus
 from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
 

@@ -21,7 +21,7 @@ from sutra_grid.agent.resources.cpu_account import CpuAccount
 from sutra_grid.agent.resources.disks import sample_disks
 from sutra_grid.agent.resources.node_members import NodeMembers
 from sutra_grid.agent.resources.resident_memory import ResidentMemory
-from sutra_grid.core.host_changes import DATA
+from sutra_grid.core.agent.host_changes import DATA
 from sutra_grid.core.samples import HostSample, NodeSample
 from sutra_grid.runtime.clock import Clock, wall_ms
 

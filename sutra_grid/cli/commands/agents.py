@@ -20,8 +20,8 @@ from sutra_grid.client import drain as agent_drain
 from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
+from sutra_grid.core.agent.host_changes import DATA
 from sutra_grid.core.errors import NotFound
-from sutra_grid.core.host_changes import DATA
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sutra_grid.core.agent.host_conflict import conflict_message
+from sutra_grid.core.agent.removal import Removal, removal_of
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.host_conflict import conflict_message
-from sutra_grid.core.removal import Removal, removal_of
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.refusals import HostRefusals

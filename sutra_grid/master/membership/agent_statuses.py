@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sutra_grid.core.agent.liveness import StatusChange
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.liveness import StatusChange
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.state.cluster_state import ClusterState
@@ -19,7 +19,7 @@ _KINDS = {
 
 
 class AgentStatuses:
-    """The one place where the status of an agent changes, each time by ``core.liveness.AGENT_TRANSITIONS``."""
+    """The one place where the status of an agent changes, each time by ``core.agent.liveness.AGENT_TRANSITIONS``."""
 
     def __init__(self, state: ClusterState, registry_writer: RegistryWriter) -> None:
         self._state = state

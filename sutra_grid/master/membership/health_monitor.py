@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sutra_grid.core.liveness import LivenessPolicy, change_by_missed_heartbeats, pause_to_exclude
+from sutra_grid.core.agent.liveness import LivenessPolicy, change_by_missed_heartbeats, pause_to_exclude
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.runtime.clock import Clock

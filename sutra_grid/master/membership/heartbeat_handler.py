@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sutra_grid.core.liveness import change_by_heartbeat
+from sutra_grid.core.agent.liveness import change_by_heartbeat
+from sutra_grid.core.agent.sessions import HeartbeatInstruction, Standing, standing
 from sutra_grid.core.samples import HostSample
-from sutra_grid.core.sessions import HeartbeatInstruction, Standing, standing
 from sutra_grid.core.types import Agent, AgentStatus, Assignment, NodeReport, Reason
 from sutra_grid.master.membership.agent_statuses import AgentStatuses
 from sutra_grid.master.membership.host_watch import HostWatch

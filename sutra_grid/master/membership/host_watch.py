@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from sutra_grid.core.host_changes import (
+from sutra_grid.core.agent.host_changes import (
     host_events,
     is_disk_low,
     is_disk_still_low,

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.core.errors import GridError
-from sutra_grid.core.reachability import (
+from sutra_grid.core.agent.reachability import (
     Look,
     answered_by,
     judge,
@@ -21,6 +20,7 @@ from sutra_grid.core.reachability import (
     reachability_event,
     seconds_until_next,
 )
+from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Agent, AgentStatus
 from sutra_grid.master.agent_calls import AgentCaller
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from sutra_grid.core.agent.host_conflict import conflict_hint, conflict_message
 from sutra_grid.core.errors import AlreadyExists, GridError
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.host_conflict import conflict_hint, conflict_message
 from sutra_grid.core.types import Actor, Agent, Event, Reason
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.registry import EventQuery, Registry

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sutra_grid.core.agent.liveness import StatusChange
+from sutra_grid.core.agent.sessions import new_session
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.liveness import StatusChange
-from sutra_grid.core.sessions import new_session
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Assignment, Event, NodeReport, Reachability, Reason
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.agent_statuses import AgentStatuses, recovery_event

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import RLock
 
-from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
+from sutra_grid.core.agent.liveness import AGENT_TRANSITIONS, StatusChange
 from sutra_grid.core.samples import HostSample
 from sutra_grid.core.types import Agent, AgentStatus, Reachability
 from sutra_grid.runtime.clock import Clock, wall_ms

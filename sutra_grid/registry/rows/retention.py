@@ -16,7 +16,7 @@ IDEMPOTENCY_MAX_AGE_MS: Final = _DAY_MS
 TOMBSTONE_MAX_AGE_MS: Final = 90 * _DAY_MS
 """An agent that was away for longer may report a removed node, which is then taken over as a new one.
 
-``core.removal`` tells operators this number."""
+``core.agent.removal`` tells operators this number."""
 
 MAX_EVENTS_DELETED: Final = 10_000
 """Of one call, so that it holds the write lock for a short time only."""

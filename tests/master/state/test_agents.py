@@ -8,7 +8,7 @@ import pytest
 from support.fakes.clock import FakeClock
 from support.values.grid_values import an_agent
 
-from sutra_grid.core.liveness import AGENT_TRANSITIONS, StatusChange
+from sutra_grid.core.agent.liveness import AGENT_TRANSITIONS, StatusChange
 from sutra_grid.core.states import IllegalTransition
 from sutra_grid.core.types import Agent, AgentStatus, Reason
 from sutra_grid.master.state.cluster_state import ClusterState

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge
-from sutra_grid.core.host_changes import is_disk_low, low_other_disks
-from sutra_grid.core.reachability import remedy
+from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
+from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, ReachState

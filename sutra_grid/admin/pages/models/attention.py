@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
 from sutra_grid.client.next_steps import next_step
-from sutra_grid.core.host_changes import is_disk_low, low_other_disks
+from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, Reason

@@ -7,7 +7,7 @@ from typing import Final
 
 from sutra_grid.admin.commands.agents import AgentVerb
 from sutra_grid.admin.commands.nodes import NodeVerb
-from sutra_grid.core.removal import Removal
+from sutra_grid.core.agent.removal import Removal
 from sutra_grid.core.types import Agent, AgentStatus, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 

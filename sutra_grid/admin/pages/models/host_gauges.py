@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sutra_grid.core.host_changes import is_disk_low, low_other_disks, other_disks
+from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks, other_disks
 from sutra_grid.core.samples import HostSample
 from sutra_grid.core.size import size
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from support.texts import numbers_in
 
-from sutra_grid.core.host_changes import (
+from sutra_grid.core.agent.host_changes import (
     host_events,
     is_disk_low,
     is_disk_still_low,

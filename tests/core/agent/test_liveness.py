@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.texts import mentions, numbers_in
 
-from sutra_grid.core.liveness import (
+from sutra_grid.core.agent.liveness import (
     AGENT_TRANSITIONS,
     LivenessPolicy,
     change_by_heartbeat,

@@ -3,9 +3,7 @@
 import pytest
 from support.values.grid_values import an_agent
 
-from sutra_grid.core.errors import Unavailable
-from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.reachability import (
+from sutra_grid.core.agent.reachability import (
     REACHED,
     Look,
     answered_by,
@@ -15,6 +13,8 @@ from sutra_grid.core.reachability import (
     remedy,
     seconds_until_next,
 )
+from sutra_grid.core.errors import Unavailable
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Reachability, ReachState, Reason
 
 AGENT = an_agent("agent-1", endpoint="10.0.0.5:7001")

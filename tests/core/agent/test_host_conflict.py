@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from support.values.grid_values import an_agent
 
-from sutra_grid.core.host_conflict import conflict_hint, conflict_message
+from sutra_grid.core.agent.host_conflict import conflict_hint, conflict_message
 from sutra_grid.core.types import AgentStatus
 
 HOLDER = an_agent("vm", hostname="vm", host_id="a" * 32, data_path="/data", state_path="/data/.agent")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sutra_grid.core.sessions import HeartbeatInstruction, Standing, heartbeat_instruction, new_session, standing
+from sutra_grid.core.agent.sessions import HeartbeatInstruction, Standing, heartbeat_instruction, new_session, standing
 
 WALL_MS = 1_700_000_000_000
 

@@ -2,7 +2,7 @@
 
 from support.values.grid_values import a_node, a_report, an_agent
 
-from sutra_grid.core.removal import LastKnown, Removal, removal_of
+from sutra_grid.core.agent.removal import LastKnown, Removal, removal_of
 from sutra_grid.core.types import Desired, NodeState
 from sutra_grid.wire.errors import MAX_HINT_BYTES
 

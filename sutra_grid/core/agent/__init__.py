@@ -1,0 +1,1 @@
+"""What the master decides about one agent and its host: liveness, sessions, reachability, conflicts, removal. Pure."""
