@@ -89,22 +89,25 @@ class Database:
 
         Not within another one of the same thread: writers to one file take turns.
         """
-        with self._counted(), self._turn(), self._writer.begin() as connection:
-            if self._queue is not None:
-                self._queue.advanced()
-            yield connection
+        with self._counted(), self._turn() as wait_seconds, self._writer.connect() as connection:
+            connection.execution_options(wait_seconds=wait_seconds)
+            with connection.begin():
+                if self._queue is not None:
+                    self._queue.advanced()
+                yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self) -> Iterator[float]:
+        """Gives the seconds that the transaction may wait for a lock."""
         if self._queue is None:
-            yield
+            yield self.wait_seconds
             return
         with ExitStack() as turn:
             try:
-                turn.enter_context(self._queue.turn())
+                wait_seconds = turn.enter_context(self._queue.turn())
             except TimeoutError as error:
                 raise unavailable(self.name, lock_fault()) from error
-            yield
+            yield wait_seconds
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -186,7 +189,7 @@ def open_file(file: Path, wait_seconds: float, *, name: str = "") -> Database:
     )
     event.listen(engine, "connect", partial(_remember_file, file))
     event.listen(engine, "checkout", partial(_refuse_other_file, file))
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, wait_seconds))
     return Database(engine, name or str(file), file, wait_seconds)
 
 
@@ -203,9 +206,11 @@ def _connect_sqlite(file: Path, wait_seconds: float) -> sqlite3.Connection:
     return connection
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("begin", "DEFERRED")
-    if mode:
+def _begin_sqlite(wait_seconds: float, connection: Connection) -> None:
+    options = connection.get_execution_options()
+    mode = options.get("begin", "DEFERRED")
+    if mode:  # the transaction before on this connection may have had another time to wait
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(options.get('wait_seconds', wait_seconds) * 1000)}")
         connection.exec_driver_sql(f"BEGIN {mode}")
 
 

@@ -24,22 +24,23 @@ class WriteQueue:
         self._advanced_at = float("-inf")  # guarded by _changed
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for the turn of this thread and keep it for the block.
+    def turn(self) -> Iterator[float]:
+        """Wait for the turn of this thread and keep it for the block. Gives the seconds that it may still wait.
 
-        Raises ``TimeoutError`` when no writer advanced for ``wait_seconds``: the first one waits for another process
-        then, or its disk does not answer.
+        So a writer behind one that waits in vain for another process does not wait twice as long. Raises
+        ``TimeoutError`` when no writer advanced for ``wait_seconds``: the first one waits for another process then, or
+        its disk does not answer.
         """
         ticket = object()
         with self._changed:
             self._line.append(ticket)
             try:
-                self._wait(ticket)
+                remaining = self._wait(ticket)
             except TimeoutError:
                 self._leave(ticket)
                 raise
         try:
-            yield
+            yield remaining
         except BaseException:
             with self._changed:
                 self._leave(ticket)
@@ -54,10 +55,12 @@ class WriteQueue:
             self._advanced_at = self._clock()
             self._changed.notify_all()
 
-    def _wait(self, ticket: object) -> None:
+    def _wait(self, ticket: object) -> float:
         joined_at = self._clock()
-        while self._line[0] is not ticket:
+        while True:
             remaining = max(joined_at, self._advanced_at) + self._wait_seconds - self._clock()
+            if self._line[0] is ticket:
+                return max(0.0, remaining)
             if remaining <= 0:
                 raise TimeoutError
             self._changed.wait(remaining)

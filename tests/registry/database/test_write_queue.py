@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.fakes.clock import FakeClock
 from support.waiting import eventually
 
 from sutra_grid.core.errors import Unavailable
@@ -82,6 +83,31 @@ def test_turns_are_in_the_order_of_arrival(threads: ThreadPoolExecutor) -> None:
     for answer in answers:
         answer.result(10)
     assert order == list(range(8))
+
+
+def test_who_waited_in_line_waits_only_the_rest_for_the_lock(threads: ThreadPoolExecutor) -> None:
+    clock = FakeClock(monotonic=100.0)
+    queue = WriteQueue(10, clock.monotonic)
+    got: list[float] = []
+    seconds: list[Future[None]] = []
+
+    def write() -> None:
+        with queue.turn() as remaining:
+            got.append(remaining)
+
+    def wait_in_vain() -> None:
+        with queue.turn() as remaining:
+            got.append(remaining)
+            seconds.append(threads.submit(write))
+            eventually(lambda: len(queue._line) == 2)
+            with queue._changed:  # the second one waits now
+                clock.advance(8.0)
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        wait_in_vain()
+    seconds[0].result(10)
+    assert got == [10.0, 2.0]
 
 
 def test_a_writer_that_failed_gives_its_turn_away() -> None:
