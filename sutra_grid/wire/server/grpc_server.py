@@ -16,6 +16,7 @@ from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
+from sutra_grid.wire.keepalive import PING_FLOOR_SECONDS, PING_FLOOR_TOLERANCE_SECONDS
 from sutra_grid.wire.server.call_observer import CallObserver, CallReporter
 from sutra_grid.wire.server.correlation_binder import CorrelationBinder
 from sutra_grid.wire.server.health import SERVICE_NAME as HEALTH_SERVICE
@@ -32,9 +33,6 @@ STOP_GRACE_SECONDS: Final = 5.0
 
 KEEPALIVE_TIME_SECONDS: Final = 60
 KEEPALIVE_TIMEOUT_SECONDS: Final = 20
-MIN_CLIENT_PING_SECONDS: Final = 4
-"""Clients that ping more often are cut off; ``wire.channels`` pings every 5 s at most."""
-
 IDLE_CONNECTION_SECONDS: Final = 300
 """Above the interval of every call that the grid makes regularly."""
 HANDSHAKE_SECONDS: Final = 20
@@ -47,7 +45,8 @@ OPTIONS: Final = (
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_SECONDS * 1000),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", MIN_CLIENT_PING_SECONDS * 1000),
+    # gRPC has two names for this; a server heeds this one.
+    ("grpc.http2.min_ping_interval_without_data_ms", (PING_FLOOR_SECONDS - PING_FLOOR_TOLERANCE_SECONDS) * 1000),
     ("grpc.max_connection_idle_ms", IDLE_CONNECTION_SECONDS * 1000),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     ("grpc.http2.bdp_probe", 0),  # a quarter of the CPU at 10,000 connections, for nothing on small messages

@@ -18,7 +18,9 @@ from sutra_grid.runtime import listening
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE, PING_FLOOR_SECONDS
 from sutra_grid.wire.server import RunningServer, ServerLimits
+from sutra_grid.wire.server.grpc_server import OPTIONS
 from sutra_grid.wire.server.health import HealthServicer
 
 TIMEOUT_SECONDS = 10.0
@@ -188,3 +190,10 @@ def test_large_messages_pass_both_ways_up_to_the_limit(agent: ScriptedAgent, stu
     with pytest.raises(grpc.RpcError) as raised:
         stub.Apply(Assignment(node_id=large + "x" * 200), timeout=TIMEOUT_SECONDS)
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_clients_may_ping_as_often_as_those_of_etcd_with_and_without_calls() -> None:
+    options = dict(OPTIONS)
+    assert options["grpc.http2.min_ping_interval_without_data_ms"] == 4000, "5 s, and 1 s for a ping that comes early"
+    assert options["grpc.keepalive_permit_without_calls"] == 1
+    assert DENSE_KEEPALIVE.time_seconds >= PING_FLOOR_SECONDS
