@@ -1,14 +1,15 @@
 """Refuses commands that a page of another site sends through an operator's browser.
 
 A browser lets any page send a simple POST to any address, including loopback. It names the page's site in
-``Sec-Fetch-Site`` (Fetch Metadata), older browsers in ``Origin``. Programs send neither header.
+``Sec-Fetch-Site`` (Fetch Metadata). Without TLS, and in older browsers, only ``Origin`` names it. That is compared with
+``Host``, so a reverse proxy must pass on the ``Host`` of the browser. Programs send neither of the two.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from typing import Final
 
-from flask import Request, request
+from flask import request
 
 from sutra_grid.core.errors import PermissionDenied
 from sutra_grid.core.types import Reason
@@ -16,20 +17,35 @@ from sutra_grid.core.types import Reason
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # none: the user entered the address
 
+_SHOWN_CHARACTERS: Final = 200
+_USE_OWN_PAGES: Final = "Send commands from the admin's own pages, from the command line, or from a program"
+_PASS_HOST_ON: Final = (
+    "Behind a reverse proxy, let the proxy pass on the Host header of the browser "
+    "(nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On)"
+)
+
 
 def refuse_cross_site_commands() -> None:
     """Raise ``PermissionDenied`` for a command sent by a page of another site. Runs before each request."""
-    if request.method not in SAFE_METHODS and not _is_of_own_site(request):
+    if request.method in SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        if site not in OWN_SITES:
+            raise PermissionDenied(
+                f"this command was sent by a page of another site (Sec-Fetch-Site: {_shorten(site)})",
+                reason=Reason.FORBIDDEN,
+                hint=_USE_OWN_PAGES,
+            )
+    elif origin is not None and origin.partition("://")[2] != request.host:
         raise PermissionDenied(
-            "this command was sent by a page of another site",
+            f"the page that sent this command is at {_shorten(origin)} (Origin header), but the request is for "
+            f"{_shorten(request.host)} (Host header)",
             reason=Reason.FORBIDDEN,
-            hint="Send commands from the admin's own pages, from the command line, or from a program",
+            hint=f"{_PASS_HOST_ON}. {_USE_OWN_PAGES}",
         )
 
 
-def _is_of_own_site(sent: Request) -> bool:
-    site = sent.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site in OWN_SITES
-    origin = sent.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == sent.host
+def _shorten(header: str) -> str:
+    """The value of a header for a message: anybody may have sent it, of any length."""
+    return header if len(header) <= _SHOWN_CHARACTERS else f"{header[:_SHOWN_CHARACTERS]}..."

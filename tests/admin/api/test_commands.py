@@ -150,11 +150,34 @@ def test_without_a_master_a_command_says_so_and_works_when_it_is_back(client: Fl
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_commands_nothing(client: FlaskClient, master: FakeMaster, site: str) -> None:
-    for headers in ({"Sec-Fetch-Site": site}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+    for headers in (
+        {"Sec-Fetch-Site": site},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+    ):
         answer = client.post("/nodes/node-00000001/stop", headers=headers)
         assert answer.status_code == 403
         assert answer.get_json(force=True)["code"] == "permission_denied"
     assert master.calls == {}
+
+
+def test_a_proxy_that_replaces_the_host_header_is_told_what_to_set(client: FlaskClient, master: FakeMaster) -> None:
+    headers = {"Origin": "http://grid.example:8080", "Host": "127.0.0.1:7080"}
+    answer = client.post("/nodes/node-00000001/stop", headers=headers)
+    assert answer.status_code == 403
+    problem = answer.get_json(force=True)
+    assert mentions(problem["detail"], "http://grid.example:8080", "Origin", "127.0.0.1:7080", "Host")
+    assert "another site" not in problem["detail"], "that is not known"
+    assert mentions(problem["hint"], "proxy_set_header Host $http_host", "ProxyPreserveHost On")
+    master.answers["StopStorageNode"] = pb.StopResponse(success=True, node=NODE)
+    headers["Host"] = "grid.example:8080"
+    assert client.post("/nodes/node-00000001/stop", headers=headers).status_code == 200
+
+
+def test_a_refusal_shows_the_beginning_of_a_long_header_only(client: FlaskClient) -> None:
+    answer = client.post("/nodes/node-00000001/stop", headers={"Origin": f"http://{'x' * 5000}"})
+    assert len(answer.get_json(force=True)["detail"]) < 500
 
 
 def test_pages_of_the_admin_itself_may_command(client: FlaskClient, master: FakeMaster) -> None:
