@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sutra_grid.core.agent.reachability import remedy
-from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound, ResourceExhausted
+from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, NotFound, ResourceExhausted
 from sutra_grid.core.types import Agent, AgentStatus, ReachState, Reason
 
 _SHOWN_REJECTIONS = 5
+_SHOWN_ENGINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +41,33 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The agent that was chosen (None: no agent can take the node), and why the others were not."""
+    """The agent that was chosen (None: no agent can take the node), and why the others were not.
+
+    Agents without the engine come last. ``unknown_engine``: the engine that was asked for, if no agent has it, whatever
+    its status; else empty. ``engines``: those that the agents have.
+    """
 
     agent: Agent | None
     rejections: tuple[Rejection, ...] = ()
+    unknown_engine: str = ""
+    engines: tuple[str, ...] = ()
 
 
 def place(candidates: Iterable[Candidate], engine: str) -> Placement:
     """Choose an agent for a node of ``engine`` (empty: each agent's default)."""
     fitting: list[Candidate] = []
     rejections: list[Rejection] = []
+    engines: set[str] = set()
     for candidate in candidates:
+        engines.update(candidate.agent.engines)
         obstacle = obstacle_to_placement(candidate, engine)
         if obstacle is None:
             fitting.append(candidate)
         else:
             rejections.append(obstacle)
     if not fitting:
-        return Placement(None, _by_id(rejections))
+        unknown = engine if engines and engine not in engines else ""
+        return Placement(None, _by_id(rejections), unknown, tuple(sorted(engines)))
     best = min(fitting, key=lambda candidate: (-candidate.free_slots, candidate.agent.agent_id))
     rejections += [_lost_to(best, other) for other in fitting if other is not best]
     return Placement(best.agent, _by_id(rejections))
@@ -66,6 +76,9 @@ def place(candidates: Iterable[Candidate], engine: str) -> Placement:
 def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None:
     """Why the master would not choose this agent by itself; None: it may."""
     agent = candidate.agent
+    lacking = _lack_of_engine(agent, engine)
+    if lacking is not None:
+        return lacking
     if agent.status is AgentStatus.DEGRADED:
         return Rejection(agent.agent_id, Reason.MISSED_HEARTBEATS, f"is degraded: {agent.message}")
     if agent.status is not AgentStatus.OFFLINE and agent.reachability.state is ReachState.UNREACHABLE:
@@ -80,15 +93,15 @@ def obstacle_to_spawn(candidate: Candidate, engine: str) -> Rejection | None:
     """Why this agent can't take a node of ``engine``, even when a caller names the agent; None: it can."""
     agent = candidate.agent
     name = agent.agent_id
+    lacking = _lack_of_engine(agent, engine)
+    if lacking is not None:  # first: the other obstacles may pass by themselves
+        return lacking
     if agent.status is AgentStatus.OFFLINE:
         return Rejection(name, Reason.AGENT_OFFLINE, f"is offline: {agent.message or agent.reason}")
     if not agent.endpoint:
         return Rejection(name, Reason.UNSUPPORTED, "registered without an endpoint, so the master can't call it")
     if agent.drained:
         return Rejection(name, Reason.AGENT_DRAINED, "is drained")
-    if engine and engine not in agent.engines:
-        has = ", ".join(agent.engines) or "none"
-        return Rejection(name, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; its engines are: {has}")
     if candidate.free_slots == 0:
         return Rejection(
             name,
@@ -102,7 +115,7 @@ def refusal(rejection: Rejection) -> GridError:
     """The error for a caller who named this agent."""
     message = f"agent {rejection.agent_id} {rejection.message}"
     hint = _HINTS.get(rejection.reason, "")
-    error = ResourceExhausted if rejection.reason is Reason.SLOTS_FULL else FailedPrecondition
+    error = _ERRORS.get(rejection.reason, FailedPrecondition)
     return error(message, reason=rejection.reason, hint=hint)
 
 
@@ -111,6 +124,8 @@ def no_agent_available(placement: Placement) -> GridError:
     if not placement.rejections:
         hint = "Start an agent: `sutra-grid-agent --config agent-config.toml`"
         return FailedPrecondition("no agent is registered", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
+    if placement.unknown_engine:
+        return _unknown_engine(placement.unknown_engine, placement.engines)
     shown = [f"{r.agent_id} {r.message}" for r in placement.rejections[:_SHOWN_REJECTIONS]]
     more = len(placement.rejections) - len(shown)
     obstacles = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
@@ -127,12 +142,17 @@ def unknown_agent(agent_id: str) -> NotFound:
     )
 
 
+_ERRORS: dict[Reason, type[GridError]] = {
+    Reason.SLOTS_FULL: ResourceExhausted,
+    Reason.UNKNOWN_ENGINE: InvalidArgument,
+}
+
 _HINTS = {
     Reason.AGENT_OFFLINE: "Start the agent on its host, or omit the agent to let the master choose",
     Reason.AGENT_DRAINED: "Run `sutra-grid-cli agents undrain`, or omit the agent to let the master choose",
     Reason.SLOTS_FULL: "Choose another agent, or raise max_storage_nodes in the agent's config. A node that is not "
     "needed any more frees its slot when it is removed: it can't be started again, its data stays",
-    Reason.UNKNOWN_ENGINE: "Add an [engines.NAME] table to the agent's config, or choose another engine",
+    Reason.UNKNOWN_ENGINE: "Choose one of them, or add an [engines.NAME] table to the agent's config",
     Reason.UNSUPPORTED: "Run a current sutra-grid-agent there: it sends its endpoint",
 }
 
@@ -145,5 +165,24 @@ def _lost_to(best: Candidate, other: Candidate) -> Rejection:
     return Rejection(other.agent.agent_id, Reason.NONE, why)
 
 
+def _lack_of_engine(agent: Agent, engine: str) -> Rejection | None:
+    if not engine or engine in agent.engines or not agent.endpoint:  # without an endpoint it told no engines either
+        return None
+    has = _engine_list(agent.engines)
+    return Rejection(agent.agent_id, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; its engines are: {has}")
+
+
+def _unknown_engine(engine: str, engines: tuple[str, ...]) -> InvalidArgument:
+    message = f"no agent has an engine {engine!r}; the engines of the agents are: {_engine_list(engines)}"
+    return InvalidArgument(message, reason=Reason.UNKNOWN_ENGINE, hint=_HINTS[Reason.UNKNOWN_ENGINE])
+
+
+def _engine_list(engines: tuple[str, ...]) -> str:
+    more = len(engines) - _SHOWN_ENGINES
+    shown = ", ".join(engines[:_SHOWN_ENGINES]) or "none"
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _by_id(rejections: list[Rejection]) -> tuple[Rejection, ...]:
-    return tuple(sorted(rejections, key=lambda rejection: rejection.agent_id))
+    """By agent, those without the engine last: they would hide an agent that only has no free slot."""
+    return tuple(sorted(rejections, key=lambda one: (one.reason is Reason.UNKNOWN_ENGINE, one.agent_id)))

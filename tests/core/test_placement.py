@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.texts import mentions, numbers_in
 
-from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
+from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from sutra_grid.core.placement import Candidate, no_agent_available, obstacle_to_spawn, place, refusal
 from sutra_grid.core.types import Agent, AgentStatus, Reachability, ReachState, Reason
 
@@ -92,6 +92,39 @@ def test_the_error_without_a_fitting_agent_names_each_obstacle_and_bounds_the_li
     assert error.reason is Reason.NO_AGENT_AVAILABLE
     assert mentions(error.message, *(f"a{n}" for n in range(5)), "drained")
     assert numbers_in(error.message) == {"3"}, "how many more there are"
+
+
+def test_an_engine_that_no_agent_has_is_an_invalid_argument_by_name_and_without() -> None:
+    one, other = Candidate(agent("a", engines=("redis",)), 0), Candidate(agent("b", engines=("etcd",)), 0)
+    for status in AgentStatus:
+        error = no_agent_available(place([replace(one, agent=replace(one.agent, status=status)), other], "nonesuch"))
+        assert (type(error), error.reason) == (InvalidArgument, Reason.UNKNOWN_ENGINE)
+        assert mentions(error.message, "nonesuch", "redis", "etcd")
+    rejection = obstacle_to_spawn(one, "nonesuch")
+    assert rejection is not None
+    named = refusal(rejection)
+    assert (type(named), named.reason) == (InvalidArgument, Reason.UNKNOWN_ENGINE)
+    assert mentions(named.message, "agent a", "nonesuch", "redis")
+
+
+def test_the_list_of_engines_is_bounded() -> None:
+    many = tuple(f"engine-{number:03}" for number in range(300))
+    error = no_agent_available(place([Candidate(agent("a", engines=many), 0)], "nonesuch"))
+    assert len(error.message) < 600
+    assert mentions(error.message, "engine-000", "280 more")
+
+
+@pytest.mark.parametrize(
+    ("changes", "used"),
+    [({"status": AgentStatus.OFFLINE}, 0), ({"status": AgentStatus.DEGRADED}, 0), ({"drained": True}, 0), ({}, 10)],
+)
+def test_an_engine_whose_only_agent_is_away_or_full_is_a_matter_of_time_and_that_agent_is_named(
+    changes: dict[str, object], used: int
+) -> None:
+    others = [Candidate(agent(f"a{n}", engines=("storage",)), 0) for n in range(9)]
+    error = no_agent_available(place([*others, Candidate(agent("z", **changes), used)], "redis"))
+    assert (type(error), error.reason) == (ResourceExhausted, Reason.NO_AGENT_AVAILABLE)
+    assert error.message.startswith("no agent can take the node: z ")
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=8))

@@ -20,7 +20,6 @@ from sutra_grid.core.errors import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
-    NotFound,
     ResourceExhausted,
     Unavailable,
 )
@@ -59,11 +58,11 @@ class Admission:
         return NodeSpec(engine.name, port, str(path), memory)
 
     def engine(self, name: str) -> Engine:
-        """The engine of that name. Raises ``NotFound`` with the list of engines."""
+        """The engine of that name. Raises ``InvalidArgument`` with the list of engines."""
         engine = self._config.engines.get(name)
         if engine is None:
-            raise NotFound(
-                f"agent {self._config.agent_id} has no engine {name}",
+            raise InvalidArgument(
+                f"agent {self._config.agent_id} has no engine {name!r}",
                 reason=Reason.UNKNOWN_ENGINE,
                 hint=f"Choose one of: {', '.join(sorted(self._config.engines))}",
             )

@@ -77,7 +77,7 @@ def test_refusals_before_anything_is_done_say_why(harness: MasterHarness, make_a
     agent.register(harness.stub)
     cases: list[tuple[dict[str, object], str]] = [
         ({"agent_id": "agent-9"}, "unknown_agent"),
-        ({"engine": "nonesuch"}, "no_agent_available"),
+        ({"engine": "nonesuch"}, "unknown_engine"),
         ({"agent_id": "agent-1", "engine": "nonesuch"}, "unknown_engine"),
         ({"port": 70_000}, "invalid_argument"),
     ]
