@@ -17,7 +17,9 @@ import click
 from sutra_grid import __version__
 from sutra_grid.cli.context import GridGroup, Options
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
-from sutra_grid.core.errors import GridError
+from sutra_grid.core.errors import GridError, Internal
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.standard_output import OutputClosed, OutputFailed, failure_was_told, flush_output, run_program
 
 PROGRAM: Final = "sutra-grid-cli"
 
@@ -72,18 +74,13 @@ class LazyGroup(GridGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. Ctrl-C and a closed pipe end it quietly, with the exit codes that shells use."""
+        """Run the command. Ctrl-C ends it quietly, with the exit code that shells use."""
         try:
             answer: object = super().invoke(ctx)
-            sys.stdout.flush()
         except KeyboardInterrupt:
             if sys.stderr.isatty():
                 click.echo(err=True)  # the next prompt does not belong behind ^C
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
-        except BrokenPipeError:
-            # Output that is still buffered must not raise at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
         return answer
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -113,11 +110,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = cli.main(
             args=None if arguments is None else list(arguments), obj=options, prog_name=PROGRAM, standalone_mode=False
         )
+        flush_output()
     except click.ClickException as error:
         _print_usage_error(error)
         return ExitCode.USAGE
     except click.Abort:  # Ctrl-C at a question
         return ExitCode.INTERRUPTED
+    except OutputClosed:
+        return ExitCode.BROKEN_PIPE
+    except OutputFailed as error:
+        from sutra_grid.cli.output.errors import print_error
+
+        print_error(Internal(str(error), reason=Reason.NONE), options.output)
+        failure_was_told()
+        return ExitCode.FAILED
     except GridError as error:
         from sutra_grid.cli.output.errors import print_error
 
@@ -138,7 +144,7 @@ def _print_usage_error(error: click.ClickException) -> None:
 
 def main() -> None:
     """Console script ``sutra-grid-cli``."""
-    sys.exit(run())
+    sys.exit(run_program(PROGRAM, run))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,11 @@ main = daemon_command(
     check=master_config,
     flags=[
         Flag("--listen", "master.listen", "Address for agents and clients (HOST:PORT)."),
-        Flag("--registry-url", "master.registry_url", "URL of the registry: sqlite:////PATH or postgresql+psycopg://…"),
+        Flag(
+            "--registry-url",
+            "master.registry_url",
+            "URL of the registry: sqlite:////PATH or postgresql+psycopg://USER@HOST/DATABASE",
+        ),
         Flag("--log-level", "logging.level", "Lowest level of records to write."),
     ],
     modes=[

@@ -27,6 +27,7 @@ from sutra_grid.runtime.descriptors import raise_descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.inherited_signals import reset_inherited_signals
 from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
+from sutra_grid.runtime.standard_output import run_program
 
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
@@ -64,6 +65,14 @@ class Mode:
     option: str
     run: Callable[[Config], int | None]
     help: str
+
+
+class DaemonCommand(click.Command):
+    """A command whose call is the whole program: it guards the output and ends the process."""
+
+    def __call__(self, *args: Any, **settings: Any) -> NoReturn:
+        """Run the program."""
+        sys.exit(run_program(str(self.name), lambda: self.main(*args, **settings)))
 
 
 def daemon_command(
@@ -111,7 +120,7 @@ def daemon_command(
             code = _run(name, chosen, config)
         sys.exit(code)
 
-    return click.Command(
+    return DaemonCommand(
         name,
         callback=main,
         params=_parameters(flags, modes, name),

@@ -127,7 +127,9 @@ def _storage() -> str:
 def _output_of(command: list[str]) -> str:
     """The output of a program, or the reason why there is none."""
     try:
-        done = subprocess.run(command, check=False, text=True, capture_output=True, timeout=VERSION_SECONDS)
+        done = subprocess.run(
+            command, check=False, text=True, errors="replace", capture_output=True, timeout=VERSION_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not answer: {error}"
     return (done.stdout or done.stderr).strip()

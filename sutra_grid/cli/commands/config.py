@@ -51,7 +51,9 @@ def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
     """Raise InvalidArgument with the daemon's own message if the file is invalid."""
     command = [*daemon_command(role), "--config", str(file), "--check-config"]
     try:
-        result = subprocess.run(command, check=False, text=True, capture_output=True, timeout=timeout_seconds)
+        result = subprocess.run(
+            command, check=False, text=True, errors="replace", capture_output=True, timeout=timeout_seconds
+        )
     except subprocess.TimeoutExpired as error:
         raise DeadlineExceeded(
             f"the {role} did not finish checking {file} in {timeout_seconds:g} s",

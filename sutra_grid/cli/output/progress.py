@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sutra_grid.cli.context import Options
 from sutra_grid.cli.output.colors import is_terminal
 from sutra_grid.cli.output.printer import emit
+from sutra_grid.runtime.standard_output import has_unicode
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -52,5 +53,6 @@ def progress(options: Options, text: str) -> Iterator[ProgressLine]:
     from rich.console import Console
 
     console = Console(stderr=True, no_color=options.no_color or None, highlight=False)
-    with console.status(text, spinner="dots") as status:
+    spinner = "dots" if has_unicode(sys.stderr) else "line"
+    with console.status(text, spinner=spinner) as status:
         yield ProgressLine(status)
