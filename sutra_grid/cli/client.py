@@ -25,6 +25,11 @@ def connect(options: Options) -> MasterClient:
     return make_client(target, source, options.timeout_seconds)
 
 
+def whole_task(client: MasterClient, options: Options) -> MasterClient:
+    """The client for a command that changes several things: a timeout that is given is for all of them together."""
+    return client.within(options.timeout_seconds) if options.timeout_given else client
+
+
 def make_client(target: str, source: str, timeout_seconds: float) -> MasterClient:
     """A client of the master at ``target``; ``source`` says where the address comes from."""
     where = "This is the default address" if source == "default" else f"The address comes from {source}"

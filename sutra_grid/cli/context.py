@@ -23,11 +23,15 @@ DEV_ADDRESS_FILE: Final = "master.address"
 
 @dataclass
 class Options:
-    """The values of the global options. ``master`` is empty unless it is given."""
+    """The values of the global options. ``master`` is empty unless it is given.
+
+    ``timeout_seconds`` is for the whole command if it is given, else for each of the nodes and agents that it changes.
+    """
 
     master: str = ""
     output: str = "table"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    timeout_given: bool = False
     no_color: bool = False
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -65,6 +69,7 @@ def _store_seconds(ctx: click.Context, param: click.Parameter, value: float | No
     if value is not None and not 0 < value < float("inf"):
         raise click.BadParameter(f"{value:g} is not a positive number of seconds.", ctx, param)
     _store(ctx, param, value)
+    options_of(ctx).timeout_given |= value is not None
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -94,7 +99,7 @@ def _global_options() -> list[click.Parameter]:
             type=float,
             callback=_store_seconds,
             metavar="SECONDS",
-            help=f"How long to wait for the outcome. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
+            help=f"How long the whole command may take. [default: {DEFAULT_TIMEOUT_SECONDS:g}, for each of many]",
         ),
         option(
             "--no-color", is_flag=True, flag_value=True, help="Print no colours; the variable NO_COLOR does the same."

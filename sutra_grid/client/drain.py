@@ -6,7 +6,6 @@ An agent is drained only when its own report says that no process of a node is l
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -50,10 +49,10 @@ def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], Non
     """Stop every node of a drained agent and return its record when no process is left.
 
     A node that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
-    stop was refused, the agent is offline, or the client's timeout passed.
+    stop was refused, the agent is offline, or the client's timeout passed (the time of its task, if it is for one).
     """
     never = threading.Event()
-    deadline = time.monotonic() + client.timeout_seconds
+    client = client.within(client.timeout_seconds)
     while True:
         agent = client.get_agent(agent_id)
         left = left_on(agent)
@@ -62,18 +61,13 @@ def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], Non
             return agent
         if agent.status == AgentStatus.OFFLINE:
             raise _offline(agent, left or wanted, client.hints)
-        if time.monotonic() >= deadline:
-            raise DeadlineExceeded(
-                f"agent {agent_id} is not drained after {client.timeout_seconds:g} s. "
-                f"Nodes of which it reports a process: {names(left)} ({len(left)})",
-                reason=Reason.TIMED_OUT,
-                hint=f"The stops continue. Check with `{client.hints.show_agent.format(agent_id)}`",
-            )
+        if not client.seconds_left():
+            raise _not_drained(client, agent_id, left, wanted)
         on_wait(f"{agent_id}: waiting for {len(left or wanted)} nodes to stop: {names(left or wanted)}")
         if wanted:
             _stop_all(client, [node.node_id for node in wanted])
         else:
-            never.wait(POLL_SECONDS)
+            never.wait(min(POLL_SECONDS, client.seconds_left()))
 
 
 def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
@@ -96,6 +90,24 @@ def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
     refused = next((error for error in errors if error is not None), None)
     if refused is not None:
         raise refused
+
+
+def _not_drained(
+    client: MasterClient, agent_id: str, left: list[pb.NodeStatus], wanted: list[pb.NodeStatus]
+) -> DeadlineExceeded:
+    message = f"agent {agent_id} is not drained after {client.timeout_seconds:g} s. "
+    check = f"Check with `{client.hints.show_agent.format(agent_id)}`"
+    if wanted:
+        return DeadlineExceeded(
+            f"{message}It takes no new nodes. Nodes that were not told to stop: {names(wanted)} ({len(wanted)})",
+            reason=Reason.TIMED_OUT,
+            hint=f"Stops that were sent continue. Run the command again for the others. {check}",
+        )
+    return DeadlineExceeded(
+        f"{message}Nodes of which it reports a process: {names(left)} ({len(left)})",
+        reason=Reason.TIMED_OUT,
+        hint=f"The stops continue. {check}",
+    )
 
 
 def _offline(agent: pb.AgentRecord, left: list[pb.NodeStatus], hints: Hints) -> FailedPrecondition:

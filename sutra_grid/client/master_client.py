@@ -6,7 +6,9 @@ are repeated under it while the master is away (``client.retry``).
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sutra_grid.client.change import ChangeSpec, send_change
 from sutra_grid.client.hints import Hints
 from sutra_grid.client.retry import RetryPolicy
-from sutra_grid.core.errors import Unavailable
+from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
@@ -32,7 +34,13 @@ M = TypeVar("M", bound=Message)
 
 READ_SECONDS: Final = 10.0
 """A read that takes longer will not be answered; only changes wait for processes."""
+LAST_READ_SECONDS: Final = 0.5
+"""What a read may take when the time of its task has passed: the answer says what is still going on."""
 MASTER_SERVICE: Final = "grid.GridMaster"
+
+
+class NotSent(DeadlineExceeded):
+    """The time of a task passed before this change was sent, so it changes nothing."""
 
 
 def fresh_key(_target: str) -> str:
@@ -72,8 +80,8 @@ class MasterClient:
     Every method raises ``GridError``: the master's own; ``PeerUnreachable`` when it can't be reached or the
     connection was lost; ``NoAnswer`` when the deadline passed; ``Unavailable`` after ``close``.
 
-    ``timeout_seconds`` is how long an outcome is waited for. ``scoped`` makes a client with another one
-    over the same connection; closing it leaves the connection open.
+    ``timeout_seconds`` is how long an outcome is waited for. ``scoped`` and ``within`` make a client for one task
+    over the same connection. Closing a scoped one leaves the connection open.
     """
 
     def __init__(self, config: ClientConfig, connection: Connection[_Stubs] | None = None) -> None:
@@ -89,6 +97,7 @@ class MasterClient:
         self._owns_connection = connection is None
         self._key_of: Callable[[str], str] = fresh_key
         self._closed = threading.Event()
+        self._deadline = math.inf
         self.timeout_seconds = config.change_seconds
 
     def scoped(self, *, timeout_seconds: float | None = None, key_of: Callable[[str], str] = fresh_key) -> MasterClient:
@@ -97,6 +106,21 @@ class MasterClient:
         made._key_of = key_of
         made.timeout_seconds = timeout_seconds or self._config.change_seconds
         return made
+
+    def within(self, seconds: float) -> MasterClient:
+        """A client for one task that may take ``seconds`` in all: its calls and waits together end by then.
+
+        A task within another one ends with the outer one at the latest. Closing it closes this client.
+        """
+        made = MasterClient(self._config, self._connection)
+        made._key_of, made._closed, made._owns_connection = self._key_of, self._closed, self._owns_connection
+        made.timeout_seconds = seconds
+        made._deadline = min(self._deadline, time.monotonic() + seconds)
+        return made
+
+    def seconds_left(self) -> float:
+        """The rest of the task's time, not below 0; ``inf`` for a client that ``within`` has not made."""
+        return max(0.0, self._deadline - time.monotonic())
 
     @property
     def target(self) -> str:
@@ -229,7 +253,7 @@ class MasterClient:
 
     def _read(self, method: _Method, request: Message, response: type[M], timeout_seconds: float | None) -> M:
         self._refuse_when_closed()
-        seconds = timeout_seconds or self._config.read_seconds
+        seconds = min(timeout_seconds or self._config.read_seconds, max(LAST_READ_SECONDS, self.seconds_left()))
         return self._connection.call(method, request, response, seconds, repeatable=True)
 
     def _change(self, method: _Method, request: Message, response: type[M], timeout_seconds: float | None) -> M:
@@ -239,8 +263,15 @@ class MasterClient:
             self._refuse_when_closed()
             return self._connection.call(method, request, response, seconds)
 
+        left_seconds = self.seconds_left()
+        if not left_seconds:
+            raise NotSent(
+                f"not sent: the timeout of {self.timeout_seconds:g} s had passed before its turn",
+                reason=Reason.TIMED_OUT,
+                hint="Run the command again, with a longer timeout if needed",
+            )
         spec = ChangeSpec(
-            timeout_seconds or min(self.timeout_seconds, self._config.change_seconds),
+            min(timeout_seconds or min(self.timeout_seconds, self._config.change_seconds), left_seconds),
             self._config.retry,
             self._closed,
             lambda: self._connection.has_answered,

@@ -48,12 +48,11 @@ def show_agent(agent_id: str) -> Response:
 @blueprint.operation("POST", "/<agent_id>/drain", ONE, query=DrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
 def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
     """Place no new nodes on an agent. Its running nodes stay, unless `stop_nodes=true`."""
-    timeout_seconds: float | None = query.get("timeout")
+    client = master().scoped().within(query.get("timeout") or master().timeout_seconds)
     if not query.get("stop_nodes"):
-        return message_response(command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds))
+        return message_response(command_agent(client, AgentVerb.DRAIN, agent_id, key))
     with long_requests().acquire():
-        command_agent(master(), AgentVerb.DRAIN, agent_id, key, timeout_seconds)
-        client = master().scoped(timeout_seconds=timeout_seconds)
+        command_agent(client, AgentVerb.DRAIN, agent_id, key)
         return message_response(stop_nodes(client, agent_id, lambda _message: None))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any
 
 from sutra_grid.admin.services import long_requests
 from sutra_grid.client.master_client import MasterClient
@@ -13,9 +12,6 @@ from sutra_grid.client.rolling_plan import is_up
 from sutra_grid.client.wait import await_settled
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
-
-#: Time left to check the node once when the command used up the timeout.
-MIN_WAIT_SECONDS: Final = 0.1
 
 Command = Callable[[float | None], pb.NodeStatus]
 
@@ -35,7 +31,6 @@ def run_and_wait(client: MasterClient, command: Command, query: Mapping[str, Any
     if "wait" not in query:
         return command(timeout_seconds)
     seconds = timeout_seconds or client.timeout_seconds
-    deadline = time.monotonic() + seconds
-    node = command(seconds)
-    rest = client.scoped(timeout_seconds=max(MIN_WAIT_SECONDS, round(deadline - time.monotonic(), 1)))
+    rest = client.within(seconds)
+    node = command(min(seconds, rest.seconds_left()))
     return await_settled(rest, node, NodeStatus.RUNNING, lambda _message: None, is_up)

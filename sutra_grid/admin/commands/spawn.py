@@ -27,7 +27,12 @@ def spawn_one(client: MasterClient, spawn: pb.SpawnRequest, query: Mapping[str, 
 def spawn_many(
     client: MasterClient, body: Mapping[str, Any], key: str, count: int, query: Mapping[str, Any]
 ) -> list[pb.NodeStatus | GridError]:
-    """Spawn ``count`` identical nodes: first one, then the rest a few at a time. Returns nodes or errors in order."""
+    """Spawn ``count`` identical nodes: first one, then the rest a few at a time. Returns nodes or errors in order.
+
+    A timeout in ``query`` is for all of them together; without one, each has the usual one.
+    """
+    if timeout_seconds := query.get("timeout"):
+        client = client.within(timeout_seconds)
 
     def spawn(request: pb.SpawnRequest) -> pb.NodeStatus:
         return spawn_one(client, request, query)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from sutra_grid.cli.client import connect
+from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import AGENTS, NODES, clock_time
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.node_show import log_problem_text
@@ -116,9 +116,10 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], force: bool, yes: boo
     options = options_of(ctx)
     with connect(options) as client:
         confirm_or_refuse(lambda: _removal_question(client, agent_ids), yes=yes)
+        whole = whole_task(client, options)
 
         def remove_one(agent_id: str) -> None:
-            client.remove_agent(agent_id, force=force)
+            whole.remove_agent(agent_id, force=force)
             emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
 
         for_each(options, agent_ids, remove_one)
@@ -142,10 +143,11 @@ def _change_agents(
 ) -> None:
     """Change each agent in turn. ``change`` returns its record and a description of the outcome."""
     changed: list[pb.AgentRecord] = []
-    with connect(options) as client:
+    with connect(options) as connected:
+        whole = whole_task(connected, options)
 
         def change_one(agent_id: str) -> None:
-            agent, text = change(client, agent_id)
+            agent, text = change(whole.within(options.timeout_seconds), agent_id)
             changed.append(agent)
             if _for_people(options):
                 emit(f"{agent.agent_id} {text}")

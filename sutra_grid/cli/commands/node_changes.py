@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.client import connect
+from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.options import (
@@ -128,9 +128,11 @@ def change_all(options: Options, names: tuple[str, ...], doing: str, change: Cha
     """Change each node in turn and print the outcome. With ``wanted`` None it does not wait for a status."""
     changed: list[pb.NodeStatus] = []
     for_people = options.output in ("table", "wide")
-    with connect(options) as client:
+    with connect(options) as connected:
+        whole = whole_task(connected, options)
 
         def change_one(name: str) -> None:
+            client = whole.within(options.timeout_seconds)
             with progress(options, f"{name}: {doing}") as say:
                 node = change(client, name)
                 if wanted is not None:
