@@ -44,9 +44,10 @@ def may_come_up(node: pb.NodeStatus) -> bool:
 def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavailable: int) -> Choice:
     """The node of ``waiting`` to restart next while those ``in_flight`` are being restarted.
 
-    A node that is down and will not come up by itself comes first, because its restart takes nothing
-    down. A node that is up is chosen only while fewer than ``max_unavailable`` are down. A node whose
-    agent is offline is never chosen before the others, because it can't be restarted.
+    A node that is down comes first, because its restart takes nothing down; also one that is starting, which may
+    never be ready. One that is being stopped, or that its agent has not reported yet, is waited for. A node that is
+    up is chosen only while fewer than ``max_unavailable`` are down. A node whose agent is offline is never chosen,
+    because it can't be restarted.
     """
     if len(in_flight) >= max_unavailable:
         return Choice(blocked_by=tuple(sorted(in_flight)))
@@ -64,8 +65,8 @@ def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavai
 
 
 def _is_under_way(node: pb.NodeStatus) -> bool:
-    """Whether it is being started or stopped now. A back-off does not count."""
-    return node.status in ("", NodeStatus.STARTING, NodeStatus.STOPPING) and not node.backoff_ms
+    """Whether a command to start or restart it is being carried out already. A back-off does not count."""
+    return node.status in ("", NodeStatus.STOPPING) and not node.backoff_ms
 
 
 def broken(nodes: Nodes, restarted: Mapping[str, pb.NodeStatus]) -> pb.NodeStatus | None:
@@ -77,6 +78,11 @@ def broken(nodes: Nodes, restarted: Mapping[str, pb.NodeStatus]) -> pb.NodeStatu
         if not is_up(now) or (now.generation == then.generation and now.pid != then.pid):
             return now
     return None
+
+
+def is_same_process(now: pb.NodeStatus, then: pb.NodeStatus) -> bool:
+    """Whether it runs, in the process and by the command of ``then``."""
+    return now.status == NodeStatus.RUNNING and (now.generation, now.pid) == (then.generation, then.pid)
 
 
 def is_older(node: pb.NodeStatus, started_before_ms: int) -> bool:

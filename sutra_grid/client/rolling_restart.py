@@ -15,7 +15,7 @@ from typing import Final
 from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
-from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_up, may_come_up
+from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_same_process, is_up, may_come_up
 from sutra_grid.client.wait import await_settled
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Internal, Unavailable
 from sutra_grid.core.text import printable
@@ -33,10 +33,15 @@ _NOT_STEADY: Final = "was restarted and ran, but did not stay up"
 
 @dataclass(frozen=True, slots=True)
 class RollSpec:
-    """Bounds: how many nodes may be down at once, and how long each must stay up before the next is restarted."""
+    """Bounds: how many nodes may be down at once, and how long each must be up before the next is restarted.
+
+    ``min_ready_seconds``: without a restart and healthy all the time; a node that turns unhealthy has to be
+    healthy for as long again. ``pause_seconds``: the same, but a node that turns unhealthy is a failure.
+    """
 
     max_unavailable: int = 1
     pause_seconds: float = 0.0
+    min_ready_seconds: float = 0.0
 
 
 @dataclass
@@ -60,6 +65,7 @@ class Roll:
     """One rolling restart of the nodes ``names``. ``scope`` reads the nodes that count towards the bounds, by id.
 
     ``on_restarted`` gets each node after its restart, ``on_wait`` a line that says what the restart waits for.
+    The client's timeout is for each node: from its restart until it is up. ``RollSpec`` adds to it.
     """
 
     def __init__(
@@ -196,16 +202,28 @@ class Roll:
         self._results.put((name, result))
 
     def _restart_and_watch(self, name: str) -> pb.NodeStatus:
-        """Restart one node and return it when it has been up for the pause. Raises ``GridError``."""
-        answer = self._client.restart_node(name)
+        """Restart one node and return it when it has been up for long enough. Raises ``GridError``."""
+        client = self._client.within(self._client.timeout_seconds)
+        answer = client.restart_node(name)
         slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
         node = answer.node if slow else outcome(answer)
-        node = await_settled(self._client, node, NodeStatus.RUNNING, self._on_wait, is_up)
-        steady_at = time.monotonic() + self._spec.pause_seconds
-        while (left_seconds := steady_at - time.monotonic()) > 0 and not self._given_up.is_set():
+        node = await_settled(client, node, NodeStatus.RUNNING, self._on_wait, is_up)
+        return self._stay_up(node)
+
+    def _stay_up(self, node: pb.NodeStatus) -> pb.NodeStatus:
+        """Return the node when it has been up for long enough, see ``RollSpec``."""
+        up_seconds = max(self._spec.pause_seconds, self._spec.min_ready_seconds)
+        if self._spec.min_ready_seconds:
+            self._on_wait(f"{node.node_id}: {node.status}, has to stay up for {up_seconds:g} s")
+        ready_at = time.monotonic() + up_seconds
+        while (left_seconds := ready_at - time.monotonic()) > 0 and not self._given_up.is_set():
             self._given_up.wait(min(POLL_SECONDS, left_seconds))
-            now = self._read(name) or node
-            if broken({name: now}, {name: node}) is not None:
+            now = self._read(node.node_id) or node
+            if self._spec.min_ready_seconds and is_same_process(now, node) and not is_up(now):
+                client = self._client.within(self._client.timeout_seconds)
+                now = await_settled(client, now, NodeStatus.RUNNING, self._on_wait, is_up)
+                ready_at = time.monotonic() + up_seconds
+            if broken({node.node_id: now}, {node.node_id: node}) is not None:
                 raise _not_up_error(now, _NOT_STEADY, self._client.hints)
             node = now
         return node

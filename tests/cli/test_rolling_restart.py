@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -188,3 +189,65 @@ def test_a_slow_restart_is_waited_for_until_the_new_process_is_there(master: Fak
     ran = cli("nodes", "restart", "a")
     assert ran.code == 0
     assert mentions(ran.out, 5000)
+
+
+def test_a_node_that_is_never_ready_is_restarted_first_and_at_once(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    grid.nodes["b"].CopyFrom(node("b", status="starting", reason="start_timeout", health="unhealthy"))
+    ran = cli("nodes", "restart", "--all", "--timeout", "2")
+    assert (ran.code, grid.order, ran.err) == (0, ["b", "a"], "")
+
+
+def test_the_way_on_from_a_failed_restart_is_not_the_same_restart(master: FakeMaster, cli: Cli) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    grid.failing = {"a"}
+    ran = cli("nodes", "restart", "a")
+    assert ran.code == 1
+    assert commands_in(ran.err) == []
+    assert json.loads(cli("nodes", "restart", "a", "-o", "json").out)["resume"] == "sutra-grid-cli nodes restart a"
+
+
+def test_min_ready_begins_again_when_a_node_was_unhealthy_and_a_restart_in_between_ends_it(
+    master: FakeMaster, cli: Cli
+) -> None:
+    grid = RestartingGrid(master, "a", "b")
+    looks: list[str] = []
+
+    def look(request: pb.NodeId) -> pb.NodeStatus:
+        looks.append(request.node_id)
+        grid.nodes[request.node_id].health = "unhealthy" if len(looks) == 1 else "healthy"
+        return grid.show(request)
+
+    master.answers["GetStorageNodeStatus"] = look
+    began = time.monotonic()
+    ran = cli("nodes", "restart", "a", "b", "--min-ready", "0.6")
+    assert (ran.code, grid.order) == (0, ["a", "b"]), ran.err
+    assert time.monotonic() - began >= 0.5 + 0.6 + 0.6
+    assert has_line(ran.err, "a", "has to stay up", 0.6)
+
+    def crash(request: pb.NodeId) -> pb.NodeStatus:
+        grid.nodes[request.node_id].pid += 1
+        return grid.show(request)
+
+    master.answers["GetStorageNodeStatus"] = crash
+    ran = cli("nodes", "restart", "--all", "--min-ready", "0.2")
+    assert (ran.code, grid.order[2:]) == (1, ["a"])
+    assert has_line(ran.err, "error", "a", "did not stay up")
+    assert "--min-ready 0.2" in commands_in(ran.err)[-1]
+
+
+def test_a_timeout_bounds_the_call_and_the_wait_together(master: FakeMaster, cli: Cli) -> None:
+    RestartingGrid(master, "a")
+    starting = node("a", status="starting", message="restarted by command", generation=2, observed_generation=2)
+
+    def slow(_request: pb.NodeCommand) -> pb.NodeResult:
+        threading.Event().wait(0.8)  # the time that the call takes is the subject
+        return pb.NodeResult(success=True, node=starting)
+
+    master.answers["RestartStorageNode"] = slow
+    master.answers["GetStorageNodeStatus"] = starting
+    began = time.monotonic()
+    ran = cli("nodes", "restart", "a", "--timeout", "1")
+    assert ran.code == 4
+    assert time.monotonic() - began < 1.7
+    assert has_line(ran.err, "error", "a", "starting", 1, "restarted by command")

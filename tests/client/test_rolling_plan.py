@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values.cli_records import node
 
-from sutra_grid.client.rolling_plan import Choice, broken, choose, is_down, is_older, is_up, newest_start_ms
+from sutra_grid.client.rolling_plan import (
+    Choice,
+    broken,
+    choose,
+    is_down,
+    is_older,
+    is_same_process,
+    is_up,
+    newest_start_ms,
+)
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -29,11 +38,23 @@ def test_one_that_is_down_is_restarted_first_for_that_takes_nothing_down() -> No
     assert choose(nodes(a="running", b="failed"), ["a", "b"], set(), 1) == Choice("b")
 
 
-def test_one_that_is_just_starting_is_waited_for_and_one_in_a_back_off_is_not() -> None:
-    starting = nodes(a="running", b="starting")
-    assert choose(starting, ["a", "b"], set(), 1) == Choice(blocked_by=("b",))
-    starting["b"].backoff_ms = 5000
-    assert choose(starting, ["a", "b"], set(), 1) == Choice("b")
+def test_one_that_is_not_ready_is_restarted_first_and_one_that_is_being_stopped_is_waited_for() -> None:
+    grid = nodes(a="running", b="starting")
+    assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
+    grid["b"].reason = "start_timeout"
+    assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
+    for status in ("stopping", ""):
+        grid["b"].status = status
+        assert choose(grid, ["a", "b"], set(), 1) == Choice(blocked_by=("b",))
+    grid["b"].backoff_ms = 5000
+    assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
+
+
+def test_the_same_process_runs_on_though_it_is_unhealthy() -> None:
+    before = node("a", pid=10)
+    assert is_same_process(node("a", pid=10, health="unhealthy"), before)
+    for other in (node("a", pid=11), node("a", pid=10, generation=2), node("a", pid=10, status="stopping")):
+        assert not is_same_process(other, before)
 
 
 def test_a_node_of_an_offline_agent_counts_as_down_and_is_not_taken() -> None:

@@ -21,6 +21,9 @@ class FakeClient:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
+    def within(self, _seconds: float) -> "FakeClient":
+        return self
+
     def restart_node(self, name: str) -> pb.NodeResult:
         raise self.error
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sutra_grid.admin.http.problems import problem_document
@@ -34,7 +34,7 @@ class RollingRestartRequest:
     def of(cls, body: Mapping[str, Any]) -> RollingRestartRequest:
         """Make it from a validated body."""
         selection = Selection(tuple(body.get("node_ids", ())), body.get("agent_id", ""), body.get("engine", ""))
-        spec = RollSpec(body.get("max_unavailable", 1), body.get("pause_seconds", 0))
+        spec = RollSpec(body.get("max_unavailable", 1), body.get("pause_seconds", 0), body.get("min_ready_seconds", 0))
         return cls(selection, spec, body.get("started_before_ms"))
 
     def resumed(self, left: list[str], resume_ms: int) -> dict[str, Any]:
@@ -46,9 +46,8 @@ class RollingRestartRequest:
             named = {"agent_id": chosen.agent_id, "engine": chosen.engine}
             body = {name: value for name, value in named.items() if value} or {"all": True}
             body["started_before_ms"] = resume_ms
-        bounds = {"max_unavailable": self.spec.max_unavailable, "pause_seconds": self.spec.pause_seconds}
-        usual = {"max_unavailable": 1, "pause_seconds": 0}
-        return body | {name: value for name, value in bounds.items() if value != usual[name]}
+        usual = asdict(RollSpec())
+        return body | {name: value for name, value in asdict(self.spec).items() if value != usual[name]}
 
 
 def rolling_restart_lines(

@@ -113,7 +113,13 @@ class RollingRestart(RequestSchema):
         "Maximum number of nodes that are down at once, including those already down; default 1", 1, MAX_UNAVAILABLE
     )
     pause_seconds = WholeNumber(
-        "Seconds that each node must stay up before the next one is restarted", 0, MAX_PAUSE_SECONDS
+        "As `min_ready_seconds`, but a node that turns unhealthy is a failure", 0, MAX_PAUSE_SECONDS
+    )
+    min_ready_seconds = WholeNumber(
+        "Seconds that each node must be running and healthy, without a restart in between, before the next one is "
+        "restarted; default 0",
+        0,
+        MAX_PAUSE_SECONDS,
     )
     started_before_ms = WholeNumber("Only nodes whose process started before this time; used to resume", 1, MAX_MS)
 

@@ -61,7 +61,10 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--max-unavailable", type=click.IntRange(1, MAX_UNAVAILABLE), default=1, show_default=True, metavar="N",
               help="Keep at most N of the nodes down at once, including those already down.")  # fmt: skip
 @click.option("--pause", "pause_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
-              metavar="SECONDS", help="How long each node must stay up before the next one.")  # fmt: skip
+              metavar="SECONDS", help="As --min-ready, but a node that turns unhealthy ends the command.")  # fmt: skip
+@click.option("--min-ready", "min_ready_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
+              metavar="SECONDS", help="How long each node must be running and healthy, without a restart in between, "
+              "before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
               help="Restart only nodes whose process was started before TIME (ISO 8601).")  # fmt: skip
 @detach_option
@@ -71,12 +74,13 @@ def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, 
 
     The next node is restarted when the one before runs and is healthy. The first failure
     ends the command. It then prints what is done, what is left, and the command to resume.
+    --timeout is for each node: from its restart until it runs and is healthy.
     """
     options = options_of(ctx)
     selection = Selection(tuple(dict.fromkeys(node_ids)), given["agent_id"], given["engine"])
     if bool(node_ids) + everything + bool(selection.agent_id or selection.engine) != 1:
         raise click.UsageError("give node ids, or --all, or --agent and --engine.")
-    spec = RollSpec(given["max_unavailable"], given["pause_seconds"])
+    spec = RollSpec(given["max_unavailable"], given["pause_seconds"], given["min_ready_seconds"])
     started_before_ms: int | None = given["started_before_ms"]
     if detach:
         if not node_ids or spec != RollSpec() or started_before_ms is not None:
@@ -133,6 +137,8 @@ class _Command:
         left = done.unfinished()
         resume = self._resume_command(left, resume_ms) if left else ""
         self._print_data(done, left, resume)
+        if len(left) == total and self._selection.node_ids:
+            resume = ""  # it would be the command that has just failed
         if total == 0 and self._for_people:
             emit("Nothing to restart.")
         if done.failure is not None:
@@ -173,6 +179,8 @@ class _Command:
             arguments += ["--max-unavailable", str(self._spec.max_unavailable)]
         if self._spec.pause_seconds:
             arguments += ["--pause", f"{self._spec.pause_seconds:g}"]
+        if self._spec.min_ready_seconds:
+            arguments += ["--min-ready", f"{self._spec.min_ready_seconds:g}"]
         if self._options.master:
             arguments += ["--master", self._options.master]
         return shlex.join(arguments)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -54,6 +55,19 @@ def test_of_named_nodes_those_that_are_left_are_named(client: FlaskClient, maste
     RestartingGrid(master, "a", "b", "c").failing = {"c"}
     end = lines_of(client.post("/rolling-restarts", json={"node_ids": ["a", "c", "b"], "pause_seconds": 0}))[-1]
     assert end["resume"]["body"] == {"node_ids": ["c", "b"]}
+
+
+def test_each_node_must_be_ready_for_the_given_time_and_so_after_it_is_resumed(
+    client: FlaskClient, master: FakeMaster
+) -> None:
+    grid = RestartingGrid(master, "a", "b", "c")
+    grid.failing = {"c"}
+    began = time.monotonic()
+    lines = lines_of(client.post("/rolling-restarts", json={"all": True, "min_ready_seconds": 1}))
+    assert time.monotonic() - began >= 2
+    assert grid.order == ["a", "b", "c"]
+    assert [line["kind"] for line in lines if line["kind"] != "waiting"] == ["begin", "restarted", "restarted", "end"]
+    assert lines[-1]["resume"]["body"]["min_ready_seconds"] == 1
 
 
 def test_with_a_key_each_restart_has_its_own(client: FlaskClient, master: FakeMaster) -> None:

@@ -15,8 +15,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.query["wait_seconds"] = 0
     if isinstance(case.query, dict) and _is_text(case.query.get("cursor")):
         del case.query["cursor"]  # only one that was given out is taken
-    if isinstance(case.body, dict) and _is_right(case.body.get("pause_seconds"), 86_400):
-        case.body["pause_seconds"] = 0
+    for wait in ("pause_seconds", "min_ready_seconds"):
+        if isinstance(case.body, dict) and _is_right(case.body.get(wait), 86_400):
+            case.body[wait] = 0
     if isinstance(case.body, dict) and _is_right(case.body.get("count"), 100):
         case.body["count"] = 2
 
