@@ -13,10 +13,13 @@ from typing import Any, Final
 
 import click
 
+from sutra_grid.cli.output.times import print_in_utc
+
 OUTPUTS: Final = ("table", "wide", "json", "yaml", "name")
 DEFAULT_MASTER: Final = "127.0.0.1:7000"
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 MASTER_VARIABLE: Final = "SUTRA_GRID_MASTER"
+UTC_VARIABLE: Final = "SUTRA_GRID_UTC"
 DEV_DIRECTORY: Final = "sutra-grid-dev"
 DEV_ADDRESS_FILE: Final = "master.address"
 
@@ -51,6 +54,10 @@ class Options:
         except (OSError, UnicodeDecodeError):
             return DEFAULT_MASTER, "default"
 
+    def utc(self) -> bool:
+        """Whether the environment asks for times in UTC."""
+        return self.environ.get(UTC_VARIABLE, "").lower() not in ("", "0", "false", "no", "off")
+
     def colored(self) -> bool:
         """Whether stdout is coloured."""
         from sutra_grid.cli.output.colors import colors_wanted
@@ -70,6 +77,12 @@ def _store_seconds(ctx: click.Context, param: click.Parameter, value: float | No
         raise click.BadParameter(f"{value:g} is not a positive number of seconds.", ctx, param)
     _store(ctx, param, value)
     options_of(ctx).timeout_given |= value is not None
+
+
+def _choose_zone(_ctx: click.Context, _param: click.Parameter, value: bool | None) -> None:
+    """Print times in UTC; an option that is not given changes nothing."""
+    if value is not None:
+        print_in_utc(value)
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -103,6 +116,14 @@ def _global_options() -> list[click.Parameter]:
         ),
         option(
             "--no-color", is_flag=True, flag_value=True, help="Print no colours; the variable NO_COLOR does the same."
+        ),
+        option(
+            "--utc",
+            is_flag=True,
+            flag_value=True,
+            is_eager=True,
+            callback=_choose_zone,
+            help=f"Print times in UTC, otherwise local; the variable {UTC_VARIABLE}=1 does the same.",
         ),
     ]
 

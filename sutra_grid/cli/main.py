@@ -17,6 +17,7 @@ import click
 from sutra_grid import __version__
 from sutra_grid.cli.context import GridGroup, Options
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
+from sutra_grid.cli.output.times import print_in_utc
 from sutra_grid.core.errors import GridError, Internal
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.standard_output import OutputClosed, OutputFailed, failure_was_told, flush_output, run_program
@@ -106,6 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     # Keep gRPC's own log lines out of the output. The variable is read when grpc is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     options = Options()
+    print_in_utc(options.utc())
     try:
         status = cli.main(
             args=None if arguments is None else list(arguments), obj=options, prog_name=PROGRAM, standalone_mode=False

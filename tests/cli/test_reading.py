@@ -13,7 +13,7 @@ from support.texts import commands_in, has_line, mentions
 from support.values.cli_records import MASTER_IS_AWAY, NOW_MS, Ran, agent, cluster, node
 from support.waiting import eventually
 
-from sutra_grid.cli.commands.columns import clock_time
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from sutra_grid.cli.client import connect, whole_task
-from sutra_grid.cli.commands.columns import AGENTS, NODES, clock_time
+from sutra_grid.cli.commands.columns import AGENTS, NODES
 from sutra_grid.cli.commands.each import for_each
 from sutra_grid.cli.commands.node_show import log_problem_text
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
@@ -15,6 +15,7 @@ from sutra_grid.cli.context import GridGroup, Options, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, list_text, now_ms, one_text
 from sutra_grid.cli.output.progress import progress
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import drain as agent_drain
 from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record

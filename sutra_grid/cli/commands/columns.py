@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sutra_grid.cli.output.printer import Listing
 from sutra_grid.cli.output.table import Column
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.client.descriptions import agent_status, node_status
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
@@ -89,8 +89,3 @@ EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.eve
 def uptime(node: pb.NodeStatus, now_ms: int) -> str:
     """How long the process has run; empty without a process."""
     return age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else ""
-
-
-def clock_time(at_ms: int) -> str:
-    """Local date and time, to the second; ``-`` for never."""
-    return datetime.fromtimestamp(at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S") if at_ms else "-"

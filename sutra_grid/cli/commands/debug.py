@@ -55,7 +55,7 @@ def bundle(
     the archive before you share it: logs contain whatever the programs wrote.
     """
     options = options_of(ctx)
-    path = (file or Path(time.strftime("sutra-grid-debug-%Y%m%d-%H%M%S.tar.gz"))).absolute()
+    path = (file or Path(time.strftime("sutra-grid-debug-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime()))).absolute()
     with progress(options, "collecting"), Archive(path) as archive, connect(options) as client:
         add_host(archive)
         add_grid(archive, client, log_lines)

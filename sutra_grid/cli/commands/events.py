@@ -10,11 +10,12 @@ from typing import Final
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.columns import EVENTS, clock_time
+from sutra_grid.cli.commands.columns import EVENTS
 from sutra_grid.cli.commands.options import complete_agents, complete_nodes
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.cli.output.watch import Outage
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
@@ -105,7 +106,7 @@ def _print_each(options: Options, rows: Sequence[pb.Event]) -> None:
 
 
 def event_line(event: pb.Event) -> str:
-    """``2026-01-02 03:04:05  node.restarted  node-12ab34cd on agent-1: exit code 1``."""
+    """``2026-01-02 03:04:05Z  node.restarted  node-12ab34cd on agent-1: exit code 1``."""
     who = " on ".join(part for part in (event.node_id, event.agent_id) if part)
     about = ": ".join(part for part in (who, printable(event.message)) if part)
     return f"{clock_time(event.at_ms)}  {event.kind:<17}  {about}"

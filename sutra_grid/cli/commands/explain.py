@@ -11,13 +11,13 @@ from typing import Final
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.columns import clock_time
 from sutra_grid.cli.commands.node_show import log_problem_text, process_text
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.client.descriptions import agent_status, exit_text, generation_text, node_status
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.next_steps import grid_does_next, next_step
@@ -130,7 +130,7 @@ def describe(
     rows += [("Events" if not i else "", _event_text(event, now)) for i, event in enumerate(reversed(events))]
     lines = [f"{title:<12}{value}".rstrip() for title, value in rows]
     if log:
-        lines.append("Log")
+        lines.append("Log         as the program wrote it, with the program's own times")
         lines += [f"  | {printable(line)}" for line in log]
     lines.append(f"{'Grid next':<12}{grid_does_next(node, agent)}")
     step = next_step(node, agent)

@@ -39,7 +39,7 @@ CHUNK_BYTES: Final = 256 * 1024
 )
 @click.pass_context
 def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
-    """Print the log of a node."""
+    """Print the log of a node as its program wrote it, with the program's own times."""
     with connect(options_of(ctx)) as client:
         # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
         request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.columns import clock_time, uptime
+from sutra_grid.cli.commands.columns import uptime
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
+from sutra_grid.cli.output.times import clock_time
 from sutra_grid.client.descriptions import exit_text, generation_text, node_status
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable

@@ -19,6 +19,7 @@ from sutra_grid.cli.output.errors import print_error
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import ProgressLine, progress
+from sutra_grid.cli.output.times import milliseconds
 from sutra_grid.client.rolling_plan import newest_start_ms
 from sutra_grid.client.rolling_restart import Progress, Roll, RollSpec
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
@@ -37,11 +38,11 @@ def _options(selection: Selection, left: list[str]) -> list[str]:
 
 
 def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
-    """Milliseconds since the epoch of an ISO 8601 time; one without a zone is local."""
+    """Milliseconds since the epoch of an ISO 8601 time."""
     if value is None:
         return None
     try:
-        return round(datetime.fromisoformat(value).timestamp() * 1000)
+        return milliseconds(value)
     except ValueError:
         raise click.BadParameter(f"invalid time {value!r}: use ISO 8601, such as 2026-01-02T03:04:05Z.") from None
 
@@ -66,7 +67,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
               metavar="SECONDS", help="How long each node must be running and healthy, without a restart in between, "
               "before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
-              help="Restart only nodes whose process was started before TIME (ISO 8601).")  # fmt: skip
+              help="Restart only nodes whose process was started before TIME (ISO 8601, else local).")  # fmt: skip
 @detach_option
 @click.pass_context
 def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, detach: bool, **given: Any) -> None:

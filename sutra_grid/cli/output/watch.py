@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 import click
 
 from sutra_grid.cli.context import Options
 from sutra_grid.cli.output.colors import is_terminal
-from sutra_grid.cli.output.printer import emit
+from sutra_grid.cli.output.printer import emit, now_ms
+from sutra_grid.cli.output.times import time_of_day
 from sutra_grid.core.age import duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 
@@ -24,7 +24,7 @@ class Outage:
     """An outage of the master: when it began, as a line for a person."""
 
     def __init__(self) -> None:
-        self._since: tuple[float, datetime] | None = None
+        self._since: tuple[float, int] | None = None
 
     @property
     def lasts(self) -> bool:
@@ -34,7 +34,7 @@ class Outage:
     def begin_or_continue(self) -> None:
         """A call got no answer."""
         if self._since is None:
-            self._since = (time.monotonic(), datetime.now())
+            self._since = (time.monotonic(), now_ms())
 
     def end(self) -> None:
         """A call got an answer."""
@@ -45,7 +45,7 @@ class Outage:
         if self._since is None:
             return ""
         started, at = self._since
-        return f"master not reachable since {at:%H:%M:%S} ({duration(time.monotonic() - started)})"
+        return f"master not reachable since {time_of_day(at)} ({duration(time.monotonic() - started)})"
 
 
 class Watch:
