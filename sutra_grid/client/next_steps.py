@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from sutra_grid.core.age import duration
+from sutra_grid.core.node.descriptors import DESCRIPTORS_OPEN
 from sutra_grid.core.types import RESTART_TO_LISTEN, AgentStatus, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -116,6 +117,14 @@ _WORTH_A_LOOK: Final = frozenset({Reason.OOM_KILLED})
 #: Its agent got another bind address, or learned to have one, while the node ran.
 _LISTEN_AGAIN: Final = Step("Restart it when you can: it then listens where others look for it.", _RESTART)
 
+#: Its probe failed while its process had hardly a descriptor left.
+_RAISE_DESCRIPTORS: Final = Step(
+    "Its process is at its limit of open files. Raise LimitNOFILE in the unit of {agent} and restart the agent, "
+    "or raise the limit that its engine sets by itself. Then restart the node.",
+    _RESTART,
+)
+_PROBE_REASONS: Final = frozenset({Reason.PROBE_FAILED, Reason.START_TIMEOUT})
+
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
 _READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
@@ -144,6 +153,8 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY
         also = NEXT_STEPS.get(node.log_problem.reason, _NOTHING)
         step = _for_endpoint(node.endpoint_problem) if is_lost else also
+    elif node.reason in _PROBE_REASONS and DESCRIPTORS_OPEN in node.message:
+        step = _RAISE_DESCRIPTORS
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:

@@ -48,6 +48,14 @@ def test_a_running_node_whose_probe_fails_is_not_as_desired() -> None:
     assert next_step(sick, agent()).command == "sutra-grid-cli nodes restart node-00000001"
 
 
+@pytest.mark.parametrize("reason", ["probe_failed", "start_timeout"])
+def test_a_process_without_descriptors_needs_a_higher_limit(reason: str) -> None:
+    short = node(health="unhealthy", reason=reason, message="timed out; its process has 62 of 64 file descriptors open")
+    step = next_step(short, agent())
+    assert mentions(step.text, "LimitNOFILE", "agent-1")
+    assert step.command == "sutra-grid-cli nodes restart node-00000001"
+
+
 @pytest.mark.parametrize("reason", list(NEXT_STEPS))
 def test_every_step_can_be_filled_with_a_nodes_names(reason: str) -> None:
     assert Reason(reason)

@@ -18,6 +18,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sutra_grid.agent.engines import NO_PROBE, ProbeSpec
+from sutra_grid.agent.processes.descriptors import look_at_descriptors
+from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.runtime.shortage import shortage_of
@@ -39,6 +41,7 @@ class ProbeTarget:
 
     ``advertised`` is the host of the endpoint that is told if the node answers there. If it does not, ``if_at_first``
     says what to do about a node that answers at the first of ``hosts``, ``if_elsewhere`` about one at another.
+    ``leader``: the process that a failed probe looks at; None for none.
     """
 
     port: int
@@ -46,6 +49,7 @@ class ProbeTarget:
     advertised: str
     if_at_first: str = ""
     if_elsewhere: str = ""
+    leader: ProcessIdentity | None = None
 
     def remedy(self, answered: str) -> str:
         """What to do about a node that answers at ``answered`` and not at its endpoint."""
@@ -121,7 +125,13 @@ def run_probe(probe: ProbeSpec, target: ProbeTarget) -> ProbeResult:
     if probe.kind == NO_PROBE:
         return ProbeResult("", _look_without_probe(probe, target))
     host, problem = _ask_where_it_listens(probe, target)
-    return ProbeResult(problem) if problem else ProbeResult("", _look(probe, target, host))
+    return ProbeResult(_explained(problem, target)) if problem else ProbeResult("", _look(probe, target, host))
+
+
+def _explained(problem: str, target: ProbeTarget) -> str:
+    """The problem, with what the node's process ran out of. Its own words may be lost among others in its log."""
+    short_of = look_at_descriptors(target.leader) if target.leader else ""
+    return f"{problem}; {short_of}" if short_of else problem
 
 
 def _ask_where_it_listens(probe: ProbeSpec, target: ProbeTarget) -> tuple[str, str]:

@@ -246,6 +246,7 @@ class InstructionExecutor:
             self._addresses.advertised,
             self._addresses.if_as_told(record.listen_host),
             self._addresses.if_elsewhere(record.listen_host, engine),
+            record.process,
         )
         self._monitor.probe(record.assignment.node_id, record.launches, engine.probe if engine else NOT_PROBED, target)
 

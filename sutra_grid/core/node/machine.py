@@ -263,7 +263,7 @@ def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
 def _recover_health(work: NodeStep) -> None:
     if work.record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
         work.explain(Reason.RECOVERED, "answers its health probe again")
-    work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0)
+    work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0, probe_problem="")
 
 
 def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
@@ -271,7 +271,7 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
     if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     failures = work.node.probe_failures + 1
-    work.node = replace(work.node, probe_failures=failures)
+    work.node = replace(work.node, probe_failures=failures, probe_problem=event.message)
     if record.phase is Phase.STARTING:
         if record.reason is Reason.START_TIMEOUT:
             work.do(ArmTimer(TimerName.PROBE, CONFIRM_PROBE_SECONDS))
@@ -327,10 +327,11 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
                 )
         case TimerName.START_TIMEOUT, Phase.STARTING:
             work.node = replace(work.node, health=Health.UNHEALTHY)
+            why = f"; the last probe: {work.node.probe_problem}" if work.node.probe_problem else ""
             work.explain(
                 Reason.START_TIMEOUT,
                 f"its process runs, but did not pass its probe within "
-                f"{work.rules.start_timeout_seconds:g} s; it keeps running",
+                f"{work.rules.start_timeout_seconds:g} s; it keeps running{why}",
             )
         case TimerName.LOOK, Phase.BLOCKED:
             work.do(LookAtSuspect())

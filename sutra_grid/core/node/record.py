@@ -196,6 +196,7 @@ class NodeRuntime:
     record: NodeRecord
     health: Health = Health.UNKNOWN
     probe_failures: int = 0
+    probe_problem: str = ""  # of the last probe; empty when it passed
     endpoint_failures: int = 0  # looks in a row at a told endpoint that got no answer
     history: tuple[str, ...] = ()
 

@@ -117,7 +117,7 @@ class NodeStep:
     def ready(self, health: Health) -> None:
         """The process is ready."""
         self.move(transitions.running(self.record, self.now))
-        self.node = replace(self.node, health=health, probe_failures=0)
+        self.node = replace(self.node, health=health, probe_failures=0, probe_problem="")
         self.probe_later()
 
     def probe_later(self) -> None:
@@ -182,7 +182,7 @@ class NodeStep:
 
     def forget_health(self) -> None:
         """No process: nothing is known of its health."""
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0, endpoint_failures=0)
+        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0, probe_problem="", endpoint_failures=0)
 
 
 def restart_reason(record: NodeRecord) -> Reason:

@@ -308,6 +308,12 @@ def test_a_slow_start_is_told_but_left_alone() -> None:
     assert (driver.phase, driver.record.reason) == (Phase.RUNNING, Reason.RECOVERED)
 
 
+def test_a_slow_start_says_how_the_last_probe_failed() -> None:
+    driver = Driver().assign(Desired.RUNNING).launched().on(ProbeFailed(1, "timed out"))
+    driver.on(TimerDue(TimerName.START_TIMEOUT))
+    assert driver.record.message.endswith("the last probe: timed out")
+
+
 def test_a_hung_node_stays_running_and_is_unhealthy_until_it_answers() -> None:
     driver = Driver().running()
     for _ in range(3):
