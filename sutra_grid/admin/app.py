@@ -12,6 +12,7 @@ from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.http import correlation_ids, origins, problems
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
+from sutra_grid.admin.pages import errors
 from sutra_grid.admin.services import Services, install_services
 from sutra_grid.admin.upstream.master import make_client
 from sutra_grid.admin.upstream.registry_link import RegistryLink
@@ -37,7 +38,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
         clock,
     )
     install_services(app, services)
-    problems.install(app)
+    problems.install(app, errors.respond)
     app.before_request(correlation_ids.bind_correlation_id)
     app.before_request(origins.refuse_cross_site_commands)
     app.after_request(correlation_ids.add_correlation_id)

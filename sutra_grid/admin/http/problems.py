@@ -1,7 +1,8 @@
-"""Errors as problem+json (RFC 9457), and the table of error codes and HTTP statuses."""
+"""The table of error codes and HTTP statuses, and errors as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -94,38 +95,50 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
 
 
 def problem_response(error: GridError, status: HTTPStatus | None = None) -> Response:
-    """The response for an error. ``status`` overrides the status and the title for errors of the HTTP layer."""
-    code = status or http_status(error)
+    """The problem document of an error. ``status`` overrides status and title for errors of the HTTP layer."""
     document = problem_document(error, request.path, status)
-    response = Response(json.dumps(document) + "\n", status=int(code), content_type=CONTENT_TYPE)
-    if code in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+    return Response(json.dumps(document) + "\n", status=int(status or http_status(error)), content_type=CONTENT_TYPE)
+
+
+#: Makes the response for an error; an error of the HTTP layer comes with its status.
+Respond = Callable[[GridError, HTTPStatus | None], Response]
+
+
+def install(app: Flask, respond: Respond = problem_response) -> None:
+    """Answer every error of ``app`` with ``respond``."""
+
+    def handle_grid_error(error: GridError) -> Response:
+        return _add_retry_after(respond(error, None))
+
+    def handle_http_exception(error: HTTPException) -> Any:
+        status = HTTPStatus(error.code or 500)
+        if status < HTTPStatus.BAD_REQUEST:
+            return error  # a redirect
+        response = _add_retry_after(respond(_grid_error(error, status), status))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return response
+
+    def handle_unexpected_error(error: Exception) -> Response:
+        # The details go to the log only: they may contain secrets.
+        log.exception("request failed", method=request.method, path=request.path, error=type(error).__name__)
+        hint = "See the admin's log for the cause, and report it as a bug"
+        return respond(errors.Internal(f"{request.method} {request.path} failed", hint=hint), None)
+
+    app.register_error_handler(GridError, handle_grid_error)
+    app.register_error_handler(HTTPException, handle_http_exception)
+    app.register_error_handler(Exception, handle_unexpected_error)
+
+
+def _grid_error(error: HTTPException, status: HTTPStatus) -> GridError:
+    cls, reason, hint = _HTTP_ERRORS.get(status, (errors.by_code("internal"), Reason.INTERNAL, ""))
+    return cls(_detail(error), reason=reason, hint=hint)
+
+
+def _add_retry_after(response: Response) -> Response:
+    if response.status_code in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
-
-
-def install(app: Flask) -> None:
-    """Answer every error of ``app`` with a problem document."""
-    app.register_error_handler(GridError, problem_response)
-    app.register_error_handler(HTTPException, _handle_http_exception)
-    app.register_error_handler(Exception, _handle_unexpected_error)
-
-
-def _handle_http_exception(error: HTTPException) -> Any:
-    status = HTTPStatus(error.code or 500)
-    if status < HTTPStatus.BAD_REQUEST:
-        return error  # a redirect
-    cls, reason, hint = _HTTP_ERRORS.get(status, (errors.by_code("internal"), Reason.INTERNAL, ""))
-    response = problem_response(cls(_detail(error), reason=reason, hint=hint), status)
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return response
-
-
-def _handle_unexpected_error(error: Exception) -> Response:
-    # The details go to the log only: they may contain secrets.
-    log.exception("request failed", method=request.method, path=request.path, error=type(error).__name__)
-    hint = "See the admin's log for the cause, and report it as a bug"
-    return problem_response(errors.Internal(f"{request.method} {request.path} failed", hint=hint))
 
 
 def _detail(error: HTTPException) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 
 from flask import Flask
+from flask_wtf.csrf import CSRFError
 
 from sutra_grid.admin.pages import agent, agent_commands, agents, events, node, node_commands, nodes, overview, spawn
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
+from sutra_grid.admin.pages.errors import respond_to_expired_form
 from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
@@ -27,4 +29,5 @@ def install(app: Flask, clock: Clock, secret_key: str) -> None:
     )
     csrf.init_app(app)
     install_page_state(app, PageState(clock))
+    app.register_error_handler(CSRFError, respond_to_expired_form)
     app.register_blueprint(blueprint)
