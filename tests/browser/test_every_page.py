@@ -38,7 +38,7 @@ PAGES = {
     "confirmation": "/ui/act/remove?node_id={running}",
     "confirmation of many": "/ui/act/stop?node_id={running}&node_id={failed}",
     "drain": "/ui/agents/agent-1/drain",
-    "nothing found": "/ui/nodes?text=nothing",
+    "nothing found": "/ui/nodes?q=nothing",
     "missing": "/ui/nodes/node-00000000",
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from flask import Response, request
 
@@ -14,11 +13,11 @@ from sutra_grid.admin.http.operations import NOT_MODIFIED, READ_PROBLEMS, Operat
 from sutra_grid.admin.http.responses import LINK_HEADER, add_link, conditional_response
 from sutra_grid.admin.reads.event_wait import wait_for_events
 from sutra_grid.admin.reads.records import event_list
-from sutra_grid.admin.schemas.requests import EventFilter
+from sutra_grid.admin.schemas.event_queries import EventFeed, EventRequest
 from sutra_grid.admin.schemas.responses import EventList
-from sutra_grid.admin.services import long_requests, registry
-from sutra_grid.core.types import Actor, Event, Reason
-from sutra_grid.registry import EventQuery
+from sutra_grid.admin.services import clock, long_requests, registry
+from sutra_grid.core.types import Event
+from sutra_grid.runtime.clock import wall_ms
 from sutra_grid.wire.convert import to_json
 
 blueprint = Operations("events", __name__, description="Events: what happened, when and why")
@@ -29,18 +28,18 @@ blueprint = Operations("events", __name__, description="Events: what happened, w
     "/events",
     ResponseSpec(EventList, "Events, oldest first", headers=LINK_HEADER),
     NOT_MODIFIED,
-    query=EventFilter,
+    query=EventFeed,
     problems=READ_PROBLEMS | {429},
 )
-def list_events(query: dict[str, Any]) -> Response:
+def list_events(query: EventRequest) -> Response:
     """List events after an id, or the newest ones.
 
     To follow events, pass `last_event_id` of the response as `after_event_id`. With `wait_seconds` the request waits
     for the next event. Half of a worker's threads may wait or follow; further requests are answered with 429.
     """
-    wait_seconds = query.pop("wait_seconds", 0)
+    wait_seconds = query.wait_seconds
     rows = registry()
-    chosen = _query(query)
+    chosen = query.query_at(wall_ms(clock()))
     # Read before the events: an event recorded in between is then read again, not missed.
     seen = chosen.after_event_id or rows.last_event_id()
     if not wait_seconds:
@@ -52,12 +51,6 @@ def list_events(query: dict[str, Any]) -> Response:
             lambda: rows.event_page(after), wait_seconds, lambda: long.is_worker_ending() or is_client_gone(environ)
         )
     return message_response(event_list(events, seen))
-
-
-def _query(query: dict[str, Any]) -> EventQuery:
-    kinds = {"reason": Reason, "actor": Actor}
-    filters: dict[str, Any] = {name: kinds[name](value) if name in kinds else value for name, value in query.items()}
-    return EventQuery(**filters)
 
 
 def _page_response(events: Sequence[Event], seen: int) -> Response:

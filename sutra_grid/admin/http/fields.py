@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, fields
 
+from sutra_grid.core.moment import FORMS, MAX_CHARACTERS, Moment, parse_moment
 from sutra_grid.runtime.config.errors import near_miss
 
 MAX_TEXT_CHARACTERS: Final = 4096
@@ -108,6 +109,20 @@ class Flag(fields.Boolean):
         if not isinstance(flag, bool) or flag not in self._allowed:
             raise ValidationError(f"{self._requirement}, found {excerpt(value)}")
         return flag
+
+
+class Time(fields.Field[Moment]):
+    """A time, or an age before now; without a zone it is UTC."""
+
+    def __init__(self, description: str, **given: Any) -> None:
+        shape = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}
+        super().__init__(metadata={"description": f"{description}: {FORMS}. Without a zone: UTC", **shape}, **given)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> Moment:
+        try:
+            return parse_moment(str(value))
+        except ValueError as error:
+            raise ValidationError(f"{error}, found {excerpt(value)}") from error
 
 
 class TextList(fields.List[str]):

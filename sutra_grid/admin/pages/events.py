@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from flask import Response
@@ -10,36 +11,34 @@ from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.event_rows import KINDS, event_rows
 from sutra_grid.admin.pages.models.list_links import link
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, render_page
-from sutra_grid.admin.pages.url_parameters import text_parameters
+from sutra_grid.admin.pages.url_parameters import list_query
+from sutra_grid.admin.schemas.event_queries import ACTORS, REASONS, EventFilter, EventRequest
 from sutra_grid.admin.services import registry
-from sutra_grid.registry import EventQuery
 
 PATH: Final = "/ui/events"
 PAGE_ROWS: Final = 100
-PARAMETERS: Final = ("kind", "agent_id", "node_id", "before")
 
 
 @blueprint.get("/events")
 def show_events() -> Response:
     """Show the page. Only the page of the newest events is polled."""
-    chosen = text_parameters(PARAMETERS)
-    before = int(chosen["before"]) if chosen["before"].isascii() and chosen["before"].isdecimal() else 0
-    events = registry().event_page(
-        EventQuery(
-            before_event_id=min(before, 2**63 - 1),
-            agent_id=chosen["agent_id"],
-            node_id=chosen["node_id"],
-            kind=chosen["kind"],
-            limit=PAGE_ROWS,
-        )
-    )
+    asked: EventRequest
+    chosen, asked = list_query(EventFilter())
+    query = asked.query_at(now_ms())
+    if not chosen["limit"]:
+        query = replace(query, limit=PAGE_ROWS)
+    events = registry().event_page(query)
+    before = chosen["before_event_id"]
+    older = link(PATH, chosen, before_event_id=str(events[0].event_id)) if len(events) == query.limit else ""
     return render_page(
         "events.html",
         section="events",
         poll_seconds=0 if before else POLL_SECONDS,
         chosen=chosen,
         kinds=KINDS,
+        actors=ACTORS,
+        reasons=REASONS,
         events=event_rows(events, now_ms()),
-        older=link(PATH, chosen, before=str(events[0].event_id)) if len(events) == PAGE_ROWS else "",
-        newest=link(PATH, chosen, before="") if before else "",
+        older=older,
+        newest=link(PATH, chosen, before_event_id="") if before else "",
     )

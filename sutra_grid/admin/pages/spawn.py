@@ -16,6 +16,7 @@ from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
 from sutra_grid.admin.pages.renderer import render_page
+from sutra_grid.admin.pages.url_parameters import text_parameters
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.admin.services import master, registry
 from sutra_grid.core.errors import GridError
@@ -29,7 +30,7 @@ SHOWN_FAILURES: Final = 5
 @blueprint.get("/spawn")
 def show_spawn_form() -> Response:
     """Show the form, filled in from the URL."""
-    return _form({name: request.args.get(name, "") for name in FIELDS}, new_key())
+    return _form(text_parameters(FIELDS), new_key())
 
 
 @blueprint.post("/spawn")
@@ -57,7 +58,7 @@ def _spawn(body: dict[str, Any], values: Mapping[str, str], key: str) -> Respons
     results = spawn_many(master(), body, key, count, {})
     errors = [result for result in results if isinstance(result, GridError)]
     if not errors:
-        return redirect_with_message("/ui/nodes?sort=created&desc=true", f"{count} nodes are spawned.")
+        return redirect_with_message("/ui/nodes?sort=-created", f"{count} nodes are spawned.")
     if len(errors) == count:
         raise errors[0]
     # Each node has a key derived from the form's key: sending the form again spawns only the missing nodes.

@@ -8,7 +8,7 @@ from marshmallow import ValidationError, validates_schema
 
 from sutra_grid.admin.http.fields import Flag, Text, TextList, WholeNumber
 from sutra_grid.admin.http.schemas import MAX_KEY_CHARACTERS, WHOLE_BODY, RequestSchema
-from sutra_grid.core.types import Actor, Desired, Reason
+from sutra_grid.core.types import Desired
 from sutra_grid.runtime.net import MAX_PORT
 
 MAX_MEMORY_LIMIT_MB: Final = 2**40
@@ -26,29 +26,6 @@ MAX_MS: Final = 2**53
 #: Limits for names and cursors in a query, so that URLs stay short.
 MAX_NAME_CHARACTERS: Final = 255
 MAX_CURSOR_CHARACTERS: Final = 1024
-
-
-class EventFilter(RequestSchema):
-    """Filters of events."""
-
-    after_event_id = WholeNumber(
-        "Only events after this id, oldest first; without it the newest events", 0, MAX_EVENT_ID
-    )
-    before_event_id = WholeNumber(
-        "Only events before this id. Pass the first id of a page to get the previous page", 0, MAX_EVENT_ID
-    )
-    limit = WholeNumber("Maximum number of events; default 100", 1, MAX_EVENTS)
-    node_id = Text("Only events of this node", max_characters=MAX_NAME_CHARACTERS)
-    agent_id = Text("Only events of this agent", max_characters=MAX_NAME_CHARACTERS)
-    kind = Text(
-        "Event kind or its first part: `node` matches `node.spawned` and all other `node.` kinds",
-        max_characters=MAX_NAME_CHARACTERS,
-    )
-    reason = Text("Only events with this reason", choices=[reason.value for reason in Reason if reason.value])
-    actor = Text("Only events caused by this actor", choices=[*Actor])
-    since_ms = WholeNumber("Only events at or after this time", 0, MAX_MS)
-    until_ms = WholeNumber("Only events at or before this time", 0, MAX_MS)
-    wait_seconds = WholeNumber("If there are no events, wait this long for the next one", 0, MAX_WAIT_SECONDS)
 
 
 class LogQuery(RequestSchema):

@@ -39,6 +39,9 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
         conditions.append(columns.event_id > query.after_event_id)
     if query.before_event_id:
         conditions.append(columns.event_id < query.before_event_id)
+    if query.text:
+        searched = (columns.message, columns.kind, columns.reason, columns.agent_id, columns.node_id)
+        conditions.append(or_(*(column.icontains(query.text, autoescape=True) for column in searched)))
     if query.since_ms:
         conditions.append(columns.at_ms >= query.since_ms)
     if query.until_ms:

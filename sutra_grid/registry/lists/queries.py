@@ -83,6 +83,7 @@ class EventQuery:
 
     ``kind`` is a kind or its first part. ``after_event_id`` reads forward from that id; without it,
     the newest events are read, or the newest before ``before_event_id``. Times are inclusive.
+    ``text`` is searched in message, kind, reason and ids, ignoring case.
     """
 
     after_event_id: int = 0
@@ -94,6 +95,7 @@ class EventQuery:
     actor: Actor | None = None
     since_ms: int = 0
     until_ms: int = 0
+    text: str = ""
     limit: int = DEFAULT_LIMIT
 
 

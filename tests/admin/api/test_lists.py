@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from support.fakes.clock import FakeClock
 from support.texts import mentions
 from support.values.grid_values import a_node, a_report, an_event
 
@@ -100,6 +101,25 @@ def test_events_link_backward_and_forward(client: FlaskClient, registry: Registr
     assert len(get(client, "/events?actor=operator&since_ms=3&until_ms=5")["events"]) == 3
 
 
+def test_events_are_found_by_text_and_by_times_in_both_forms(
+    client: FlaskClient, registry: Registry, clock: FakeClock
+) -> None:
+    now_ms = int(clock.wall() * 1000)
+    ages = (0, 30, 90, 3600)
+    events = [an_event("agent.offline", at_ms=now_ms - age * 1000, message=f"{age} s ago") for age in reversed(ages)]
+    registry.write_observations(Observations(events=events))
+
+    def found(query: str) -> list[str]:
+        return [event["message"] for event in get(client, f"/events?kind=agent.offline&{query}")["events"]]
+
+    assert found("since=1m") == ["30 s ago", "0 s ago"]
+    assert found("until=1m&since=2m") == ["90 s ago"]
+    assert found(f"since_ms={now_ms - 90_000}&until=1s") == ["90 s ago", "30 s ago"]
+    assert found("until=1970-01-01T00:00:01Z") == []
+    assert found("q=3600%20S") == ["3600 s ago"]
+    assert found("q=AGENT.OFF&limit=1") == ["0 s ago"]
+
+
 @pytest.mark.parametrize(
     ("path", "named"),
     [
@@ -111,6 +131,8 @@ def test_events_link_backward_and_forward(client: FlaskClient, registry: Registr
         ("/nodes?limit=1001&health=ill&sotr=id", ["health", "unknown, healthy, unhealthy", '"ill"']),
         ("/agents?drained=yes", ["drained", "true", "false", '"yes"']),
         ("/events?reason=nonsense", ["reason", '"nonsense"']),
+        ("/events?since=1%20hour", ["since", "15m", '"1 hour"']),
+        ("/events?until=2026-01-02&until_ms=1", ["until_ms", "until"]),
     ],
 )
 def test_all_faults_of_a_query_are_named(client: FlaskClient, path: str, named: list[object]) -> None:

@@ -139,7 +139,7 @@ def test_a_node_is_spawned_as_the_form_says(client: FlaskClient, master: FakeMas
 def test_several_are_spawned_alike(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["SpawnStorageNode"] = SPAWNED
     answer = send_form(client, "/ui/spawn", count="3")
-    assert answer.headers["Location"] == "/ui/nodes?sort=created&desc=true"
+    assert answer.headers["Location"] == "/ui/nodes?sort=-created"
     assert len({call.request_id for call in master.calls["SpawnStorageNode"]}) == 3
 
 

@@ -105,15 +105,15 @@ def test_a_history_without_anything_to_tell_is_none() -> None:
 
 
 def test_a_column_is_turned_by_a_second_click_and_paging_begins_again() -> None:
-    chosen = {"status": "running", "sort": "cpu", "desc": "", "cursor": "abc"}
+    chosen = {"status": "running", "sort": "cpu", "cursor": "abc"}
     found = headings("/ui/nodes", chosen, ["id", "cpu"], "id")
-    assert found["cpu"] == ("/ui/nodes?status=running&sort=cpu&desc=true", "ascending")
+    assert found["cpu"] == ("/ui/nodes?status=running&sort=-cpu", "ascending")
     assert found["id"] == ("/ui/nodes?status=running&sort=id", "")
 
 
 def test_links_quote_what_was_typed() -> None:
-    assert link("/ui/nodes", {"text": "a&b=c"}) == "/ui/nodes?text=a%26b%3Dc"
-    assert link("/ui/nodes", {"text": ""}) == "/ui/nodes"
+    assert link("/ui/nodes", {"q": "a&b=c"}) == "/ui/nodes?q=a%26b%3Dc"
+    assert link("/ui/nodes", {"q": ""}) == "/ui/nodes"
 
 
 def test_a_log_keeps_its_lines_and_loses_its_control_characters() -> None:

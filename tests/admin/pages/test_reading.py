@@ -91,7 +91,7 @@ def test_agents_are_filtered_and_link_to_their_page(client: FlaskClient) -> None
     page = open_page(client, "/ui/agents?status=offline")
     assert "/ui/agents/agent-2" in page.links
     assert "/ui/agents/agent-1" not in page.links
-    assert "agent-1" in open_page(client, "/ui/agents?text=AGENT-1&status=nonsense").text()
+    assert "agent-1" in open_page(client, "/ui/agents?q=AGENT-1&status=").text()
 
 
 def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -> None:
@@ -109,7 +109,7 @@ def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -
         ("agent_id=agent-1", {"node-00000001", "node-00000002"}),
         ("status=unknown", {"node-00000003"}),
         ("engine=redis", {"node-00000002"}),
-        ("text=0002", {"node-00000002"}),
+        ("q=0002", {"node-00000002"}),
         ("attention=true", {"node-00000003"}),
         ("status=running&agent_id=agent-2", set()),
     ],
@@ -122,13 +122,13 @@ def test_nodes_are_filtered(client: FlaskClient, query: str, found: set[str]) ->
 def test_nodes_come_page_by_page_sorted_as_asked(client: FlaskClient, registry: Registry) -> None:
     for number in range(60):
         registry.create_node(a_node(f"node-1000{number:04}"), record=None)
-    first = open_page(client, "/ui/nodes?sort=id&desc=true")
+    first = open_page(client, "/ui/nodes?sort=-id")
     [following] = [link for link in first.links if "cursor=" in link]
     second = open_page(client, following)
     ids = [link.rpartition("/")[2] for page in (first, second) for link in page.links if "/ui/nodes/node-" in link]
     assert len(ids) == 63
     assert ids == sorted(ids, reverse=True)
-    assert any(link == "/ui/nodes?sort=id&desc=true" for link in second.links), "back to the first page"
+    assert any(link == "/ui/nodes?sort=-id" for link in second.links), "back to the first page"
 
 
 def test_a_node_is_explained_measured_and_told_from_its_beginning(
@@ -198,7 +198,7 @@ def test_events_are_filtered_and_lead_back_in_time(client: FlaskClient, registry
     first = open_page(client, "/ui/events?kind=agent.offline")
     assert "number 119" in first.text()
     assert "node.spawned" not in first.ids
-    [older] = [link for link in first.links if "before=" in link]
+    [older] = [link for link in first.links if "before_event_id=" in link]
     second = open_page(client, older)
     assert "number 0" in second.text()
     assert "number 119" not in second.text()

@@ -104,6 +104,29 @@ def test_filters_are_by_reason_and_actor_too(registry: Registry) -> None:
     assert messages(EventQuery(actor=Actor.MASTER)) == "4"
 
 
+def test_a_text_is_found_in_the_message_the_kind_the_reason_and_the_ids_whatever_its_case(registry: Registry) -> None:
+    write(
+        registry,
+        an_event("node.exited", message="1 Exit code 100%"),
+        an_event("agent.offline", message="2", agent_id="rack-7", node_id=""),
+        an_event("node.failed", message="3", reason=Reason.CRASH_LOOP, node_id="node-0000beef"),
+    )
+
+    def messages(text: str, **chosen: int) -> str:
+        return "".join(event.message[0] for event in registry.event_page(EventQuery(text=text, **chosen)))  # type: ignore[arg-type]
+
+    assert messages("EXIT CODE") == "1"
+    assert messages("100%") == "1"
+    assert messages("%") == "1", "a character of a pattern stands for itself"
+    assert messages("_") == "3"
+    assert messages("Rack-7") == "2"
+    assert messages("beef") == "3"
+    assert messages("crash_loop") == "3"
+    assert messages("node.") == "13"
+    assert messages("node.", limit=1) == "3"
+    assert messages("nothing") == ""
+
+
 def test_the_same_batch_again_writes_its_events_once(registry: Registry) -> None:
     batch = Observations(heartbeats={"agent-1": 5}, events=numbered(600))
     registry.write_observations(batch)

@@ -21,11 +21,13 @@ def link(path: str, chosen: Mapping[str, str], **changes: str) -> str:
 
 
 def headings(path: str, chosen: Mapping[str, str], keys: Iterable[str], default: str) -> dict[str, Heading]:
-    """The headings of sortable columns. ``chosen`` has the parameters ``sort`` and ``desc``."""
-    sort, descending = chosen.get("sort") or default, chosen.get("desc") == "true"
+    """The headings of sortable columns. A ``-`` before the key in ``chosen["sort"]`` sorts descending."""
+    sort = chosen.get("sort") or default
+    key_in_use, descending = sort.removeprefix("-"), sort.startswith("-")
     result = {}
     for key in keys:
-        reversed_order = "true" if key == sort and not descending else ""
-        order = ("descending" if descending else "ascending") if key == sort else ""
-        result[key] = Heading(link(path, chosen, sort=key, desc=reversed_order, cursor=""), order)
+        is_sorted = key == key_in_use
+        order = ("descending" if descending else "ascending") if is_sorted else ""
+        next_sort = f"-{key}" if is_sorted and not descending else key
+        result[key] = Heading(link(path, chosen, sort=next_sort, cursor=""), order)
     return result
