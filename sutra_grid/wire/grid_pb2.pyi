@@ -553,18 +553,28 @@ class Event(_message.Message):
     def __init__(self, event_id: _Optional[int] = ..., at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
-    __slots__ = ("after_event_id", "limit", "agent_id", "node_id", "kind")
+    __slots__ = ("after_event_id", "limit", "agent_id", "node_id", "kind", "reason", "actor", "since_ms", "until_ms", "text")
     AFTER_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     after_event_id: int
     limit: int
     agent_id: str
     node_id: str
     kind: str
-    def __init__(self, after_event_id: _Optional[int] = ..., limit: _Optional[int] = ..., agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+    reason: str
+    actor: str
+    since_ms: int
+    until_ms: int
+    text: str
+    def __init__(self, after_event_id: _Optional[int] = ..., limit: _Optional[int] = ..., agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., kind: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., since_ms: _Optional[int] = ..., until_ms: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class EventList(_message.Message):
     __slots__ = ("events", "last_event_id")

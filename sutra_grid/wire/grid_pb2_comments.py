@@ -86,6 +86,8 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('ListEventsRequest', 'after_event_id'): '0: the newest events',
     ('ListEventsRequest', 'limit'): '0: 100; at most 1000',
     ('ListEventsRequest', 'kind'): 'a kind, or its first part: "node"',
+    ('ListEventsRequest', 'since_ms'): 'inclusive, as until_ms; 0: any time',
+    ('ListEventsRequest', 'text'): 'in message, kind, reason or ids; ignores case',
     ('EventList', 'events'): 'oldest first',
     ('EventList', 'last_event_id'): 'pass as after_event_id to follow',
     ('LogRequest', 'tail_lines'): 'with an empty cursor: start this many lines before the end',
