@@ -68,7 +68,8 @@ def everything(grid: Grid) -> dict[str, Scrape]:
 def unknown(selector: Selector, labels: dict[str, set[str]], scrapes: dict[str, Scrape]) -> str:
     """The parts of a selector that no daemon exposes; empty when all are there."""
     if selector.name == "up":
-        return "" if selector.equals and selector.equals[0][1] in JOBS else f"{selector} is of no job"
+        job = dict(selector.equals).get("job", JOBS[0] if "job" in selector.labels else "")  # or a pattern of jobs
+        return "" if job in JOBS else f"{selector} is of no job"
     if not any(selector.name in one.names() for one in scrapes.values()):
         return f"{selector.name} is exposed by nobody"
     if not selector.labels - OF_PROMETHEUS <= labels.get(selector.name, set()):
