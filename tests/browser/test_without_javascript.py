@@ -102,3 +102,9 @@ def test_several_nodes_are_stopped_together(page: Page, grid: Grid, node: NodeVi
     expect(notice(page)).to_contain_text(in_order("2 nodes", "stopped"))
     assert grid.pids() == {}
     grid.grpc.remove(other.node_id)
+
+
+def test_nothing_is_offered_that_needs_a_script(page: Page, node: NodeView) -> None:
+    page.goto(f"/ui/nodes/{node.node_id}")
+    expect(page.locator("button[data-copy]").first).to_be_hidden()
+    expect(page.locator("#times")).to_be_hidden()

@@ -8,11 +8,11 @@ from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.badges import node_badge
+from sutra_grid.admin.pages.models.chart import Chart, Measure, chart
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import history
 from sutra_grid.admin.pages.models.log_text import LogText, log_text
-from sutra_grid.admin.pages.models.sparkline import Sparkline, sparkline
 from sutra_grid.admin.pages.renderer import is_from_htmx, master_fault, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes
@@ -27,8 +27,9 @@ from sutra_grid.wire.convert import node_status
 SHOWN_EVENTS: Final = 100
 LOG_LINES: Final = 200
 LOG_BYTES: Final = 256 * 1024
-#: The CPU chart covers at least this range, so that an idle process is drawn as a flat line.
-MIN_CPU_SCALE_PERCENT: Final = 10.0
+#: The chart covers at least 10 %, so that an idle process is drawn as a flat line.
+CPU: Final = Measure("CPU, % of one CPU", 10.0, lambda percent: f"{percent:.0f}%")
+MEMORY: Final = Measure("Memory", 1024.0, lambda count: size(int(count)), prefix=1024)
 
 
 @blueprint.get("/nodes/<node_id>")
@@ -40,15 +41,14 @@ def show_node(node_id: str) -> Response:
     status = node_status(node, shown_status(node, agent.status if agent else None))
     record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
-    cpu, memory, no_samples_reason = _sparklines(node_id)
+    charts, no_samples_reason = _charts(node_id)
     return render_page(
         "node.html",
         section="nodes",
         node=status,
         badge_of_node=node_badge(status),
         explanation=explain(status, record, now_ms()),
-        cpu=cpu,
-        memory=memory,
+        charts=charts,
         no_samples_reason=no_samples_reason,
         memory_now=size(status.sample.rss_bytes) if status.HasField("sample") and status.pid else "",
         history=history(events, now_ms()),
@@ -78,17 +78,17 @@ def _read_log(node_id: str) -> LogText:
         return LogText("", f"Log unavailable: {error.message}")
 
 
-def _sparklines(node_id: str) -> tuple[Sparkline | None, Sparkline | None, str]:
+def _charts(node_id: str) -> tuple[list[Chart], str]:
     """Charts of CPU and memory from its agent's measurements, and a reason when there are none."""
     fault = master_fault()
     if fault is not None:
-        return None, None, f"Measurements unavailable: {fault.message}"
+        return [], f"Measurements unavailable: {fault.message}"
     try:
         samples = master().list_node_samples(node_id).samples
     except GridError as error:
-        return None, None, f"Measurements unavailable: {error.message}"
-    cpu = sparkline(
-        "CPU", [each.cpu_percent for each in samples], MIN_CPU_SCALE_PERCENT, lambda percent: f"{percent:.0f}%"
-    )
-    memory = sparkline("Memory", [each.rss_bytes for each in samples], 1, lambda count: size(int(count)))
-    return cpu, memory, "" if cpu else "No measurements yet."
+        return [], f"Measurements unavailable: {error.message}"
+    found = [
+        chart(CPU, [(each.at_ms, each.cpu_percent) for each in samples]),
+        chart(MEMORY, [(each.at_ms, each.rss_bytes) for each in samples]),
+    ]
+    return [each for each in found if each], "No measurements yet."

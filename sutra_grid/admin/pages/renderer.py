@@ -36,6 +36,7 @@ def install_page_state(app: Flask, state: PageState) -> None:
     """Attach the pages' state to ``app``, and add the filters of the templates."""
     app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
+    app.jinja_env.globals["now_ms"] = now_ms
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

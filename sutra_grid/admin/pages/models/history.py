@@ -11,6 +11,7 @@ from sutra_grid.core.types import Event
 
 WIDTH: Final = 1000
 MIN_WIDTH: Final = 3
+HEIGHT: Final = 14
 
 #: The status after an event of this kind, and its tone. Other kinds do not change the status.
 _BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
@@ -27,13 +28,36 @@ _BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
 }
 
 
+#: The height of a segment by its status, so that statuses differ without colours. The higher, the better.
+_HEIGHTS: Final[Mapping[str, int]] = {
+    "running": HEIGHT,
+    "unhealthy": 11,
+    "starting": 8,
+    "down": 6,
+    "failed": 4,
+    "stopped": 2,
+    "unknown": HEIGHT,  # dashed, see ui.css
+}
+
+
 class Segment(NamedTuple):
-    """A period with one status. ``x`` and ``width`` are in units of ``WIDTH``."""
+    """A period with one status. ``x`` and ``width`` are in units of ``WIDTH``, ``height`` in those of ``HEIGHT``."""
 
     x: int
     width: int
     tone: str
     title: str
+    status: str
+    height: int
+
+
+class LegendEntry(NamedTuple):
+    """A status of the history, drawn as its segments, with its time in total."""
+
+    status: str
+    tone: str
+    height: int
+    total: str
 
 
 class History(NamedTuple):
@@ -42,6 +66,7 @@ class History(NamedTuple):
     segments: Sequence[Segment]
     since_ms: int
     label: str
+    legend: Sequence[LegendEntry]
 
 
 def history(events: Sequence[Event], now_ms: int) -> History | None:
@@ -54,16 +79,24 @@ def history(events: Sequence[Event], now_ms: int) -> History | None:
         (at_ms, end_ms, status, tone)
         for (at_ms, status, tone), end_ms in zip(changes, [*(each[0] for each in changes[1:]), now_ms], strict=True)
     ]
-    totals: dict[str, int] = {}
-    for at_ms, end_ms, status, _ in spans:
-        totals[status] = totals.get(status, 0) + max(0, end_ms - at_ms)
-    label = ", ".join(f"{status} for {duration(total / 1000)}" for status, total in totals.items())
+    legend = _legend(spans)
+    label = ", ".join(f"{each.status} for {each.total}" for each in legend)
     scale = WIDTH / (now_ms - since_ms)
-    return History([_segment(span, since_ms, scale) for span in spans], since_ms, label)
+    return History([_segment(span, since_ms, scale) for span in spans], since_ms, label, legend)
+
+
+def _legend(spans: Sequence[tuple[int, int, str, str]]) -> list[LegendEntry]:
+    """The statuses of ``spans``, in the order in which they first occur."""
+    totals: dict[tuple[str, str], int] = {}
+    for at_ms, end_ms, status, tone in spans:
+        totals[status, tone] = totals.get((status, tone), 0) + max(0, end_ms - at_ms)
+    return [
+        LegendEntry(status, tone, _HEIGHTS[status], duration(total / 1000)) for (status, tone), total in totals.items()
+    ]
 
 
 def _segment(span: tuple[int, int, str, str], since_ms: int, scale: float) -> Segment:
     at_ms, end_ms, status, tone = span
     width = max(MIN_WIDTH, round((end_ms - at_ms) * scale))
     x = min(WIDTH - width, max(0, round((at_ms - since_ms) * scale)))
-    return Segment(x, width, tone, f"{status} for {duration((end_ms - at_ms) / 1000)}")
+    return Segment(x, width, tone, f"{status} for {duration((end_ms - at_ms) / 1000)}", status, _HEIGHTS[status])

@@ -9,11 +9,12 @@ from sutra_grid.core.age import duration
 
 
 class Timestamp(NamedTuple):
-    """``age`` such as ``3m ago``, ``iso`` for the ``datetime`` attribute, ``exact`` for the tooltip."""
+    """``age`` such as ``3m ago``, ``iso`` for the ``datetime`` attribute, ``exact`` and ``clock`` are in UTC."""
 
     age: str
     iso: str
     exact: str
+    clock: str
 
 
 def timestamp(at_ms: int, now_ms: int) -> Timestamp | None:
@@ -23,4 +24,6 @@ def timestamp(at_ms: int, now_ms: int) -> Timestamp | None:
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     seconds = (now_ms - at_ms) / 1000
     age = f"{duration(seconds)} ago" if seconds >= 1 else "now"
-    return Timestamp(age, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    return Timestamp(
+        age, at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), at.strftime("%H:%M:%S")
+    )

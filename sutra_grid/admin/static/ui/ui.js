@@ -30,7 +30,7 @@ function showConnection(message) {
 
 for (const kind of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(kind, (event) => {
-    const since = answeredAt.toLocaleTimeString();
+    const since = exactText(answeredAt);
     showConnection(`The admin does not respond. This page is from ${since}. Retrying …`);
     if (event.detail.elt.matches("form")) showFailure(event.detail.elt);
   });
@@ -145,6 +145,7 @@ document.addEventListener("change", (event) => {
   countSelected();
 });
 
+document.documentElement.classList.add("scripted");
 for (const element of document.querySelectorAll("[data-scripted]")) element.hidden = false;
 countSelected();
 for (const log of document.querySelectorAll("[data-follows]")) follow(log);
