@@ -71,7 +71,7 @@ class MasterCore:
         self.clock = clock
         self.state = ClusterState(clock)
         self.state.load(registry.contents())
-        self.registry_writer = RegistryWriter(registry, self.state, on_write=on_flush)
+        self.registry_writer = RegistryWriter(registry, self.state, clock, on_write=on_flush)
         self.commands_limit = ConcurrencyLimit("commands", config.max_concurrent_commands)
         self.reads_limit = ConcurrencyLimit("reads", MAX_CONCURRENT_READS)
         self.reconciler = Reconciler(self.state, self.registry_writer, clock)

@@ -28,7 +28,7 @@ from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery,
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
-from sutra_grid.registry.rows import idempotency, retention, tombstones
+from sutra_grid.registry.rows import idempotency, presence, retention, tombstones
 from sutra_grid.registry.rows import nodes as node_rows
 from sutra_grid.registry.rows import observations as observation_rows
 from sutra_grid.registry.rows.codec import decoding
@@ -235,6 +235,11 @@ class Registry:
         with self._database.writing() as connection:
             if tombstones.replace_node(connection, node_id, wall_ms(self._clock)):
                 event_rows.append(connection, events)
+
+    def master_last_seen_ms(self) -> int:
+        """When the master last wrote, at most a few seconds before it ended, in its wall clock; 0 if it never did."""
+        with self._database.reading() as connection:
+            return presence.last_seen_ms(connection)
 
     def counts(self, events_since_ms: int) -> GridCounts:
         """The grid in numbers. Events are counted by kind since ``events_since_ms``, a wall clock time."""

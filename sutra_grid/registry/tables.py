@@ -153,6 +153,15 @@ class EventRow(Base):
     actor: Mapped[str]
 
 
+class MasterRow(Base):
+    """The master's presence: one row. ``last_seen_ms`` is its wall clock, written every few seconds while it runs."""
+
+    __tablename__ = "masters"
+
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    last_seen_ms: Mapped[int]
+
+
 class IdempotencyRow(Base):
     """One row per idempotency key, which is ``request_id`` here and on the wire; see ``values.IdempotencyRecord``."""
 

@@ -45,7 +45,7 @@ class Observations:
     """What was observed since the last write: one batch.
 
     Only existing rows are updated; agents and nodes that were removed meanwhile are skipped. Of
-    ``agents`` only the status columns are written.
+    ``agents`` only the status columns are written. ``master_at_ms``: the master runs at this time; None: as recorded.
     """
 
     heartbeats: Mapping[str, int] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class Observations:
     hosts: Mapping[str, HostSample] = field(default_factory=dict)
     reports: Sequence[NodeReport] = ()
     events: Sequence[Event] = ()
+    master_at_ms: int | None = None
 
 
 class AgentPulse(NamedTuple):
@@ -77,9 +78,13 @@ class NodeCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GridCounts:
-    """The grid in numbers. ``last_event_id`` rises by one with each event; ``events`` are counts by kind."""
+    """The grid in numbers. ``last_event_id`` rises by one with each event; ``events`` are counts by kind.
+
+    ``master_last_seen_ms``: when the master last wrote, 0 if it never did.
+    """
 
     agents: Sequence[AgentPulse] = ()
     nodes: Sequence[NodeCount] = ()
     last_event_id: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
+    master_last_seen_ms: int = 0

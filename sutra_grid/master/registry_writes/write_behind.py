@@ -21,6 +21,7 @@ from sutra_grid.core.samples import HostSample
 from sutra_grid.core.types import Event
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Observations, Registry
+from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.steps import Step, reached
 from sutra_grid.runtime.ticker import Ticker
@@ -30,6 +31,8 @@ log = get_logger(__name__)
 V = TypeVar("V")
 
 FLUSH_INTERVAL_SECONDS = 0.5
+#: While the master runs, its presence in the registry is at most this old, also when nothing else is written.
+PRESENCE_SECONDS = 2.0
 #: Of more unwritten events the oldest are dropped. The other queues are bounded by the number of agents and nodes.
 MAX_PENDING_EVENTS = 10_000
 #: Rows in one commit. More are left for the next one, so that no other writer waits long.
@@ -59,11 +62,14 @@ class RegistryWriter:
         self,
         registry: Registry,
         state: ClusterState,
+        clock: Clock,
         interval_seconds: float = FLUSH_INTERVAL_SECONDS,
         on_write: Callable[[float], object] = lambda seconds: None,
     ) -> None:
         self._registry = registry
         self._state = state
+        self._clock = clock
+        self._presence_due_at = clock.monotonic()  # used by the writing thread only
         self._on_write = on_write  # called with the seconds of each write, also of a failed one
         self._ticker = Ticker("registry-writer", interval_seconds, self.flush)
         self._changed = threading.Condition()
@@ -129,7 +135,7 @@ class RegistryWriter:
 
     def flush(self) -> None:
         """Write everything that is queued. A failure is logged once; the next call retries."""
-        while batch := self._take():
+        while batch := self._take(is_presence_due=self._clock.monotonic() >= self._presence_due_at):
             dirty, events = batch
             started = time.monotonic()
             try:
@@ -139,12 +145,14 @@ class RegistryWriter:
                 return
             finally:
                 self._on_write(time.monotonic() - started)
+            self._presence_due_at = self._clock.monotonic() + PRESENCE_SECONDS
             reached(Step.OBSERVATIONS_WRITTEN)
             self._written(len(events))
 
-    def _take(self) -> tuple[_Dirty, list[Event]] | None:
+    def _take(self, *, is_presence_due: bool) -> tuple[_Dirty, list[Event]] | None:
+        """The next batch, which may be empty when the presence is due. None: nothing is to be written."""
         with self._changed:
-            if not self._dirty and not self._events:
+            if not self._dirty and not self._events and not is_presence_due:
                 return None
             dirty = _Dirty(
                 heartbeats=_take_some(self._dirty.heartbeats),
@@ -164,6 +172,7 @@ class RegistryWriter:
             hosts=dirty.hosts,
             reports=[node.report for node in nodes if node and node.report],
             events=events,
+            master_at_ms=wall_ms(self._clock),
         )
 
     def _put_back(self, dirty: _Dirty, events: list[Event], why: str) -> None:
@@ -200,6 +209,7 @@ class RegistryWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ticker.stop()
+        self._presence_due_at = self._clock.monotonic()
         self.flush()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from sutra_grid.core.types import AgentStatus
+from sutra_grid.registry.rows import presence
 from sutra_grid.registry.rows.facts import FACTS
 from sutra_grid.registry.rows.statements import AGENTS, EVENTS, NODES
 from sutra_grid.registry.values import AgentPulse, GridCounts, NodeCount
@@ -37,6 +38,7 @@ def count(connection: Connection, events_since_ms: int) -> GridCounts:
         agents=[AgentPulse(AgentStatus(row[0]), *row[1:]) for row in connection.execute(_AGENTS)],
         nodes=[_node_count(row) for row in connection.execute(_NODES)],
         last_event_id=connection.execute(_LAST_EVENT).scalar() or 0,
+        master_last_seen_ms=presence.last_seen_ms(connection),
         events={row.kind: row.events for row in connection.execute(_EVENTS, {"since_ms": events_since_ms})},
     )
 

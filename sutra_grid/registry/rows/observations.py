@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, update
 
+from sutra_grid.registry.rows import presence
 from sutra_grid.registry.rows.agents import status_columns
 from sutra_grid.registry.rows.codec import host_to_document
 from sutra_grid.registry.rows.events import append_unwritten
@@ -29,6 +30,8 @@ def write(connection: Connection, seen: Observations) -> None:
     _execute(connection, _UPDATE_AGENT, sorted(statuses, key=_key))
     _execute(connection, _UPDATE_AGENT, hosts)
     _execute(connection, _UPDATE_NODE, sorted(reports, key=_key))
+    if seen.master_at_ms is not None:
+        presence.save(connection, seen.master_at_ms)
     append_unwritten(connection, seen.events)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sutra_grid.registry.tables import AgentRow, Base, EventRow, IdempotencyRow, NodeRow, TombstoneRow
+from sutra_grid.registry.tables import AgentRow, Base, EventRow, IdempotencyRow, MasterRow, NodeRow, TombstoneRow
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ AGENTS = table_of(AgentRow)
 NODES = table_of(NodeRow)
 TOMBSTONES = table_of(TombstoneRow)
 EVENTS = table_of(EventRow)
+MASTERS = table_of(MasterRow)
 IDEMPOTENCY_RECORDS = table_of(IdempotencyRow)
 
 

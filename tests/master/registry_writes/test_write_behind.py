@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from support.fakes.clock import FakeClock
 from support.values.grid_values import a_node, a_report, an_agent
+from support.waiting import eventually
 
 from sutra_grid.core.types import AgentStatus, NodeState
 from sutra_grid.master.agent_calls import AgentCalls
 from sutra_grid.master.config import MasterConfig
 from sutra_grid.master.master import MasterCore
+from sutra_grid.master.registry_writes.write_behind import PRESENCE_SECONDS
 from sutra_grid.master.state.report_version import ReportSource
 from sutra_grid.registry import Observations, Registry
 
@@ -21,11 +23,16 @@ AGENT = "agent-1"
 
 
 @pytest.fixture
-def core(tmp_path: Path) -> Iterator[MasterCore]:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def core(tmp_path: Path, clock: FakeClock) -> Iterator[MasterCore]:
     """A master without threads: what is dirty is written when the test says so."""
     registry = Registry.open(f"sqlite:///{tmp_path / 'registry.db'}", migrate=True)
     calls = AgentCalls()
-    yield MasterCore(MasterConfig(), registry, calls, FakeClock())
+    yield MasterCore(MasterConfig(), registry, calls, clock)
     calls.close()
     registry.close()
 
@@ -64,6 +71,25 @@ def test_a_report_is_written_as_the_grid_has_it_when_it_is_written(core: MasterC
     assert recorded is not None
     assert recorded.report is not None
     assert recorded.report.state is NodeState.RUNNING
+
+
+def test_a_master_that_has_nothing_to_write_still_tells_that_it_runs(core: MasterCore, clock: FakeClock) -> None:
+    core.registry_writer.flush()
+    first = core.registry.master_last_seen_ms()
+    assert first == int(clock.wall() * 1000)
+    clock.advance(PRESENCE_SECONDS / 2)
+    core.registry_writer.flush()
+    assert core.registry.master_last_seen_ms() == first, "an idle master does not write at each flush"
+    clock.advance(PRESENCE_SECONDS / 2)
+    core.registry_writer.flush()
+    assert core.registry.master_last_seen_ms() == int(clock.wall() * 1000)
+
+
+def test_the_last_write_of_a_master_tells_when_it_ended(core: MasterCore, clock: FakeClock) -> None:
+    with core.registry_writer:
+        eventually(lambda: core.registry.master_last_seen_ms() > 0, 5, "the first presence")
+        clock.advance(PRESENCE_SECONDS / 4)
+    assert core.registry.master_last_seen_ms() == int(clock.wall() * 1000)
 
 
 def test_what_was_removed_before_it_was_written_is_left_out(core: MasterCore) -> None:
