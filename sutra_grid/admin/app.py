@@ -15,6 +15,7 @@ from sutra_grid.admin.http.openapi import make_api
 from sutra_grid.admin.pages import errors
 from sutra_grid.admin.services import Services, install_services
 from sutra_grid.admin.upstream.master import make_client
+from sutra_grid.admin.upstream.master_check import MasterCheck
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.runtime.clock import Clock, SystemClock
 
@@ -31,9 +32,11 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the field order of the protobuf messages
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
+    client = make_client(config.master, config.command_timeout_secs)
     services = Services(
         RegistryLink(config.registry_url, clock),
-        make_client(config.master, config.command_timeout_secs),
+        client,
+        MasterCheck(client, clock),
         LongRequests(config.threads),
         clock,
     )

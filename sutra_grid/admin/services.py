@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 
 from sutra_grid.admin.http.long_requests import LongRequests
+from sutra_grid.admin.upstream.master_check import MasterCheck
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.client.master_client import MasterClient
+from sutra_grid.core.errors import GridError
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock
 
 _KEY = "sutra_grid"
+_FAULT = "sutra_grid_master_fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Services:
 
     registry: RegistryLink
     master: MasterClient
+    master_check: MasterCheck
     long_requests: LongRequests
     clock: Clock
 
@@ -49,6 +53,14 @@ def registry() -> Registry:
 def master() -> MasterClient:
     """The connection to the master. Needs a request context."""
     return services_of(current_app).master
+
+
+def master_fault() -> GridError | None:
+    """The error that makes the master unavailable, the same during a request; None while it answers."""
+    if _FAULT not in g:
+        setattr(g, _FAULT, services_of(current_app).master_check.fault())
+    fault: GridError | None = getattr(g, _FAULT)
+    return fault
 
 
 def long_requests() -> LongRequests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 _SECOND = 1
@@ -35,3 +36,8 @@ def duration(seconds: float) -> str:
 def age(since_ms: int, now_ms: int) -> str:
     """How long ago ``since_ms`` was, both wall-clock milliseconds; ``-`` for never."""
     return duration((now_ms - since_ms) / 1000) if since_ms else "-"
+
+
+def utc_time(at_ms: int) -> str:
+    """The moment for sentences that all readers get, wherever they are: ``2026-03-01 14:05:09 UTC``."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import NamedTuple
 
+from sutra_grid.core.age import utc_time
 from sutra_grid.core.types import (
     Agent,
     AgentStatus,
@@ -194,6 +195,17 @@ def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[Node
         unknown_storage_nodes=statuses[NodeStatus.UNKNOWN],
         reasons=_reasons(agents, nodes, troubles),
     )
+
+
+def as_last_known(summary: ClusterSummary, as_of_ms: int, why: str) -> ClusterSummary:
+    """``summary`` of the registry while its writer, the master, can't be asked: ``why`` says how that was seen.
+
+    ``as_of_ms``: when the master last wrote to the registry, in wall-clock milliseconds; 0 if it never did.
+    """
+    when = f"at {utc_time(as_of_ms)}" if as_of_ms else "at an unknown time"
+    was = f"it last wrote to the registry {when}; the grid was {summary.status} then"
+    sentence = f"the master can't be asked: {why}; {was}"
+    return replace(summary, status=ClusterHealth.UNKNOWN, reasons=(sentence, *summary.reasons), as_of_ms=as_of_ms)
 
 
 def _health(agents: int, healthy: int, offline: int, missing: int) -> ClusterHealth:

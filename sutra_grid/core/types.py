@@ -81,11 +81,12 @@ class Health(StrEnum):
 
 
 class ClusterHealth(StrEnum):
-    """The status of the whole grid."""
+    """The status of the whole grid. Only a reader that can't ask the master says ``UNKNOWN``."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     CRITICAL = "critical"
+    UNKNOWN = "unknown"
 
 
 class Reason(StrEnum):
@@ -353,7 +354,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSummary:
-    """The grid in numbers, with its status; ``reasons`` say why it is not healthy."""
+    """The grid in numbers, with its status; ``reasons`` say why it is not healthy.
+
+    ``as_of_ms`` is 0 while the master answers. Otherwise the status is unknown, and the numbers are as last known then.
+    """
 
     status: ClusterHealth
     total_agents: int = 0
@@ -366,3 +370,4 @@ class ClusterSummary:
     failed_storage_nodes: int = 0
     unknown_storage_nodes: int = 0
     reasons: tuple[str, ...] = ()
+    as_of_ms: int = 0

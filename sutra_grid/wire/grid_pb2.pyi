@@ -503,7 +503,7 @@ class NodeResult(_message.Message):
     def __init__(self, success: bool = ..., error_message: _Optional[str] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., node: _Optional[_Union[NodeStatus, _Mapping]] = ...) -> None: ...
 
 class ClusterStatus(_message.Message):
-    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms")
+    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms")
     TOTAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_AGENTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -517,6 +517,7 @@ class ClusterStatus(_message.Message):
     REASONS_FIELD_NUMBER: _ClassVar[int]
     MASTER_VERSION_FIELD_NUMBER: _ClassVar[int]
     MASTER_STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
     total_agents: int
     healthy_agents: int
     total_storage_nodes: int
@@ -530,7 +531,8 @@ class ClusterStatus(_message.Message):
     reasons: _containers.RepeatedScalarFieldContainer[str]
     master_version: str
     master_started_at_ms: int
-    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ...) -> None: ...
+    as_of_ms: int
+    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,9 +10,9 @@ from flask import Response
 
 from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.http.responses import json_response
+from sutra_grid.admin.schemas.requests import ReadyQuery
 from sutra_grid.admin.schemas.responses import AliveSchema, ReadySchema
-from sutra_grid.admin.services import master, registry
-from sutra_grid.admin.upstream.master import check_master
+from sutra_grid.admin.services import master_fault, registry
 from sutra_grid.core.errors import GridError
 
 blueprint = Operations("health", __name__, description="Health checks of the admin")
@@ -29,21 +29,42 @@ def show_alive() -> Response:
 @blueprint.operation(
     "GET",
     "/readyz",
-    ResponseSpec(ReadySchema, "Reads work. `read_only`: the master is unavailable, so commands fail"),
-    ResponseSpec(ReadySchema, "Reads fail: the registry is unavailable", status=HTTPStatus.SERVICE_UNAVAILABLE),
+    ResponseSpec(ReadySchema, "Registry and master respond. With `exclude=master`: the registry responds"),
+    ResponseSpec(
+        ReadySchema,
+        "`read_only`: the master can't be asked, so commands fail, and reads return what was last known. "
+        "`unavailable`: reads fail too, because the registry does not respond",
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+    query=ReadyQuery,
     problems=PROBLEMS,
 )
-def show_ready() -> Response:
-    """Check whether the registry and the master respond."""
-    parts = {"registry": _state(lambda: registry().check()), "master": _state(lambda: check_master(master()))}
+def show_ready(query: Mapping[str, Any]) -> Response:
+    """Check whether the registry and the master respond.
+
+    503 unless both do. A load balancer that shall keep the pages reachable while the master is away asks with
+    `exclude=master`: the status is then `read_only`, with 200.
+    """
+    parts = {"registry": _registry_part(), "master": _part(master_fault())}
     if not parts["registry"]["ok"]:
         return json_response({"status": "unavailable", **parts}, HTTPStatus.SERVICE_UNAVAILABLE)
-    return json_response({"status": "ready" if parts["master"]["ok"] else "read_only", **parts})
+    if parts["master"]["ok"]:
+        return json_response({"status": "ready", **parts})
+    is_excluded = query.get("without") == "master"
+    return json_response(
+        {"status": "read_only", **parts}, HTTPStatus.OK if is_excluded else HTTPStatus.SERVICE_UNAVAILABLE
+    )
 
 
-def _state(check: Callable[[], None]) -> dict[str, Any]:
+def _registry_part() -> dict[str, Any]:
     try:
-        check()
+        registry().check()
     except GridError as error:
-        return {"ok": False, "reason": error.reason.value, "message": error.message, "hint": error.hint}
-    return {"ok": True, "reason": "", "message": "", "hint": ""}
+        return _part(error)
+    return _part(None)
+
+
+def _part(fault: GridError | None) -> dict[str, Any]:
+    if fault is None:
+        return {"ok": True, "reason": "", "message": "", "hint": ""}
+    return {"ok": False, "reason": fault.reason.value, "message": fault.message, "hint": fault.hint}

@@ -8,7 +8,7 @@ from prometheus_client.exposition import choose_encoder
 
 from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.reads.metrics_collector import EVENTS_WINDOW_MS, GridCollector
-from sutra_grid.admin.services import clock, registry
+from sutra_grid.admin.services import clock, master_fault, registry
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.registry import GridCounts
 from sutra_grid.runtime.clock import wall_ms
@@ -29,11 +29,13 @@ def show_metrics() -> Response:
     """Show the metrics of the grid for Prometheus.
 
     While the registry is unavailable the response is still 200 and contains `sutra_grid_registry_up 0`, so that the
-    scrape does not fail. `Accept: application/openmetrics-text` selects that format.
+    scrape does not fail. While the admin can't ask the master, the status of the grid is `unknown`, and the other
+    numbers are as last known at `sutra_grid_master_last_seen_timestamp_seconds`.
+    `Accept: application/openmetrics-text` selects that format.
     """
     now_ms = wall_ms(clock())
     metrics = CollectorRegistry()
-    metrics.register(GridCollector(_counts(now_ms), now_ms))
+    metrics.register(GridCollector(_counts(now_ms), now_ms, is_master_up=master_fault() is None))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics), content_type=content_type)
 

@@ -13,10 +13,10 @@ from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import history
 from sutra_grid.admin.pages.models.log_text import LogText, log_text
-from sutra_grid.admin.pages.renderer import is_from_htmx, master_fault, now_ms, render_page
+from sutra_grid.admin.pages.renderer import is_from_htmx, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes
-from sutra_grid.admin.services import master, registry
+from sutra_grid.admin.services import master, master_fault, registry
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
 from sutra_grid.core.status import shown_status

@@ -9,9 +9,10 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_cells import NAMED_CELLS, cell_groups
 from sutra_grid.admin.pages.models.attention import AttentionItem, agent_items, disk_items, node_items
-from sutra_grid.admin.pages.models.badges import badge
+from sutra_grid.admin.pages.models.badges import grid_badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, page_state, render_page
+from sutra_grid.admin.reads.grid_status import grid_summary
 from sutra_grid.admin.services import registry
 from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.types import Agent, AgentStatus
@@ -30,14 +31,14 @@ MANY_POLL_SECONDS: Final = 10
 def show_overview() -> Response:
     """Show the page."""
     rows = registry()
-    summary = rows.cluster_summary()
+    summary = grid_summary()
     cells = rows.agent_cells()
     return render_page(
         "overview.html",
         section="overview",
         poll_seconds=MANY_POLL_SECONDS if len(cells) > MANY_AGENTS else POLL_SECONDS,
         summary=summary,
-        status_badge=badge(summary.status),
+        status_badge=grid_badge(summary.status),
         groups=cell_groups(cells),
         are_cells_named=len(cells) <= NAMED_CELLS,
         agent_items=_agent_items(rows, cells),

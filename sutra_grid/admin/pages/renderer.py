@@ -10,15 +10,13 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from sutra_grid import __version__
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
-from sutra_grid.admin.services import master
-from sutra_grid.admin.upstream.master import check_master
-from sutra_grid.core.errors import GridError
+from sutra_grid.admin.reads.grid_status import last_known_ms
+from sutra_grid.admin.services import master_fault
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
 
 _KEY: Final = "sutra_grid.pages"
 POLL_SECONDS: Final = 3
-MASTER_CHECK_MAX_AGE_SECONDS: Final = 2.0
 LOW_DISKS_MAX_AGE_SECONDS: Final = 15.0
 DIALOG: Final = "dialog"
 
@@ -28,7 +26,6 @@ class PageState:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.master_fault: CachedValue[GridError | None] = CachedValue(clock, MASTER_CHECK_MAX_AGE_SECONDS)
         self.low_disks: CachedValue[list[Agent]] = CachedValue(clock, LOW_DISKS_MAX_AGE_SECONDS)
 
 
@@ -50,11 +47,6 @@ def ago(at_ms: int) -> Timestamp | None:
     return timestamp(at_ms, now_ms())
 
 
-def master_fault() -> GridError | None:
-    """The error that makes the master unavailable, or None. Needs a request context."""
-    return page_state().master_fault.get(_check_master)
-
-
 def is_from_htmx() -> bool:
     """Whether htmx sent the request and expects a part of a page. Needs a request context."""
     return request.headers.get("HX-Request") == "true"
@@ -67,13 +59,15 @@ def render_page(
     layout = "page.html"
     if is_from_htmx():
         layout = "dialog.html" if request.headers.get("HX-Target") == DIALOG else "part.html"
+    fault = master_fault()
     text = render_template(
         template,
         layout=layout,
         section=section,
         poll_seconds=poll_seconds,
         here=request.full_path.rstrip("?"),
-        master_fault=master_fault(),
+        master_fault=fault,
+        last_known=ago(last_known_ms()) if fault else None,
         version=__version__,
         **values,
     )
@@ -84,12 +78,3 @@ def page_state() -> PageState:
     """The state that all pages share. Needs a request context."""
     state: PageState = current_app.extensions[_KEY]
     return state
-
-
-def _check_master() -> GridError | None:
-    """Check the master, which takes at most a second."""
-    try:
-        check_master(master())
-    except GridError as error:
-        return error
-    return None

@@ -27,11 +27,15 @@ DEFAULT_ENGINE: Final = "storage"
 
 
 class GridCollector(Collector):
-    """The metrics of one scrape. ``counts`` is None when the registry is unavailable."""
+    """The metrics of one scrape. ``counts`` is None when the registry is unavailable.
 
-    def __init__(self, counts: GridCounts | None, now_ms: int) -> None:
+    ``is_master_up``: the admin can ask the master. If not, the status of the grid is unknown.
+    """
+
+    def __init__(self, counts: GridCounts | None, now_ms: int, *, is_master_up: bool = True) -> None:
         self._counts = counts
         self._now_ms = now_ms
+        self._is_master_up = is_master_up
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics. Called once per scrape."""
@@ -42,19 +46,24 @@ class GridCollector(Collector):
             value=self._counts is not None,
         )
         if self._counts is not None:
-            yield from _cluster(self._counts)
+            yield _cluster_status(self._counts, is_master_up=self._is_master_up)
+            yield GaugeMetricFamily(
+                "sutra_grid_master_last_seen_timestamp_seconds",
+                "When the master last wrote to the registry, up to some seconds late. 0 if it never did",
+                value=self._counts.master_last_seen_ms / 1000,
+            )
             yield from _agents(self._counts.agents, self._now_ms)
             yield from _nodes(self._counts.nodes)
             yield from _events(self._counts)
 
 
-def _cluster(counts: GridCounts) -> Iterator[Metric]:
+def _cluster_status(counts: GridCounts, *, is_master_up: bool) -> Metric:
     nodes: Counter[tuple[Facts, AgentStatus | None]] = Counter()
     for node in counts.nodes:
         nodes[node.facts, node.agent_status] += node.nodes
     tally = Tally(Counter(agent.status for agent in counts.agents), nodes)
-    now = summarize(tally, (), ()).status
-    yield _labelled(
+    now = summarize(tally, (), ()).status if is_master_up else ClusterHealth.UNKNOWN
+    return _labelled(
         "sutra_grid_cluster_status",
         "1 for the current status of the grid, 0 for the others",
         "status",

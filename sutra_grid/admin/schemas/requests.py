@@ -28,6 +28,16 @@ MAX_NAME_CHARACTERS: Final = 255
 MAX_CURSOR_CHARACTERS: Final = 1024
 
 
+class ReadyQuery(RequestSchema):
+    """What decides whether the admin is ready."""
+
+    without = Text(  # `exclude` is an option of marshmallow's schemas
+        "`master`: 200 also while the master can't be asked, because reads still work then",
+        data_key="exclude",
+        choices=["master"],
+    )
+
+
 class LogQuery(RequestSchema):
     """The part of a log to read."""
 

@@ -101,7 +101,7 @@ class PartSchema(ResponseSchema):
 
 
 class ReadySchema(ResponseSchema):
-    """Whether reads and commands work. ``read_only``: the master does not respond, so commands fail."""
+    """Whether reads and commands work. ``read_only``: the master can't be asked, so commands fail."""
 
     status = fields.String(required=True, metadata={"enum": ["ready", "read_only", "unavailable"]})
     registry = fields.Nested(PartSchema, required=True)

@@ -12,7 +12,6 @@ from sutra_grid.client.master_client import ClientConfig, MasterClient, fresh_ke
 from sutra_grid.client.retry import RetryPolicy
 from sutra_grid.runtime.net import format_host_port, parse_host_port
 
-CHECK_SECONDS: Final = 1.0
 MAX_KEY_CHARACTERS: Final = 128
 HINTS: Final = Hints(
     list_nodes="GET /nodes",
@@ -30,11 +29,6 @@ def make_client(address: str, command_timeout_secs: float) -> MasterClient:
     """A client for all requests of a worker. It connects with the first call, and so after gunicorn has forked."""
     target = format_host_port(*parse_host_port(address, DEFAULT_MASTER_PORT, free_port=False))
     return MasterClient(ClientConfig(target, HINTS, change_seconds=command_timeout_secs, retry=RETRY))
-
-
-def check_master(client: MasterClient) -> None:
-    """Raise ``GridError`` unless the master answers within a second."""
-    client.check_health(CHECK_SECONDS)
 
 
 def keys_of(key: str) -> Callable[[str], str]:

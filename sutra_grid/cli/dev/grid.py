@@ -155,7 +155,7 @@ class DevGrid:
     def _admin_answers(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", "/readyz?exclude=master")
             return connection.getresponse().status < 300
         except (OSError, http.client.HTTPException):
             return False

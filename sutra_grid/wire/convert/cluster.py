@@ -39,4 +39,5 @@ def cluster_summary_to_message(
         reasons=summary.reasons,
         master_version=master_version,
         master_started_at_ms=master_started_at_ms,
+        as_of_ms=summary.as_of_ms,
     )

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from support.fakes.clock import FakeClock
 from support.fakes.fake_master import FakeMaster
+from support.texts import mentions
 from support.values.grid_values import an_event
 
 from sutra_grid import __version__
@@ -122,9 +124,37 @@ def test_reads_need_no_master(client: FlaskClient, master: FakeMaster) -> None:
     master.stop()
     for path in ("/status", "/agents", "/agents/agent-1", "/nodes", "/nodes/node-00000001", "/events"):
         get(client, path)
-    ready = get(client, "/readyz")
-    assert ready["status"] == "read_only"
-    assert master.address in ready["master"]["message"]
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.get_json()["status"]) == (503, "read_only")
+    assert master.address in ready.get_json()["master"]["message"]
+    assert get(client, "/readyz?exclude=master")["status"] == "read_only"
+    assert get(client, "/livez")["status"] == "alive"
+    assert client.get("/readyz?exclude=registry").status_code == 400
+
+
+def test_without_a_master_the_status_is_unknown_and_tells_as_of_when(
+    client: FlaskClient, registry: Registry, master: FakeMaster, clock: FakeClock
+) -> None:
+    registry.write_observations(Observations(master_at_ms=1_772_000_000_000))
+    before = get(client, "/status")
+    assert (before["status"], before["as_of_ms"]) == ("degraded", 0)
+    master.stop()
+    clock.advance(2)
+    status = get(client, "/status")
+    assert (status["status"], status["as_of_ms"]) == ("unknown", 1_772_000_000_000)
+    assert {name: before[name] for name in before if name.endswith(("agents", "nodes"))} == {
+        name: status[name] for name in status if name.endswith(("agents", "nodes"))
+    }
+    why, *others = status["reasons"]
+    assert mentions(why, "the master can't be asked", master.address, "2026-02-25 06:13:20 UTC", "degraded then")
+    assert others == before["reasons"]
+
+
+def test_a_master_that_never_wrote_leaves_no_age(client: FlaskClient, registry: Registry, master: FakeMaster) -> None:
+    master.stop()
+    status = get(client, "/status")
+    assert (status["status"], status["as_of_ms"]) == ("unknown", 0)
+    assert "unknown time" in status["reasons"][0]
 
 
 def test_a_grid_with_registry_and_master_is_ready(client: FlaskClient) -> None:

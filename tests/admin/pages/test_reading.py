@@ -205,17 +205,25 @@ def test_events_are_filtered_and_lead_back_in_time(client: FlaskClient, registry
 
 
 def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
-    client: FlaskClient, master: FakeMaster, clock: FakeClock
+    client: FlaskClient, registry: Registry, master: FakeMaster, clock: FakeClock
 ) -> None:
     def is_told() -> bool:
         clock.advance(10)
         return "master-banner" in open_page(client, "/ui/").ids
 
-    assert "master-banner" not in open_page(client, "/ui/").ids
+    registry.write_observations(Observations(master_at_ms=int(clock.wall() * 1000) - 4_000))
+    overview = client.get("/ui/")
+    assert "master-banner" not in overview.text
+    assert "<title>degraded" in overview.text
     master.stop()
     assert is_told()
+    unknown = client.get("/ui/")
+    assert "<title>unknown" in unknown.text
+    assert 'class="verdict rest"' in unknown.text
+    verdict = open_page(client, "/ui/").text("cluster-status")
+    assert mentions(verdict, "unknown", "As of 2023-11-14", "14s ago", "degraded then", "agent-2")
     for path in ("/ui/", "/ui/agents", "/ui/agents/agent-1", "/ui/nodes", "/ui/nodes/node-00000001", "/ui/events"):
         page = open_page(client, path)
-        assert mentions(page.text("master-banner"), "master", master.address), path
+        assert mentions(page.text("master-banner"), "master", master.address, "as of 2023-11-14"), path
     master.start()
     eventually(lambda: not is_told())

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from support.documents.scrape import Scrape, parse
 from support.fakes.clock import FakeClock
+from support.fakes.fake_master import FakeMaster
 from support.harness.http import Answer
 from support.values.grid_values import an_event
 
@@ -44,6 +45,18 @@ def test_the_numbers_are_those_of_the_status(registry: Registry, client: FlaskCl
     assert found.total("sutra_grid_nodes") == status["total_storage_nodes"]
     assert found.total("sutra_grid_nodes", status="unknown") == status["unknown_storage_nodes"]
     assert found.value("sutra_grid_cluster_status", status=status["status"]) == 1
+
+
+def test_without_a_master_the_grid_is_unknown_and_its_last_sign_is_told(
+    registry: Registry, client: FlaskClient, master: FakeMaster
+) -> None:
+    registry.write_observations(Observations(master_at_ms=1_772_000_000_500))
+    master.stop()
+    found = scraped(client)
+    told = {one.labels["status"]: one.value for one in found.samples if one.name == "sutra_grid_cluster_status"}
+    assert told == {"healthy": 0, "degraded": 0, "critical": 0, "unknown": 1}
+    assert found.value("sutra_grid_master_last_seen_timestamp_seconds") == 1_772_000_000.5
+    assert found.value("sutra_grid_agents", status="healthy") == 1, "as last known"
 
 
 def test_heartbeat_ages_are_quantiles_over_all_agents(

@@ -159,7 +159,7 @@ def serves_grpc(address: str, services: Sequence[str] = ("",)) -> bool:
     return all(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in answers)
 
 
-def serves_http(address: str, path: str = "/readyz") -> bool:
+def serves_http(address: str, path: str = "/readyz?exclude=master") -> bool:
     try:
         return HttpClient(address, timeout_seconds=2).get(path).status == 200
     except OSError:

@@ -39,6 +39,11 @@ def badge(status: str) -> Badge:
     return Badge(status or "unknown", tone, _SIGNS[tone])
 
 
+def grid_badge(status: ClusterHealth) -> Badge:
+    """The badge of the grid. Grey when nobody can say how it is."""
+    return Badge(status.value, "rest", _SIGNS["lost"]) if status is ClusterHealth.UNKNOWN else badge(status)
+
+
 def node_badge(node: pb.NodeStatus) -> Badge:
     """The badge of a node, which also shows a failing health probe and a back-off."""
     if node.status == NodeStatus.RUNNING and node.health == Health.UNHEALTHY:

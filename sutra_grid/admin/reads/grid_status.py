@@ -1,0 +1,24 @@
+"""The status of the grid: that of the registry, or ``unknown`` with its age while the master can't be asked."""
+
+from __future__ import annotations
+
+from sutra_grid.admin.services import master_fault, registry
+from sutra_grid.core.errors import GridError
+from sutra_grid.core.status import as_last_known
+from sutra_grid.core.types import ClusterSummary
+
+
+def grid_summary() -> ClusterSummary:
+    """The summary with its status. Raises ``Unavailable`` without a registry. Needs a request context."""
+    fault = master_fault()
+    rows = registry()
+    summary = rows.cluster_summary()
+    return summary if fault is None else as_last_known(summary, rows.master_last_seen_ms(), fault.message)
+
+
+def last_known_ms() -> int:
+    """When the master last wrote, for pages while it can't be asked; 0 if that can't be read now, or never was."""
+    try:
+        return registry().master_last_seen_ms()
+    except GridError:
+        return 0
