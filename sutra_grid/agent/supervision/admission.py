@@ -6,6 +6,7 @@ was asked for, and leaves nothing behind. Used by the supervisor's thread only.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -19,14 +20,18 @@ from sutra_grid.agent.os_errors import from_os_error, os_errors_as
 from sutra_grid.core.errors import (
     AlreadyExists,
     FailedPrecondition,
+    GridError,
     InvalidArgument,
     ResourceExhausted,
     Unavailable,
 )
 from sutra_grid.core.types import NodeSpec, Reason
 from sutra_grid.runtime.listening import bind_fault
+from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import listen_error, port_holder, port_holders
 from sutra_grid.runtime.shortage import shortage_of
+
+log = get_logger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -102,6 +107,26 @@ class Admission:
         """Make the node's directory if it does not exist. Raises ``GridError``."""
         with os_errors_as(f"the storage path {spec.storage_path} can't be created", Reason.PATH_NOT_WRITABLE):
             Path(spec.storage_path).mkdir(parents=True, exist_ok=True)
+
+    def missing_directory(self, spec: NodeSpec) -> str:
+        """The topmost directory that ``make_directory`` would make; empty if it would make none."""
+        path = Path(spec.storage_path)
+        missing = [one for one in (path, *path.parents) if self._data_path in one.parents and not os.path.lexists(one)]
+        return str(missing[-1]) if missing else ""
+
+    def remove_empty_directory(self, spec: NodeSpec, made_path: str) -> None:
+        """Remove the directories that were made for a node that was never ready, as far as nothing is in them.
+
+        ``made_path`` is what ``missing_directory`` said before. Nothing is removed from another disk.
+        """
+        top, path = Path(made_path), Path(spec.storage_path)
+        with contextlib.suppress(OSError, GridError):
+            self._check_disk()
+            for one in (path, *path.parents):
+                if one != top and top not in one.parents:
+                    return
+                one.rmdir()
+                log.info("empty directory removed", path=one)
 
     def _check_slots(self, others: Mapping[str, NodeSpec]) -> None:
         if len(others) >= self._config.max_storage_nodes:

@@ -141,7 +141,8 @@ class AssignmentHandler:
         spec = self._parts.admission.resolve(node_id, assignment.spec, self._nodes.specs_except(node_id))
         if assignment.desired is Desired.RUNNING:
             self._parts.admission.check_new(spec)
-        node = ManagedNode(NodeRuntime(fresh_record(assignment, spec)))
+        made_path = self._parts.admission.missing_directory(spec)
+        node = ManagedNode(NodeRuntime(fresh_record(assignment, spec, made_path)))
         suspect = self._suspects.find(node.runtime.record) if is_spawn else None
         if suspect is not None:
             raise AlreadyExists(

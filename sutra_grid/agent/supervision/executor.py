@@ -259,6 +259,8 @@ class InstructionExecutor:
 
     def _delete(self, node: ManagedNode) -> None:
         node_id = node.runtime.node_id
+        if node.runtime.record.made_path:
+            self._parts.admission.remove_empty_directory(node.spec, node.runtime.record.made_path)
         self.abandon(node_id)
         self._nodes.record_removal(node.runtime.record.assignment)
         self._writer.delete(node_id)

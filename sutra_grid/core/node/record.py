@@ -150,6 +150,8 @@ class NodeRecord:
     ``launch_oom_kills``: those of the last launch, which were told.
     ``listen_host``: the IP address that the newest launch was told to listen on; empty for one of an older version.
     ``endpoint``: where the process was seen to answer; ``endpoint_problem``: why there is none, in words.
+    ``made_path``: the topmost directory that is made for the node; empty if its directory existed before, and as soon
+    as a process of it was ready.
     """
 
     assignment: Assignment
@@ -179,14 +181,15 @@ class NodeRecord:
     ending: Ending | None = None
     leftovers: tuple[Member, ...] = ()
     killed: tuple[Member, ...] = ()
+    made_path: str = ""
 
 
-def fresh_record(assignment: Assignment, spec: NodeSpec) -> NodeRecord:
+def fresh_record(assignment: Assignment, spec: NodeSpec, made_path: str = "") -> NodeRecord:
     """The record of a new node, one generation below its first assignment."""
     before = replace(
         assignment, generation=assignment.generation - 1, desired=Desired.STOPPED, restart_generation=0, spec=spec
     )
-    return NodeRecord(before)
+    return NodeRecord(before, made_path=made_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def running(record: NodeRecord, now: Now) -> NodeRecord:
         reason=Reason.RECOVERED if late else record.reason,
         message="became ready after its start timeout" if late else record.message,
         ready_at=now.monotonic,
+        made_path="",
     )
 
 

@@ -109,6 +109,25 @@ def test_checks_leave_no_trace(admission: Admission, config: AgentConfig) -> Non
     assert Path(spec.storage_path).is_dir()
 
 
+def test_of_a_node_that_was_never_ready_empty_directories_go_that_were_made_for_it(
+    admission: Admission, config: AgentConfig
+) -> None:
+    spec = admission.resolve("node-1", NodeSpec(storage_path="a/b/c"), {})
+    made = admission.missing_directory(spec)
+    assert made == str(config.data_path / "a")
+    admission.make_directory(spec)
+    assert admission.missing_directory(spec) == ""
+    (config.data_path / "a" / "of-somebody").touch()
+    admission.remove_empty_directory(spec, made)
+    assert [path.name for path in (config.data_path / "a").iterdir()] == ["of-somebody"]
+    admission.make_directory(spec)
+    (Path(spec.storage_path) / "data").touch()
+    admission.remove_empty_directory(spec, made)
+    assert (Path(spec.storage_path) / "data").exists()
+    admission.remove_empty_directory(spec, str(config.data_path / "elsewhere"))
+    assert Path(spec.storage_path).exists()
+
+
 def _with(config: AgentConfig, **changes: object) -> AgentConfig:
     from dataclasses import replace
 

@@ -51,6 +51,27 @@ def test_a_launch_gets_the_contracts_arguments_and_the_tag(world: World, tmp_pat
     assert Path(spec.storage_path).is_dir()
 
 
+def test_a_failed_spawn_leaves_no_empty_directory_and_keeps_every_other(world: World, tmp_path: Path) -> None:
+    world.assign("made", 1)
+    made = Path(world.report("made").spec.storage_path)
+    assert made.is_dir()
+    world.end(world.processes.alive("made")[0], ExitStatus(signal=9))
+    world.assign("made", 2, Desired.ABSENT)
+    assert not made.exists()
+
+    for name in ("filled", "existed", "ran"):
+        path = world.config.data_path / name
+        if name == "existed":
+            path.mkdir()
+        world.assign(name, 1)
+        if name == "filled":
+            (path / "data").touch()
+        process = world.ready(name) if name == "ran" else world.processes.alive(name)[0]
+        world.end(process, ExitStatus(code=1))
+        world.assign(name, 2, Desired.ABSENT)
+        assert path.is_dir(), name
+
+
 def test_ports_are_picked_so_that_no_two_nodes_share_one(world: World) -> None:
     for number in range(4):
         world.assign(f"node-{number}", 1)

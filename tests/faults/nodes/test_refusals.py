@@ -26,7 +26,11 @@ AGENT = "agent-1"
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     root = tmp_path_factory.mktemp("grid")
     (root / "plain").touch()
-    engines = {"missing": {"binary_path": str(root / "nothing")}, "plain": {"binary_path": str(root / "plain")}}
+    engines = {
+        "missing": {"binary_path": str(root / "nothing")},
+        "plain": {"binary_path": str(root / "plain")},
+        "exits": {"binary_path": "/bin/false", "args": []},
+    }
     spec = GridSpec(
         heartbeat_seconds=0.2, master_extra=PATIENT, with_admin=False, max_storage_nodes=3, extra={"engines": engines}
     )
@@ -76,6 +80,8 @@ class Traces:
 CASES = [
     pytest.param({"engine": "missing"}, "binary_missing", "nothing", id="binary missing"),
     pytest.param({"engine": "plain"}, "binary_not_executable", "plain", id="binary not executable"),
+    pytest.param({"engine": "exits"}, "crashed", "code 1", id="program exits at once"),
+    pytest.param({"engine": "exits", "storage_path": "new/x/y"}, "crashed", "code 1", id="the same in new directories"),
     pytest.param({"engine": "no-engine"}, "unknown_engine", "no-engine", id="unknown engine"),
     pytest.param({"port": "foreign"}, "port_taken", os.getpid(), id="port taken by another program"),
     pytest.param({"port": "held"}, "port_taken", "{node}", id="port of another node"),
