@@ -28,7 +28,13 @@ _SHOW: Final = "sutra-grid-cli nodes show {node}"
 _BUNDLE: Final = "sutra-grid-cli debug bundle"
 _AGENT: Final = "sutra-grid-cli agents show {agent}"
 
-# {node} and {agent} are ids, {port} and {path} the node's.
+#: The limit of a node can't be changed. Its data stays, so another node can have it.
+_LARGER: Final = (
+    "For a higher limit: nodes remove {node}, then nodes spawn --agent {agent} --engine {engine} --storage-path {path} "
+    "--memory-limit-mb MIB; its data stays."
+)
+
+# {node} and {agent} are ids; {port}, {path}, {engine} and {limit} (MiB) are the node's; {use_less} is _use_less.
 NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.CRASH_LOOP: Step("Find the cause in its log and fix it, then start it.", _START),
     Reason.BACK_OFF: Step("Find the cause in its log; start it now to skip the back-off.", _START),
@@ -37,9 +43,10 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.START_FAILED: Step("Find the cause in its log and fix it, then start it.", _START),
     Reason.START_TIMEOUT: Step("It runs, but its health probe got no answer. Read its log.", _LOGS),
     Reason.PROBE_FAILED: Step("It runs, but its health probe fails. Read its log, and restart it if needed.", _RESTART),
-    Reason.MEMORY_LIMIT: Step("It exceeded its memory limit. Reduce its load, or raise the limit.", _LOGS),
+    Reason.MEMORY_LIMIT: Step(f"It exceeded its limit of {{limit}} MiB. {{use_less}}. {_LARGER}", _LOGS),
     Reason.OOM_KILLED: Step(
-        "Check in its log what it lost. Reduce its load, raise its limit, or free memory on {agent}'s host.",
+        "Check in its log what it lost. If the host had no memory left, free some on {agent}'s host. If it was over "
+        f"its limit of {{limit}} MiB: {{use_less}}. {_LARGER}",
         _LOGS,
     ),
     Reason.NOT_IN_FOREGROUND: Step(
@@ -125,6 +132,8 @@ _RAISE_DESCRIPTORS: Final = Step(
 )
 _PROBE_REASONS: Final = frozenset({Reason.PROBE_FAILED, Reason.START_TIMEOUT})
 
+_DEFAULT_ENGINE: Final = "storage"  # its program gets the limit in a way that can't be configured
+
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
 _READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
@@ -159,8 +168,27 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         step = NEXT_STEPS[node.reason]
     else:
         step = _WAIT if node.status in (NodeStatus.STARTING, NodeStatus.STOPPING) else _READ_LOG
-    names = {"node": node.node_id, "agent": node.agent_id, "port": node.spec.port, "path": node.spec.storage_path}
+    spec = node.spec
+    names = {
+        "node": node.node_id,
+        "agent": node.agent_id,
+        "port": spec.port,
+        "path": spec.storage_path,
+        "engine": spec.engine or _DEFAULT_ENGINE,
+        "limit": spec.memory_limit_mb,
+        "use_less": _use_less(spec.engine, node.agent_id),
+    }
     return Step(step.text.format(**names), step.command.format(**names))
+
+
+def _use_less(engine: str, agent: str) -> str:
+    """How the program of an engine stays below the memory limit."""
+    if engine in ("", _DEFAULT_ENGINE):
+        return "Reduce its load"
+    return (
+        f"Lower its program's own limit in [engines.{engine}] of {agent}'s configuration, to a share such as "
+        "{memory_limit_mb*0.75}; restart the agent, then the node"
+    )
 
 
 def _for_endpoint(problem: str) -> Step:

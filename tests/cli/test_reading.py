@@ -318,4 +318,4 @@ def test_explain_advises_for_a_node_that_runs_and_lost_a_process_to_the_kernel(m
     master.answers["ListEvents"] = pb.EventList()
     master.answers["ReadNodeLog"] = pb.LogChunk()
     told = cli("nodes", "explain", hurt.node_id).out
-    assert mentions(told, "the kernel killed", "raise its limit")
+    assert mentions(told, "the kernel killed", "For a higher limit")

@@ -6,6 +6,7 @@ from support.values.cli_records import agent, node
 
 from sutra_grid.client.next_steps import NEXT_STEPS, grid_does_next, next_step
 from sutra_grid.core.types import RESTART_TO_LISTEN, Reason
+from sutra_grid.wire import grid_pb2 as pb
 
 
 def test_a_node_that_is_as_desired_needs_nothing() -> None:
@@ -62,6 +63,17 @@ def test_every_step_can_be_filled_with_a_nodes_names(reason: str) -> None:
     step = next_step(node(status="failed", reason=reason), None)
     assert step.text
     assert "{" not in step.text + step.command
+
+
+@pytest.mark.parametrize("reason", ["memory_limit", "oom_killed"])
+def test_a_node_over_its_limit_is_told_every_way_out(reason: str) -> None:
+    redis = pb.NodeSpec(engine="redis", storage_path="/data/cache", memory_limit_mb=256)
+    text = next_step(node(status="failed", reason=reason, spec=redis), agent()).text
+    assert mentions(text, 256, "[engines.redis]", "{memory_limit_mb*0.75}", "agent-1")
+    again = "nodes spawn --agent agent-1 --engine redis --storage-path /data/cache --memory-limit-mb"
+    assert mentions(text, "nodes remove node-00000001", again, "data stays")
+    storage = pb.NodeSpec(engine="storage", storage_path="/data/cache", memory_limit_mb=256)
+    assert "[engines" not in next_step(node(status="failed", reason=reason, spec=storage), agent()).text
 
 
 def test_a_status_of_a_newer_version_is_no_error() -> None:
