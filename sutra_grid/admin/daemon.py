@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
 from sutra_grid.core.errors import AlreadyExists, Unavailable
-from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.listening import check_can_listen
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import parse_host_port
@@ -66,7 +66,7 @@ main = daemon_command(
     help="The HTTP API and the web pages of a grid. Reads come from the registry, commands go to the master.",
     schema=SCHEMA,
     run=run,
-    check=AdminConfig.of,
+    checks=Checks(AdminConfig.of),
     flags=FLAGS,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +12,14 @@ from typing import Any, Final
 
 from sutra_grid.agent.engines import (
     DEFAULT_ENGINE,
-    PLACEHOLDERS,
     PROBE_KINDS,
     STOP_LEADER,
     STOP_SCOPES,
     Engine,
     ProbeSpec,
-    unknown_placeholders,
 )
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
+from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import (
@@ -77,9 +76,18 @@ def _check_range(value: str) -> str | None:
 def _check_args(value: list[str]) -> str | None:
     unknown = unknown_placeholders(value)
     if not unknown:
-        return None
+        return _check_shares(value)
     known = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     return f"the placeholders {known}, and not {{{unknown[0]}}}"
+
+
+def _check_environment(value: dict[str, str]) -> str | None:
+    return _check_shares(value.values())
+
+
+def _check_shares(texts: Iterable[str]) -> str | None:
+    invalid = invalid_shares(texts)
+    return f"{SHARE_ALLOWED}, and not {invalid[0]}" if invalid else None
 
 
 def _parse_range(value: str) -> range | None:
@@ -173,8 +181,9 @@ SCHEMA: Final = Schema(
         Section("engines", [
             Key("binary_path", "str", REQUIRED, help="Path or name of the program", check=not_empty),
             Key("args", "list[str]", [], help="Arguments, with {host} {port} {address} {storage_path} {node_id} "
-                "{memory_limit_mb}", check=_check_args),
-            Key("environment", "dict[str,str]", {}, help="Environment variables to add"),
+                "{memory_limit_mb}, or a share of it: {memory_limit_mb*0.75}", check=_check_args),
+            Key("environment", "dict[str,str]", {}, help="Environment variables to add, with the same placeholders",
+                check=_check_environment),
             _health_probe("tcp"),
             *_PROCESS_KEYS,
         ], help="Another program that runs as a storage node"),

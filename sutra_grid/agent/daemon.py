@@ -9,9 +9,10 @@ import os
 from typing import Final
 
 from sutra_grid.agent.config import SCHEMA, agent_config
+from sutra_grid.agent.config_warnings import config_warnings
 from sutra_grid.runtime.affinity import reset_affinity
 from sutra_grid.runtime.config import Config
-from sutra_grid.runtime.daemon import Flag, daemon_command, disable_grpc_fork_support
+from sutra_grid.runtime.daemon import Checks, Flag, daemon_command, disable_grpc_fork_support
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
 
@@ -58,7 +59,7 @@ main = daemon_command(
     help="Supervises the storage nodes of this host. Its stop, crash or upgrade never touches a node.",
     schema=SCHEMA,
     run=run,
-    check=agent_config,
+    checks=Checks(agent_config, config_warnings),
     flags=FLAGS,
 )
 

@@ -6,15 +6,15 @@ A caller chooses an engine by name. Only the operator sets the program and its a
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sutra_grid.agent.placeholders import fill, names_in
 from sutra_grid.core.errors import FailedPrecondition, NotFound
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
@@ -30,10 +30,7 @@ STOP_SCOPES: Final = (STOP_LEADER, STOP_ALL)
 MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
 LISTEN_VARIABLE: Final = "SUTRA_STORAGE_LISTEN"
 
-#: ``address`` is host and port for URLs: an IPv6 host has its brackets.
-PLACEHOLDERS: Final = ("host", "port", "address", "storage_path", "node_id", "memory_limit_mb")
 _ADDRESS_PLACEHOLDERS = frozenset({"host", "address"})
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +109,17 @@ class Engine:
     def is_told_host(self) -> bool:
         """Whether the program is told the address that it should listen on."""
         texts = (*self.args, *self.environment.values())
-        return any(name in _ADDRESS_PLACEHOLDERS for text in texts for name in _PLACEHOLDER.findall(text))
+        return any(name in _ADDRESS_PLACEHOLDERS for text in texts for name in names_in(text))
 
     def command(self, node_id: str, spec: NodeSpec, host: str) -> tuple[str, ...]:
         """Program and arguments for one node that listens on ``host``. Raises as ``binary`` does."""
         values = _values(node_id, spec, host)
-        return (str(self.binary()), *(_substituted(arg, values) for arg in self.args))
+        return (str(self.binary()), *(fill(arg, values) for arg in self.args))
 
     def variables(self, node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
         """The environment variables that this engine adds."""
         values = _values(node_id, spec, host)
-        return {name: _substituted(text, values) for name, text in self.environment.items()}
+        return {name: fill(text, values) for name, text in self.environment.items()}
 
     def rules(
         self, restart: RestartPolicy, probe_interval_seconds: float, restart_unhealthy_after_seconds: float
@@ -140,11 +137,6 @@ class Engine:
         )
 
 
-def unknown_placeholders(texts: Iterable[str]) -> list[str]:
-    """The names in braces that are not placeholders."""
-    return [name for text in texts for name in _PLACEHOLDER.findall(text) if name not in PLACEHOLDERS]
-
-
 def _values(node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
     """What each placeholder stands for."""
     return {
@@ -155,7 +147,3 @@ def _values(node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
         "node_id": node_id,
         "memory_limit_mb": str(spec.memory_limit_mb),
     }
-
-
-def _substituted(text: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)

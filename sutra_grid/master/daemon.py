@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sutra_grid import __version__
 from sutra_grid.master.config import SCHEMA, master_config
 from sutra_grid.runtime.config import Config
-from sutra_grid.runtime.daemon import Flag, Mode, daemon_command
+from sutra_grid.runtime.daemon import Checks, Flag, Mode, daemon_command
 from sutra_grid.runtime.logging import get_logger
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ main = daemon_command(
     help="The control plane of a grid: keeps the state of all agents and storage nodes and carries out commands.",
     schema=SCHEMA,
     run=run,
-    check=master_config,
+    checks=Checks(master_config),
     flags=[
         Flag("--listen", "master.listen", "Address for agents and clients (HOST:PORT)."),
         Flag(

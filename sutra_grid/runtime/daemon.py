@@ -22,7 +22,7 @@ import click
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime import hangup
-from sutra_grid.runtime.config import Config, ConfigError, Key, Schema, Section, load
+from sutra_grid.runtime.config import Config, ConfigError, Fault, Key, Schema, Section, load
 from sutra_grid.runtime.descriptors import raise_descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.inherited_signals import reset_inherited_signals
@@ -67,6 +67,19 @@ class Mode:
     help: str
 
 
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is looked at in a configuration whose keys are valid.
+
+    ``build`` makes whatever the daemon makes of it, and raises ``ConfigError`` for faults that only show between keys.
+    ``warnings`` returns what is valid and likely to be a mistake: ``--check-config`` prints it and exits 0, a start
+    logs it.
+    """
+
+    build: Callable[[Config], object]
+    warnings: Callable[[Config], Sequence[Fault]] = lambda config: ()
+
+
 class DaemonCommand(click.Command):
     """A command whose call is the whole program: it guards the output and ends the process."""
 
@@ -81,14 +94,13 @@ def daemon_command(
     help: str,
     schema: Schema,
     run: Callable[[Config], int | None],
-    check: Callable[[Config], object] | None = None,
+    checks: Checks | None = None,
     flags: Sequence[Flag] = (),
     modes: Sequence[Mode] = (),
 ) -> click.Command:
     """A click command with ``--config``, ``--check-config``, ``--version``, ``flags`` and ``modes``.
 
-    ``check`` builds whatever the daemon makes of its configuration and raises ``ConfigError`` for
-    faults that only show between keys; ``--check-config`` ends after it. The process's limit of open files is
+    ``--check-config`` ends after ``checks``. The process's limit of open files is
     raised as far as the system allows. ``run`` blocks until the
     daemon's end and returns its exit code (None is 0). The process exits 2 for a wrong
     configuration or flag and 1 for any other failure, with one message on standard error.
@@ -101,19 +113,24 @@ def daemon_command(
 
         def read() -> Config:
             config = load(schema, config_file, environ=os.environ, overrides=overrides, flags=options)
-            if check is not None:
-                check(config)
+            if checks is not None:
+                checks.build(config)
             return config
 
         try:
             config = read()
         except ConfigError as error:
             _end(name, error, EXIT_CONFIG)
+        notes = checks.warnings(config) if checks is not None else ()
         if check_config:
+            for note in notes:
+                click.echo(f"warning: {note}", err=True)
             click.echo(f"{config_file or 'defaults and environment'}: ok")
             return
         reset_inherited_signals()
         _setup_logging(schema, config)
+        for note in notes:
+            log.warning(note.problem, key=note.key, source=note.where)
         handler = HangupHandler(lambda: _take_up(schema, config, read()))
         hangup.set_current(handler)
         with handler:

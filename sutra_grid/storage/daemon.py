@@ -9,7 +9,7 @@ from pathlib import Path
 from sutra_grid.runtime.affinity import pin_to_one_cpu, reset_affinity
 from sutra_grid.runtime.allocator import return_memory_early
 from sutra_grid.runtime.config import Config
-from sutra_grid.runtime.daemon import daemon_command
+from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
@@ -101,7 +101,7 @@ main = daemon_command(
     help="A durable key-value store with the key-value core of etcd's v3 protocol.",
     schema=SCHEMA,
     run=run,
-    check=StorageConfig.of,
+    checks=Checks(StorageConfig.of),
     flags=FLAGS,
 )
 

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.texts import mentions
 
-from sutra_grid.agent.engines import Engine, unknown_placeholders
+from sutra_grid.agent.engines import Engine
+from sutra_grid.agent.placeholders import unknown_placeholders
 from sutra_grid.core.errors import FailedPrecondition, NotFound
 from sutra_grid.core.types import NodeSpec, Reason
 
@@ -14,6 +16,24 @@ def test_placeholders_are_filled_and_other_braces_left_alone() -> None:
     engine = Engine("x", "/bin/sh", args=("{port}", '{"a": 1}', "--dir={storage_path}/{node_id}"))
     assert engine.command("n", SPEC, "10.0.0.5") == ("/bin/sh", "50051", '{"a": 1}', "--dir=/data/n/n")
     assert unknown_placeholders(["{port}", '{"a": 1}', "{what}"]) == ["what"]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "filled"),
+    [
+        ("{memory_limit_mb*0.75}mb", 256, "192mb"),
+        ("{memory_limit_mb * .5}", 255, "127"),
+        ("{memory_limit_mb*1}/{memory_limit_mb}", 256, "256/256"),
+        ("{memory_limit_mb*0.29}", 100, "29"),
+        ("{memory_limit_mb*0.001}", 64, "1"),
+        ("{port*2} {memory_limit*0.5} {memory_limit_mbs}", 64, "{port*2} {memory_limit*0.5} {memory_limit_mbs}"),
+    ],
+)
+def test_a_share_of_the_memory_limit_is_rounded_down_and_at_least_1(text: str, limit: int, filled: str) -> None:
+    spec = replace(SPEC, memory_limit_mb=limit)
+    engine = Engine("x", "/bin/sh", (text,), {"LIMIT": text})
+    assert engine.command("n", spec, "10.0.0.5")[1] == filled
+    assert engine.variables("n", spec, "10.0.0.5") == {"LIMIT": filled}
 
 
 def test_the_default_engine_has_exactly_the_contracts_arguments() -> None:

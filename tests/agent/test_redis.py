@@ -1,16 +1,19 @@
 """Another program as a storage node: a real redis-server, which also overwrites its environment."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.harness.agent_harness import AgentHarness, is_alive, kill_now, kill_process
 from support.waiting import eventually
 
+from sutra_grid.agent.agent import MEMORY_SECONDS
 from sutra_grid.agent.processes.identity import environment
 from sutra_grid.core.types import Desired, Health, NodeState, Reason
 from sutra_grid.runtime.net import is_port_free
@@ -31,7 +34,11 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
         "health_probe": "tcp",
     }  # fmt: skip
     daemon = {**redis, "args": [*redis["args"], "--daemonize", "yes"]}
-    harness = AgentHarness(tmp_path / "home", engines={"redis": redis, "daemon": daemon}).start()
+    cache = ["--port", "{port}", "--bind", "{host}", "--dir", "{storage_path}", "--save", "", "--maxmemory"]
+    share = {**redis, "args": [*cache, "{memory_limit_mb*0.75}mb"]}
+    whole = {**redis, "args": [*cache, "{memory_limit_mb}mb"]}
+    engines = {"redis": redis, "daemon": daemon, "share": share, "whole": whole}
+    harness = AgentHarness(tmp_path / "home", engines=engines, limits={"memory": "sampled"}).start()
     yield harness
     if harness.daemon.is_running:
         harness.kill()
@@ -43,6 +50,41 @@ def ask(port: int, *words: str) -> str:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(request.encode())
         return connection.recv(4096).decode().strip()
+
+
+def write_until(port: int, ended: Callable[[str], bool]) -> str:
+    """Write values of 1 MiB until the reply is the one that is waited for; an empty one: the connection was lost."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        for number in itertools.count():
+            value = os.urandom((1 << 20) - 256)  # with its header it fills 1 MiB of the allocator
+            head = f"*3\r\n$3\r\nSET\r\n$9\r\nkey-{number:05}\r\n${len(value)}\r\n".encode()
+            try:
+                connection.sendall(head + value + b"\r\n")
+                reply = connection.recv(4096).decode().strip()
+            except OSError:
+                reply = ""
+            if ended(reply):
+                return reply
+    raise AssertionError("the loop has no end")
+
+
+def test_a_redis_with_a_share_of_the_limit_refuses_writes_when_it_is_full_and_lives(agent: AgentHarness) -> None:
+    spawned = agent.run("cache", "share", memory_limit_mb=64)
+    assert ask(spawned.spec.port, "CONFIG", "GET", "maxmemory").endswith(str(48 << 20))
+    assert write_until(spawned.spec.port, lambda reply: reply != "+OK").startswith("-OOM command not allowed")
+    looked = time.monotonic() + 2 * MEMORY_SECONDS
+    again = write_until(spawned.spec.port, lambda reply: time.monotonic() > looked)
+    assert again.startswith("-OOM command not allowed"), "its memory was measured twice meanwhile"
+    full = agent.reports()["cache"]
+    assert (full.state, full.pid, full.exits) == (NodeState.RUNNING, spawned.pid, ())
+
+
+@pytest.mark.soak
+def test_a_redis_with_the_whole_limit_is_ended_before_it_refuses(agent: AgentHarness) -> None:
+    spawned = agent.run("cache", "whole", memory_limit_mb=64)
+    assert write_until(spawned.spec.port, lambda reply: reply != "+OK" and "OOM" not in reply) == ""
+    ended = agent.wait_for("cache", lambda one: bool(one.exits))
+    assert ended.exits[0].reason is Reason.MEMORY_LIMIT
 
 
 def test_redis_is_spawned_answers_is_killed_comes_back_with_its_data_and_is_stopped(agent: AgentHarness) -> None:

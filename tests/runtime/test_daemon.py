@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,18 @@ from support.texts import logs, mentions
 from sutra_grid import __version__
 from sutra_grid.core.errors import AlreadyExists
 from sutra_grid.runtime.config import Config, ConfigError, Fault, Key, Schema, Section
-from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag, daemon_command
+from sutra_grid.runtime.daemon import LOGGING_SECTION, Checks, Flag, daemon_command
 
 SCHEMA = Schema([Section("demo", [Key("listen", "str", "127.0.0.1:1"), Key("workers", "int", 8)]), LOGGING_SECTION])
 FLAGS = [Flag("--listen", "demo.listen", "Where it listens"), Flag("--threads", "demo.workers")]
 
 
-def invoke(*arguments: str, error: BaseException | None = None, check_error: ConfigError | None = None) -> Result:
+def invoke(
+    *arguments: str,
+    error: BaseException | None = None,
+    check_error: ConfigError | None = None,
+    warn: Sequence[Fault] = (),
+) -> Result:
     def run(config: Config) -> int:
         if error is not None:
             raise error
@@ -26,7 +32,12 @@ def invoke(*arguments: str, error: BaseException | None = None, check_error: Con
         if check_error is not None:
             raise check_error
 
-    command = daemon_command("sutra-demo", help="A demo.", schema=SCHEMA, run=run, check=check, flags=FLAGS)
+    def warnings(_config: Config) -> list[Fault]:
+        return warn
+
+    command = daemon_command(
+        "sutra-demo", help="A demo.", schema=SCHEMA, run=run, checks=Checks(check, warnings), flags=FLAGS
+    )
     return CliRunner().invoke(command, arguments)
 
 
@@ -66,6 +77,15 @@ def test_checking_does_not_run(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert mentions(result.output, file)
     assert not mentions(result.output, "ran")
+
+
+def test_a_warning_is_printed_by_a_check_and_logged_by_a_start() -> None:
+    warn = [Fault("f:1", "demo.listen", "is unusual")]
+    result = invoke("--check-config", warn=warn)
+    assert (result.exit_code, result.stderr) == (0, "warning: f:1: demo.listen: is unusual\n")
+    started = invoke(warn=warn)
+    assert started.exit_code == 3
+    assert mentions(started.stderr, "WARNING", "is unusual", "demo.listen", "f:1")
 
 
 def test_checking_tells_faults_between_keys() -> None:

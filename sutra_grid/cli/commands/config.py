@@ -41,14 +41,16 @@ def check(ctx: click.Context, files: tuple[Path, ...], role: str | None) -> None
     def check_one(name: str) -> None:
         file = Path(name)
         whose = role or role_of(file)
-        _ask_daemon(whose, file, options.timeout_seconds)
+        warnings = _ask_daemon(whose, file, options.timeout_seconds)
+        if warnings:
+            click.echo(warnings, err=True)
         click.echo(f"{file}: valid for the {whose}")
 
     for_each(options, [str(file) for file in files], check_one)
 
 
-def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
-    """Raise InvalidArgument with the daemon's own message if the file is invalid."""
+def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> str:
+    """The warnings of the daemon. Raises InvalidArgument with the daemon's own message if the file is invalid."""
     command = [*daemon_command(role), "--config", str(file), "--check-config"]
     try:
         result = subprocess.run(
@@ -61,7 +63,7 @@ def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> None:
             hint="Allow more time with --timeout SECONDS",
         ) from error
     if result.returncode == ExitCode.DONE:
-        return
+        return result.stderr.strip()
     kind = InvalidArgument if result.returncode == ExitCode.USAGE else Internal
     raise kind(result.stderr.strip() or f"the {role} ended with exit code {result.returncode}", reason=Reason.NONE)
 
