@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -258,6 +259,36 @@ def test_events_are_listed_with_their_filters(master: FakeMaster, cli: Cli) -> N
     ran = cli("events", "--node", "node-1", "--kind", "node", "-n", "3")
     assert "node.started" in ran.out
     assert master.calls["ListEvents"] == [pb.ListEventsRequest(node_id="node-1", kind="node", limit=3)]
+
+
+def test_events_are_filtered_by_reason_actor_text_and_time(master: FakeMaster, cli: Cli) -> None:
+    master.answers["ListEvents"] = pb.EventList()
+    before_ms = time.time_ns() // 1_000_000
+    ran = cli(
+        *("events", "--reason", "crash_loop", "--actor", "agent", "--grep", "exit code"),
+        *("--since", "1h", "--until", "2026-01-02T03:04:05Z"),
+    )
+    assert ran.code == 0, ran.err
+    [asked] = master.calls["ListEvents"]
+    assert (asked.reason, asked.actor, asked.text) == ("crash_loop", "agent", "exit code")
+    assert asked.until_ms == 1_767_323_045_000
+    assert 0 <= asked.since_ms - (before_ms - 3_600_000) < 60_000
+    assert asked.limit == 1000, "all since then, not the newest few"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--since", "yesterday"], ["yesterday", "15m"]),
+        (["--reason", "crash-loop"], ["crash-loop"]),
+        (["--actor", "me"], ["operator"]),
+        (["-f", "--until", "1h"], ["--follow", "--until"]),
+    ],
+)
+def test_a_filter_of_events_that_cannot_be_is_refused(cli: Cli, arguments: list[str], named: list[str]) -> None:
+    ran = cli("events", *arguments)
+    assert ran.code == 2
+    assert mentions(ran.err, *named)
 
 
 def test_following_events_prints_each_once_and_follows_a_new_registry(master: FakeMaster, start_cli: Start) -> None:

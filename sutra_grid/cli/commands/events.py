@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -15,15 +15,29 @@ from sutra_grid.cli.commands.options import complete_agents, complete_nodes
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
-from sutra_grid.cli.output.times import clock_time
+from sutra_grid.cli.output.times import clock_time, milliseconds_or_age
 from sutra_grid.cli.output.watch import Outage
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.text import printable
+from sutra_grid.core.types import Actor, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 POLL_SECONDS: Final = 1.0
 PAGE: Final = 1000
+NEWEST: Final = 20
+ACTORS: Final = tuple(actor.value for actor in Actor)
+REASONS: Final = tuple(reason.value for reason in Reason if reason.value)
+
+
+def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Milliseconds since the epoch."""
+    if value is None:
+        return None
+    try:
+        return milliseconds_or_age(value)
+    except ValueError as error:
+        raise click.BadParameter(f"invalid time {value!r}: it {error}.") from None
 
 
 @click.command(cls=GridCommand)
@@ -44,17 +58,34 @@ PAGE: Final = 1000
     metavar="KIND",
     help="Only this kind, such as node.restarted, or its first part: node, agent or registry.",
 )
+@click.option("--reason", type=click.Choice(REASONS), default=None, metavar="REASON",
+              help="Only events with this reason, such as crash_loop.")  # fmt: skip
 @click.option(
-    "-n", "--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="How many of the newest events."
+    "--actor",
+    type=click.Choice([actor.value for actor in Actor]),
+    default=None,
+    help="Only events that this actor caused.",
 )
+@click.option("--grep", "text", default="", metavar="TEXT",
+              help="Only events whose message, kind, reason, agent or node contains TEXT. Ignores case.")  # fmt: skip
+@click.option("--since", "since_ms", callback=_time, metavar="TIME",
+              help="Only events at or after TIME: an age such as 15m or 2d, or a time (ISO 8601).")  # fmt: skip
+@click.option("--until", "until_ms", callback=_time, metavar="TIME", help="Only events at or before TIME.")
+@click.option("-n", "--limit", type=click.IntRange(1, PAGE), default=None,
+              help=f"How many of the newest events; {NEWEST} by default, with --since {PAGE}.")  # fmt: skip
 @click.option("-f", "--follow", is_flag=True, help="Print new events until Ctrl-C.")
 @click.pass_context
-def events(ctx: click.Context, node_id: str, agent_id: str, kind: str, limit: int, follow: bool) -> None:
+def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: Any) -> None:
     """Show what happened, when and why. The newest event comes last."""
     options = options_of(ctx)
-    request = pb.ListEventsRequest(node_id=node_id, agent_id=agent_id, kind=kind, limit=limit)
+    if follow and filters["until_ms"]:
+        raise click.UsageError("--follow prints new events, and --until excludes them. Use one of the two.")
+    count = limit or (PAGE if filters["since_ms"] else NEWEST)
+    request = pb.ListEventsRequest(limit=count, **filters)
     with connect(options) as client:
         answer = client.list_events(request)
+        if limit is None and len(answer.events) == PAGE:
+            print(f"These are the newest {PAGE} events. Use --until to see older ones.", file=sys.stderr)
         if not follow:
             emit(list_text(options, EVENTS, answer.events))
             return

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, tzinfo
+
+from sutra_grid.core.moment import parse_moment
 
 _zone: list[tzinfo | None] = [None]  # None: the local zone, with the offset that it had at that time
 
@@ -38,6 +41,14 @@ def milliseconds(text: str) -> int:
     if at.tzinfo is None and _zone[0] is not None:
         at = at.replace(tzinfo=_zone[0])
     return round(at.timestamp() * 1000)
+
+
+def milliseconds_or_age(text: str) -> int:
+    """Milliseconds since the epoch of a time, as ``milliseconds`` reads it, or of an age before now such as ``15m``.
+
+    Raises ValueError.
+    """
+    return parse_moment(text, _zone[0]).resolve(time.time_ns() // 1_000_000)
 
 
 def _named(text: str) -> str:

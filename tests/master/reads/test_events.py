@@ -28,3 +28,28 @@ def test_too_many_events_at_once_are_refused(harness: MasterHarness) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         harness.events(limit=1001)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_events_are_filtered_by_reason_actor_text_and_time(harness: MasterHarness, agent: FakeAgent) -> None:
+    harness.spawn()
+    everything = harness.stub.ListEvents(pb.ListEventsRequest()).events
+
+    def kinds(**chosen: object) -> list[str]:
+        return [event.kind for event in harness.stub.ListEvents(pb.ListEventsRequest(**chosen)).events]  # type: ignore[arg-type]
+
+    assert kinds(actor="operator") == ["node.spawned"]
+    assert kinds(text="NODE.STARTED") == ["node.started"]
+    assert kinds(reason="crash_loop") == []
+    assert kinds(since_ms=everything[-1].at_ms + 1) == []
+    assert kinds(until_ms=everything[0].at_ms - 1) == []
+    assert len(kinds(since_ms=everything[0].at_ms, until_ms=2**64 - 1)) == len(everything)
+
+
+@pytest.mark.parametrize(("chosen", "named"), [({"reason": "crashloop"}, "crash_loop"), ({"actor": "me"}, "actor")])
+def test_a_reason_or_an_actor_that_does_not_exist_is_refused(
+    harness: MasterHarness, chosen: dict[str, str], named: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        harness.stub.ListEvents(pb.ListEventsRequest(**chosen))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert named in str(refused.value)
