@@ -131,13 +131,39 @@ def test_a_pid_that_was_given_to_a_foreign_process_is_not_signalled(master: Serv
 
 
 @pytest.mark.parametrize("name", ["master", "agent", "admin"])
-def test_a_pid_file_that_a_killed_daemon_left_is_no_error(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", ["{ended}\n", "", "no pid\n"])
+def test_a_pid_file_that_a_killed_daemon_left_is_no_error(name: str, left: str, tmp_path: Path) -> None:
     service = Service(f"sutra-grid-{name}", tmp_path, "")
     ended = subprocess.Popen(["true"])
     ended.wait()
-    service.pid_file.write_text(f"{ended.pid}\n")
-    status = service("status")
-    assert (status.returncode, status.stderr) == (3, "")
+    service.pid_file.write_text(left.format(ended=ended.pid))
+    for action, code in (("status", 3), ("stop", 0)):
+        done = service(action)
+        assert (done.returncode, done.stdout, done.stderr) == (code, f"sutra-grid-{name} is not running\n", "")
+    assert not service.pid_file.exists()
+
+
+@pytest.mark.soak
+def test_a_killed_daemon_is_found_dead_and_started_again_without_a_shells_error(master: Service) -> None:
+    assert master("start").returncode == 0
+    for action, code in (("reload", 7), ("start", 0), ("restart", 0)):
+        killed = master.pid
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: not _is_alive(killed), message="the end of the killed daemon")  # noqa: B023
+        done = master("status")
+        assert (done.returncode, done.stdout, done.stderr) == (3, "sutra-grid-master is not running\n", "")
+        done = master(action)
+        assert (done.returncode, done.stderr) == (code, "" if code == 0 else "sutra-grid-master is not running\n")
+        if action == "reload":
+            assert master("start").returncode == 0
+        assert master("status").stdout == f"sutra-grid-master is running (pid {master.pid})\n"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_wrong_configuration_is_told_on_the_terminal_and_nothing_is_started(master: Service) -> None:
