@@ -20,8 +20,8 @@ from sutra_grid.agent.engines import (
 )
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders
+from sutra_grid.core.platforms import PLATFORM_ALLOWED, is_platform
 from sutra_grid.core.restart import RestartPolicy
-from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import (
     REQUIRED,
     Config,
@@ -61,6 +61,10 @@ class MemoryLimits(StrEnum):
 
 def _check_name(value: str) -> str | None:
     return None if is_name(value) else NAME_ALLOWED
+
+
+def _check_platform(value: str) -> str | None:
+    return None if is_platform(value) else PLATFORM_ALLOWED
 
 
 def _check_advertised(value: str) -> str | None:
@@ -119,7 +123,8 @@ SCHEMA: Final = Schema(
             Key("agent_id", "str", REQUIRED, help="Name of the agent in the grid", check=_check_name),
             Key("master_host", "str", REQUIRED, help="Address of the master (host:port)",
                 check=host_port(DEFAULT_MASTER_PORT, free_port=False)),
-            Key("platform", "str", "desktop", help="Kind of host", choices=tuple(Platform)),
+            Key("platform", "str", "desktop", help="Kind of host: docker, k8s, aws, desktop or another lower-case name",
+                check=_check_platform),
             Key("max_storage_nodes", "int", 10, help="Number of nodes that this host can have", check=at_least(0)),
             Key("listen", "str", f"127.0.0.1:{DEFAULT_PORT}", help="Address of the agent's gRPC service",
                 check=host_port(DEFAULT_PORT)),
@@ -197,7 +202,7 @@ class AgentConfig:
 
     agent_id: str
     master: tuple[str, int]
-    platform: Platform
+    platform: str
     max_storage_nodes: int
     listen: tuple[str, int]
     advertise: str
@@ -235,7 +240,7 @@ def agent_config(config: Config) -> AgentConfig:
     return AgentConfig(
         agent_id=agent["agent_id"],
         master=parse_host_port(agent["master_host"], DEFAULT_MASTER_PORT),
-        platform=Platform(agent["platform"]),
+        platform=agent["platform"],
         max_storage_nodes=agent["max_storage_nodes"],
         listen=parse_host_port(agent["listen"], DEFAULT_PORT),
         advertise=agent["advertise"],

@@ -18,15 +18,6 @@ from sutra_grid.core.samples import HostSample, NodeSample
 RESTART_TO_LISTEN: Final = "Restart the node"
 
 
-class Platform(StrEnum):
-    """The platform of an agent's host."""
-
-    DOCKER = "docker"
-    K8S = "k8s"
-    AWS = "aws"
-    DESKTOP = "desktop"
-
-
 class AgentStatus(StrEnum):
     """An agent's status, which the master derives from its heartbeats."""
 

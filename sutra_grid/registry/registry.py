@@ -136,6 +136,11 @@ class Registry:
         with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_page(connection, query)
 
+    def platforms(self) -> set[str]:
+        """The platforms that agents have."""
+        with self._database.reading() as connection:
+            return agent_lists.select_platforms(connection)
+
     def agent_cells(self) -> list[AgentCell]:
         """All agents by id, with only what an overview shows: cheap for 10,000."""
         with self._database.reading() as connection, decoding("agents"):

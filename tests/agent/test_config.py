@@ -6,7 +6,6 @@ import pytest
 from support.texts import mentions
 
 from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
-from sutra_grid.core.types import Platform
 from sutra_grid.runtime.config import ConfigError, load
 
 # The file of the first published specification, word for word.
@@ -42,7 +41,7 @@ def test_the_published_file_is_accepted_as_it_is(read: Callable[[str], AgentConf
     config = read(PUBLISHED)
     assert config.agent_id == "agent-1"
     assert config.master == ("master.sutra.internal", 7000)
-    assert config.platform is Platform.DOCKER
+    assert config.platform == "docker"
     assert config.max_storage_nodes == 10
     assert list(config.ports) == list(range(50051, 50061))
     assert config.data_path == Path("/data/sutra")
@@ -53,6 +52,18 @@ def test_the_published_file_is_accepted_as_it_is(read: Callable[[str], AgentConf
     storage = config.engines["storage"]
     assert storage.binary_path == "/usr/local/bin/storage-server"
     assert storage.args == ("--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}")
+
+
+@pytest.mark.parametrize("platform", ["docker", "k8s", "aws", "desktop", "hetzner", "bare-metal", "x86", "a" * 32])
+def test_a_platform_is_any_lower_case_name(read: Callable[[str], AgentConfig], platform: str) -> None:
+    assert read(PUBLISHED.replace('"docker"', f'"{platform}"')).platform == platform
+
+
+@pytest.mark.parametrize("platform", ["", "Docker", "bare metal", "-x", "a" * 33, "größe", "x\\n"])
+def test_another_platform_is_refused_with_what_is_allowed(read: Callable[[str], AgentConfig], platform: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(PUBLISHED.replace('"docker"', f'"{platform}"'))
+    assert mentions(str(refused.value), "agent.platform", "lower-case", "hyphens")
 
 
 def test_the_shipped_file_is_accepted() -> None:

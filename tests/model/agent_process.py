@@ -40,7 +40,7 @@ from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.node.machine import is_settled
 from sutra_grid.core.node.record import NodeRecord
 from sutra_grid.core.restart import RestartPolicy
-from sutra_grid.core.types import Agent, Assignment, NodeReport, Platform, Reason
+from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
 from sutra_grid.runtime.files import PREVIOUS_SUFFIX
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -101,7 +101,7 @@ class Host:
         return AgentConfig(
             agent_id=self.agent_id,
             master=("master", 7000),
-            platform=Platform.DESKTOP,
+            platform="desktop",
             max_storage_nodes=SLOTS,
             listen=(self.name, 7001),
             advertise="",

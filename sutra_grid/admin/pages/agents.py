@@ -14,7 +14,8 @@ from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.pages.url_parameters import list_query
 from sutra_grid.admin.schemas.list_queries import AgentFilter
 from sutra_grid.admin.services import registry
-from sutra_grid.core.types import AgentStatus, Platform
+from sutra_grid.core.platforms import KNOWN_PLATFORMS
+from sutra_grid.core.types import AgentStatus
 from sutra_grid.registry import AgentQuery, AgentSort
 
 PATH: Final = "/ui/agents"
@@ -37,7 +38,7 @@ def show_agents() -> Response:
         section="agents",
         chosen=chosen,
         statuses=list(AgentStatus),
-        platforms=list(Platform),
+        platforms=[*KNOWN_PLATFORMS, *sorted(registry().platforms() - set(KNOWN_PLATFORMS))],
         rows=agent_rows(page.items),
         headings=headings(PATH, chosen, AgentSort, AgentSort.STATUS),
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",

@@ -70,6 +70,11 @@ def select_cells(connection: Connection) -> list[AgentCell]:
     ]
 
 
+def select_platforms(connection: Connection) -> set[str]:
+    """The platforms that agents have."""
+    return set(connection.execute(select(AGENTS.c.platform).distinct()).scalars()) - {""}
+
+
 def _conditions(query: AgentQuery, dialect_name: str) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if query.status is not None:

@@ -63,6 +63,7 @@ def test_agents_are_filtered_sorted_paged_and_counted(registry: Registry, used: 
             expected = sorted(agents, key=lambda agent: (key(agent), agent.agent_id), reverse=descending)
             listed = everything(registry, AgentQuery(sort=sort, descending=descending, limit=7))
             assert listed == [ListedAgent(agent, used[agent.agent_id]) for agent in expected], (sort, descending)
+    assert registry.platforms() == {agent.platform for agent in agents}
     filters: list[tuple[dict[str, Any], Callable[[Agent], bool]]] = [
         *(({"status": status}, lambda agent, status=status: agent.status is status) for status in AgentStatus),
         ({"drained": True}, lambda agent: agent.drained),
