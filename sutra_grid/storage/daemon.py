@@ -98,7 +98,7 @@ def _serve(settings: StorageConfig) -> int:
 
 main = daemon_command(
     "sutra-storage-server",
-    help="A durable key-value store with the key-value core of etcd's v3 protocol.",
+    help="A durable key-value store that answers the key-value calls of etcd's v3 API: no watches, leases or users.",
     schema=SCHEMA,
     run=run,
     checks=Checks(StorageConfig.of),
