@@ -5,6 +5,7 @@ from __future__ import annotations
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.agent.removal import LastKnown, Removal
+from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.node.record import signal_name
 from sutra_grid.core.types import AgentStatus, Desired, ReachState
 from sutra_grid.wire import grid_pb2 as pb
@@ -40,11 +41,8 @@ def removal_of_record(agent: pb.AgentRecord) -> Removal:
 
 def node_status(node: pb.NodeStatus) -> str:
     """The status, or what a person must not miss: ``unhealthy``, or the back-off that is left."""
-    if node.status == "running" and node.health == "unhealthy":
-        return "unhealthy"
-    if node.backoff_ms and not node.pid:
-        return f"back-off {duration(node.backoff_ms / 1000)}"
-    return node.status
+    word = listed_status(node.status, node.health, node.backoff_ms, node.pid)
+    return f"{word} {duration(node.backoff_ms / 1000)}" if word == ListedStatus.BACK_OFF else word
 
 
 def generation_text(node: pb.NodeStatus) -> str:

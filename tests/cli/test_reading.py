@@ -16,6 +16,7 @@ from support.waiting import eventually
 
 from sutra_grid.cli.output.times import clock_time
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
+from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -75,11 +76,53 @@ def test_lists_come_in_every_format(master: FakeMaster, cli: Cli) -> None:
 
 def test_filters_travel_to_the_master(master: FakeMaster, cli: Cli) -> None:
     master.answers["ListStorageNodes"] = pb.NodeList()
+    master.answers["GetAgent"] = agent()
     ran = cli("nodes", "list", "--agent", "agent-1", "--status", "failed", "--engine", "redis")
     assert "NODE" not in ran.out.splitlines()[0], "there is no table without rows"
     assert master.calls["ListStorageNodes"] == [
         pb.ListNodesRequest(agent_id="agent-1", status="failed", engine="redis")
     ]
+
+
+@pytest.mark.parametrize("word", [str(word) for word in ListedStatus])
+def test_nodes_are_filtered_by_each_word_that_the_list_shows(master: FakeMaster, cli: Cli, word: str) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
+    assert cli("nodes", "list", "--status", word).code == 0
+    assert master.calls["ListStorageNodes"] == [pb.ListNodesRequest(status=word)]
+
+
+def test_a_status_that_no_list_shows_is_refused_with_those_that_are(cli: Cli) -> None:
+    ran = cli("nodes", "list", "--status", "sleepy")
+    assert ran.code == 2
+    assert mentions(ran.err, "sleepy", *ListedStatus)
+
+
+@pytest.mark.parametrize("arguments", [("nodes", "list"), ("events",), ("events", "--kind", "node.failed")])
+def test_a_list_of_an_agent_that_does_not_exist_ends_with_3(
+    master: FakeMaster, cli: Cli, arguments: tuple[str, ...]
+) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList()
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["GetAgent"] = agent()
+    assert cli(*arguments, "--agent", "agent-1").code == 0, "it has none, and exists"
+    master.answers["GetAgent"] = NotFound("no agent agent-9", reason=Reason.UNKNOWN_AGENT)
+    ran = cli(*arguments, "--agent", "agent-9")
+    assert (ran.code, ran.out, "agent-9" in ran.err) == (3, "", True)
+
+
+def test_events_of_a_removed_node_are_no_error_and_those_of_none_are(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = NotFound("no node node-9", reason=Reason.UNKNOWN_NODE)
+
+    def of_kind(request: pb.ListEventsRequest) -> pb.EventList:
+        return pb.EventList(
+            events=[] if request.kind else [pb.Event(event_id=7, kind="node.removed", node_id="node-9")]
+        )
+
+    master.answers["ListEvents"] = of_kind
+    assert cli("events", "--node", "node-9").code == 0
+    assert cli("events", "--node", "node-9", "--kind", "node.failed").code == 0
+    master.answers["ListEvents"] = pb.EventList()
+    assert cli("events", "--node", "node-9").code == 3
 
 
 def test_an_empty_list_of_names_is_no_line(master: FakeMaster, cli: Cli) -> None:

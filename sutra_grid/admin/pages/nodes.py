@@ -14,7 +14,7 @@ from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.pages.url_parameters import list_query
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.services import registry
-from sutra_grid.core.types import NodeStatus
+from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.registry import NodeQuery, NodeSort
 from sutra_grid.wire.convert import node_status
 
@@ -37,7 +37,7 @@ def show_nodes() -> Response:
         "nodes.html",
         section="nodes",
         chosen=chosen,
-        statuses=list(NodeStatus),
+        statuses=list(ListedStatus),
         rows=node_rows((node_status(*each) for each in page.items), now_ms()),
         headings=headings(PATH, chosen, NodeSort, NodeSort.STATUS),
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",

@@ -10,7 +10,8 @@ from marshmallow import post_load
 from sutra_grid.admin.http.fields import Flag, Text, WholeNumber
 from sutra_grid.admin.http.schemas import RequestSchema
 from sutra_grid.admin.schemas.requests import MAX_CURSOR_CHARACTERS, MAX_NAME_CHARACTERS
-from sutra_grid.core.types import AgentStatus, Health, NodeStatus
+from sutra_grid.core.listed_status import ListedStatus
+from sutra_grid.core.types import AgentStatus, Health
 from sutra_grid.registry import DEFAULT_LIMIT, MAX_LIMIT, AgentQuery, AgentSort, NodeQuery, NodeSort
 
 _DESCENDING: Final = "-"
@@ -29,7 +30,10 @@ class NodeFilter(ListQuery):
     """Filters and order of nodes."""
 
     agent_id = Text("Only nodes of this agent", max_characters=MAX_NAME_CHARACTERS)
-    status = Text("Only nodes with this status", choices=[*NodeStatus])
+    status = Text(
+        "Only nodes that are listed with this status. running includes unhealthy ones, starting those in back-off",
+        choices=[*ListedStatus],
+    )
     engine = Text("Only nodes of this engine", max_characters=MAX_NAME_CHARACTERS)
     health = Text("Only nodes with this result of the health probe", choices=[*Health])
     attention = Flag(
@@ -46,7 +50,7 @@ class NodeFilter(ListQuery):
         """Convert to the registry's query."""
         return NodeQuery(
             **_renamed(data),
-            **_chosen(data, {"status": NodeStatus, "health": Health}),
+            **_chosen(data, {"status": ListedStatus, "health": Health}),
             **_sorted_by(data, NodeSort),
         )
 

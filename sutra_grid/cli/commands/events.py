@@ -18,7 +18,7 @@ from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.times import clock_time, milliseconds_or_age
 from sutra_grid.cli.output.watch import Outage
 from sutra_grid.client.master_client import MasterClient
-from sutra_grid.core.errors import DeadlineExceeded, Unavailable
+from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Actor, Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -84,6 +84,8 @@ def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: An
     request = pb.ListEventsRequest(limit=count, **filters)
     with connect(options) as client:
         answer = client.list_events(request)
+        if not answer.events:
+            _check_subject(client, request, follow=follow)
         if limit is None and len(answer.events) == PAGE:
             print(f"These are the newest {PAGE} events. Use --until to see older ones.", file=sys.stderr)
         if not follow:
@@ -93,6 +95,27 @@ def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: An
         request.limit = PAGE
         request.after_event_id = answer.last_event_id
         _follow(client, options, request)
+
+
+def _check_subject(client: MasterClient, request: pb.ListEventsRequest, *, follow: bool) -> None:
+    """Raise ``NotFound`` if no event of the named node or agent is kept and it does not exist either.
+
+    One that is followed may come yet.
+    """
+    if not (request.node_id or request.agent_id):
+        return
+    any_kind = pb.ListEventsRequest(node_id=request.node_id, agent_id=request.agent_id, limit=1)
+    if client.list_events(any_kind).events:
+        return
+    try:
+        if request.node_id:
+            client.get_node(request.node_id)
+        if request.agent_id:
+            client.get_agent(request.agent_id)
+    except NotFound as error:
+        if not follow:
+            raise
+        print(f"{error.message}; waiting for events", file=sys.stderr, flush=True)
 
 
 def _follow(client: MasterClient, options: Options, request: pb.ListEventsRequest) -> None:

@@ -15,7 +15,7 @@ from sutra_grid.cli.commands.rolling_restart import restart
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.watch import Watch
-from sutra_grid.core.types import NodeStatus
+from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -30,9 +30,9 @@ def nodes() -> None:
 )
 @click.option(
     "--status",
-    type=click.Choice([str(status) for status in NodeStatus]),
+    type=click.Choice([str(status) for status in ListedStatus]),
     default=None,
-    help="Only nodes with this status.",
+    help="Only nodes that are listed with this status. running includes unhealthy, starting includes back-off.",
 )
 @click.option("--engine", default="", metavar="NAME", help="Only nodes of this engine.")
 @watch_options
@@ -47,6 +47,8 @@ def list_nodes(
 
         def draw() -> str:
             answer = client.list_nodes(request)
+            if agent_id and not answer.nodes:
+                client.get_agent(agent_id)  # an agent without nodes is no error, one that does not exist is
             return list_text(options, NODES, sorted(answer.nodes, key=lambda node: (node.agent_id, node.node_id)))
 
         if watch:

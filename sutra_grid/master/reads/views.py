@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 
 from sutra_grid import __version__
+from sutra_grid.core.listed_status import ListedStatus, is_listed_as
 from sutra_grid.core.status import ShownStatus, cluster_summary, shown_status
 from sutra_grid.core.types import Agent, Node
 from sutra_grid.master.lookups import known_agent, known_node
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, cluster_summary_to_message, node_status
+from sutra_grid.wire.enums import member
 
 
 class Views:
@@ -45,15 +47,17 @@ class Views:
         return self.node(node) if node else None
 
     def nodes(self, request: pb.ListNodesRequest) -> pb.NodeList:
-        """The nodes that match the request, by id."""
+        """The nodes that match the request, by id. Raises ``InvalidArgument`` for a status that no list shows."""
         statuses = {agent.agent_id: agent.status for agent in self._state.agents.all()}
+        wanted = member(ListedStatus, request.status, "ListNodesRequest.status") if request.status else None
         found = []
         table = self._state.nodes
         asked = table.of_agent(request.agent_id) if request.agent_id else table.all()
         for node in asked:
             shown = shown_status(node, statuses.get(node.agent_id))
             message = node_status(node, shown)
-            if request.status in {"", shown.status} and request.engine in {"", message.spec.engine}:
+            listed = wanted is None or is_listed_as(wanted, shown.status, node.report)
+            if listed and request.engine in {"", message.spec.engine}:
                 found.append(message)
         return pb.NodeList(nodes=found)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, or_, select
 
-from sutra_grid.core.status import needs_attention, shown_status, status_of
+from sutra_grid.core.listed_status import ListedStatus
+from sutra_grid.core.status import Facts, needs_attention, shown_status, status_of
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
@@ -71,8 +72,7 @@ def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElemen
     elif query.is_filtered or query.sort is not NodeSort.ID:
         conditions.append(facts.in_(numbers))  # all of them: leads planners to the narrow index, see ``facts.judged``
     if query.status is not None:
-        wanted = query.status
-        conditions.append(judged(lambda facts, agent_status: status_of(facts, agent_status) is wanted, numbers, facts))
+        conditions += _listed_as(query.status, numbers, facts)
     if query.engine:
         conditions.append(_ENGINE.in_([query.engine]))
     if query.health is not None:
@@ -86,6 +86,20 @@ def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElemen
             judged(lambda facts, agent_status: needs_attention(facts, agent_status) is wants, numbers, facts)
         )
     return conditions
+
+
+def _listed_as(wanted: ListedStatus, numbers: Collection[int], facts: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    """Conditions for ``core.listed_status.is_listed_as``. No index has the back-off: of few rows the report is read."""
+
+    def may_be(facts: Facts, agent_status: AgentStatus | None) -> bool:
+        if status_of(facts, agent_status) is not wanted.status:
+            return False
+        if wanted is ListedStatus.UNHEALTHY:
+            return facts.is_unhealthy
+        return not (wanted is ListedStatus.BACK_OFF and facts.has_process)
+
+    waits = [NODES.c.report["backoff_ms"].as_integer() > 0] if wanted is ListedStatus.BACK_OFF else []
+    return [judged(may_be, numbers, facts), *waits]
 
 
 def _listed(row: Row[Any]) -> ListedNode:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.core.status import ShownStatus
-from sutra_grid.core.types import Actor, Agent, AgentStatus, Health, Node, NodeStatus, Reason
+from sutra_grid.core.types import Actor, Agent, AgentStatus, Health, Node, Reason
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT
 
 
@@ -42,7 +43,7 @@ class NodeQuery:
     """
 
     agent_id: str = ""
-    status: NodeStatus | None = None
+    status: ListedStatus | None = None
     engine: str = ""
     health: Health | None = None
     text: str = ""

@@ -60,6 +60,8 @@ def test_pages_follow_each_other_by_cursor_and_by_link(client: FlaskClient) -> N
         ("sort=-status&limit=1&engine=redis", ["node-00000002"]),
         ("q=NODE-0", ["node-00000001", "node-00000002", "node-00000003"]),
         ("health=unhealthy", []),
+        ("status=unhealthy", []),
+        ("status=back-off", []),
         ("attention=true", ["node-00000003"]),
         ("attention=false&q=node-0", ["node-00000001", "node-00000002"]),
     ],

@@ -47,6 +47,7 @@ def test_a_badge_tells_a_failing_probe_and_a_back_off() -> None:
     assert node_badge(pb.NodeStatus(status="running", health="unhealthy")).label == "unhealthy"
     assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500)).label == "back-off 9s"
     assert node_badge(pb.NodeStatus(status="starting", backoff_ms=9_500, pid=1)).label == "starting"
+    assert node_badge(pb.NodeStatus(status="unknown", backoff_ms=9_500)).label == "unknown", "nobody sees a back-off"
 
 
 def test_cells_stand_with_the_worst_first_and_drained_last() -> None:

@@ -1,6 +1,7 @@
 """Views: nodes, agents and the cluster as readers see them; and that a restarted master shows the same."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -8,6 +9,7 @@ from support.fakes.fake_agent import FakeAgent
 from support.harness.master_harness import MasterHarness
 
 from sutra_grid import __version__
+from sutra_grid.core.types import Health, NodeState
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -24,6 +26,22 @@ def test_nodes_are_listed_by_agent_status_and_engine(
     assert [node.node_id for node in harness.nodes(status="stopped")] == [second]
     assert [node.node_id for node in harness.nodes(engine="redis")] == [second]
     assert harness.nodes(agent_id="agent-9") == []
+
+
+def test_nodes_are_found_by_each_word_that_lists_show(harness: MasterHarness, agent: FakeAgent) -> None:
+    agent.register(harness.stub)
+    hung, waiting = harness.spawn("agent-1").node_id, harness.spawn("agent-1").node_id
+    agent.journal[hung] = replace(agent.journal[hung], health=Health.UNHEALTHY)
+    agent.journal[waiting] = replace(agent.journal[waiting], state=NodeState.STARTING, pid=0, backoff_ms=9_000)
+    agent.register(harness.stub)
+
+    def found(status: str) -> list[str]:
+        return [node.node_id for node in harness.nodes(status=status)]
+
+    assert (found("unhealthy"), found("running")) == ([hung], [hung])
+    assert (found("back-off"), found("starting")) == ([waiting], [waiting])
+    with pytest.raises(grpc.RpcError, match="back-off \\| running \\| unhealthy"):
+        found("sleepy")
 
 
 def test_the_cluster_in_numbers(harness: MasterHarness, agent: FakeAgent) -> None:

@@ -10,6 +10,7 @@ from support.values.grid_values import a_node, a_report, an_agent
 from support.values.registry_rows import AGENTS, fill, nodes_of_every_kind
 
 from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.status import facts_of, needs_attention, shown_status
 from sutra_grid.core.types import Desired, Health, Node, NodeReport, NodeState, NodeStatus
 from sutra_grid.registry import ListedNode, NodeQuery, NodeSort, Observations, Registry
@@ -52,6 +53,12 @@ def health_of(node: Node) -> Health:
     return node.report.health if node.report else Health.UNKNOWN
 
 
+def word_of(node: Node) -> str:
+    status = shown_status(node, STATUSES[node.agent_id]).status
+    report = node.report
+    return listed_status(status, report.health, report.backoff_ms, report.pid) if report else status
+
+
 def wants_attention(node: Node) -> bool:
     return needs_attention(facts_of(node), STATUSES[node.agent_id])
 
@@ -74,9 +81,14 @@ def test_lists_are_those_of_the_core_filtered_sorted_and_paged(registry: Registr
         *(
             (
                 {"status": status},
-                lambda node, status=status: status is shown_status(node, STATUSES[node.agent_id]).status,
+                lambda node, status=status: status == shown_status(node, STATUSES[node.agent_id]).status,
             )
-            for status in NodeStatus
+            for status in ListedStatus
+            if status == status.status
+        ),
+        *(
+            ({"status": word}, lambda node, word=word: word == word_of(node))
+            for word in (ListedStatus.UNHEALTHY, ListedStatus.BACK_OFF)
         ),
         *(({"health": health}, lambda node, health=health: health_of(node) is health) for health in Health),
         *(
@@ -90,7 +102,7 @@ def test_lists_are_those_of_the_core_filtered_sorted_and_paged(registry: Registr
         ({"text": "%"}, lambda node: False),
         ({"text": "_"}, lambda node: False),
         (
-            {"agent_id": "agent-healthy", "status": NodeStatus.RUNNING, "engine": "redis", "text": "1"},
+            {"agent_id": "agent-healthy", "status": ListedStatus.RUNNING, "engine": "redis", "text": "1"},
             lambda node: (
                 node.agent_id == "agent-healthy"
                 and engine_of(node) == "redis"

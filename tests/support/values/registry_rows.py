@@ -34,6 +34,7 @@ def nodes_of_every_kind() -> Iterator[Node]:
                     "health": health,
                     "log_tail": (),
                     "sample": sample,
+                    "backoff_ms": 250 if number % 2 else 0,
                 },
                 **{"restarts": number * 5 % 20, "started_at_ms": number * 3 % 60},
                 spec=replace(node.spec, engine="redis" if number % 4 == 0 else "storage"),

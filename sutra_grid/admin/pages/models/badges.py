@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sutra_grid.core.age import duration
-from sutra_grid.core.types import AgentStatus, ClusterHealth, Health, NodeStatus
+from sutra_grid.client.descriptions import node_status
+from sutra_grid.core.listed_status import ListedStatus, listed_status
+from sutra_grid.core.types import AgentStatus, ClusterHealth, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -28,7 +29,8 @@ _TONES: Final[dict[str, str]] = {
     AgentStatus.DEGRADED: "warn",
     AgentStatus.OFFLINE: "bad",
     ClusterHealth.CRITICAL: "bad",
-    Health.UNHEALTHY: "warn",
+    ListedStatus.UNHEALTHY: "warn",
+    ListedStatus.BACK_OFF: "warn",
 }
 _SIGNS: Final = {"good": "●", "busy": "◐", "warn": "▲", "bad": "✕", "lost": "?", "rest": "■"}
 
@@ -46,8 +48,5 @@ def grid_badge(status: ClusterHealth) -> Badge:
 
 def node_badge(node: pb.NodeStatus) -> Badge:
     """The badge of a node, which also shows a failing health probe and a back-off."""
-    if node.status == NodeStatus.RUNNING and node.health == Health.UNHEALTHY:
-        return badge(Health.UNHEALTHY)
-    if node.status == NodeStatus.STARTING and node.backoff_ms and not node.pid:
-        return Badge(f"back-off {duration(node.backoff_ms / 1000)}", "warn", _SIGNS["warn"])
-    return badge(node.status)
+    word = listed_status(node.status, node.health, node.backoff_ms, node.pid)
+    return badge(word)._replace(label=node_status(node) or NodeStatus.UNKNOWN)
