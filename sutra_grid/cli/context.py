@@ -20,6 +20,8 @@ DEFAULT_MASTER: Final = "127.0.0.1:7000"
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 MASTER_VARIABLE: Final = "SUTRA_GRID_MASTER"
 UTC_VARIABLE: Final = "SUTRA_GRID_UTC"
+#: What people of other tools type.
+ALIASES: Final = {"ls": "list", "rm": "remove"}
 DEV_DIRECTORY: Final = "sutra-grid-dev"
 DEV_ADDRESS_FILE: Final = "master.address"
 
@@ -154,6 +156,22 @@ class GridGroup(GridCommand, click.Group):
 
     command_class = GridCommand
     group_class = type
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name or of an alias."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, ALIASES.get(cmd_name, ""))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their aliases."""
+        alias_of = {name: alias for alias, name in ALIASES.items()}
+        shown = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (f"{name}, {alias_of[name]}" if name in alias_of else name, command.get_short_help_str(formatter.width))
+            for name, command in shown
+            if command is not None and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, then the commands."""

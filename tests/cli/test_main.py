@@ -1,10 +1,14 @@
 """The entry point: cold start, help and version."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.fakes.fake_master import fake_master
+from support.needs import skip_for
 from support.values.cli_records import node
 
 from sutra_grid import __version__
@@ -51,6 +55,27 @@ def test_help_lines_are_those_of_the_commands() -> None:
 def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
     assert "_SUTRA_GRID_CLI_COMPLETE" in capsys.readouterr().out
+
+
+def test_zsh_takes_the_script_also_where_nobody_called_compinit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if shutil.which("zsh") is None:
+        skip_for("the Debian package zsh")
+    assert run(["completion", "zsh"]) == 0
+    script = tmp_path / "_sutra-grid-cli"
+    script.write_text(capsys.readouterr().out)
+    asked = 'print -r -- "$_comps[sutra-grid-cli]"'
+    ways = {
+        f'source "{script}"; {asked}': "_sutra_grid_cli_completion",
+        f'autoload -Uz compinit; compinit -D; source "{script}"; {asked}': "_sutra_grid_cli_completion",
+        f'fpath=("{tmp_path}" $fpath); autoload -Uz compinit; compinit -D -i; {asked}': script.name,
+    }
+    for way, registered in ways.items():
+        command = ["zsh", "-f", "-c", way]
+        environ = {**os.environ, "HOME": str(tmp_path), "ZDOTDIR": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        assert (done.stdout, done.stderr) == (f"{registered}\n", ""), way
 
 
 def test_commands_are_completed_without_a_master() -> None:

@@ -134,9 +134,11 @@ def test_each_restarted_node_is_a_line_of_its_own_beside_the_spinner(master: Fak
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), (CTRL_C, 130)])
 def test_removing_asks_first(master: FakeMaster, on_terminal: Start, answer: str, code: int) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
     master.answers["RemoveStorageNode"] = pb.NodeResult(success=True, node=node())
-    terminal = on_terminal("nodes", "remove", "node-00000001")
+    terminal = on_terminal("nodes", "remove", "node-0000")
     eventually(lambda: "[y/N]" in terminal.text())
+    assert "remove node-00000001?" in terminal.text(), "it names the whole id"
     terminal.type(answer)
     assert terminal.end() == code
     assert len(master.calls["RemoveStorageNode"]) == (1 if code == 0 else 0)

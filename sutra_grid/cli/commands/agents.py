@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
 from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import AGENTS, NODES
 from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.ids import full_agent_ids, on_agent
 from sutra_grid.cli.commands.node_show import log_problem_text
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
 from sutra_grid.cli.context import GridGroup, Options, options_of
@@ -60,7 +61,7 @@ def show(ctx: click.Context, agent_id: str) -> None:
     """Show one agent: its host, its liveness and its nodes."""
     options = options_of(ctx)
     with connect(options) as client:
-        agent = client.get_agent(agent_id)
+        agent = on_agent(client, agent_id, client.get_agent)
     emit(one_text(options, agent, agent.agent_id, lambda colored: describe_agent(options, agent, colored=colored)))
 
 
@@ -112,21 +113,28 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], force: bool, yes: boo
 
     Use it for hosts that are gone for good: an agent must be offline. While a node may still
     run, --force is needed. No data is deleted. An agent that comes back registers as new, and
-    stops the nodes that were removed with it.
+    stops the nodes that were removed with it. With --yes the ids must be whole.
     """
     options = options_of(ctx)
     with connect(options) as client:
-        confirm_or_refuse(lambda: _removal_question(client, agent_ids), yes=yes)
+        # The beginning of an id is enough where a person sees the whole id before the removal.
+        chosen = list(agent_ids)
+
+        def question() -> str:
+            chosen[:] = full_agent_ids(client, agent_ids)
+            return _removal_question(client, chosen)
+
+        confirm_or_refuse(question, yes=yes)
         whole = whole_task(client, options)
 
         def remove_one(agent_id: str) -> None:
             whole.remove_agent(agent_id, force=force)
             emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
 
-        for_each(options, agent_ids, remove_one)
+        for_each(options, chosen, remove_one)
 
 
-def _removal_question(client: MasterClient, agent_ids: tuple[str, ...]) -> str:
+def _removal_question(client: MasterClient, agent_ids: Sequence[str]) -> str:
     """What is lost with each agent, in the words of the master; an agent that is not found says so when removed."""
     lines = []
     for agent_id in agent_ids:
@@ -148,7 +156,8 @@ def _change_agents(
         whole = whole_task(connected, options)
 
         def change_one(agent_id: str) -> None:
-            agent, text = change(whole.within(options.timeout_seconds), agent_id)
+            client = whole.within(options.timeout_seconds)
+            agent, text = on_agent(connected, agent_id, lambda name: change(client, name))
             changed.append(agent)
             if _for_people(options):
                 emit(f"{agent.agent_id} {text}")

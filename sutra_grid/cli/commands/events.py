@@ -11,7 +11,8 @@ import click
 
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import EVENTS
-from sutra_grid.cli.commands.options import complete_agents, complete_nodes
+from sutra_grid.cli.commands.ids import on_agent, on_node
+from sutra_grid.cli.commands.options import complete_agents, complete_kinds, complete_nodes
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
@@ -56,6 +57,7 @@ def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
     "--kind",
     default="",
     metavar="KIND",
+    shell_complete=complete_kinds,
     help="Only this kind, such as node.restarted, or its first part: node, agent or registry.",
 )
 @click.option("--reason", type=click.Choice(REASONS), default=None, metavar="REASON",
@@ -84,8 +86,8 @@ def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: An
     request = pb.ListEventsRequest(limit=count, **filters)
     with connect(options) as client:
         answer = client.list_events(request)
-        if not answer.events:
-            _check_subject(client, request, follow=follow)
+        if not answer.events and _complete_subject(client, request, follow=follow):
+            answer = client.list_events(request)
         if limit is None and len(answer.events) == PAGE:
             print(f"These are the newest {PAGE} events. Use --until to see older ones.", file=sys.stderr)
         if not follow:
@@ -97,25 +99,28 @@ def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: An
         _follow(client, options, request)
 
 
-def _check_subject(client: MasterClient, request: pb.ListEventsRequest, *, follow: bool) -> None:
-    """Raise ``NotFound`` if no event of the named node or agent is kept and it does not exist either.
+def _complete_subject(client: MasterClient, request: pb.ListEventsRequest, *, follow: bool) -> bool:
+    """Complete the beginnings of ids in ``request`` and return whether there were any.
 
-    One that is followed may come yet.
+    Raises ``NotFound`` if no event of the named node or agent is kept and it does not exist either. One that is
+    followed may come yet.
     """
     if not (request.node_id or request.agent_id):
-        return
+        return False
     any_kind = pb.ListEventsRequest(node_id=request.node_id, agent_id=request.agent_id, limit=1)
     if client.list_events(any_kind).events:
-        return
+        return False
+    before = (request.node_id, request.agent_id)
     try:
         if request.node_id:
-            client.get_node(request.node_id)
+            request.node_id = on_node(client, request.node_id, client.get_node).node_id
         if request.agent_id:
-            client.get_agent(request.agent_id)
+            request.agent_id = on_agent(client, request.agent_id, client.get_agent).agent_id
     except NotFound as error:
         if not follow:
             raise
         print(f"{error.message}; waiting for events", file=sys.stderr, flush=True)
+    return before != (request.node_id, request.agent_id)
 
 
 def _follow(client: MasterClient, options: Options, request: pb.ListEventsRequest) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from sutra_grid.cli.client import connect
+from sutra_grid.cli.commands.ids import on_node
 from sutra_grid.cli.commands.node_show import log_problem_text, process_text
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
@@ -40,7 +41,7 @@ def explain(ctx: click.Context, node_id: str) -> None:
     """Explain the status of a node, what the grid does next, and what you should do."""
     options = options_of(ctx)
     with connect(options) as client:
-        node = client.get_node(node_id)
+        node = on_node(client, node_id, client.get_node)
         agent = _agent_of(client, node)
         events = _events_of(client, node)
         log = _log_tail(client, node)

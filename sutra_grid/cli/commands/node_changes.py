@@ -10,8 +10,10 @@ import click
 from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.ids import full_node_ids, on_agent, on_node
 from sutra_grid.cli.commands.options import (
     complete_agents,
+    complete_engines,
     complete_nodes,
     confirm_or_refuse,
     detach_option,
@@ -38,7 +40,8 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
 @click.command(cls=GridCommand)
 @click.option("--agent", "agent_id", default="", metavar="AGENT", shell_complete=complete_agents,
               help="The agent. [default: the healthy one with the most free slots]")  # fmt: skip
-@click.option("--engine", default="", metavar="NAME", help="The engine. [default: the built-in storage server]")
+@click.option("--engine", default="", metavar="NAME", shell_complete=complete_engines,
+              help="The engine. [default: the built-in storage server]")  # fmt: skip
 @click.option(
     "--port", type=click.IntRange(0, MAX_PORT), default=0, help="The port. [default: a free one of the agent]"
 )
@@ -66,9 +69,7 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
     options = options_of(ctx)
 
     def change(client: MasterClient, _name: str) -> pb.NodeStatus:
-        answer = client.spawn_node(pb.SpawnRequest(**spec))  # type: ignore[arg-type]
-        node = outcome(answer)
-        return node if node.node_id else pb.NodeStatus(node_id=answer.node_id, endpoint=answer.endpoint)
+        return on_agent(client, str(spec["agent_id"]), lambda agent_id: _spawn(client, {**spec, "agent_id": agent_id}))
 
     labels = [f"node {number} of {count}" for number in range(1, count + 1)]
     change_all(options, tuple(labels), "starting", change, None if detach else NodeStatus.RUNNING)
@@ -90,10 +91,7 @@ def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
     """Stop nodes. They stay in the grid and keep their data."""
 
-    def change(client: MasterClient, node_id: str) -> pb.NodeStatus:
-        return outcome(client.stop_node(node_id))
-
-    change_all(options_of(ctx), node_ids, "stopping", change, None if detach else NodeStatus.STOPPED)
+    change_all(options_of(ctx), node_ids, "stopping", stop_node, None if detach else NodeStatus.STOPPED)
 
 
 @click.command(cls=GridCommand)
@@ -102,25 +100,50 @@ def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
 @click.pass_context
 def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
     """Stop nodes and remove them from the grid. Their data and logs stay on the host."""
-    confirm_or_refuse(f"Stop and remove {', '.join(node_ids)}? The data stays on the host.", yes=yes)
-    change_all(options_of(ctx), node_ids, "removing", remove_node, None)
+    options = options_of(ctx)
+    chosen = list(node_ids)
+
+    def question() -> str:
+        with connect(options) as client:
+            chosen[:] = full_node_ids(client, node_ids)
+        return f"Stop and remove {', '.join(chosen)}? The data stays on the host."
+
+    confirm_or_refuse(question, yes=yes)
+    # Only what the question named is removed after it.
+    change_all(options, tuple(chosen), "removing", remove_node if yes else remove_whole, None)
 
 
 COMMANDS: Final = (spawn, start, stop, remove)
 
 
+def _spawn(client: MasterClient, spec: dict[str, str | int]) -> pb.NodeStatus:
+    answer = client.spawn_node(pb.SpawnRequest(**spec))  # type: ignore[arg-type]
+    node = outcome(answer)
+    return node if node.node_id else pb.NodeStatus(node_id=answer.node_id, endpoint=answer.endpoint)
+
+
 def start_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
-    """Start a node and return its record."""
-    return outcome(client.start_node(node_id))
+    """Start a node and return its record. The beginning of its id is enough, here and below."""
+    return on_node(client, node_id, lambda name: outcome(client.start_node(name)))
+
+
+def stop_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Stop a node and return its record."""
+    return on_node(client, node_id, lambda name: outcome(client.stop_node(name)))
 
 
 def restart_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
     """Restart a node and return its record."""
-    return outcome(client.restart_node(node_id))
+    return on_node(client, node_id, lambda name: outcome(client.restart_node(name)))
 
 
 def remove_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
     """Remove a node and return its last record."""
+    return on_node(client, node_id, lambda name: remove_whole(client, name))
+
+
+def remove_whole(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Remove the node with this whole id and return its last record."""
     return outcome(client.remove_node(node_id))
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from sutra_grid.cli.client import connect
+from sutra_grid.cli.commands.ids import on_node
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.watch import Outage
@@ -42,8 +43,7 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
     """Print the log of a node as its program wrote it, with the program's own times."""
     with connect(options_of(ctx)) as client:
         # tail_lines 0 would mean the agent's default; --tail 0 asks for new lines only.
-        request = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=CHUNK_BYTES)
-        chunk = client.read_node_log(request)
+        node_id, chunk = on_node(client, node_id, lambda name: (name, _tail(client, name, max(1, tail))))
         if chunk.note:
             print(f"({printable(chunk.note)})", file=sys.stderr, flush=True)
         if tail and chunk.omitted_lines:  # the tail is longer than a chunk: read it from its first line on
@@ -53,6 +53,10 @@ def logs(ctx: click.Context, node_id: str, follow: bool, tail: int) -> None:
         cursor = _to_the_end(client, node_id, chunk, show=bool(tail))
         if follow:
             _follow(client, node_id, cursor)
+
+
+def _tail(client: MasterClient, node_id: str, lines: int) -> pb.LogChunk:
+    return client.read_node_log(pb.LogRequest(node_id=node_id, tail_lines=lines, max_bytes=CHUNK_BYTES))
 
 
 def _to_the_end(client: MasterClient, node_id: str, chunk: pb.LogChunk, *, show: bool) -> str:

@@ -6,6 +6,7 @@ import click
 
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import uptime
+from sutra_grid.cli.commands.ids import on_node
 from sutra_grid.cli.commands.options import complete_nodes
 from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
@@ -25,7 +26,7 @@ def show(ctx: click.Context, node_id: str) -> None:
     """Show one node and the resources it uses."""
     options = options_of(ctx)
     with connect(options) as client:
-        node = client.get_node(node_id)
+        node = on_node(client, node_id, client.get_node)
     emit(one_text(options, node, node.node_id, lambda colored: describe_node(node, colored=colored)))
 
 

@@ -8,9 +8,10 @@ from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands import node_changes
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.explain import explain
+from sutra_grid.cli.commands.ids import on_agent
 from sutra_grid.cli.commands.node_logs import logs
 from sutra_grid.cli.commands.node_show import show
-from sutra_grid.cli.commands.options import complete_agents, watch_options
+from sutra_grid.cli.commands.options import complete_agents, complete_engines, watch_options
 from sutra_grid.cli.commands.rolling_restart import restart
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.output.printer import emit, list_text
@@ -34,7 +35,8 @@ def nodes() -> None:
     default=None,
     help="Only nodes that are listed with this status. running includes unhealthy, starting includes back-off.",
 )
-@click.option("--engine", default="", metavar="NAME", help="Only nodes of this engine.")
+@click.option("--engine", default="", metavar="NAME", shell_complete=complete_engines,
+              help="Only nodes of this engine.")  # fmt: skip
 @watch_options
 @click.pass_context
 def list_nodes(
@@ -47,8 +49,12 @@ def list_nodes(
 
         def draw() -> str:
             answer = client.list_nodes(request)
-            if agent_id and not answer.nodes:
-                client.get_agent(agent_id)  # an agent without nodes is no error, one that does not exist is
+            if request.agent_id and not answer.nodes:
+                # An agent without nodes is no error, one that does not exist is.
+                full_id = on_agent(client, request.agent_id, client.get_agent).agent_id
+                if full_id != request.agent_id:
+                    request.agent_id = full_id
+                    answer = client.list_nodes(request)
             return list_text(options, NODES, sorted(answer.nodes, key=lambda node: (node.agent_id, node.node_id)))
 
         if watch:

@@ -78,6 +78,27 @@ def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str
     return _complete(ctx, read, incomplete)
 
 
+def complete_engines(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Engines of agents and nodes for the shell; none if the master does not answer within a second."""
+
+    def read(client: Any) -> list[str]:
+        agents = client.list_agents(timeout_seconds=COMPLETION_SECONDS).agents
+        nodes = client.list_nodes(timeout_seconds=COMPLETION_SECONDS).nodes
+        named = {engine for agent in agents for engine in agent.engines} | {node.spec.engine for node in nodes}
+        return sorted(named - {""})
+
+    return _complete(ctx, read, incomplete)
+
+
+def complete_kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Kinds of events for the shell, and their first parts."""
+    from sutra_grid.core.event_kinds import EventKind
+
+    kinds = [kind.value for kind in EventKind]
+    parts = dict.fromkeys(kind.partition(".")[0] for kind in kinds)
+    return [name for name in (*parts, *kinds) if name.startswith(incomplete)]
+
+
 def _complete(ctx: click.Context, read: Callable[[Any], list[str]], incomplete: str) -> list[str]:
     from sutra_grid.cli.client import connect
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,8 +12,9 @@ import click
 
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
+from sutra_grid.cli.commands.ids import full_agent_ids, full_node_ids
 from sutra_grid.cli.commands.node_changes import change_all, restart_node, result_line
-from sutra_grid.cli.commands.options import complete_agents, complete_nodes, detach_option
+from sutra_grid.cli.commands.options import complete_agents, complete_engines, complete_nodes, detach_option
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
 from sutra_grid.cli.output.errors import print_error
@@ -20,9 +22,11 @@ from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.progress import ProgressLine, progress
 from sutra_grid.cli.output.times import milliseconds
-from sutra_grid.client.rolling_plan import newest_start_ms
+from sutra_grid.client.master_client import MasterClient
+from sutra_grid.client.rolling_plan import Nodes, newest_start_ms
 from sutra_grid.client.rolling_restart import Progress, Roll, RollSpec
 from sutra_grid.client.selection import Selection, choose_from, due, scope_of
+from sutra_grid.core.errors import NotFound
 from sutra_grid.wire import grid_pb2 as pb
 
 MAX_UNAVAILABLE: Final = 100
@@ -58,7 +62,8 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     shell_complete=complete_agents,
     help="Restart all nodes of this agent that should run.",
 )
-@click.option("--engine", default="", metavar="NAME", help="Restart all nodes of this engine that should run.")
+@click.option("--engine", default="", metavar="NAME", shell_complete=complete_engines,
+              help="Restart all nodes of this engine that should run.")  # fmt: skip
 @click.option("--max-unavailable", type=click.IntRange(1, MAX_UNAVAILABLE), default=1, show_default=True, metavar="N",
               help="Keep at most N of the nodes down at once, including those already down.")  # fmt: skip
 @click.option("--pause", "pause_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
@@ -103,7 +108,7 @@ class _Command:
 
     def run(self) -> None:
         with connect(self._options) as client:
-            chosen = choose_from(client, self._selection)
+            chosen = self._choose(client)
             names = due(chosen, self._selection, self._started_before_ms)
             resume_ms = self._started_before_ms or newest_start_ms(chosen.values())
             with progress(self._options, f"restarting {len(names)} nodes") as say:
@@ -122,6 +127,19 @@ class _Command:
                     interrupted = True
                     roll.give_up()
         self._conclude(roll.progress, len(names), resume_ms, interrupted=interrupted)
+
+    def _choose(self, client: MasterClient) -> Nodes:
+        """The nodes. What is not found may be the beginning of an id; the selection has whole ids from here on."""
+        given = self._selection
+        try:
+            return choose_from(client, given)
+        except NotFound:
+            node_ids = dict.fromkeys(full_node_ids(client, given.node_ids)) if given.node_ids else ()
+            agent_id = full_agent_ids(client, [given.agent_id])[0] if given.agent_id else ""
+            self._selection = replace(given, node_ids=tuple(node_ids), agent_id=agent_id)
+            if self._selection == given:
+                raise
+        return choose_from(client, self._selection)
 
     def _teller(self, say: ProgressLine, total: int) -> Callable[[pb.NodeStatus], None]:
         done: list[str] = []
