@@ -131,10 +131,10 @@ class Registry:
         with self._database.reading() as connection:
             return agent_rows.select_one(connection, agent_id)
 
-    def agent_page(self, query: AgentQuery) -> Page[ListedAgent]:
-        """A page of agents. ``InvalidArgument`` for a cursor of another filter or sort."""
+    def agent_page(self, query: AgentQuery, *, counted: bool = False) -> Page[ListedAgent]:
+        """A page of agents; ``counted``: with the total. ``InvalidArgument`` for a cursor of another filter or sort."""
         with self._database.reading() as connection, decoding("agents"):
-            return agent_lists.select_page(connection, query)
+            return agent_lists.select_page(connection, query, counted=counted)
 
     def platforms(self) -> set[str]:
         """The platforms that agents have."""
@@ -180,10 +180,13 @@ class Registry:
         with self._database.reading() as connection:
             return node_rows.select_one(connection, node_id)
 
-    def node_page(self, query: NodeQuery) -> Page[ListedNode]:
-        """A page of nodes with their status. ``InvalidArgument`` for a cursor of another filter or sort."""
+    def node_page(self, query: NodeQuery, *, counted: bool = False) -> Page[ListedNode]:
+        """A page of nodes with their status; ``counted``: with the total.
+
+        ``InvalidArgument`` for a cursor of another filter or sort.
+        """
         with self._database.reading() as connection, decoding("nodes"):
-            return node_lists.select_page(connection, query)
+            return node_lists.select_page(connection, query, counted=counted)
 
     def was_removed(self, node_id: str) -> bool:
         """Whether a node of this id was removed, as far as tombstones are kept."""
@@ -286,6 +289,11 @@ class Registry:
         """Events, oldest first. Their ids are the cursors: continue after the last, or before the first."""
         with self._database.reading() as connection:
             return event_lists.select_page(connection, query)
+
+    def event_count(self, query: EventQuery, most: int) -> int:
+        """How many events match the query, or ``most`` when there are more."""
+        with self._database.reading() as connection:
+            return event_lists.count_up_to(connection, query, most)
 
     def last_event_id(self) -> int:
         """The newest event's id; 0 before the first."""

@@ -33,8 +33,8 @@ ONE = ResponseSpec(AgentRecord, "The agent")
 )
 def list_agents(query: AgentQuery) -> Response:
     """List agents in pages, each with the number of its nodes but without the nodes."""
-    page = registry().agent_page(query)
-    return page_response("agents", [listed_agent(each) for each in page.items], page.next_cursor)
+    page = registry().agent_page(query, counted=True)
+    return page_response("agents", [listed_agent(each) for each in page.items], page.next_cursor, page.total)
 
 
 @blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)

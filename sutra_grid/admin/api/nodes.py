@@ -23,9 +23,9 @@ blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Stor
 )
 def list_nodes(query: NodeQuery) -> Response:
     """List nodes in pages."""
-    page = registry().node_page(query)
+    page = registry().node_page(query, counted=True)
     nodes = [to_json(node_status(node, shown)) for node, shown in page.items]
-    return page_response("nodes", nodes, page.next_cursor)
+    return page_response("nodes", nodes, page.next_cursor, page.total)
 
 
 @blueprint.operation("GET", "/<node_id>", ResponseSpec(NodeStatus, "The node"), NOT_MODIFIED)

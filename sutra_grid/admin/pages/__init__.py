@@ -7,13 +7,24 @@ import secrets
 from flask import Flask
 from flask_wtf.csrf import CSRFError
 
-from sutra_grid.admin.pages import agent, agent_commands, agents, events, node, node_commands, nodes, overview, spawn
+from sutra_grid.admin.pages import (
+    agent,
+    agent_commands,
+    agents,
+    events,
+    node,
+    node_commands,
+    nodes,
+    overview,
+    search,
+    spawn,
+)
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
 from sutra_grid.admin.pages.errors import respond_to_expired_form
 from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
-PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events)
+PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events, search)
 """The modules that register views on the blueprint."""
 
 

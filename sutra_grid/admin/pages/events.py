@@ -10,13 +10,16 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.event_rows import KINDS, event_rows
 from sutra_grid.admin.pages.models.list_links import link
+from sutra_grid.admin.pages.models.list_size import PAGE_ROWS, page_sizes, size_text
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, render_page
-from sutra_grid.admin.pages.url_parameters import list_query
+from sutra_grid.admin.pages.url_parameters import is_filtered, list_query
 from sutra_grid.admin.schemas.event_queries import ACTORS, REASONS, EventFilter, EventRequest
 from sutra_grid.admin.services import registry
 
 PATH: Final = "/ui/events"
-PAGE_ROWS: Final = 100
+#: Parameters that do not change which events match.
+NOT_FILTERS: Final = ("before_event_id", "limit")
+MOST_COUNTED: Final = 10_001
 
 
 @blueprint.get("/events")
@@ -27,7 +30,9 @@ def show_events() -> Response:
     query = asked.query_at(now_ms())
     if not chosen["limit"]:
         query = replace(query, limit=PAGE_ROWS)
-    events = registry().event_page(query)
+    rows = registry()
+    events = rows.event_page(query)
+    total = rows.event_count(replace(query, before_event_id=0), MOST_COUNTED)
     before = chosen["before_event_id"]
     older = link(PATH, chosen, before_event_id=str(events[0].event_id)) if len(events) == query.limit else ""
     return render_page(
@@ -39,6 +44,9 @@ def show_events() -> Response:
         actors=ACTORS,
         reasons=REASONS,
         events=event_rows(events, now_ms()),
+        size=size_text(total, len(events), "event", filtered=is_filtered(chosen, NOT_FILTERS), most=MOST_COUNTED),
+        page_sizes=page_sizes(query.limit),
+        limit=query.limit,
         older=older,
         newest=link(PATH, chosen, before_event_id="") if before else "",
     )

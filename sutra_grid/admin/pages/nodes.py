@@ -9,9 +9,10 @@ from flask import Response
 
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.list_links import headings, link
+from sutra_grid.admin.pages.models.list_size import PAGE_ROWS, page_sizes, size_text
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
-from sutra_grid.admin.pages.url_parameters import list_query
+from sutra_grid.admin.pages.url_parameters import is_filtered, list_query
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.services import registry
 from sutra_grid.core.listed_status import ListedStatus
@@ -19,7 +20,8 @@ from sutra_grid.registry import NodeQuery, NodeSort
 from sutra_grid.wire.convert import node_status
 
 PATH: Final = "/ui/nodes"
-PAGE_ROWS: Final = 50
+#: Parameters that do not change which rows match.
+NOT_FILTERS: Final = ("sort", "cursor", "limit")
 
 
 @blueprint.get("/nodes")
@@ -32,7 +34,7 @@ def show_nodes() -> Response:
         sort=query.sort if chosen["sort"] else NodeSort.STATUS,
         limit=query.limit if chosen["limit"] else PAGE_ROWS,
     )
-    page = registry().node_page(query)
+    page = registry().node_page(query, counted=True)
     return render_page(
         "nodes.html",
         section="nodes",
@@ -40,6 +42,9 @@ def show_nodes() -> Response:
         statuses=list(ListedStatus),
         rows=node_rows((node_status(*each) for each in page.items), now_ms()),
         headings=headings(PATH, chosen, NodeSort, NodeSort.STATUS),
+        size=size_text(page.total, len(page.items), "node", filtered=is_filtered(chosen, NOT_FILTERS)),
+        page_sizes=page_sizes(query.limit),
+        limit=query.limit,
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",
         first_page=link(PATH, chosen, cursor="") if chosen["cursor"] else "",
     )

@@ -44,6 +44,11 @@ def list_query(schema: Schema) -> tuple[dict[str, str], Any]:
     return {name: given.get(name, "") for name in schema.load_fields}, loaded
 
 
+def is_filtered(chosen: Mapping[str, str], others: Iterable[str]) -> bool:
+    """Whether a parameter that is not among ``others`` was chosen."""
+    return any(text for name, text in chosen.items() if name not in set(others))
+
+
 def text_parameters(names: Iterable[str]) -> dict[str, str]:
     """The parameters of a page that takes only texts with these names. Raises ``InvalidArgument`` for others."""
     taken: dict[str, Any] = {name: fields.String() for name in names}

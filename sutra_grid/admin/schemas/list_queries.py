@@ -39,7 +39,10 @@ class NodeFilter(ListQuery):
     attention = Flag(
         "Only nodes that need attention: not running although they should, failed, or failing their health probe"
     )
-    q = Text("Only nodes whose id contains this text", max_characters=MAX_NAME_CHARACTERS)
+    q = Text(
+        "Only nodes whose id, engine or endpoint contains this text, or with this port; ignores case",
+        max_characters=MAX_NAME_CHARACTERS,
+    )
     sort = Text(
         "Sort key; a leading - sorts descending. Equal rows are sorted by id. status: worst first",
         choices=[sign + name for name in NodeSort for sign in ("", _DESCENDING)],
@@ -62,7 +65,10 @@ class AgentFilter(ListQuery):
     drained = Flag("true: only drained agents; false: only agents that are not drained")
     platform = Text("Only agents on this platform", max_characters=MAX_NAME_CHARACTERS)
     label = Text("Only agents with this label: NAME or NAME=VALUE", max_characters=2 * MAX_NAME_CHARACTERS)
-    q = Text("Only agents whose id or host name contains this text", max_characters=MAX_NAME_CHARACTERS)
+    q = Text(
+        "Only agents whose id, host name or endpoint contains this text; ignores case",
+        max_characters=MAX_NAME_CHARACTERS,
+    )
     sort = Text(
         "Sort key; a leading - sorts descending. Equal rows are sorted by id. status: worst first; used: slots used",
         choices=[sign + name for name in AgentSort for sign in ("", _DESCENDING)],

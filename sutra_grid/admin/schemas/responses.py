@@ -30,11 +30,15 @@ ListedAgent = type("ListedAgent", (schema_of(pb.AgentRecord, without=NOT_IN_LIST
 _NEXT_CURSOR: Final = "Pass as `cursor` to get the next page; empty on the last page"
 
 
+_TOTAL: Final = "Number of rows on all pages of this filter"
+
+
 class NodeListSchema(ResponseSchema):
     """A page of nodes."""
 
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
+    total = fields.Integer(required=True, metadata={"description": _TOTAL, "minimum": 0})
 
 
 class AgentListSchema(ResponseSchema):
@@ -42,6 +46,7 @@ class AgentListSchema(ResponseSchema):
 
     agents = fields.List(fields.Nested(ListedAgent), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
+    total = fields.Integer(required=True, metadata={"description": _TOTAL, "minimum": 0})
 
 
 class SpawnResultsSchema(ResponseSchema):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, select
 
 from sutra_grid.core.types import AgentStatus
-from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
+from sutra_grid.registry.lists.paging import Order, Page, count_rows, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, AgentSort, ListedAgent
+from sutra_grid.registry.lists.text_search import agents_with
 from sutra_grid.registry.rows.agents import from_row
 from sutra_grid.registry.rows.facts import TAKES_A_SLOT
 from sutra_grid.registry.rows.statements import AGENTS, NODES
@@ -41,23 +42,25 @@ _CELLS = select(AGENTS.c.agent_id, AGENTS.c.status, AGENTS.c.max_storage_nodes, 
 _USED_BY_AGENT = select(NODES.c.agent_id, func.count().label("used")).where(TAKES_A_SLOT).group_by(NODES.c.agent_id)
 
 
-def select_page(connection: Connection, query: AgentQuery) -> Page[ListedAgent]:
-    """The page of the query."""
+def select_page(connection: Connection, query: AgentQuery, *, counted: bool) -> Page[ListedAgent]:
+    """The page of the query; ``counted``: with the number of all matching rows."""
     fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
     limit = limit_of(query.limit)
     key, key_type = _KEYS[query.sort]
     order = Order(key.label("sort_key"), key_type, AGENTS.c.agent_id, query.descending)
-    matching = select(AGENTS.c.agent_id, order.key).where(*_conditions(query, connection.dialect.name))
+    conditions = _conditions(query, connection.dialect.name)
+    matching = select(AGENTS.c.agent_id, order.key).where(*conditions)
     found = order.page_of(matching, fingerprint, query.cursor, limit).subquery("page")
     whole = select(AGENTS, _USED.label("used_slots"), found.c.sort_key).join_from(
         found, AGENTS, AGENTS.c.agent_id == found.c.agent_id
     )
     rows = connection.execute(whole.order_by(*order.sorted_by(found.c.sort_key, AGENTS.c.agent_id))).all()
     page = [ListedAgent(from_row(row), row.used_slots) for row in rows[:limit]]
-    if len(rows) <= limit:
-        return Page(page)
-    last = rows[limit - 1]
-    return Page(page, write_cursor(fingerprint, last.sort_key, last.agent_id))
+    is_last = len(rows) <= limit
+    cursor = "" if is_last else write_cursor(fingerprint, rows[limit - 1].sort_key, rows[limit - 1].agent_id)
+    if not counted or (is_last and not query.cursor):  # a list of one page needs no count
+        return Page(page, cursor, len(page) if counted else -1)
+    return Page(page, cursor, count_rows(connection, AGENTS, conditions))
 
 
 def select_cells(connection: Connection) -> list[AgentCell]:
@@ -86,8 +89,7 @@ def _conditions(query: AgentQuery, dialect_name: str) -> list[ColumnElement[bool
     if query.label:
         conditions.append(_has_label(query.label, dialect_name))
     if query.text:
-        names = (AGENTS.c.agent_id, AGENTS.c.hostname)
-        conditions.append(or_(*(name.icontains(query.text, autoescape=True) for name in names)))
+        conditions.append(agents_with(query.text))
     return conditions
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from sutra_grid.core.types import Event
 from sutra_grid.registry.lists.queries import EventQuery
+from sutra_grid.registry.lists.text_search import events_with
 from sutra_grid.registry.rows.codec import decoding
 from sutra_grid.registry.rows.events import from_row
 from sutra_grid.registry.rows.statements import EVENTS
@@ -19,6 +20,12 @@ def select_page(connection: Connection, query: EventQuery) -> list[Event]:
             return [from_row(row) for row in connection.execute(statement.order_by(EVENTS.c.event_id))]
         newest_first = connection.execute(statement.order_by(EVENTS.c.event_id.desc())).all()
         return [from_row(row) for row in reversed(newest_first)]
+
+
+def count_up_to(connection: Connection, query: EventQuery, most: int) -> int:
+    """How many events match the query, or ``most`` when there are more. Its limit does not count."""
+    matching = select(EVENTS.c.event_id).where(*_conditions(query)).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(matching)).scalar_one()
 
 
 def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
@@ -40,8 +47,7 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     if query.before_event_id:
         conditions.append(columns.event_id < query.before_event_id)
     if query.text:
-        searched = (columns.message, columns.kind, columns.reason, columns.agent_id, columns.node_id)
-        conditions.append(or_(*(column.icontains(query.text, autoescape=True) for column in searched)))
+        conditions.append(events_with(query.text))
     if query.since_ms:
         conditions.append(columns.at_ms >= query.since_ms)
     if query.until_ms:

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, o
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.core.status import Facts, needs_attention, shown_status, status_of
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
-from sutra_grid.registry.lists.paging import Order, Page, fingerprint_of, limit_of, write_cursor
+from sutra_grid.registry.lists.paging import Order, Page, count_rows, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
+from sutra_grid.registry.lists.text_search import nodes_with
 from sutra_grid.registry.rows.facts import judged, numbers_in_use, rank
 from sutra_grid.registry.rows.nodes import from_row
 from sutra_grid.registry.rows.statements import AGENTS, NODES
@@ -43,8 +44,8 @@ _MEASURED = {NodeSort.MEMORY, NodeSort.CPU}
 _FACTS_OF_ROWS = NODES.c.facts + 0  # no planner uses an index for it, so rows are read in order
 
 
-def select_page(connection: Connection, query: NodeQuery) -> Page[ListedNode]:
-    """The page of the query."""
+def select_page(connection: Connection, query: NodeQuery, *, counted: bool) -> Page[ListedNode]:
+    """The page of the query; ``counted``: with the number of all matching rows."""
     fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
     limit = limit_of(query.limit)
     numbers = numbers_in_use(connection)
@@ -53,10 +54,13 @@ def select_page(connection: Connection, query: NodeQuery) -> Page[ListedNode]:
     found = order.page_of(matching, fingerprint, query.cursor, limit).subquery("page")
     rows = connection.execute(_whole_rows(found).order_by(*order.sorted_by(found.c.sort_key, NODES.c.node_id))).all()
     page = [_listed(row) for row in rows[:limit]]
-    if len(rows) <= limit:
-        return Page(page)
-    last = rows[limit - 1]
-    return Page(page, write_cursor(fingerprint, last.sort_key, last.node_id))
+    is_last = len(rows) <= limit
+    cursor = "" if is_last else write_cursor(fingerprint, rows[limit - 1].sort_key, rows[limit - 1].node_id)
+    if not counted or (is_last and not query.cursor):  # a list of one page needs no count
+        return Page(page, cursor, len(page) if counted else -1)
+    # Whatever it is sorted by, the narrow index counts it.
+    by_index = replace(query, sort=NodeSort.STATUS)
+    return Page(page, cursor, count_rows(connection, NODES, _conditions(by_index, numbers)))
 
 
 def _order(query: NodeQuery, numbers: Collection[int]) -> Order:
@@ -79,7 +83,7 @@ def _conditions(query: NodeQuery, numbers: Collection[int]) -> list[ColumnElemen
         unreported = [NODES.c.health.is_(None)] if query.health is Health.UNKNOWN else []
         conditions.append(or_(NODES.c.health == query.health.value, *unreported))
     if query.text:
-        conditions.append(NODES.c.node_id.icontains(query.text, autoescape=True))
+        conditions.append(nodes_with(query.text))
     if query.attention is not None:
         wants = query.attention
         conditions.append(

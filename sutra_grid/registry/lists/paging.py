@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
-from sqlalchemy import ColumnElement, Label, Select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Label, Select, func, select, tuple_
 
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
@@ -30,10 +30,11 @@ MAX_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list; ``next_cursor`` is empty on the last page."""
+    """Some rows of a list; ``next_cursor`` is empty on the last page. ``total`` rows are on all pages, if counted."""
 
     items: Sequence[T]
     next_cursor: str = ""
+    total: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Order:
     def sorted_by(self, *columns: ColumnElement[Any]) -> Iterable[ColumnElement[Any]]:
         """Each column in this direction."""
         return [column.desc() if self.descending else column.asc() for column in columns]
+
+
+def count_rows(connection: Connection, table: FromClause, conditions: Iterable[ColumnElement[bool]]) -> int:
+    """How many rows of ``table`` match."""
+    return connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
 
 
 def limit_of(limit: int) -> int:

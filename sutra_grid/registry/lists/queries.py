@@ -38,7 +38,7 @@ class AgentSort(StrEnum):
 class NodeQuery:
     """Nodes to list; an empty or None field means any.
 
-    ``text`` is searched in ids, ignoring case. ``attention``: only those for which
+    ``text`` is searched in ids, engines and endpoints, ignoring case. ``attention``: only those for which
     ``core.status.needs_attention`` is true, or only the others.
     """
 
@@ -64,7 +64,7 @@ class NodeQuery:
 class AgentQuery:
     """Agents to list; an empty or None field means any.
 
-    ``label`` is a label's name, or ``name=value``; ``text`` is searched in ids and host names.
+    ``label`` is a label's name, or ``name=value``; ``text`` is searched in ids, host names and endpoints.
     """
 
     status: AgentStatus | None = None

@@ -122,13 +122,13 @@ def test_nodes_are_filtered(client: FlaskClient, query: str, found: set[str]) ->
 def test_nodes_come_page_by_page_sorted_as_asked(client: FlaskClient, registry: Registry) -> None:
     for number in range(60):
         registry.create_node(a_node(f"node-1000{number:04}"), record=None)
-    first = open_page(client, "/ui/nodes?sort=-id")
+    first = open_page(client, "/ui/nodes?sort=-id&limit=50")
     [following] = [link for link in first.links if "cursor=" in link]
     second = open_page(client, following)
     ids = [link.rpartition("/")[2] for page in (first, second) for link in page.links if "/ui/nodes/node-" in link]
     assert len(ids) == 63
     assert ids == sorted(ids, reverse=True)
-    assert any(link == "/ui/nodes?sort=-id" for link in second.links), "back to the first page"
+    assert any(link == "/ui/nodes?limit=50&sort=-id" for link in second.links), "back to the first page"
 
 
 def test_a_node_is_explained_measured_and_told_from_its_beginning(
@@ -195,7 +195,7 @@ def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:
 def test_events_are_filtered_and_lead_back_in_time(client: FlaskClient, registry: Registry) -> None:
     events = [an_event("agent.offline", node_id="", at_ms=number, message=f"number {number}") for number in range(120)]
     registry.write_observations(Observations(events=events))
-    first = open_page(client, "/ui/events?kind=agent.offline")
+    first = open_page(client, "/ui/events?kind=agent.offline&limit=100")
     assert "number 119" in first.text()
     assert "node.spawned" not in first.ids
     [older] = [link for link in first.links if "before_event_id=" in link]

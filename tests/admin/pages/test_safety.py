@@ -35,6 +35,7 @@ PAGES = [
     f"/ui/act/restart?node_id={NODE}&node_id=node-00000002",
     "/ui/spawn",
     "/ui/events",
+    "/ui/search?q=node",
     "/ui/nodes/node-none",
 ]
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"

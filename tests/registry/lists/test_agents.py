@@ -97,3 +97,22 @@ def test_a_cursor_goes_on_with_its_own_list_only(registry: Registry, used: dict[
     cursor = registry.agent_page(AgentQuery(limit=1)).next_cursor
     with pytest.raises(InvalidArgument, match="filter"):
         registry.agent_page(AgentQuery(cursor=cursor, drained=True))
+
+
+def test_a_page_has_the_number_of_all_rows_if_asked(registry: Registry, used: dict[str, int]) -> None:
+    query = AgentQuery(drained=True, limit=3)
+    expected = sum(agent.drained for agent in registry.agents())
+    while True:
+        page = registry.agent_page(query, counted=True)
+        assert page.total == expected
+        if not page.next_cursor:
+            break
+        query = replace(query, cursor=page.next_cursor)
+    assert registry.agent_page(AgentQuery(), counted=True).total == len(used)
+    assert registry.agent_page(AgentQuery()).total == -1
+
+
+def test_an_agent_is_found_by_its_endpoint(registry: Registry) -> None:
+    fill(registry, [an_agent("agent-1", endpoint="10.0.0.5:7001"), an_agent("agent-2", endpoint="10.0.0.6:7001")], [])
+    found = registry.agent_page(AgentQuery(text="0.6:7001")).items
+    assert [listed.agent.agent_id for listed in found] == ["agent-2"]

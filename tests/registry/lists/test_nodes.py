@@ -12,7 +12,7 @@ from support.values.registry_rows import AGENTS, fill, nodes_of_every_kind
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.status import facts_of, needs_attention, shown_status
-from sutra_grid.core.types import Desired, Health, Node, NodeReport, NodeState, NodeStatus
+from sutra_grid.core.types import Desired, Health, Node, NodeReport, NodeSpec, NodeState, NodeStatus
 from sutra_grid.registry import ListedNode, NodeQuery, NodeSort, Observations, Registry
 from sutra_grid.registry.lists.nodes import STATUS_ORDER
 from sutra_grid.registry.rows.facts import FACTS
@@ -204,3 +204,45 @@ def test_numbers_that_no_column_holds_do_not_spoil_a_batch(registry: Registry) -
     [listed] = registry.node_page(NodeQuery(sort=NodeSort.MEMORY)).items
     assert listed.node.report is not None
     assert listed.node.report.restarts == 2**64 - 1
+
+
+def test_a_page_has_the_number_of_all_rows_if_asked(registry: Registry, nodes: list[Node]) -> None:
+    failed = [node for node in nodes if shown_status(node, STATUSES[node.agent_id]).status is NodeStatus.FAILED]
+    for asked, expected in (
+        (NodeQuery(), len(nodes)),
+        (NodeQuery(sort=NodeSort.MEMORY), len(nodes)),
+        (NodeQuery(status=ListedStatus.FAILED), len(failed)),
+        (NodeQuery(status=ListedStatus.FAILED, sort=NodeSort.CPU), len(failed)),
+        (NodeQuery(text="nothing"), 0),
+    ):
+        query = replace(asked, limit=7)
+        while True:
+            page = registry.node_page(query, counted=True)
+            assert page.total == expected, asked
+            if not page.next_cursor:
+                break
+            query = replace(query, cursor=page.next_cursor)
+    assert registry.node_page(NodeQuery()).total == -1
+
+
+def test_a_text_is_found_in_the_id_the_engine_the_port_and_the_endpoint(registry: Registry) -> None:
+    made = [
+        a_node("node-0000beef", spec=NodeSpec(port=50051)),
+        a_node("node-00000002", spec=NodeSpec(port=50052, engine="Redis")),
+        a_node("node-00050051", spec=NodeSpec(port=6379)),
+    ]
+    ends = [replace(node, report=a_report(node, endpoint=f"10.0.0.5:{node.spec.port}", log_tail=())) for node in made]
+    fill(registry, [an_agent()], ends)
+
+    def found(text: str) -> list[str]:
+        return [listed.node.node_id[-4:] for listed in registry.node_page(NodeQuery(text=text)).items]
+
+    assert found("BEEF") == ["beef"]
+    assert found("redis") == ["0002"]
+    assert found("50051") == ["beef", "0051"], "an id and a port"
+    assert found("5005") == ["0051"], "a part of a port is not the port"
+    assert found("10.0.0.5:50051") == ["beef"]
+    assert found("0.5:50052") == ["0002"]
+    assert found("10.0.0.6:50051") == []
+    assert found("99999999999999999999") == []
+    assert found(":") == []

@@ -142,3 +142,10 @@ def test_any_text_is_stored(registry: Registry, message: str) -> None:
     event = an_event(message=message.encode("utf-8", "replace").decode())
     registry.set_drained("agent-1", True, [event])
     assert registry.events(limit=1)[0].message == storable
+
+
+def test_events_are_counted_up_to_a_limit(registry: Registry) -> None:
+    write(registry, *numbered(30), an_event("agent.offline", node_id=""))
+    assert registry.event_count(EventQuery(limit=1), 1000) == 31
+    assert registry.event_count(EventQuery(kind="agent"), 1000) == 1
+    assert registry.event_count(EventQuery(), 10) == 10
