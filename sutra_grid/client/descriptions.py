@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.agent.removal import LastKnown, Removal
@@ -43,6 +45,24 @@ def node_status(node: pb.NodeStatus) -> str:
     """The status, or what a person must not miss: ``unhealthy``, or the back-off that is left."""
     word = listed_status(node.status, node.health, node.backoff_ms, node.pid)
     return f"{word} {duration(node.backoff_ms / 1000)}" if word == ListedStatus.BACK_OFF else word
+
+
+UNDRAIN: Final = "sutra-grid-cli agents undrain {agent} --start-nodes"
+
+
+def drain_text(node: pb.NodeStatus) -> str:
+    """That the drain of its agent has stopped the node, and how to start it again; empty if it has not."""
+    if not node.stopped_by_drain:
+        return ""
+    again = UNDRAIN.format(agent=node.agent_id)
+    return f"stopped by the drain of agent {node.agent_id}; `{again}` starts it again"
+
+
+def stopped_by_drain_text(agent: pb.AgentRecord) -> str:
+    """How many nodes the drain of the agent has stopped, and how to start them again; empty if none."""
+    count = sum(node.stopped_by_drain for node in agent.storage_nodes)
+    again = UNDRAIN.format(agent=agent.agent_id)
+    return f"{count} nodes; `{again}` starts them again" if count else ""
 
 
 def generation_text(node: pb.NodeStatus) -> str:

@@ -1,4 +1,4 @@
-"""Drains an agent: keeps new nodes away, and on request stops the nodes that it has.
+"""Drains an agent: keeps new nodes away, and on request stops the nodes that it has, and starts them again.
 
 An agent is drained only when its own report says that no process of a node is left.
 """
@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from sutra_grid.client.error_groups import summary_of
 from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
+from sutra_grid.client.parallel import in_parallel
+from sutra_grid.client.wait import await_settled
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
 from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 POLL_SECONDS: Final = 0.5
-STOPPED_TOGETHER: Final = 8
+CHANGED_TOGETHER: Final = 8
 SHOWN: Final = 5
 
 
@@ -73,23 +75,35 @@ def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], Non
 def _stop_all(client: MasterClient, node_ids: list[str]) -> None:
     """Stop nodes, some at a time. A stop that takes longer than its call continues."""
 
-    def stop(node_id: str) -> GridError | None:
-        try:
-            outcome(client.stop_node(node_id))
-        except GridError as error:
-            return None if isinstance(error, DeadlineExceeded) else error
-        return None
+    def stop(node_id: str) -> None:
+        outcome(client.stop_node(node_id, for_drain=True))
 
-    with ThreadPoolExecutor(STOPPED_TOGETHER, thread_name_prefix="stop") as pool:
-        try:
-            errors = list(pool.map(stop, node_ids))
-        except KeyboardInterrupt:
-            client.close()  # ends the calls that the pool would wait for
-            pool.shutdown(cancel_futures=True)
-            raise
-    refused = next((error for error in errors if error is not None), None)
-    if refused is not None:
-        raise refused
+    errors = [error for _, error in in_parallel(stop, node_ids, CHANGED_TOGETHER, client.close)]
+    refused = [error for error in errors if error is not None and not isinstance(error, DeadlineExceeded)]
+    if refused:
+        raise refused[0]
+
+
+def start_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], None]) -> list[pb.NodeStatus]:
+    """Start exactly the nodes of an agent that its drain has stopped, and return them when they run.
+
+    It may be repeated: what was started is no longer among them. Raises ``GridError`` when one could not be started;
+    the others are started nevertheless.
+    """
+    client = client.within(client.timeout_seconds)
+    stopped = [node.node_id for node in client.get_agent(agent_id).storage_nodes if node.stopped_by_drain]
+    if not stopped:
+        return []
+
+    def start(node_id: str) -> pb.NodeStatus:
+        return await_settled(client, outcome(client.start_node(node_id)), NodeStatus.RUNNING, lambda _line: None)
+
+    on_wait(f"{agent_id}: starting {len(stopped)} nodes that its drain has stopped")
+    results = dict(in_parallel(start, stopped, CHANGED_TOGETHER, client.close))
+    failures = [(name, result) for name, result in results.items() if isinstance(result, GridError)]
+    if failures:
+        raise summary_of(failures, len(stopped), "nodes", "started")
+    return [node for node in results.values() if not isinstance(node, GridError)]
 
 
 def _not_drained(

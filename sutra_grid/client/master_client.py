@@ -210,9 +210,11 @@ class MasterClient:
         request = self._node_command(node_id, key)
         return self._change(lambda stubs: stubs.master.StartStorageNode, request, pb.NodeResult, timeout_seconds)
 
-    def stop_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.StopResponse:
-        """Stop a node, which stays known."""
-        request = pb.StopRequest(node_id=node_id, request_id=key or self._key_of(node_id))
+    def stop_node(
+        self, node_id: str, *, for_drain: bool = False, key: str = "", timeout_seconds: float | None = None
+    ) -> pb.StopResponse:
+        """Stop a node, which stays known. ``for_drain``: the master remembers that the drain has stopped it."""
+        request = pb.StopRequest(node_id=node_id, request_id=key or self._key_of(node_id), for_drain=for_drain)
         return self._change(lambda stubs: stubs.master.StopStorageNode, request, pb.StopResponse, timeout_seconds)
 
     def restart_node(self, node_id: str, *, key: str = "", timeout_seconds: float | None = None) -> pb.NodeResult:

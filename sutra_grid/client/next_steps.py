@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from sutra_grid.client.descriptions import UNDRAIN
 from sutra_grid.core.age import duration
 from sutra_grid.core.node.descriptors import DESCRIPTORS_OPEN
 from sutra_grid.core.types import RESTART_TO_LISTEN, AgentStatus, Desired, Health, NodeStatus, Reason
@@ -134,6 +135,12 @@ _PROBE_REASONS: Final = frozenset({Reason.PROBE_FAILED, Reason.START_TIMEOUT})
 
 _DEFAULT_ENGINE: Final = "storage"  # its program gets the limit in a way that can't be configured
 
+#: The drain of its agent has stopped it.
+_UNDRAIN: Final = Step(
+    "The drain of {agent} has stopped it. This starts it again, with all others that the drain has stopped:",
+    UNDRAIN,
+)
+
 _NOTHING: Final = Step("Nothing.")
 _WAIT: Final = Step("Wait a moment and check again.")
 _READ_LOG: Final = Step("Find the cause in its log.", _LOGS)
@@ -157,6 +164,8 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     """What a person should do now."""
     if agent is not None and agent.status == AgentStatus.OFFLINE:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
+    elif is_as_desired(node) and node.stopped_by_drain:
+        step = _UNDRAIN
     elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:
         # Without a probe nobody knows whether its program is meant to listen.
         is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY

@@ -106,7 +106,8 @@ def moved_node(agent_id: str, report: NodeReport, row: Node) -> Node:
     """The row of a node whose agent was renamed: the newer of row and report, under the new agent id."""
     if row.generation > report.generation:
         return replace(row, agent_id=agent_id)
-    return node_as_reported(agent_id, report, row.created_at_ms)
+    kept = row.stopped_by_drain and row.generation == report.generation
+    return replace(node_as_reported(agent_id, report, row.created_at_ms), stopped_by_drain=kept)
 
 
 def node_as_reported(agent_id: str, report: NodeReport, created_at_ms: int) -> Node:

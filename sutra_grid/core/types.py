@@ -277,6 +277,8 @@ class Node:
     restart_generation: int
     created_at_ms: int
     report: NodeReport | None = None
+    stopped_by_drain: bool = False
+    """The drain of its agent stopped it, and no command of a person has followed."""
 
     def assignment(self) -> Assignment:
         """The assignment that the agent gets."""

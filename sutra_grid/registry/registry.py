@@ -220,18 +220,23 @@ class Registry:
         *,
         restart: bool = False,
         step: int = 1,
+        for_drain: bool | None = None,
         record: IdempotencyRecord | None = None,
         events: Sequence[Event] = (),
     ) -> Node:
         """Set the desired state and raise the generation by ``step``; safe with concurrent changes.
 
-        ``restart`` sets the restart generation to the new generation. Returns the changed node.
+        ``restart`` sets the restart generation to the new generation. ``for_drain``: the drain of its agent stops the
+        node, which is remembered if it was to run; False for a command of a person, which ends that; None keeps it.
+        Returns the changed node.
         ``NotFound``: reason ``node_removed`` for a removed node, else ``unknown_node``;
         ``AlreadyExists`` for an idempotency key in use.
         """
         with self._writing(events) as connection:
             idempotency.insert(connection, record)
-            return node_rows.change_desired(connection, node_id, desired, restart=restart, step=step)
+            return node_rows.change_desired(
+                connection, node_id, desired, restart=restart, step=step, for_drain=for_drain
+            )
 
     def resolve_spec(self, node_id: str, generation: int, spec: NodeSpec) -> bool:
         """Store the specification as the agent resolved it. False, without effect, for another generation."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -117,6 +117,7 @@ class NodeRow(Base):
     rss_bytes: Mapped[int] = mapped_column(server_default="0")
     cpu_percent: Mapped[float] = mapped_column(server_default="0")
     facts: Mapped[int] = mapped_column(server_default="0")
+    stopped_by_drain: Mapped[bool] = mapped_column(server_default=false())
     report: Mapped[dict[str, Any] | None]
 
 

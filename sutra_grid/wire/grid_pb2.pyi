@@ -361,7 +361,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem", "stopped_by_drain")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -385,6 +385,7 @@ class NodeStatus(_message.Message):
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_BY_DRAIN_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -408,7 +409,8 @@ class NodeStatus(_message.Message):
     log_problem: LogProblem
     oom_kills: int
     endpoint_problem: str
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ...) -> None: ...
+    stopped_by_drain: bool
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., stopped_by_drain: bool = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")
@@ -461,14 +463,16 @@ class SpawnResponse(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., success: bool = ..., error_message: _Optional[str] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., node: _Optional[_Union[NodeStatus, _Mapping]] = ...) -> None: ...
 
 class StopRequest(_message.Message):
-    __slots__ = ("agent_id", "node_id", "request_id")
+    __slots__ = ("agent_id", "node_id", "request_id", "for_drain")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FOR_DRAIN_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     node_id: str
     request_id: str
-    def __init__(self, agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    for_drain: bool
+    def __init__(self, agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., request_id: _Optional[str] = ..., for_drain: bool = ...) -> None: ...
 
 class StopResponse(_message.Message):
     __slots__ = ("success", "error_message", "error", "node")

@@ -1,5 +1,6 @@
 """``agents drain``: what it calls drained, and stopping the nodes of an agent."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +43,7 @@ def test_it_is_drained_when_the_last_process_has_ended(master: FakeMaster, cli: 
     assert ran.code == 0
     assert mentions(ran.out, "a", "drained")
     assert sorted(call.node_id for call in master.calls["StopStorageNode"]) == ["n1", "n2", "n3"]
+    assert all(call.for_drain for call in master.calls["StopStorageNode"])
     assert len(master.calls["GetAgent"]) == 4
 
 
@@ -51,6 +53,60 @@ def test_what_is_left_after_the_timeout_is_named(master: FakeMaster, cli: Cli) -
     ran = cli("agents", "drain", "a", "--stop-nodes", "--timeout", "0.6")
     assert (ran.code, ran.out) == (4, "")
     assert mentions(ran.err, "a", 0.6, "n1")
+
+
+def test_nodes_that_were_not_told_to_stop_before_the_timeout_are_named(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    master.answers["GetAgent"] = agent("a", storage_nodes=[node(f"n{number}") for number in range(10)])
+
+    def slow(_request: pb.StopRequest) -> pb.StopResponse:
+        threading.Event().wait(0.5)
+        return pb.StopResponse(success=True)
+
+    master.answers["StopStorageNode"] = slow
+    ran = cli("agents", "drain", "a", "--stop-nodes", "--timeout", "0.6")
+    assert ran.code == 4
+    assert mentions(ran.err, "a", 0.6, "not told to stop")
+
+
+def test_an_undrain_starts_exactly_what_the_drain_has_stopped(master: FakeMaster, cli: Cli) -> None:
+    by_drain, by_hand = stopped("n1", stopped_by_drain=True), stopped("n2")
+    master.answers["UndrainAgent"] = master.answers["GetAgent"] = agent("a", storage_nodes=[by_drain, by_hand])
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node("n1"))
+    ran = cli("agents", "undrain", "a")
+    assert commands_in(ran.out) == ["sutra-grid-cli agents undrain a --start-nodes"]
+    assert not master.calls["StartStorageNode"]
+    ran = cli("agents", "undrain", "a", "--start-nodes")
+    assert (ran.code, [call.node_id for call in master.calls["StartStorageNode"]]) == (0, ["n1"])
+    assert mentions(ran.out, "a", 1, "started", "n1")
+    assert commands_in(cli("agents", "show", "a").out) == ["sutra-grid-cli agents undrain a --start-nodes"]
+
+
+def test_of_what_an_undrain_could_not_start_one_error_says_how_many(master: FakeMaster, cli: Cli) -> None:
+    nodes = [stopped(f"n{number}", stopped_by_drain=True) for number in range(9)]
+    master.answers["UndrainAgent"] = master.answers["GetAgent"] = agent("a", storage_nodes=nodes)
+    full = pb.ErrorDetail(code="failed_precondition", reason="disk_full", message="the disk is full")
+
+    def start(request: pb.NodeCommand) -> pb.NodeResult:
+        if request.node_id == "n4":
+            return pb.NodeResult(success=True, node=node("n4"))
+        return pb.NodeResult(success=False, error=full)
+
+    master.answers["StartStorageNode"] = start
+    ran = cli("agents", "undrain", "a", "--start-nodes")
+    assert ran.code == 1
+    (line,) = (line for line in ran.err.splitlines() if line.startswith("error"))
+    assert mentions(line, "1 of 9 nodes started", "8 failed", "the disk is full")
+
+
+def test_a_node_tells_that_the_drain_has_stopped_it(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetStorageNodeStatus"] = stopped("n1", stopped_by_drain=True)
+    master.answers["GetAgent"] = agent("agent-1")
+    master.answers["ListEvents"] = pb.EventList()
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    for command in ("show", "explain"):
+        ran = cli("nodes", command, "n1")
+        assert commands_in(ran.out) == ["sutra-grid-cli agents undrain agent-1 --start-nodes"], ran.out
 
 
 def test_of_an_offline_agent_nothing_can_be_known(master: FakeMaster, cli: Cli) -> None:

@@ -123,7 +123,11 @@ def test_ctrl_c_leaves_a_grid_that_runs_and_says_how_to_go_on(grid: Grid) -> Non
     assert all(pid != before[name] for name, pid in grid.pids().items())
 
 
-def test_a_drained_agent_has_no_process_and_keeps_its_data(grid: Grid) -> None:
+def test_a_drained_agent_has_no_process_and_an_undrain_starts_what_it_has_stopped(grid: Grid) -> None:
+    by_hand, by_drain, after = sorted(grid.pids())
+    assert roll(grid, "nodes", "stop", by_hand).returncode == 0
+    grid.grpc.spawn("agent-1")
+    (fourth,) = set(grid.pids()) - {by_drain, after}
     told = roll(grid, "agents", "drain", "agent-1")
     assert (told.returncode, len(grid.pids())) == (0, NODES)
     assert has_line(told.stdout, "agent-1", 3), "how many nodes still run"
@@ -135,3 +139,14 @@ def test_a_drained_agent_has_no_process_and_keeps_its_data(grid: Grid) -> None:
     assert record["drained"]
     assert {node["status"] for node in record["storage_nodes"]} == {"stopped"}
     assert all(Path(node["spec"]["storage_path"]).is_dir() for node in record["storage_nodes"])
+
+    assert roll(grid, "nodes", "stop", after).returncode == 0  # by hand now
+    grid.master.kill()
+    grid.master.start()
+    eventually(lambda: grid.agent_statuses() == {"agent-1": "healthy"})
+    assert roll(grid, "agents", "drain", "agent-1", "--stop-nodes").returncode == 0
+    back = roll(grid, "agents", "undrain", "agent-1", "--start-nodes")
+    assert back.returncode == 0, back.stderr
+    assert has_line(back.stdout, "agent-1", 2, "started")
+    assert set(grid.pids()) == {by_drain, fourth}
+    assert {node.node_id for node in grid.grpc.nodes() if node.status == "stopped"} == {by_hand, after}

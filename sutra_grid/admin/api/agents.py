@@ -14,10 +14,10 @@ from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, p
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.list_queries import AgentFilter
-from sutra_grid.admin.schemas.requests import DrainQuery, RemoveAgentQuery
+from sutra_grid.admin.schemas.requests import DrainQuery, RemoveAgentQuery, UndrainQuery
 from sutra_grid.admin.schemas.responses import AgentListSchema, AgentRecord
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.client.drain import stop_nodes
+from sutra_grid.client.drain import start_nodes, stop_nodes
 from sutra_grid.registry import AgentQuery
 from sutra_grid.wire.convert import to_json
 
@@ -56,10 +56,20 @@ def drain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
         return message_response(stop_nodes(client, agent_id, lambda _message: None))
 
 
-@blueprint.operation("POST", "/<agent_id>/undrain", ONE, takes_key=True, problems=COMMAND_PROBLEMS)
-def undrain_agent(agent_id: str, key: str) -> Response:
-    """Allow new nodes on an agent again."""
-    return message_response(command_agent(master(), AgentVerb.UNDRAIN, agent_id, key))
+@blueprint.operation("POST", "/<agent_id>/undrain", ONE, query=UndrainQuery, takes_key=True, problems=COMMAND_PROBLEMS)
+def undrain_agent(agent_id: str, query: dict[str, Any], key: str) -> Response:
+    """Allow new nodes on an agent again. Its stopped nodes stay stopped, unless `start_nodes=true`.
+
+    That starts exactly the nodes with `stopped_by_drain`. If one could not be started, the others are, and the same
+    request again starts the rest.
+    """
+    client = master().scoped().within(query.get("timeout") or master().timeout_seconds)
+    if not query.get("start_nodes"):
+        return message_response(command_agent(client, AgentVerb.UNDRAIN, agent_id, key))
+    with long_requests().acquire():
+        command_agent(client, AgentVerb.UNDRAIN, agent_id, key)
+        start_nodes(client, agent_id, lambda _message: None)
+        return message_response(client.get_agent(agent_id))
 
 
 @blueprint.operation(

@@ -9,6 +9,7 @@ from flask import Response
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_rows import status_reason
 from sutra_grid.admin.pages.models.badges import badge
+from sutra_grid.admin.pages.models.command_effects import nodes_text
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.node_rows import node_rows
@@ -26,7 +27,8 @@ def show_agent(agent_id: str) -> Response:
     """Show the page."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    nodes = node_rows(agent_with_nodes(agent, rows.nodes(agent_id)).storage_nodes, now_ms())
+    record = agent_with_nodes(agent, rows.nodes(agent_id))
+    by_drain = sum(node.stopped_by_drain for node in record.storage_nodes)
     return render_page(
         "agent.html",
         section="agents",
@@ -34,6 +36,7 @@ def show_agent(agent_id: str) -> Response:
         badge_of_agent=badge(agent.status),
         status_reason=status_reason(agent),
         gauges=gauges(agent.host) if agent.host else [],
-        rows=nodes,
+        rows=node_rows(record.storage_nodes, now_ms()),
+        stopped_by_drain=nodes_text(by_drain) if by_drain else "",
         events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),
     )

@@ -12,13 +12,20 @@ from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_ag
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
-from sutra_grid.admin.pages.models.command_effects import COMPLETED, drain_effects, removal_effects, undrain_effects
+from sutra_grid.admin.pages.models.command_effects import (
+    COMPLETED,
+    drain_effects,
+    nodes_text,
+    removal_effects,
+    undrain_effects,
+)
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.services import long_requests, master, registry
-from sutra_grid.client.drain import stop_nodes
+from sutra_grid.client.drain import start_nodes, stop_nodes
 from sutra_grid.core.agent.removal import removal_of
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.types import Desired
 
 
 @blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")
@@ -46,11 +53,17 @@ def drain_agent(agent_id: str) -> Response:
 
 @blueprint.post("/agents/<agent_id>/undrain")
 def undrain_agent(agent_id: str) -> Response:
-    """Undrain the agent."""
+    """Undrain the agent, and also start the nodes that its drain has stopped if the form says so."""
+    starts_nodes = request.form.get("start_nodes") == "true"
 
     def undrain(key: str) -> str:
-        command_agent(master(), AgentVerb.UNDRAIN, agent_id, key)
-        return f"{agent_id} is {COMPLETED[AgentVerb.UNDRAIN]}."
+        if not starts_nodes:
+            command_agent(master(), AgentVerb.UNDRAIN, agent_id, key)
+            return f"{agent_id} is {COMPLETED[AgentVerb.UNDRAIN]}."
+        with long_requests().acquire():
+            command_agent(master(), AgentVerb.UNDRAIN, agent_id, key)
+            started = start_nodes(master().scoped(), agent_id, lambda _message: None)
+        return f"{agent_id} is {COMPLETED[AgentVerb.UNDRAIN]}, and {nodes_text(len(started))} started."
 
     return _run(agent_id, "undrain", undrain)
 
@@ -81,10 +94,11 @@ def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = 
     agent = find_agent(rows, agent_id)
     of_agent = rows.nodes(agent_id)
     nodes = len(of_agent)
+    by_drain = sum(node.stopped_by_drain and node.desired is Desired.STOPPED for node in of_agent)
     removal = removal_of(agent, of_agent)
     effects = {
         "drain": lambda: drain_effects(agent, nodes),
-        "undrain": lambda: undrain_effects(agent),
+        "undrain": lambda: undrain_effects(agent, by_drain),
         "remove": lambda: removal_effects(agent, removal),
     }
     return render_page(
@@ -96,6 +110,7 @@ def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = 
         agent_id=agent_id,
         effects=effects[verb](),
         offers_stop=verb == "drain" and nodes > 0,
+        offers_start=verb == "undrain" and by_drain > 0,
         needs_force=verb == "remove" and removal.needs_force,
         key=key,
         failures=[failure_text(error)] if error else [],

@@ -73,6 +73,12 @@ class DrainQuery(CommandQuery):
     stop_nodes = Flag("Also stop its nodes, and respond when the agent reports no process of them")
 
 
+class UndrainQuery(CommandQuery):
+    """What to do with the nodes that the drain has stopped."""
+
+    start_nodes = Flag("Also start the nodes that the drain has stopped, and respond when they run")
+
+
 class RemoveAgentQuery(RequestSchema):
     """Whether an agent is removed though its nodes may still run."""
 

@@ -19,7 +19,7 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.times import clock_time
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import drain as agent_drain
-from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record
+from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record, stopped_by_drain_text
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.agent.host_changes import DATA
@@ -84,7 +84,8 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
                 agent = agent_drain.stop_nodes(client, agent_id, say)
         left = agent_drain.left_on(agent)
         if not left:
-            return agent, "drained"
+            stopped = stopped_by_drain_text(agent) if stop_nodes else ""
+            return agent, f"drained{f'; it has stopped {stopped}' if stopped else ''}"
         hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
         return agent, f"takes no new nodes; {len(left)} run on: {agent_drain.names(left)}. To stop them: {hint}"
 
@@ -93,14 +94,26 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
 
 @agents.command()
 @agent_ids
+@click.option("--start-nodes", is_flag=True, help="Start the nodes again that the drain has stopped, and no others.")
 @click.pass_context
-def undrain(ctx: click.Context, agent_ids: tuple[str, ...]) -> None:
-    """Let agents accept new nodes again."""
+def undrain(ctx: click.Context, agent_ids: tuple[str, ...], start_nodes: bool) -> None:
+    """Let agents accept new nodes again, and start with --start-nodes what the drain has stopped.
+
+    A node that a person has stopped, before the drain or after it, stays stopped.
+    """
+    options = options_of(ctx)
 
     def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
-        return client.undrain_agent(agent_id), "takes new nodes"
+        agent = client.undrain_agent(agent_id)
+        if start_nodes:
+            with progress(options, f"{agent_id}: starting its nodes") as say:
+                started = agent_drain.start_nodes(client, agent_id, say)
+            text = f"takes new nodes; {len(started)} started{f': {agent_drain.names(started)}' if started else ''}"
+            return client.get_agent(agent_id), text
+        stopped = stopped_by_drain_text(agent)
+        return agent, f"takes new nodes{f'; its drain has stopped {stopped}' if stopped else ''}"
 
-    _change_agents(options_of(ctx), agent_ids, change)
+    _change_agents(options, agent_ids, change)
 
 
 @agents.command()
@@ -197,6 +210,7 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         ("Registered", clock_time(agent.registered_at_ms)),
         *host_rows(agent),
         ("Nodes", f"{agent.current_storage_nodes} of {agent.max_storage_nodes}"),
+        *([("Drain stopped", text)] if (text := stopped_by_drain_text(agent)) else []),
     ]
     lines = [f"{title:<16}{value}" for title, value in rows]
     lines += [

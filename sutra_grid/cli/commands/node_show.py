@@ -12,7 +12,7 @@ from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.times import clock_time
-from sutra_grid.client.descriptions import exit_text, generation_text, node_status
+from sutra_grid.client.descriptions import drain_text, exit_text, generation_text, node_status
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
@@ -39,6 +39,7 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
         ("Node", node.node_id),
         ("Status", f"{paint(status, status) if colored else status} {why}".rstrip()),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
+        *([("Stopped by", drain_text(node).removeprefix("stopped by "))] if node.stopped_by_drain else []),
         ("Agent", node.agent_id),
         ("Endpoint", node.endpoint or printable(node.endpoint_problem) or "-"),
         ("Process", process_text(node, now)),

@@ -82,7 +82,8 @@ class CommandHandler:
         """Stop a node."""
 
         def run(attempt: Attempt, deadline: Deadline) -> pb.StopResponse:
-            node = self._command(Command.STOP, request.node_id, attempt, deadline, request.agent_id)
+            stop = Command.STOP_FOR_DRAIN if request.for_drain else Command.STOP
+            node = self._command(stop, request.node_id, attempt, deadline, request.agent_id)
             return pb.StopResponse(success=True, node=self._views.node(node))
 
         return self._answer("stop", request, client_seconds, run, pb.StopResponse)

@@ -38,10 +38,13 @@ is newer than all of them, so it must rank above them. 1,000 is more commands th
 
 @dataclass(frozen=True, slots=True)
 class _Order:
+    """``for_drain``: the drain of the node's agent gives the command, not a person."""
+
     verb: str
     done: str
     desired: Desired
     restart: bool = False
+    for_drain: bool = False
 
 
 class Command(Enum):
@@ -49,6 +52,7 @@ class Command(Enum):
 
     START = _Order("start", "started", Desired.RUNNING)
     STOP = _Order("stop", "stopped", Desired.STOPPED)
+    STOP_FOR_DRAIN = _Order("stop", "stopped", Desired.STOPPED, for_drain=True)
     RESTART = _Order("restart", "restarted", Desired.RUNNING, restart=True)
     REMOVE = _Order("remove", "removed", Desired.ABSENT)
 
@@ -104,7 +108,7 @@ class NodeCommands:
     def _is_done(self, order: _Order, node: Node) -> bool:
         """Whether the agent has already confirmed the desired state. A restart is always carried out."""
         report = node.report
-        if order.restart or node.desired is not order.desired or report is None:
+        if order.restart or node.desired is not order.desired or report is None or _ends_mark(order, node):
             return False
         if order.desired is Desired.RUNNING and report.state is not NodeState.RUNNING:
             return False
@@ -116,7 +120,7 @@ class NodeCommands:
             raise FailedPrecondition(
                 f"node {node.node_id} is being removed", reason=Reason.NODE_REMOVED, hint="Spawn another node"
             )
-        return order.desired is node.desired and order.desired is not Desired.RUNNING
+        return order.desired is node.desired and order.desired is not Desired.RUNNING and not _ends_mark(order, node)
 
     def _record(self, order: _Order, node: Node, attempt: Attempt, step: int = 1) -> Node:
         event = Event(
@@ -126,13 +130,14 @@ class NodeCommands:
             node.agent_id,
             node.node_id,
             Reason.COMMANDED,
-            f"{order.verb} requested",
+            f"{order.verb} requested{' by the drain of its agent' if order.for_drain else ''}",
         )
         changed = self._registry.change_desired(
             node.node_id,
             order.desired,
             restart=order.restart,
             step=step,
+            for_drain=order.for_drain,
             record=attempt.mark(node.node_id),
             events=[event],
         )
@@ -187,6 +192,11 @@ class NodeCommands:
             log.warning(
                 "node not removed from the registry yet; the next heartbeat retries", node=node.node_id, why=error
             )
+
+
+def _ends_mark(order: _Order, node: Node) -> bool:
+    """Whether a person's command ends that the drain has stopped the node, even if it changes nothing else."""
+    return node.stopped_by_drain and not order.for_drain
 
 
 def _with_report(node: Node, report: NodeReport) -> Node:

@@ -72,7 +72,9 @@ def adopt(connection: Connection, node: Node) -> None:
     upsert(connection, NODES, columns(node))
 
 
-def change_desired(connection: Connection, node_id: str, desired: Desired, *, restart: bool, step: int) -> Node:
+def change_desired(
+    connection: Connection, node_id: str, desired: Desired, *, restart: bool, step: int, for_drain: bool | None
+) -> Node:
     """Set the desired state and raise the generation by ``step``; the row is locked until the commit."""
     current = connection.execute(_LOCKED, {"key": node_id}).one_or_none()
     if current is None:
@@ -81,12 +83,22 @@ def change_desired(connection: Connection, node_id: str, desired: Desired, *, re
     before = select_one(connection, node_id)
     assert before is not None  # its row is locked
     restart_generation = generation if restart else before.restart_generation
-    node = replace(before, desired=desired, generation=generation, restart_generation=restart_generation)
+    stopped_by_drain = before.stopped_by_drain
+    if for_drain is not None:
+        stopped_by_drain = for_drain and (before.stopped_by_drain or before.desired is Desired.RUNNING)
+    node = replace(
+        before,
+        desired=desired,
+        generation=generation,
+        restart_generation=restart_generation,
+        stopped_by_drain=stopped_by_drain,
+    )
     changes = {
         "desired": desired.value,
         "generation": generation,
         "restart_generation": restart_generation,
         "facts": number_of(facts_of(node)),
+        "stopped_by_drain": stopped_by_drain,
     }
     connection.execute(_UPDATE, {"key": node_id, **changes})
     return node
@@ -133,6 +145,7 @@ def columns(node: Node) -> dict[str, Any]:
         "restart_generation": node.restart_generation,
         "created_at_ms": node.created_at_ms,
         "facts": number_of(facts_of(node)),
+        "stopped_by_drain": node.stopped_by_drain,
         **spec_to_document(node.spec),
     }
     return desired | (_UNREPORTED if node.report is None else report_columns(node.report))
@@ -149,4 +162,5 @@ def from_row(row: Row[Any]) -> Node:
         restart_generation=row.restart_generation,
         created_at_ms=row.created_at_ms,
         report=None if row.report is None else report_from_document(row.report),
+        stopped_by_drain=row.stopped_by_drain,
     )

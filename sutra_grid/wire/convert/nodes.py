@@ -204,6 +204,7 @@ def node_status(node: Node, shown: ShownStatus) -> grid_pb2.NodeStatus:
         health=Health.UNKNOWN,
         created_at_ms=node.created_at_ms,
         restart_generation=node.restart_generation,
+        stopped_by_drain=node.stopped_by_drain and node.desired is Desired.STOPPED,
     )
     if report is not None:
         _add_observed(message, report)

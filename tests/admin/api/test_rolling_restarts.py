@@ -136,3 +136,16 @@ def test_a_client_that_leaves_ends_the_wait_for_the_restart_under_way(client: Fl
     eventually(lambda: grid.order == ["a"])
     answer.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "restart a"]
+
+
+def test_an_undrain_starts_what_the_drain_has_stopped(client: FlaskClient, master: FakeMaster) -> None:
+    by_drain = node("n1", status="stopped", desired="stopped", pid=0, stopped_by_drain=True)
+    by_hand = node("n2", status="stopped", desired="stopped", pid=0)
+    master.answers["UndrainAgent"] = agent("a", storage_nodes=[by_drain, by_hand])
+    master.answers["GetAgent"] = [agent("a", storage_nodes=[by_drain, by_hand]), agent("a", storage_nodes=[node("n1")])]
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node("n1"))
+    assert client.post("/agents/a/undrain").json["storage_nodes"][0]["stopped_by_drain"] is True
+    assert not master.calls["StartStorageNode"]
+    answer = client.post("/agents/a/undrain?start_nodes=true&timeout=10")
+    assert (answer.status_code, answer.json["storage_nodes"][0]["status"]) == (200, "running")
+    assert [call.node_id for call in master.calls["StartStorageNode"]] == ["n1"]

@@ -73,6 +73,33 @@ def test_what_is_so_already_is_no_change(harness: MasterHarness, agent: FakeAgen
     assert len(agent.applied) == 2
 
 
+def test_a_stop_for_a_drain_is_remembered_through_a_restart_of_the_master(
+    harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus
+) -> None:
+    assert harness.stop_node(node.node_id, for_drain=True).node.stopped_by_drain
+    assert harness.stop_node(node.node_id, for_drain=True).node.stopped_by_drain
+    assert mentions(harness.events(kind="node.commanded")[-1].message, "drain")
+    harness.restart()
+    agent.register(harness.stub)
+    assert harness.node(node.node_id).stopped_by_drain
+    assert not harness.start_node(node.node_id).node.stopped_by_drain
+    assert harness.stop_node(node.node_id).success
+    assert not harness.stop_node(node.node_id, for_drain=True).node.stopped_by_drain, "a person has stopped it"
+
+
+@pytest.mark.parametrize("command", ["stop_node", "start_node", "restart_node"])
+def test_a_command_of_a_person_ends_that_the_drain_has_stopped_a_node(
+    harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus, command: str
+) -> None:
+    assert harness.stop_node(node.node_id, for_drain=True).node.stopped_by_drain
+    answer = getattr(harness, command)(node.node_id)
+    assert answer.success
+    assert not answer.node.stopped_by_drain
+    recorded = harness.recorded(node.node_id)
+    assert recorded is not None
+    assert not recorded.stopped_by_drain
+
+
 def test_unknown_nodes_and_wrong_agents_are_named(harness: MasterHarness, node: pb.NodeStatus) -> None:
     for answer in (harness.stop_node("node-00000000"), harness.restart_node("node-00000000")):
         assert (answer.success, answer.error.code, answer.error.reason) == (False, "not_found", "unknown_node")

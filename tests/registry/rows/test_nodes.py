@@ -68,6 +68,22 @@ def test_each_change_of_what_is_desired_raises_the_generation(registry: Registry
     assert [event.kind for event in registry.events()] == ["node.stopped"]
 
 
+def test_what_a_drain_has_stopped_is_remembered_until_a_person_commands_the_node(registry: Registry) -> None:
+    registry.create_node(a_node(), record=None)
+
+    def change(desired: Desired, *, for_drain: bool | None = None) -> bool:
+        changed = registry.change_desired("node-00000001", desired, for_drain=for_drain)
+        assert registry.node("node-00000001") == changed
+        return changed.stopped_by_drain
+
+    assert change(Desired.STOPPED, for_drain=True)
+    assert change(Desired.STOPPED, for_drain=True), "a drain that is repeated"
+    assert change(Desired.STOPPED), "a change that the grid makes"
+    assert not change(Desired.STOPPED, for_drain=False)
+    assert not change(Desired.STOPPED, for_drain=True), "it was stopped by hand before"
+    assert not change(Desired.RUNNING, for_drain=False)
+
+
 def test_changing_an_unknown_or_removed_node_says_which(registry: Registry) -> None:
     with pytest.raises(NotFound) as unknown:
         registry.change_desired("node-9", Desired.STOPPED)

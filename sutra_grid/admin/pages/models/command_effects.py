@@ -39,19 +39,22 @@ def node_effect(verb: NodeVerb, node: pb.NodeStatus) -> str:
 
 def drain_effects(agent: Agent, nodes: int) -> list[str]:
     """The effects of draining an agent."""
-    stay = f"Its {_nodes(nodes)} keep running, unless you also stop them." if nodes else "It has no nodes."
+    stay = f"Its {nodes_text(nodes)} keep running, unless you also stop them." if nodes else "It has no nodes."
     return [f"{agent.agent_id} accepts no new nodes until it is undrained.", stay]
 
 
-def undrain_effects(agent: Agent) -> list[str]:
-    """The effects of undraining an agent."""
-    return [f"{agent.agent_id} accepts new nodes again. It has {agent.max_storage_nodes} slots."]
+def undrain_effects(agent: Agent, by_drain: int) -> list[str]:
+    """The effects of undraining an agent whose drain has stopped ``by_drain`` nodes."""
+    effects = [f"{agent.agent_id} accepts new nodes again. It has {agent.max_storage_nodes} slots."]
+    if by_drain:
+        effects.append(f"Its drain has stopped {nodes_text(by_drain)}. They stay stopped, unless you also start them.")
+    return effects
 
 
 def removal_effects(agent: Agent, removal: Removal) -> list[str]:
     """The effects of removing an agent, in the words that the master uses too."""
     if agent.status is not AgentStatus.OFFLINE:
-        has = f" and has {_nodes(len(removal.nodes))}" if removal.nodes else ""
+        has = f" and has {nodes_text(len(removal.nodes))}" if removal.nodes else ""
         return [
             f"{agent.agent_id} on {agent.hostname} is {agent.status}{has}: the master will refuse.",
             "A running agent registers again. Drain it and stop its nodes, then stop its service on its host.",
@@ -115,7 +118,8 @@ def _data(node: pb.NodeStatus) -> str:
     return node.spec.storage_path or "a directory chosen by its agent"
 
 
-def _nodes(count: int) -> str:
+def nodes_text(count: int) -> str:
+    """``1 node``, ``2 nodes``."""
     return "1 node" if count == 1 else f"{count} nodes"
 
 
