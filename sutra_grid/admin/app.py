@@ -13,6 +13,8 @@ from sutra_grid.admin.http import correlation_ids, origins, problems
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
 from sutra_grid.admin.pages import errors
+from sutra_grid.admin.rolling.runner import RollRunner, RollServices
+from sutra_grid.admin.rolling.store import RollStore, directory_for
 from sutra_grid.admin.services import Services, install_services
 from sutra_grid.admin.upstream.master import make_client
 from sutra_grid.admin.upstream.master_check import MasterCheck
@@ -32,13 +34,16 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the field order of the protobuf messages
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
-    client = make_client(config.master, config.command_timeout_secs)
+    client, long_requests = make_client(config.master, config.command_timeout_secs), LongRequests(config.threads)
+    rolls = RollStore(directory_for(config.listen, config.master, config.registry_url))
     services = Services(
         RegistryLink(config.registry_url, clock),
         client,
         MasterCheck(client, clock),
-        LongRequests(config.threads),
+        long_requests,
         clock,
+        rolls,
+        RollRunner(RollServices(rolls, client, long_requests, clock)),
     )
     install_services(app, services)
     problems.install(app, errors.respond)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app, g
 
 from sutra_grid.admin.http.long_requests import LongRequests
+from sutra_grid.admin.rolling.runner import RollRunner
+from sutra_grid.admin.rolling.store import RollStore
 from sutra_grid.admin.upstream.master_check import MasterCheck
 from sutra_grid.admin.upstream.registry_link import RegistryLink
 from sutra_grid.client.master_client import MasterClient
@@ -27,9 +29,12 @@ class Services:
     master_check: MasterCheck
     long_requests: LongRequests
     clock: Clock
+    rolls: RollStore
+    runner: RollRunner
 
     def close(self) -> None:
-        """Close the connections, at the end of the application."""
+        """End what runs and close the connections, at the end of the application."""
+        self.runner.close()
         self.master.close()
         self.registry.close()
 
@@ -71,3 +76,13 @@ def long_requests() -> LongRequests:
 def clock() -> Clock:
     """The clock. Needs a request context."""
     return services_of(current_app).clock
+
+
+def roll_store() -> RollStore:
+    """The records of rolling restarts. Needs a request context."""
+    return services_of(current_app).rolls
+
+
+def roll_runner() -> RollRunner:
+    """What runs rolling restarts in the background. Needs a request context."""
+    return services_of(current_app).runner

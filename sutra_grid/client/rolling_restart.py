@@ -87,6 +87,7 @@ class Roll:
         self._threads: list[threading.Thread] = []
         self._given_up = threading.Event()
         self._blocked_since: float | None = None
+        self._is_stopping = False
 
     def run(self) -> Progress:
         """Restart all nodes, or stop at the first failure, which the returned progress holds. Blocks.
@@ -100,15 +101,19 @@ class Roll:
     def turns(self) -> Iterator[None]:
         """Do the same as ``run`` in turns of about ``POLL_SECONDS``, plus the time of one call."""
         while self.progress.unfinished() or self.progress.in_flight:
-            if self.progress.failure is None:
+            if self.progress.failure is None and not self._is_stopping:
                 self._take_next()
             if self.progress.in_flight:
                 self._await_one()
-            elif self.progress.failure is not None:
+            elif self.progress.failure is not None or self._is_stopping:
                 break
             yield
         if self.progress.failure is None:
             self._read_nodes()
+
+    def stop_taking(self) -> None:
+        """Begin no further restart. The turns go on until those in flight have ended. For the main thread."""
+        self._is_stopping = True
 
     def give_up(self) -> None:
         """End the waiting threads. Restarts that the master has received continue."""

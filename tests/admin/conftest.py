@@ -58,8 +58,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def app(registry_url: str, master: FakeMaster, clock: FakeClock) -> Iterator[Flask]:
-    config = AdminConfig(
+def config(registry_url: str, master: FakeMaster) -> AdminConfig:
+    return AdminConfig(
         listen="127.0.0.1:0",
         registry_url=registry_url,
         master=master.address,
@@ -68,6 +68,10 @@ def app(registry_url: str, master: FakeMaster, clock: FakeClock) -> Iterator[Fla
         command_timeout_secs=5,
         stop_grace_secs=1,
     )
+
+
+@pytest.fixture
+def app(config: AdminConfig, clock: FakeClock) -> Iterator[Flask]:
     made = create_app(config, clock)
     yield made
     services_of(made).close()
