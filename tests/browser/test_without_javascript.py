@@ -108,3 +108,14 @@ def test_nothing_is_offered_that_needs_a_script(page: Page, node: NodeView) -> N
     page.goto(f"/ui/nodes/{node.node_id}")
     expect(page.locator("button[data-copy]").first).to_be_hidden()
     expect(page.locator("#times")).to_be_hidden()
+
+
+def test_a_log_is_searched_and_downloaded(page: Page, node: NodeView) -> None:
+    page.goto(f"/ui/nodes/{node.node_id}")
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    page.get_by_label("Text to find in the log").fill("READY")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#log-found mark").first).to_have_text("ready")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download").click()
+    assert node.node_id in started.value.suggested_filename

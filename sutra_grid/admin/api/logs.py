@@ -12,6 +12,7 @@ from flask import Response, request
 from sutra_grid.admin.http.long_requests import is_client_gone
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import NDJSON, add_link, json_response, stream_response
+from sutra_grid.admin.reads.kept_log import download_log, search_log
 from sutra_grid.admin.reads.log_stream import stream_log
 from sutra_grid.admin.schemas.requests import MAX_LOG_BYTES, LogQuery
 from sutra_grid.admin.schemas.responses import LogChunk
@@ -31,7 +32,11 @@ AS_TEXT: Final = {"type": "string"}
     "GET",
     "/<node_id>/logs",
     ResponseSpec(LogChunk, "The lines, and the cursor to continue from"),
-    ResponseSpec(AS_TEXT, "The lines only, with `Accept: text/plain` or `follow=true`", content_type="text/plain"),
+    ResponseSpec(
+        AS_TEXT,
+        "The lines only, with `Accept: text/plain`, `follow=true` or `download=true`",
+        content_type="text/plain",
+    ),
     ResponseSpec(
         AS_TEXT, "With `follow=true` and `Accept: application/json`: one LogChunk per line", content_type=NDJSON
     ),
@@ -45,12 +50,15 @@ def show_logs(node_id: str, query: dict[str, Any]) -> Response:
     `max_bytes`: read on from `omitted_cursor` to get them all. Headers `Link` (`next`, `prev`) and
     `X-Log-Omitted-Lines` say the same.
 
-    Half of a worker's threads may wait or follow; further requests are answered with 429.
+    `grep` searches, and `download=true` returns a file, in all that the agent keeps, with the rotated parts.
+
+    Half of a worker's threads may wait, follow, search or download; further requests are answered with 429.
     """
-    follow = query.pop("follow", False)
-    if follow:
+    if query.pop("download", False):
+        return download_log(node_id)
+    if query.pop("follow", False):
         return _follow(node_id, query)
-    chunk = _read(node_id, query)
+    chunk = _search(node_id, query) if "grep" in query else _read(node_id, query)
     text = chunk.data.decode("utf-8", "replace")
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         return _with_headers(Response(text, content_type=TEXT), chunk)
@@ -67,6 +75,25 @@ def _read(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
     request_of_tail = pb.LogRequest(node_id=node_id, tail_lines=max(1, tail), max_bytes=bytes_wanted, **query)
     chunk = master().read_node_log(request_of_tail)
     return chunk if tail else pb.LogChunk(cursor=chunk.cursor)
+
+
+def _search(node_id: str, query: dict[str, Any]) -> pb.LogChunk:
+    """The last matching lines as a chunk."""
+    found = search_log(
+        node_id,
+        query["grep"],
+        cursor=query.get("cursor", ""),
+        max_lines=query.get("tail", DEFAULT_LINES),
+        max_characters=query.get("max_bytes", 0) or MAX_LOG_BYTES,
+    )
+    return pb.LogChunk(
+        data="".join(f"{line}\n" for line in found.lines).encode(),
+        cursor=found.end_cursor,
+        rotated=found.gap,
+        more=bool(found.cursor),
+        omitted_lines=found.matches - len(found.lines),
+        note=found.note,
+    )
 
 
 def _follow(node_id: str, query: dict[str, Any]) -> Response:
@@ -99,6 +126,7 @@ def _with_headers(response: Response, chunk: pb.LogChunk) -> Response:
     """Say in headers too what a client of ``text/plain`` would not see."""
     if chunk.omitted_lines:
         response.headers["X-Log-Omitted-Lines"] = str(chunk.omitted_lines)
+    if chunk.omitted_cursor:
         add_link(response, "prev", tail=None, cursor=chunk.omitted_cursor)
     if chunk.more:
         add_link(response, "next", tail=None, cursor=chunk.cursor)

@@ -53,10 +53,10 @@ def add_link(response: Response, relation: str, **changes: str | int | None) -> 
     response.headers.add("Link", f'<{request.path}?{urlencode(chosen)}>; rel="{relation}"')
 
 
-def stream_response(parts: Iterable[str], slot: ThreadSlot, content_type: str) -> Response:
+def stream_response(parts: Iterable[str] | Iterable[bytes], slot: ThreadSlot, content_type: str) -> Response:
     """A streamed response. It releases ``slot`` when it ends or the client disconnects."""
 
-    def parts_then_release() -> Iterator[str]:
+    def parts_then_release() -> Iterator[Any]:
         with slot:
             yield from parts
 

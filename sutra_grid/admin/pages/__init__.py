@@ -14,6 +14,7 @@ from sutra_grid.admin.pages import (
     events,
     node,
     node_commands,
+    node_log,
     nodes,
     overview,
     search,
@@ -24,7 +25,7 @@ from sutra_grid.admin.pages.errors import respond_to_expired_form
 from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
-PAGES = (overview, agents, agent, agent_commands, nodes, node, node_commands, spawn, events, search)
+PAGES = (overview, agents, agent, agent_commands, nodes, node, node_log, node_commands, spawn, events, search)
 """The modules that register views on the blueprint."""
 
 

@@ -12,7 +12,7 @@ from sutra_grid.admin.pages.models.chart import Chart, Measure, chart
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import history
-from sutra_grid.admin.pages.models.log_text import LogText, log_text
+from sutra_grid.admin.pages.node_log import LOG_LINES, read_log_end
 from sutra_grid.admin.pages.renderer import is_from_htmx, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes
@@ -21,12 +21,9 @@ from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
 from sutra_grid.core.status import shown_status
 from sutra_grid.registry import EventQuery
-from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import node_status
 
 SHOWN_EVENTS: Final = 100
-LOG_LINES: Final = 200
-LOG_BYTES: Final = 256 * 1024
 #: The chart covers at least 10 %, so that an idle process is drawn as a flat line.
 CPU: Final = Measure("CPU, % of one CPU", 10.0, lambda percent: f"{percent:.0f}%")
 MEMORY: Final = Measure("Memory", 1024.0, lambda count: size(int(count)), prefix=1024)
@@ -54,28 +51,9 @@ def show_node(node_id: str) -> Response:
         history=history(events, now_ms()),
         events=event_rows(events, now_ms()),
         # The log is polled separately, so that the rest of the page does not wait for the agent.
-        log=None if is_from_htmx() else _read_log(node_id),
+        log=None if is_from_htmx() else read_log_end(node_id),
         lines=LOG_LINES,
     )
-
-
-@blueprint.get("/nodes/<node_id>/log")
-def show_node_log(node_id: str) -> Response:
-    """Show only the end of the log."""
-    template = "node_log_part.html" if is_from_htmx() else "node_log.html"
-    return render_page(template, node_id=node_id, log=_read_log(node_id), lines=LOG_LINES)
-
-
-def _read_log(node_id: str) -> LogText:
-    """Read the log from its agent through the master, or give the reason why it is unavailable."""
-    fault = master_fault()
-    if fault is not None:
-        return LogText("", f"Log unavailable: {fault.message}")
-    request = pb.LogRequest(node_id=node_id, tail_lines=LOG_LINES, max_bytes=LOG_BYTES)
-    try:
-        return log_text(master().read_node_log(request), node_id, LOG_LINES)
-    except GridError as error:
-        return LogText("", f"Log unavailable: {error.message}")
 
 
 def _charts(node_id: str) -> tuple[list[Chart], str]:

@@ -14,6 +14,7 @@ from sutra_grid.runtime.net import MAX_PORT
 MAX_MEMORY_LIMIT_MB: Final = 2**40
 MAX_LOG_LINES: Final = 100_000
 MAX_LOG_BYTES: Final = 1 << 20
+MAX_GREP_CHARACTERS: Final = 200
 MAX_EVENTS: Final = 1000
 MAX_WAIT_SECONDS: Final = 60
 MAX_TIMEOUT_SECONDS: Final = 600
@@ -47,6 +48,22 @@ class LogQuery(RequestSchema):
         "Maximum number of bytes; 0 means 1 MiB for a tail, and 64 KiB with a cursor", 0, MAX_LOG_BYTES
     )
     follow = Flag("Stream new lines until the client disconnects, the node is removed, or an hour has passed")
+    grep = Text(
+        "Only lines with this text, in upper and lower case alike: the last `tail` of them in all that is kept, or "
+        "after `cursor`. `omitted_lines` counts the matching lines before them. `more` says that the search reached "
+        "its limit of 128 MiB or 30 s: search on from `cursor`",
+        max_characters=MAX_GREP_CHARACTERS,
+    )
+    download = Flag("All that is kept of the log, with its rotated parts, as a file of text", only=True)
+
+    @validates_schema
+    def alike(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what cannot be combined."""
+        if "grep" in data and data.get("follow"):
+            raise ValidationError("cannot be combined with follow", "grep")
+        others = sorted(set(data) - {"download"})
+        if "download" in data and others:
+            raise ValidationError(f"gives the whole log; omit {', '.join(others)}", "download")
 
 
 class CommandQuery(RequestSchema):

@@ -175,7 +175,7 @@ def test_the_page_of_a_node_that_is_not_reachable_says_why(client: FlaskClient, 
 def test_a_log_is_polled_alone(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = pb.LogChunk(data=b"the last line\n")
     answer = client.get("/ui/nodes/node-00000001/log", headers={"HX-Request": "true"})
-    assert answer.text.startswith('<section id="log"')
+    assert answer.text.startswith('<div id="log"')
     assert "the last line" in answer.text
 
 

@@ -7,7 +7,7 @@
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt } = event.detail;
   const isIdle = elt.hasAttribute("data-progress") && !elt.closest(".htmx-request");
-  if (isIdle || (elt.hasAttribute("data-polls") && document.hidden)) event.preventDefault();
+  if (isIdle || elt.hasAttribute("data-paused") || (elt.hasAttribute("data-polls") && document.hidden)) event.preventDefault();
 });
 
 document.addEventListener("visibilitychange", () => {
@@ -53,7 +53,7 @@ Idiomorph.defaults.ignoreActiveValue = true;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "open" && element.matches("details")) return false;
   if (name === "checked" && element.matches("input[type=checkbox]")) return false;
-  if (name === "data-away") return false;
+  if (name === "data-away" || name === "data-paused") return false;
   if (name === "hidden" && element.matches("[data-scripted]")) return false;
   if (name === "disabled" && element.matches("[data-needs-selection]")) return false;
   return true;
