@@ -17,6 +17,7 @@ from sutra_grid.admin.pages import (
     node_log,
     nodes,
     overview,
+    rolling_restarts,
     search,
     spawn,
 )
@@ -25,7 +26,20 @@ from sutra_grid.admin.pages.errors import respond_to_expired_form
 from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
 
-PAGES = (overview, agents, agent, agent_commands, nodes, node, node_log, node_commands, spawn, events, search)
+PAGES = (
+    overview,
+    agents,
+    agent,
+    agent_commands,
+    nodes,
+    node,
+    node_log,
+    node_commands,
+    rolling_restarts,
+    spawn,
+    events,
+    search,
+)
 """The modules that register views on the blueprint."""
 
 

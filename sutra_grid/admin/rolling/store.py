@@ -46,6 +46,7 @@ class RollStore:
         if record is None:
             raise NotFound(
                 f"rolling restart {roll_id} is not known to this admin",
+                reason=Reason.INVALID_ARGUMENT,
                 hint="It was started by another admin, or its record was deleted. See /ui/rolling-restarts",
             )
         return record
