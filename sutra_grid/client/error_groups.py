@@ -22,10 +22,14 @@ class ErrorGroup:
     error: GridError
     names: list[str] = field(default_factory=list)
 
-    def text(self) -> str:
-        """How many they are, what happened to, and the first message: ``15 (a, b): no slot is free``."""
+    def count_text(self) -> str:
+        """How many they are, and of what: ``15 (a, b and 13 more)``."""
         more = f" and {len(self.names) - SHOWN_NAMES} more" if len(self.names) > SHOWN_NAMES else ""
-        return f"{len(self.names)} ({', '.join(self.names[:SHOWN_NAMES])}{more}): {self.error.message}"
+        return f"{len(self.names)} ({', '.join(self.names[:SHOWN_NAMES])}{more})"
+
+    def text(self) -> str:
+        """How many they are, of what, and the first message: ``15 (a, b and 13 more): no slot is free``."""
+        return f"{self.count_text()}: {self.error.message}"
 
 
 def group_errors(failures: Sequence[tuple[str, GridError]]) -> list[ErrorGroup]:

@@ -8,7 +8,7 @@ import click
 
 from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import AGENTS, NODES
-from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.each import Many, for_each
 from sutra_grid.cli.commands.ids import full_agent_ids, on_agent
 from sutra_grid.cli.commands.node_show import log_problem_text
 from sutra_grid.cli.commands.options import complete_agents, confirm_or_refuse, watch_options, yes_option
@@ -144,7 +144,7 @@ def remove(ctx: click.Context, agent_ids: tuple[str, ...], force: bool, yes: boo
             whole.remove_agent(agent_id, force=force)
             emit(agent_id if options.output == "name" else f"{agent_id} removed" if _for_people(options) else "")
 
-        for_each(options, chosen, remove_one)
+        for_each(options, chosen, remove_one, many=Many("agents", "removed"))
 
 
 def _removal_question(client: MasterClient, agent_ids: Sequence[str]) -> str:
@@ -176,7 +176,7 @@ def _change_agents(
                 emit(f"{agent.agent_id} {text}")
 
         try:
-            for_each(options, ids, change_one)
+            for_each(options, ids, change_one, many=Many("agents", "changed"))
         finally:
             if changed and not _for_people(options):
                 emit(list_text(options, AGENTS, changed))

@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.each import Many, for_each
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.exit_codes import ExitCode
 from sutra_grid.cli.scripts import daemon_command
@@ -46,7 +46,7 @@ def check(ctx: click.Context, files: tuple[Path, ...], role: str | None) -> None
             click.echo(warnings, err=True)
         click.echo(f"{file}: valid for the {whose}")
 
-    for_each(options, [str(file) for file in files], check_one)
+    for_each(options, [str(file) for file in files], check_one, many=Many("files", "valid"))
 
 
 def _ask_daemon(role: str, file: Path, timeout_seconds: float) -> str:

@@ -1,32 +1,67 @@
-"""Runs one command for several ids; a failure does not stop the others."""
+"""Runs one command for several things, in order or some at a time; a failure does not stop the others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import click
 
 from sutra_grid.cli.context import Options
 from sutra_grid.cli.exit_codes import exit_code
 from sutra_grid.cli.output.errors import print_error
+from sutra_grid.client.error_groups import group_errors, summary_of
+from sutra_grid.client.parallel import in_parallel
 from sutra_grid.core.errors import GridError
-from sutra_grid.wire.connection import PeerUnreachable
+
+T = TypeVar("T")
 
 
-def for_each(options: Options, ids: Sequence[str], act: Callable[[str], None]) -> None:
-    """Call ``act`` with each id, in order. Errors are printed as they occur.
+@dataclass(frozen=True, slots=True)
+class Many:
+    """How several things are done: ``at_once`` at a time. ``give_up`` ends the calls in flight at Ctrl-C.
 
-    Ends with the exit code of the first error after all ids. Only a master that can't be
+    ``things`` and ``done`` are for the summary of equal errors: ``15 of 30 nodes started; 15 failed``.
+    """
+
+    things: str = "things"
+    done: str = "done"
+    at_once: int = 1
+    give_up: Callable[[], None] = lambda: None
+
+
+def for_each(
+    options: Options,
+    ids: Sequence[str],
+    act: Callable[[str], T],
+    tell: Callable[[T], None] = lambda _result: None,
+    many: Many = Many(),
+) -> None:
+    """Call ``act`` with each id, and ``tell`` with each result as it comes, in this thread.
+
+    The first of equal errors is printed as it occurs; at the end one line says how many they are. Programs get each
+    once, with its number. Ends with the exit code of the first error after all ids. Only a master that can't be
     reached ends it early, because each id would wait for the same error.
     """
-    codes = []
-    for name in dict.fromkeys(ids):
-        try:
-            act(name)
-        except PeerUnreachable:
-            raise
-        except GridError as error:
-            print_error(error, options.output)
-            codes.append(exit_code(error))
-    if codes:
-        raise click.exceptions.Exit(codes[0])
+    names = list(dict.fromkeys(ids))
+    failures: list[tuple[str, GridError]] = []
+    groups = 0
+    for name, result in in_parallel(act, names, many.at_once, many.give_up):
+        if not isinstance(result, GridError):
+            tell(result)
+            continue
+        failures.append((name, result))
+        is_new = len(group_errors(failures)) > groups
+        groups += is_new
+        if is_new and options.output != "json":
+            print_error(result, options.output)
+    if not failures:
+        return
+    grouped = group_errors(failures)
+    if options.output == "json":
+        for group in grouped:
+            print_error(group.error, options.output, group.names)
+    elif len(grouped) < len(failures):
+        click.echo(f"error: {summary_of(failures, len(names), many.things, many.done).message}", err=True)
+    raise click.exceptions.Exit(exit_code(failures[0][1]))

@@ -1,17 +1,20 @@
-"""``nodes spawn|start|stop|remove``: changes nodes and waits for the outcome."""
+"""``nodes spawn|remove``, and how all commands change nodes and wait for the outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import click
 
 from sutra_grid.cli.client import connect, whole_task
 from sutra_grid.cli.commands.columns import NODES
-from sutra_grid.cli.commands.each import for_each
+from sutra_grid.cli.commands.each import Many, for_each
 from sutra_grid.cli.commands.ids import full_node_ids, on_agent, on_node
 from sutra_grid.cli.commands.options import (
+    DEFAULT_PARALLEL,
+    MAX_PARALLEL,
     complete_agents,
     complete_engines,
     complete_nodes,
@@ -58,9 +61,11 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
     help="The memory limit in mebibytes. [default: the agent's]",
 )
 @click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many nodes.")
+@click.option("--parallel", type=click.IntRange(1, MAX_PARALLEL), default=DEFAULT_PARALLEL, show_default=True,
+              metavar="N", help="Spawn N nodes of --count at a time.")  # fmt: skip
 @detach_option
 @click.pass_context
-def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) -> None:
+def spawn(ctx: click.Context, /, count: int, parallel: int, detach: bool, **spec: str | int) -> None:
     """Start new storage nodes."""
     if count > 1 and (spec["port"] or spec["storage_path"]):
         raise click.UsageError(
@@ -72,26 +77,8 @@ def spawn(ctx: click.Context, /, count: int, detach: bool, **spec: str | int) ->
         return on_agent(client, str(spec["agent_id"]), lambda agent_id: _spawn(client, {**spec, "agent_id": agent_id}))
 
     labels = [f"node {number} of {count}" for number in range(1, count + 1)]
-    change_all(options, tuple(labels), "starting", change, None if detach else NodeStatus.RUNNING)
-
-
-@click.command(cls=GridCommand)
-@node_ids
-@detach_option
-@click.pass_context
-def start(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
-    """Start stopped or failed nodes with their data."""
-    change_all(options_of(ctx), node_ids, "starting", start_node, None if detach else NodeStatus.RUNNING)
-
-
-@click.command(cls=GridCommand)
-@node_ids
-@detach_option
-@click.pass_context
-def stop(ctx: click.Context, node_ids: tuple[str, ...], detach: bool) -> None:
-    """Stop nodes. They stay in the grid and keep their data."""
-
-    change_all(options_of(ctx), node_ids, "stopping", stop_node, None if detach else NodeStatus.STOPPED)
+    way = Way("starting", "spawned", at_once=parallel)
+    change_all(options, tuple(labels), way, change, None if detach else NodeStatus.RUNNING)
 
 
 @click.command(cls=GridCommand)
@@ -110,10 +97,10 @@ def remove(ctx: click.Context, node_ids: tuple[str, ...], yes: bool) -> None:
 
     confirm_or_refuse(question, yes=yes)
     # Only what the question named is removed after it.
-    change_all(options, tuple(chosen), "removing", remove_node if yes else remove_whole, None)
+    change_all(options, tuple(chosen), REMOVING, remove_node if yes else remove_whole, None)
 
 
-COMMANDS: Final = (spawn, start, stop, remove)
+COMMANDS: Final = (spawn, remove)
 
 
 def _spawn(client: MasterClient, spec: dict[str, str | int]) -> pb.NodeStatus:
@@ -147,28 +134,63 @@ def remove_whole(client: MasterClient, node_id: str) -> pb.NodeStatus:
     return outcome(client.remove_node(node_id))
 
 
-def change_all(options: Options, names: tuple[str, ...], doing: str, change: Change, wanted: NodeStatus | None) -> None:
-    """Change each node in turn and print the outcome. With ``wanted`` None it does not wait for a status."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How many nodes are changed: ``doing`` and ``done`` in words, ``at_once`` at a time.
+
+    ``is_brief``: one line for all instead of one for each.
+    """
+
+    doing: str
+    done: str
+    at_once: int = 1
+    is_brief: bool = False
+
+
+STARTING: Final = Way("starting", "started")
+STOPPING: Final = Way("stopping", "stopped")
+RESTARTING: Final = Way("restarting", "restarted")
+REMOVING: Final = Way("removing", "removed")
+
+
+def change_all(options: Options, names: tuple[str, ...], way: Way, change: Change, wanted: NodeStatus | None) -> None:
+    """Change each node and print the outcomes. With ``wanted`` None it does not wait for a status."""
     changed: list[pb.NodeStatus] = []
     for_people = options.output in ("table", "wide")
-    with connect(options) as connected:
+    total = len(dict.fromkeys(names))
+    in_turn = way.at_once == 1 or total == 1
+    with connect(options) as connected, progress(options, _count_line(way, 0, total)) as say:
         whole = whole_task(connected, options)
 
-        def change_one(name: str) -> None:
+        def change_one(name: str) -> pb.NodeStatus:
             client = whole.within(options.timeout_seconds)
-            with progress(options, f"{name}: {doing}") as say:
-                node = change(client, name)
-                if wanted is not None:
-                    node = await_settled(client, node, wanted, say)
+            if in_turn:
+                say.update(f"{name}: {way.doing}")
+            node = change(client, name)
+            return node if wanted is None else await_settled(client, node, wanted, say if in_turn else _say_nothing)
+
+        def tell(node: pb.NodeStatus) -> None:
             changed.append(node)
-            if for_people:
-                emit(result_line(node, "removed" if doing == "removing" else node.status or doing))
+            if for_people and not way.is_brief:
+                say.result(result_line(node, "removed" if way.done == "removed" else node.status or way.doing))
+            if not in_turn:
+                say.update(_count_line(way, len(changed), total))
 
         try:
-            for_each(options, names, change_one)
+            for_each(options, names, change_one, tell, Many("nodes", way.done, way.at_once, connected.close))
         finally:
+            if for_people and way.is_brief:
+                say.result(f"{len(changed)} of {total} nodes {way.done}")
             if changed and not for_people:
                 emit(list_text(options, NODES, changed))
+
+
+def _count_line(way: Way, done: int, total: int) -> str:
+    return f"{way.doing} {total} nodes: {done} {way.done}"
+
+
+def _say_nothing(_line: str) -> None:
+    """Of many nodes at once, each wait is not told."""
 
 
 def result_line(node: pb.NodeStatus, status: str) -> str:

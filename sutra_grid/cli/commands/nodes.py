@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands import node_changes
+from sutra_grid.cli.commands import many, node_changes
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.explain import explain
 from sutra_grid.cli.commands.ids import on_agent
@@ -63,5 +63,5 @@ def list_nodes(
             emit(draw())
 
 
-for command in (show, *node_changes.COMMANDS, restart, logs, explain):
+for command in (show, *node_changes.COMMANDS, *many.COMMANDS, restart, logs, explain):
     nodes.add_command(command)

@@ -15,6 +15,8 @@ from sutra_grid.core.errors import GridError
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMPLETION_SECONDS = 1.0
+DEFAULT_PARALLEL = 8
+MAX_PARALLEL = 64  # each is a thread here, and a call that the master has to admit
 
 
 def watch_options(function: F) -> F:

@@ -13,8 +13,10 @@ import click
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.ids import full_agent_ids, full_node_ids
-from sutra_grid.cli.commands.node_changes import change_all, restart_node, result_line
-from sutra_grid.cli.commands.options import complete_agents, complete_engines, complete_nodes, detach_option
+from sutra_grid.cli.commands.many import Verb, run_many, tell_nothing
+from sutra_grid.cli.commands.matching import Matching, many_options, matching_options, require_one_way
+from sutra_grid.cli.commands.node_changes import result_line
+from sutra_grid.cli.commands.options import complete_nodes, detach_option
 from sutra_grid.cli.context import GridCommand, Options, options_of
 from sutra_grid.cli.exit_codes import ExitCode, exit_code
 from sutra_grid.cli.output.errors import print_error
@@ -53,17 +55,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 
 @click.command(cls=GridCommand)
 @click.argument("node_ids", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
-@click.option("--all", "everything", is_flag=True, help="Restart all nodes that should run.")
-@click.option(
-    "--agent",
-    "agent_id",
-    default="",
-    metavar="AGENT",
-    shell_complete=complete_agents,
-    help="Restart all nodes of this agent that should run.",
-)
-@click.option("--engine", default="", metavar="NAME", shell_complete=complete_engines,
-              help="Restart all nodes of this engine that should run.")  # fmt: skip
+@matching_options
 @click.option("--max-unavailable", type=click.IntRange(1, MAX_UNAVAILABLE), default=1, show_default=True, metavar="N",
               help="Keep at most N of the nodes down at once, including those already down.")  # fmt: skip
 @click.option("--pause", "pause_seconds", type=click.FloatRange(0, 86_400), default=0.0, show_default=True,
@@ -73,25 +65,35 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
               "before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
               help="Restart only nodes whose process was started before TIME (ISO 8601, else local).")  # fmt: skip
+@many_options
 @detach_option
 @click.pass_context
-def restart(ctx: click.Context, /, node_ids: tuple[str, ...], everything: bool, detach: bool, **given: Any) -> None:
+def restart(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:
     """Stop nodes and start them again, one after the other.
 
     The next node is restarted when the one before runs and is healthy. The first failure
     ends the command. It then prints what is done, what is left, and the command to resume.
     --timeout is for each node: from its restart until it runs and is healthy.
+
+    With --parallel it is no rolling restart: N nodes at a time are restarted, whatever else is
+    down, and a failure does not stop the others. Then it asks first, unless ids are given.
     """
     options = options_of(ctx)
-    selection = Selection(tuple(dict.fromkeys(node_ids)), given["agent_id"], given["engine"])
-    if bool(node_ids) + everything + bool(selection.agent_id or selection.engine) != 1:
-        raise click.UsageError("give node ids, or --all, or --agent and --engine.")
+    require_one_way(node_ids, matching)
     spec = RollSpec(given["max_unavailable"], given["pause_seconds"], given["min_ready_seconds"])
     started_before_ms: int | None = given["started_before_ms"]
-    if detach:
-        if not node_ids or spec != RollSpec() or started_before_ms is not None:
-            raise click.UsageError("--detach does not wait for the outcome, so it accepts node ids only.")
-        change_all(options, selection.node_ids, "restarting", restart_node, None)
+    detach: bool = given["detach"]
+    is_rolling = spec != RollSpec() or started_before_ms is not None
+    if detach and (not node_ids or is_rolling):
+        raise click.UsageError("--detach does not wait for the outcome, so it accepts node ids only.")
+    if given["parallel"] and is_rolling:
+        raise click.UsageError("--parallel is no rolling restart: omit it, or the options of a rolling restart.")
+    if detach or given["parallel"] or given["dry_run"]:
+        run_many(options, node_ids, matching, Verb.RESTART, given)
+        return
+    selection = matching.selection(options, tuple(dict.fromkeys(node_ids)))
+    if selection is None:
+        tell_nothing(options, Verb.RESTART)
         return
     _Command(options, selection, spec, started_before_ms).run()
 

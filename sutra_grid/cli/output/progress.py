@@ -29,6 +29,11 @@ class ProgressLine:
         else:
             self._spinner.update(line)
 
+    def update(self, line: str) -> None:
+        """Show a new text in the spinner; without one, print nothing."""
+        if self._spinner is not None:
+            self._spinner.update(line)
+
     def result(self, text: str) -> None:
         """Print to stdout while the block runs. The spinner pauses, because it captures printed text."""
         if self._spinner is None:
