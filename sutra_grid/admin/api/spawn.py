@@ -18,6 +18,7 @@ from sutra_grid.admin.http.schemas import KEY_HEADER
 from sutra_grid.admin.schemas.requests import RunQuery, Spawn
 from sutra_grid.admin.schemas.responses import NodeStatus, SpawnResultsSchema
 from sutra_grid.admin.services import master
+from sutra_grid.client.error_groups import summary_of
 from sutra_grid.core.errors import GridError
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import to_json
@@ -67,11 +68,16 @@ def _idempotency_key(from_header: str, from_body: str) -> str:
 
 
 def _many_response(results: list[pb.NodeStatus | GridError]) -> Response:
-    """201 when all nodes run, 207 when some do. Raises the first error when none does."""
+    """201 when all nodes run, 207 when some do. Raises one error for all when none does."""
     nodes = [to_json(result) for result in results if not isinstance(result, GridError)]
     errors = [result for result in results if isinstance(result, GridError)]
-    if not nodes:
-        raise errors[0]
+    failures = [(f"node {number}", error) for number, error in enumerate(errors, 1)]
+    summary = f"{len(nodes)} of {len(results)} nodes spawned"
+    if failures:
+        error = summary_of(failures, len(results), "nodes", "spawned")
+        if not nodes:
+            raise error
+        summary = error.message
     problems = [problem_document(error, request.path) for error in errors]
     status = HTTPStatus.MULTI_STATUS if problems else HTTPStatus.CREATED
-    return json_response({"nodes": nodes, "problems": problems}, status)
+    return json_response({"nodes": nodes, "problems": problems, "summary": summary}, status)

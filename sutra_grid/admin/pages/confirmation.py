@@ -8,6 +8,7 @@ from typing import Final
 from flask import Response, flash, make_response, redirect, request
 
 from sutra_grid.admin.pages.renderer import is_from_htmx
+from sutra_grid.client.error_groups import ErrorGroup
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 
 MAX_FLASH_CHARACTERS: Final = 1500  # the message is stored in a cookie
@@ -31,6 +32,11 @@ def retry_key(error: GridError, key: str) -> str:
 def failure_text(error: GridError) -> str:
     """The message of an error and its hint, for a form that is shown again."""
     return error.message + (f"\nWhat to do: {error.hint}" if error.hint else "")
+
+
+def group_text(group: ErrorGroup) -> str:
+    """Equal errors as one failure of a form: how many, of which nodes, and why."""
+    return failure_text(group.error) if len(group.names) == 1 else f"{group.count_text()}: {failure_text(group.error)}"
 
 
 def redirect_with_message(url: str, message: str) -> Response:

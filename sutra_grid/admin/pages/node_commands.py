@@ -13,13 +13,21 @@ from sutra_grid.admin.commands.batch import run_batch
 from sutra_grid.admin.commands.nodes import NodeVerb, command_node
 from sutra_grid.admin.http.problems import http_status
 from sutra_grid.admin.pages.blueprint import blueprint
-from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
+from sutra_grid.admin.pages.confirmation import (
+    failure_text,
+    form_key,
+    group_text,
+    new_key,
+    redirect_with_message,
+    retry_key,
+)
 from sutra_grid.admin.pages.models.command_effects import COMPLETED, IN_PROGRESS, node_effect, progress_text
 from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import node_statuses
 from sutra_grid.admin.services import master, registry
 from sutra_grid.admin.upstream.master import derived_key
+from sutra_grid.client.error_groups import group_errors
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.registry import Registry
@@ -81,7 +89,10 @@ def _confirmation(
 
 
 def _retry_form(verb: NodeVerb, node_ids: list[str], failed: dict[str, GridError], total: int, key: str) -> Response:
-    failures = [_failure(node_id, error, total) for node_id, error in failed.items()]
+    groups = group_errors(list(failed.items()))
+    failures = [
+        _failure(group.names[0], group.error, total) if len(group.names) == 1 else group_text(group) for group in groups
+    ]
     if len(failures) > SHOWN_FAILURES:
         failures = [*failures[:SHOWN_FAILURES], f"and {len(failures) - SHOWN_FAILURES} more"]
     if total > len(failed):

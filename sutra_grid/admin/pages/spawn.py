@@ -19,6 +19,7 @@ from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.pages.url_parameters import text_parameters
 from sutra_grid.admin.schemas.requests import MAX_COUNT, Spawn
 from sutra_grid.admin.services import master, registry
+from sutra_grid.client.error_groups import group_errors, summary_of
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import AgentStatus
 from sutra_grid.wire import grid_pb2 as pb
@@ -60,10 +61,11 @@ def _spawn(body: dict[str, Any], values: Mapping[str, str], key: str) -> Respons
     if not errors:
         return redirect_with_message("/ui/nodes?sort=-created", f"{count} nodes are spawned.")
     if len(errors) == count:
-        raise errors[0]
+        raise summary_of([(str(number), error) for number, error in enumerate(errors, 1)], count, "nodes", "spawned")
     # Each node has a key derived from the form's key: sending the form again spawns only the missing nodes.
     failures = [f"{count - len(errors)} of {count} nodes are spawned. Send the form again to spawn the missing ones."]
-    failures += [failure_text(error) for error in errors[:SHOWN_FAILURES]]
+    groups = group_errors([(f"node {number} of {count}", error) for number, error in enumerate(errors, 1)])
+    failures += [f"{len(group.names)} failed: {failure_text(group.error)}" for group in groups[:SHOWN_FAILURES]]
     return _form(values, key, http_status(errors[0]), failures=failures)
 
 

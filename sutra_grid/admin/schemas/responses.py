@@ -54,6 +54,9 @@ class SpawnResultsSchema(ResponseSchema):
 
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     problems = fields.List(fields.Nested(ProblemSchema), required=True)
+    summary = fields.String(
+        required=True, metadata={"description": "How many run, and why the others do not; equal reasons are told once"}
+    )
 
 
 class RequestToSendSchema(ResponseSchema):

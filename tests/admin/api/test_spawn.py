@@ -55,6 +55,7 @@ def test_of_several_that_do_not_all_fit_each_that_failed_is_told(client: FlaskCl
     assert answer.status_code == 207
     assert len(answer.json["nodes"]) == 2
     [problem] = answer.json["problems"]
+    assert mentions(answer.json["summary"], "2 of 3 nodes spawned", "1 failed")
     assert (problem["status"], problem["reason"], problem["instance"]) == (409, "slots_full", "/nodes")
 
 
@@ -62,6 +63,7 @@ def test_when_none_fits_the_reason_is_the_answer(client: FlaskClient, master: Fa
     master.answers["SpawnStorageNode"] = Slots(0).spawn
     answer = client.post("/nodes", json={"count": 3})
     assert (answer.status_code, answer.get_json(force=True)["reason"]) == (409, "slots_full")
+    assert mentions(answer.get_json(force=True)["detail"], "0 of 3 nodes spawned", "3 failed")
 
 
 def test_a_retry_of_several_makes_none_twice(client: FlaskClient, master: FakeMaster) -> None:
