@@ -27,6 +27,8 @@ _LOGS: Final = "sutra-grid-cli nodes logs {node}"
 _REMOVE: Final = "sutra-grid-cli nodes remove {node}"
 _SHOW: Final = "sutra-grid-cli nodes show {node}"
 _BUNDLE: Final = "sutra-grid-cli debug bundle"
+#: With -a, not -l: a connection may have the port.
+_SHOW_PORT: Final = "ss -tanp 'sport = :{port}'"
 _AGENT: Final = "sutra-grid-cli agents show {agent}"
 
 #: The limit of a node can't be changed. Its data stays, so another node can have it.
@@ -61,8 +63,7 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     ),
     Reason.STOP_TIMEOUT: Step("It ignored its stop signal. If it needs longer, raise the stop grace of its engine."),
     Reason.PORT_TAKEN: Step(
-        "Free port {port} on {agent}'s host, then start it. This shows which process uses it:",
-        "ss -ltnp 'sport = :{port}'",
+        "Free port {port} on {agent}'s host, then start it. This shows all that use it:", _SHOW_PORT
     ),
     Reason.PORT_OUT_OF_RANGE: Step("Spawn it with a port from {agent}'s default_port_range, or without one.", _AGENT),
     Reason.NO_PORT_FREE: Step("Widen default_port_range in {agent}'s configuration, or use another agent.", _AGENT),
@@ -122,6 +123,13 @@ NEXT_STEPS: Final[dict[str, Step]] = {
 #: Reasons of a node that runs as desired, and that has lost something.
 _WORTH_A_LOOK: Final = frozenset({Reason.OOM_KILLED})
 
+#: It waits with the back-off. An outgoing connection gets its port from the kernel.
+_PORT_AWAITED: Final = Step(
+    "It starts by itself when port {port} on {agent}'s host is free; if a program listens there, stop that. If "
+    "outgoing connections take the port again, reserve it (docs/deploying.md, Ports). This shows all that use it:",
+    _SHOW_PORT,
+)
+
 #: Its agent got another bind address, or learned to have one, while the node ran.
 _LISTEN_AGAIN: Final = Step("Restart it when you can: it then listens where others look for it.", _RESTART)
 
@@ -173,6 +181,8 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         step = _for_endpoint(node.endpoint_problem) if is_lost else also
     elif node.reason in _PROBE_REASONS and DESCRIPTORS_OPEN in node.message:
         step = _RAISE_DESCRIPTORS
+    elif node.reason == Reason.PORT_TAKEN and node.backoff_ms:
+        step = _PORT_AWAITED
     elif node.reason in NEXT_STEPS:
         step = NEXT_STEPS[node.reason]
     else:

@@ -45,20 +45,18 @@ def decide_restart(
     ready_seconds: float,
     now: float,
     chance: float,
-    endless: bool = False,
 ) -> RestartDecision:
     """Decide what follows after a process ended, or could not be started, at ``now`` (monotonic seconds).
 
     ``crashes``: when the process ended since the last stable run. ``ready_seconds``: how long it had been
-    ready (0: never). ``chance`` is in [0, 1). ``endless``: the cause is the host (a full or missing disk, a missing
-    address), so the node is never given up.
+    ready (0: never). ``chance`` is in [0, 1).
     """
     if not policy.enabled:
         return RestartDecision(None, crashes, Reason.RESTARTS_DISABLED)
     if 0 < ready_seconds >= policy.stable_seconds:  # one that never was ready always waits
         return RestartDecision(0.0, (), Reason.CRASHED)
     recent = (*(at for at in crashes if now - at < policy.window_seconds), now)[-policy.max_crashes :]
-    if len(recent) >= policy.max_crashes and not endless:
+    if len(recent) >= policy.max_crashes:
         return RestartDecision(None, recent, Reason.CRASH_LOOP)
     return RestartDecision(delay_seconds(policy, len(recent), chance), recent, Reason.BACK_OFF)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
+from typing import Any, Final
 
 from sutra_grid.core.errors import AlreadyExists, GridError, InvalidArgument, PermissionDenied, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime.net import format_host_port, listen_error, own_addresses, port_holder
+from sutra_grid.runtime.net import format_host_port, listen_error, own_addresses
+from sutra_grid.runtime.port_use import port_user
+
+SHOW_PORT: Final = "ss -tanp 'sport = :{port}'"
+"""Shows listeners and connections of a port; ``ss -l`` would show listeners only."""
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """As ``socket.getaddrinfo`` has it."""
@@ -56,10 +60,10 @@ def bind_fault(error: OSError, host: str, port: int) -> GridError:
 
 
 def port_taken(host: str, port: int) -> AlreadyExists:
-    """Another process listens there; the message names it if it can be found."""
-    holder = port_holder(port) or "a process that was not found"
+    """Something uses the port there; the message names it if it can be found."""
+    user = port_user(port, resolve_listen_address(host, port)[4][0])
     return AlreadyExists(
-        f"can't listen on {format_host_port(host, port)}: the port is in use by {holder}",
+        f"can't listen on {format_host_port(host, port)}: the port is in use by {user}",
         reason=Reason.PORT_TAKEN,
-        hint="Stop that process, or choose another port",
+        hint=f"Stop that process, or choose another port. This shows all that use it: {SHOW_PORT.format(port=port)}",
     )

@@ -106,48 +106,6 @@ def own_addresses() -> list[str]:
     return [one.address for one in all_of_them if "%" not in one.address]
 
 
-def port_holder(port: int, host: str = "") -> str | None:
-    """The process that listens on a TCP port, as ``pid 123 (redis-server)``; None when there is none.
-
-    ``host``: only a process in the way of a server at this IP address; empty: at any address.
-
-    Only root sees the pids of all processes; for others the text says so. Takes some
-    milliseconds: for messages, not for decisions.
-    """
-    listeners = _listeners(port, host)
-    return _describe(listeners[0]) if listeners else None
-
-
-def port_holders(port: int) -> list[int]:
-    """The pids that listen on a TCP port, as far as this user can see them. As slow as ``port_holder``."""
-    return [pid for pid in _listeners(port) if pid is not None]
-
-
-def _listeners(port: int, host: str = "") -> list[int | None]:
-    """The pid of each listening socket of a port, in the way of ``host``; None when it is hidden from this user."""
-    import psutil
-
-    return [
-        connection.pid
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-        and connection.laddr
-        and connection.laddr.port == port
-        and (not host or connection.laddr.ip == host or is_wildcard(connection.laddr.ip) or is_wildcard(host))
-    ]
-
-
-def _describe(pid: int | None) -> str:
-    import psutil
-
-    if pid is None:
-        return "a process whose pid this user can't see"
-    try:
-        return f"pid {pid} ({psutil.Process(pid).name()})"
-    except psutil.Error:
-        return f"pid {pid}"
-
-
 def _split(text: str, found: str, default_port: int | None) -> tuple[str, str]:
     """The host and the text of the port, which is empty when there is none."""
     if text.startswith("["):

@@ -51,13 +51,3 @@ def test_with_restarts_off_it_stays_down() -> None:
     decision = decide(ready=1e6, policy=RestartPolicy(enabled=False))
     assert decision.delay_seconds is None
     assert decision.reason is Reason.RESTARTS_DISABLED
-
-
-def test_a_fault_of_the_host_is_waited_out_however_long_it_takes() -> None:
-    crashes: tuple[float, ...] = ()
-    for moment in range(50):
-        decision = decide_restart(POLICY, crashes, ready_seconds=0, now=1000.0 + moment, chance=0.5, endless=True)
-        assert decision.delay_seconds is not None
-        crashes = decision.crashes
-    assert len(crashes) <= POLICY.max_crashes
-    assert decision.delay_seconds == 60

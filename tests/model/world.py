@@ -19,10 +19,11 @@ from model.kernel import Kernel, ProcFs
 from model.master_process import MasterProcess, RegistryFile
 from model.network import CALM, Network, Weather
 from model.simulation import Simulation
-from sutra_grid.agent.supervision import admission
+from sutra_grid.agent.supervision import admission, node_ports
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.types import Agent, Reason
+from sutra_grid.runtime.port_use import PortUse
 from sutra_grid.wire import connection
 
 HOSTS: Final = 2
@@ -63,8 +64,9 @@ class World:
 
     def _install(self) -> None:
         ProcFs(self._acting_kernel).install(self._patch)
-        self._patch(admission, "listen_fault", self._listen_fault)
-        self._patch(admission, "port_holder", lambda _port, _host: "somebody")
+        self._patch(node_ports, "listen_fault", self._listen_fault)
+        self._patch(node_ports, "port_uses", lambda _port, _host: [PortUse("0.0.0.0", "0.0.0.0", 0, "LISTEN", 7)])
+        self._patch(node_ports, "port_user", lambda _port, _host: "somebody")
         self._patch(admission, "port_holders", lambda port: [])
         self._patch(connection, "open_channel", self._open_channel)
         self._patch(connection, "time", self.sim.clock)

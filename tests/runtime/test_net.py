@@ -1,4 +1,3 @@
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from sutra_grid.runtime.net import (
     is_wildcard,
     own_addresses,
     parse_host_port,
-    port_holder,
 )
 
 
@@ -131,11 +129,3 @@ def test_a_port_at_another_address_is_free() -> None:
 
 def test_this_host_has_its_loopback_addresses() -> None:
     assert {"127.0.0.1", "::1"} <= set(own_addresses())
-
-
-def test_the_holder_of_a_port_is_told_by_pid_and_name() -> None:
-    with listener() as port:
-        holder = port_holder(port)
-    assert holder is not None
-    assert holder.startswith(f"pid {os.getpid()} (")
-    assert port_holder(port) is None

@@ -7,29 +7,26 @@ was asked for, and leaves nothing behind. Used by the supervisor's thread only.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import DEFAULT_ENGINE, Engine
-from sutra_grid.agent.os_errors import from_os_error, os_errors_as
+from sutra_grid.agent.os_errors import os_errors_as
+from sutra_grid.agent.supervision.node_ports import NodePorts
 from sutra_grid.core.errors import (
     AlreadyExists,
     FailedPrecondition,
     GridError,
     InvalidArgument,
     ResourceExhausted,
-    Unavailable,
 )
 from sutra_grid.core.types import NodeSpec, Reason
-from sutra_grid.runtime.listening import bind_fault
 from sutra_grid.runtime.logging import get_logger
-from sutra_grid.runtime.net import listen_error, port_holder, port_holders
-from sutra_grid.runtime.shortage import shortage_of
+from sutra_grid.runtime.port_use import port_holders
 
 log = get_logger(__name__)
 
@@ -44,7 +41,7 @@ class Admission:
     ) -> None:
         """``check_disk`` raises ``GridError`` while the data disk is not the one of the agent's start."""
         self._config = config
-        self._addresses = addresses
+        self._ports = NodePorts(config.ports, addresses)
         self._data_path = config.data_path.resolve()
         self._state_path = config.state_path.resolve()
         self._check_disk = check_disk
@@ -58,7 +55,8 @@ class Admission:
         engine = self.engine(requested.engine or DEFAULT_ENGINE)
         self._check_slots(others)
         path = self._resolve_path(node_id, requested.storage_path, others)
-        port = self._check_port(requested.port, others) if requested.port else self._pick_port(engine, others)
+        ports = self._ports
+        port = ports.check_asked(requested.port, others) if requested.port else ports.pick(engine, others)
         memory = requested.memory_limit_mb or self._config.default_memory_mb
         return NodeSpec(engine.name, port, str(path), memory)
 
@@ -92,7 +90,7 @@ class Admission:
         self._check_disk()
         engine = self.engine(spec.engine)
         engine.binary()
-        self._check_port_free(engine, spec.port)
+        self._ports.check_free(engine, spec.port)
         self._check_writable(Path(spec.storage_path))
 
     def check_disk(self) -> None:
@@ -102,6 +100,11 @@ class Admission:
     def port_holders(self, port: int) -> list[int]:
         """The pids that listen on the port, as far as this user can see them."""
         return port_holders(port)
+
+    def connection_on_port(self, spec: NodeSpec) -> str:
+        """The connection because of which nothing can listen on the node's port now, in words; empty if none is."""
+        engine = self._config.engines.get(spec.engine)
+        return self._ports.connection_on(engine, spec.port) if engine is not None else ""
 
     def make_directory(self, spec: NodeSpec) -> None:
         """Make the node's directory if it does not exist. Raises ``GridError``."""
@@ -170,55 +173,6 @@ class Admission:
                 )
         return path
 
-    def _check_port(self, port: int, others: Mapping[str, NodeSpec]) -> int:
-        ports = self._config.ports
-        if port not in ports:
-            raise InvalidArgument(
-                f"port {port} is outside the agent's port range {ports.start}-{ports.stop - 1}",
-                reason=Reason.PORT_OUT_OF_RANGE,
-                hint="Choose a port of the range, or omit it to let the agent pick one",
-            )
-        for other, spec in others.items():
-            if spec.port == port:
-                raise AlreadyExists(
-                    f"port {port} is in use by node {other}",
-                    reason=Reason.PORT_TAKEN,
-                    hint="Choose another port, or omit it to let the agent pick one",
-                )
-        return port
-
-    def _pick_port(self, engine: Engine, others: Mapping[str, NodeSpec]) -> int:
-        taken = {spec.port for spec in others.values()}
-        hosts = self._addresses.to_claim(is_told=engine.is_told_host)
-        for port in self._config.ports:
-            if port not in taken and listen_fault(port, hosts) is None:
-                return port
-        ports = self._config.ports
-        raise ResourceExhausted(
-            f"no port of the agent's port range {ports.start}-{ports.stop - 1} is free",
-            reason=Reason.NO_PORT_FREE,
-            hint="Widen default_port_range in the agent's configuration, or stop programs that use its ports",
-        )
-
-    def _check_port_free(self, engine: Engine, port: int) -> None:
-        found = listen_fault(port, self._addresses.to_claim(is_told=engine.is_told_host))
-        if found is None:
-            return
-        host, error = found
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise Unavailable(
-                f"the node can't listen on {host}: this host does not have the address",
-                reason=Reason.ADDRESS_MISSING,
-                hint="Bring the address up, or correct bind in [storage] of the agent's configuration",
-            )
-        if error.errno == errno.EACCES:
-            raise bind_fault(error, host, port) from error
-        raise AlreadyExists(
-            f"port {port} is in use by {port_holder(port, host) or 'another process'}",
-            reason=Reason.PORT_TAKEN,
-            hint="Stop that process, or give the node another port",
-        )
-
     def _check_writable(self, path: Path) -> None:
         with os_errors_as(f"the storage path {path} can't be used", Reason.PATH_NOT_WRITABLE):
             nearest = _existing(path)
@@ -233,21 +187,6 @@ class Admission:
             reason=Reason.PATH_NOT_WRITABLE,
             hint="Give the agent's user write permission there, or choose another path",
         )
-
-
-def listen_fault(port: int, hosts: Iterable[str]) -> tuple[str, OSError] | None:
-    """The first address at which no server can listen on the port now, and why; None if one can at all of them.
-
-    After the first one, addresses that the host does not have are left out: it may have no IPv6. Raises
-    ``ResourceExhausted`` in a shortage: without a descriptor every port would look as if it were in use.
-    """
-    for number, host in enumerate(hosts):
-        error = listen_error(port, host)
-        if error is not None and shortage_of(error):
-            raise from_os_error(f"port {port} can't be checked", error, Reason.NO_PORT_FREE) from error
-        if error is not None and (number == 0 or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
-            return host, error
-    return None
 
 
 def _existing(path: Path) -> Path:

@@ -22,6 +22,7 @@ from sutra_grid.agent.report import NodeView
 from sutra_grid.agent.state.journal_writer import JournalWriter
 from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
 from sutra_grid.agent.supervision.member_keeper import MemberKeeper
+from sutra_grid.agent.supervision.node_ports import PortHasConnection
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.agent.supervision.timers import TimerQueue
@@ -192,7 +193,9 @@ class InstructionExecutor:
             process = self._parts.launcher.launch(plan)
         except GridError as error:
             suspect = self._port_holder(node) if error.reason is Reason.PORT_TAKEN else None
-            return LaunchBlocked(suspect) if suspect else LaunchFailed(error.reason, error.message)
+            if suspect:
+                return LaunchBlocked(suspect)
+            return LaunchFailed(error.reason, error.message, passes=isinstance(error, PortHasConnection))
         except OSError as error:
             problem = from_os_error(f"engine {spec.engine} could not be started", error, Reason.START_FAILED)
             return LaunchFailed(problem.reason, problem.message)

@@ -16,11 +16,12 @@ from sutra_grid.agent.state.journal import JournalEntry
 from sutra_grid.agent.supervision.assignments import AssignmentHandler
 from sutra_grid.agent.supervision.collaborators import Collaborators, NodeMonitor
 from sutra_grid.agent.supervision.executor import InstructionExecutor
-from sutra_grid.agent.supervision.node_table import NodeTable
+from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
+from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment
 from sutra_grid.runtime.logging import get_logger
 
@@ -64,7 +65,13 @@ class NodeManager:
         node.is_clear = True
         node.log_tail = self._parts.log_tail(node_id)
         oom = self._parts.groups.release(node.runtime.record, status)
-        self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers, unseen))
+        taken = self._connection_on_port(node)
+        self._executor.handle(node, Exited(process.identity.launch, status, oom, leftovers, unseen, taken))
+
+    def _connection_on_port(self, node: ManagedNode) -> str:
+        """Why a process that was never ready could not listen, if a connection has its port now; else empty."""
+        is_starting = node.runtime.record.phase is Phase.STARTING
+        return self._parts.admission.connection_on_port(node.spec) if is_starting else ""
 
     def probe_finished(self, node_id: str, launch: int, result: ProbeResult | None) -> None:
         """A health probe passed (no problem) or failed; None when it could not be made."""

@@ -221,6 +221,7 @@ def _follow(work: NodeStep, ending: Ending) -> None:
                 cause=cause,
                 waits_for=ending.reason,
                 gives_up_for=ending.gives_up_for,
+                passes=ending.reason is Reason.PORT_TAKEN,  # of an exit, only when a connection has the port
             )
         case Follows.WAIT:
             work.wait_until(work.record.resume_at, ending.reason, cause)

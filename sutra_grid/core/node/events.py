@@ -52,10 +52,11 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """A launch failed: there is no process."""
+    """A launch failed: there is no process. ``passes``: the cause passes by itself, so the node is never given up."""
 
     reason: Reason
     message: str
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Exited:
     """The leader of launch number ``launch`` ended and was reaped. ``oom``: if the kernel killed it for memory.
 
     ``leftovers``: the members of the launch that live. ``unseen``: why they can't be looked for now; empty when they
-    were.
+    were. ``port_problem``: the connection because of which nothing can listen on the node's port right after the exit;
+    empty for none.
     """
 
     launch: int
@@ -89,6 +91,7 @@ class Exited:
     oom: OomKill | None = None
     leftovers: tuple[Member, ...] = ()
     unseen: str = ""
+    port_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

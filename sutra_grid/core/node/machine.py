@@ -144,6 +144,7 @@ def _start(work: NodeStep) -> None:
     if record.phase in _NO_PROCESS:
         first = record.launches == 0
         work.record = replace(record, crashes=(), relaunch=not first and work.must_restart)
+        work.node = replace(work.node, waits=0)
         if first:
             work.launch(Reason.SPAWNED, "started for the first time")
         else:
@@ -191,7 +192,13 @@ def _on_launch_failed(work: NodeStep, event: LaunchFailed) -> None:
         raise work.illegal("a failed launch")
     work.record_exit(ExitStatus(), Reason.START_FAILED)
     if work.should_run:
-        work.after_end(ready_seconds=0.0, cause=event.message, waits_for=event.reason, gives_up_for=event.reason)
+        work.after_end(
+            ready_seconds=0.0,
+            cause=event.message,
+            waits_for=event.reason,
+            gives_up_for=event.reason,
+            passes=event.passes,
+        )
     else:
         work.conclude(Reason.COMMANDED, event.message)
 
@@ -217,6 +224,9 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
             ending = Ending(now, Follows.POLICY, how, Reason.MEMORY_LIMIT, gives_up_for=Reason.MEMORY_LIMIT)
             end_launch(work, ending, event.leftovers, event.unseen)
             return
+        if event.port_problem and record.phase is Phase.STARTING and not event.oom:
+            _on_port_lost(work, event, how)
+            return
         ending = ending_by_itself(work, event.status, how)
         work.record_exit(event.status, Reason.CRASHED)
         work.record = replace(work.record, relaunch=True)
@@ -232,6 +242,14 @@ def _on_exited(work: NodeStep, event: Exited) -> None:
     killed = record.phase is Phase.KILLING
     work.record_exit(event.status, Reason.STOP_TIMEOUT if killed else Reason.COMMANDED)
     end_launch(work, Ending(now, Follows.COMMAND, how, timed_out=killed), event.leftovers, event.unseen)
+
+
+def _on_port_lost(work: NodeStep, event: Exited, how: str) -> None:
+    """The process exited before it was ready, and a connection has its port: this is a start that failed, no crash."""
+    work.record_exit(event.status, Reason.START_FAILED)
+    cause = f"{how} before it was ready; {event.port_problem}"
+    ending = Ending(work.now.monotonic, Follows.POLICY, cause, Reason.PORT_TAKEN, Reason.PORT_TAKEN)
+    end_launch(work, ending, event.leftovers, event.unseen)
 
 
 def _on_probe(work: NodeStep, event: ProbePassed | ProbeFailed | ProbeNotMade) -> None:

@@ -194,12 +194,16 @@ def fresh_record(assignment: Assignment, spec: NodeSpec, made_path: str = "") ->
 
 @dataclass(frozen=True, slots=True)
 class NodeRuntime:
-    """A node in its machine: the record, and what may be lost when the agent ends."""
+    """A node in its machine: the record, and what may be lost when the agent ends.
+
+    ``waits``: how often in a row its start failed for a cause that passes by itself.
+    """
 
     record: NodeRecord
     health: Health = Health.UNKNOWN
     probe_failures: int = 0
     probe_problem: str = ""  # of the last probe; empty when it passed
+    waits: int = 0
     endpoint_failures: int = 0  # looks in a row at a told endpoint that got no answer
     history: tuple[str, ...] = ()
 

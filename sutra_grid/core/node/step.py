@@ -12,7 +12,7 @@ from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
-from sutra_grid.core.restart import decide_restart
+from sutra_grid.core.restart import decide_restart, delay_seconds
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
@@ -117,7 +117,7 @@ class NodeStep:
     def ready(self, health: Health) -> None:
         """The process is ready."""
         self.move(transitions.running(self.record, self.now))
-        self.node = replace(self.node, health=health, probe_failures=0, probe_problem="")
+        self.node = replace(self.node, health=health, probe_failures=0, probe_problem="", waits=0)
         self.probe_later()
 
     def probe_later(self) -> None:
@@ -152,16 +152,23 @@ class NodeStep:
         )
         self.record = replace(record, process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
 
-    def after_end(self, *, ready_seconds: float, cause: str, waits_for: Reason, gives_up_for: Reason) -> None:
-        """A node that should run no longer has a process: start it, wait, or give up."""
+    def after_end(
+        self, *, ready_seconds: float, cause: str, waits_for: Reason, gives_up_for: Reason, passes: bool = False
+    ) -> None:
+        """A node that should run no longer has a process: start it, wait, or give up.
+
+        ``passes``: the cause passes by itself.
+        """
         policy = self.rules.restart
+        if policy.enabled and (passes or waits_for in CAUSED_BY_THE_HOST):
+            self._wait_out(cause, waits_for)
+            return
         decision = decide_restart(
             policy,
             self.record.crashes,
             ready_seconds=ready_seconds,
             now=self.now.monotonic,
             chance=self.now.chance,
-            endless=waits_for in CAUSED_BY_THE_HOST,
         )
         self.record = replace(self.record, crashes=decision.crashes, ready_at=None, end_cause=cause)
         self.forget_health()
@@ -179,6 +186,15 @@ class NodeStep:
                 f"(failure {len(decision.crashes)} of at most {policy.max_crashes} in a row)"
             )
             self.wait_until(self.now.monotonic + decision.delay_seconds, waits_for, message)
+
+    def _wait_out(self, cause: str, reason: Reason) -> None:
+        """Try again with the back-off, as often as it takes. This is no crash, and leaves their number as it is."""
+        self.node = replace(self.node, waits=self.node.waits + 1)
+        self.record = replace(self.record, ready_at=None, end_cause=cause)
+        self.forget_health()
+        delay = delay_seconds(self.rules.restart, self.node.waits, self.now.chance)
+        message = f"{cause}; tries again {delay:.1f} s later, until it starts (this was try {self.node.waits})"
+        self.wait_until(self.now.monotonic + delay, reason, message)
 
     def forget_health(self) -> None:
         """No process: nothing is known of its health."""

@@ -9,6 +9,7 @@ from support.texts import mentions
 from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.supervision.admission import Admission
+from sutra_grid.agent.supervision.node_ports import PortHasConnection
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import NodeSpec, Reason
 
@@ -83,6 +84,47 @@ def test_a_port_that_somebody_listens_on_is_passed_over(admission: Admission, co
         reason, message = refused(lambda: admission.check_launch(taken))
         assert reason is Reason.PORT_TAKEN
         assert mentions(message, config.ports[0], os.getpid())
+
+
+def test_a_port_of_an_outgoing_connection_is_passed_over_and_named(admission: Admission, config: AgentConfig) -> None:
+    port = config.ports[0]
+    spec = NodeSpec("storage", port, str(config.data_path / "a"), 1)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.bind(("127.0.0.1", port))
+        assert "can't be found" in refused(lambda: admission.check_launch(spec))[1]
+        client.connect(server.getsockname())
+        assert admission.resolve("node-1", NodeSpec(), {}).port != port
+        with pytest.raises(PortHasConnection) as raised:
+            admission.check_launch(spec)
+        assert raised.value.reason is Reason.PORT_TAKEN
+        other = f"127.0.0.1:{server.getsockname()[1]}"
+        assert mentions(raised.value.message, port, "connection", os.getpid(), other)
+        assert f"ss -tanp 'sport = :{port}'" in raised.value.hint
+        assert admission.connection_on_port(spec) == raised.value.message
+    assert admission.connection_on_port(NodeSpec("no-engine", port, "/a", 1)) == ""
+
+
+def test_a_listener_on_the_port_is_no_connection(admission: Admission, config: AgentConfig) -> None:
+    spec = NodeSpec("storage", config.ports[0], str(config.data_path / "a"), 1)
+    assert admission.connection_on_port(spec) == "", "the port is free"
+    with socket.create_server(("127.0.0.1", spec.port)):
+        assert admission.connection_on_port(spec) == ""
+
+
+def test_a_port_of_a_stopped_node_is_refused_by_its_name(admission: Admission, config: AgentConfig) -> None:
+    held = {"node-7": NodeSpec("storage", config.ports[0], "/elsewhere", 1)}
+    reason, message = refused(lambda: admission.resolve("node-1", NodeSpec(port=config.ports[0]), held))
+    assert reason is Reason.PORT_TAKEN
+    assert mentions(message, config.ports[0], "node-7", "stopped")
+
+
+def test_when_no_port_is_free_the_message_says_what_has_them(config: AgentConfig) -> None:
+    few = _with(config, ports=config.ports[:2])
+    held = {"node-7": NodeSpec("storage", few.ports[0], "/elsewhere", 1)}
+    with socket.create_server(("127.0.0.1", few.ports[1])):
+        reason, message = refused(lambda: Admission(few, NodeAddresses()).resolve("node-1", NodeSpec(), held))
+    assert reason is Reason.NO_PORT_FREE
+    assert mentions(message, "1 belongs to nodes of this agent", few.ports[1], os.getpid())
 
 
 def test_when_no_port_of_the_range_is_left_the_range_is_named(make_config: MakeConfig) -> None:

@@ -280,11 +280,53 @@ def test_a_launch_that_failed_waits_also_where_every_run_counts_as_stable() -> N
     assert driver.phase is Phase.WAITING
 
 
-def test_a_full_disk_is_waited_out() -> None:
+PASSING = [
+    LaunchFailed(Reason.DISK_FULL, "no space"),
+    LaunchFailed(Reason.PORT_TAKEN, "port 1 is in use by a connection", passes=True),
+]
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=lambda failure: failure.reason)
+def test_what_passes_by_itself_is_waited_out_with_the_back_off_and_is_no_crash(failure: LaunchFailed) -> None:
+    driver = Driver().assign(Desired.RUNNING)
+    delays = []
+    for _ in range(10):
+        driver.on(failure)
+        assert (driver.phase, driver.record.reason) == (Phase.WAITING, failure.reason)
+        delays.append(driver.record.resume_at - driver.now)
+        driver.on(TimerDue(TimerName.BACK_OFF))
+    assert driver.phase is Phase.LAUNCHING
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    assert (driver.record.crashes, driver.record.restarts) == ((), 0)
+    driver.launched().on(ProbePassed(driver.record.launches)).exited(1)
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.BACK_OFF), "its first crash"
+
+
+def test_a_port_that_a_program_listens_on_is_not_waited_for_without_end() -> None:
+    driver = Driver().assign(Desired.RUNNING)
+    for _ in range(RULES.restart.max_crashes - 1):
+        driver.on(LaunchFailed(Reason.PORT_TAKEN, "port 1 is in use by pid 2")).on(TimerDue(TimerName.BACK_OFF))
+    driver.on(LaunchFailed(Reason.PORT_TAKEN, "port 1 is in use by pid 2"))
+    assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.PORT_TAKEN)
+
+
+def test_an_exit_before_it_was_ready_while_a_connection_has_its_port_is_a_failed_start() -> None:
     driver = Driver().assign(Desired.RUNNING)
     for _ in range(10):
-        driver.on(LaunchFailed(Reason.DISK_FULL, "no space")).on(TimerDue(TimerName.BACK_OFF))
-    assert driver.phase is Phase.LAUNCHING
+        driver.launched()
+        driver.on(Exited(driver.record.launches, ExitStatus(1), port_problem="port 1 is in use by a connection"))
+        assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.PORT_TAKEN)
+        assert "exited with code 1 before it was ready; port 1 is in use" in driver.record.message
+        driver.on(TimerDue(TimerName.BACK_OFF))
+    assert (driver.record.crashes, driver.record.restarts) == ((), 0)
+    assert driver.record.exits[0].reason is Reason.START_FAILED
+
+
+def test_a_running_node_that_crashes_has_crashed_whatever_has_its_port_then() -> None:
+    driver = Driver().running()
+    driver.on(Exited(driver.record.launches, ExitStatus(1), port_problem="port 1 is in use by a connection"))
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.BACK_OFF)
+    assert len(driver.record.crashes) == 1
 
 
 def test_with_restarts_off_a_crash_is_final() -> None:

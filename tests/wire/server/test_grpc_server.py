@@ -1,4 +1,5 @@
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
@@ -14,7 +15,6 @@ from support.waiting import eventually
 
 from sutra_grid.core.errors import AlreadyExists, InvalidArgument
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime import listening
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES, open_channel
 from sutra_grid.wire.grid_pb2 import Assignment, NodeReport
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
@@ -101,12 +101,21 @@ def test_a_taken_port_is_refused_naming_its_holder(agent: ScriptedAgent, server:
     assert mentions(raised.value.message, f"127.0.0.1:{server.port}", os.getpid(), psutil.Process().name())
 
 
-def test_a_taken_port_whose_holder_is_not_found_is_refused_as_well(
-    agent: ScriptedAgent, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+def test_a_port_of_a_connection_is_refused_naming_its_process_and_its_other_end(
+    agent: ScriptedAgent, server: RunningServer
 ) -> None:
-    monkeypatch.setattr(listening, "port_holder", lambda _port: None)
-    with pytest.raises(AlreadyExists, match=str(server.port)):
-        start(agent, port=server.port)
+    with socket.create_connection(("127.0.0.1", server.port)) as client, pytest.raises(AlreadyExists) as raised:
+        start(agent, port=client.getsockname()[1])
+    assert raised.value.reason is Reason.PORT_TAKEN
+    assert mentions(raised.value.message, "connection", os.getpid(), server.address)
+    assert "ss -tanp" in raised.value.hint
+
+
+def test_a_taken_port_whose_holder_is_not_found_is_refused_as_well(agent: ScriptedAgent) -> None:
+    with socket.socket() as bound:  # neither listens nor is connected: no table of the kernel lists it
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(AlreadyExists, match="can't be found"):
+            start(agent, port=bound.getsockname()[1])
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
