@@ -11,7 +11,7 @@ import click
 from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.ids import full_node_ids
-from sutra_grid.cli.commands.matching import Matching, many_options, matching_options, require_one_way
+from sutra_grid.cli.commands.matching import SOME_AT_A_TIME, Matching, many_options, matching_options, require_one_way
 from sutra_grid.cli.commands.node_changes import (
     RESTARTING,
     STARTING,
@@ -59,7 +59,7 @@ class Verb(Enum):
 @click.command(cls=GridCommand)
 @some_node_ids
 @matching_options
-@many_options
+@many_options(SOME_AT_A_TIME)
 @detach_option
 @click.pass_context
 def start(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:
@@ -74,7 +74,7 @@ def start(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, 
 @click.command(cls=GridCommand)
 @some_node_ids
 @matching_options
-@many_options
+@many_options(SOME_AT_A_TIME)
 @detach_option
 @click.pass_context
 def stop(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:

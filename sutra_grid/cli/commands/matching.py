@@ -92,19 +92,16 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def many_options(function: F) -> F:
+def many_options(parallel_help: str) -> Callable[[F], F]:
     """``--parallel``, ``--dry-run`` and ``--yes``."""
-    function = yes_option(function)
-    function = click.option("--dry-run", is_flag=True, help="Print which nodes it would be, and change nothing.")(
-        function
+    parallel = click.option(
+        "--parallel", type=click.IntRange(1, MAX_PARALLEL), default=None, metavar="N", help=parallel_help
     )
-    return click.option(
-        "--parallel",
-        type=click.IntRange(1, MAX_PARALLEL),
-        default=None,
-        metavar="N",
-        help=f"N nodes at a time. [default: {DEFAULT_PARALLEL}; given ids one after the other]",
-    )(function)
+    dry_run = click.option("--dry-run", is_flag=True, help="Print which nodes it would be, and change nothing.")
+    return lambda function: parallel(dry_run(yes_option(function)))
+
+
+SOME_AT_A_TIME: Final = f"N nodes at a time. [default: {DEFAULT_PARALLEL}; given ids one after the other]"
 
 
 def require_one_way(node_ids: tuple[str, ...], matching: Matching) -> None:

@@ -65,7 +65,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
               "before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
               help="Restart only nodes whose process was started before TIME (ISO 8601, else local).")  # fmt: skip
-@many_options
+@many_options("N nodes at a time, whatever else is down: this is no rolling restart.")
 @detach_option
 @click.pass_context
 def restart(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:

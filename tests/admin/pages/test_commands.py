@@ -6,10 +6,11 @@ from support.browser.html import Page
 from support.browser.pages import open_page, send_form
 from support.fakes.fake_master import FakeMaster
 from support.texts import mentions
+from support.values.cli_records import node
 from support.values.grid_values import an_agent
 
 from sutra_grid.core.errors import FailedPrecondition, ResourceExhausted
-from sutra_grid.core.types import Reason
+from sutra_grid.core.types import Desired, Reason
 from sutra_grid.registry import Registry
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.errors import error_detail
@@ -177,6 +178,30 @@ def test_an_agent_is_drained_undrained_and_removed(client: FlaskClient, master: 
         "UndrainAgent": 1,
         "RemoveAgent": 1,
     }
+
+
+def test_an_undrain_offers_to_start_what_the_drain_has_stopped(
+    client: FlaskClient, master: FakeMaster, registry: Registry
+) -> None:
+    assert "start_nodes" not in client.get("/ui/agents/agent-1/undrain").text
+    registry.change_desired("node-00000001", Desired.STOPPED, for_drain=True)
+    by_drain = node("node-00000001", status="stopped", desired="stopped", stopped_by_drain=True)
+    master.answers |= {
+        "UndrainAgent": pb.AgentRecord(agent_id="agent-1"),
+        "GetAgent": pb.AgentRecord(agent_id="agent-1", storage_nodes=[by_drain]),
+        "StartStorageNode": pb.NodeResult(success=True, node=node("node-00000001")),
+    }
+    for path in ("/ui/agents/agent-1", "/ui/agents/agent-1/undrain"):
+        assert mentions(asked(client, path), "drain has stopped 1 node")
+    assert send_form(client, "/ui/agents/agent-1/undrain", start_nodes="true").status_code == 303
+    assert [call.node_id for call in master.calls["StartStorageNode"]] == ["node-00000001"]
+
+
+def test_equal_refusals_of_many_nodes_are_told_once(client: FlaskClient, master: FakeMaster) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(success=False, error=error_detail(FULL))
+    answer = send_form(client, "/ui/act/stop?node_id=node-00000001&node_id=node-00000002")
+    assert answer.text.count(FULL.message) == 1
+    assert mentions(answer.text, "2 (node-00000001, node-00000002)", FULL.message)
 
 
 def test_removing_an_agent_whose_node_may_run_names_what_is_lost_and_needs_a_tick(
