@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,17 @@ def test_it_comes_up_with_addresses_to_try_and_ctrl_c_leaves_nothing(run: DevRun
     finally:
         bystander.kill()
         bystander.wait()
+
+
+def test_a_port_that_was_asked_for_and_is_held_ends_the_command_with_its_holder(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        command = [sys.executable, "-m", "sutra_grid.cli.main", "dev", "--data-dir", str(tmp_path / "grid")]
+        command += ["--master-port", str(port)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert mentions(done.stderr, "--master-port", port, f"pid {os.getpid()}")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_second_start_continues_with_the_same_nodes(run: DevRun) -> None:

@@ -15,8 +15,10 @@ from sutra_grid.cli.dev import tagged
 from sutra_grid.cli.dev.configs import admin_config, agent_config, master_config
 from sutra_grid.cli.dev.daemon import Daemon
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
-from sutra_grid.cli.dev.ports import plan_grid
-from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
+from sutra_grid.cli.dev.ports import PortWishes, plan_grid
+from sutra_grid.cli.main import run
+from sutra_grid.core.errors import FailedPrecondition, GridError, InvalidArgument, ResourceExhausted
+from sutra_grid.core.types import Reason
 
 IGNORES_SIGTERM = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -77,6 +79,69 @@ def test_zero_nodes_an_agent_stay_zero() -> None:
 def test_no_free_port_is_said() -> None:
     with pytest.raises(ResourceExhausted):
         plan_grid(None, None, None, lambda port: port < 7000)
+
+
+def test_ports_that_were_asked_for_are_taken_and_remembered() -> None:
+    wishes = PortWishes(master=7100, admin=7180, agents=range(7200, 7210), nodes=range(51000, 51031))
+    plan = plan_grid(None, 3, 3, lambda port: port != 7200, wishes)
+    assert (plan.master_port, plan.admin_port) == (7100, 7180)
+    assert [agent.port for agent in plan.agents] == [7201, 7202, 7203]
+    ranges = [(agent.first_node_port, agent.last_node_port) for agent in plan.agents]
+    assert ranges == [(51000, 51009), (51010, 51019), (51020, 51029)]
+    assert plan_grid(plan, None, None, everything_free) == plan
+
+
+def test_the_same_command_continues_a_grid_whose_nodes_hold_their_ports() -> None:
+    wishes = PortWishes(nodes=range(51000, 51009))
+    before = plan_grid(None, 3, 3, everything_free, wishes)
+    spawned = before.with_spawned("agent-1", 3).with_spawned("agent-2", 3).with_spawned("agent-3", 3)
+    assert plan_grid(spawned, None, None, lambda port: port not in range(51000, 51009), wishes) == spawned
+    with pytest.raises(FailedPrecondition) as refused:
+        plan_grid(spawned, None, None, everything_free, PortWishes(nodes=range(52000, 52030)))
+    assert mentions(str(refused.value), "agent-1", "51000-51002", "--data-dir")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "option", "port"),
+    [
+        (PortWishes(master=7100), "--master-port", 7100),
+        (PortWishes(admin=7100), "--admin-port", 7100),
+        (PortWishes(agents=range(7100, 7103)), "--agent-ports", 7100),
+        (PortWishes(nodes=range(7100, 7109)), "--node-ports", 7100),
+    ],
+)
+def test_a_port_that_was_asked_for_and_is_in_use_names_its_holder(wishes: PortWishes, option: str, port: int) -> None:
+    with pytest.raises(GridError) as refused:
+        plan_grid(None, 3, 3, lambda asked: asked != port, wishes, lambda _: "pid 4711 (nginx)")
+    assert refused.value.reason in (Reason.PORT_TAKEN, Reason.NO_PORT_FREE)
+    assert mentions(refused.value.message, option, port, "pid 4711 (nginx)")
+
+
+def test_what_dev_chooses_avoids_what_was_asked_for() -> None:
+    before = plan_grid(None, 1, 1, everything_free)
+    plan = plan_grid(before, None, None, everything_free, PortWishes(admin=7000, agents=range(7001, 7010)))
+    assert (plan.admin_port, plan.agents[0].port) == (7000, 7001)
+    assert plan.master_port == 7010
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        PortWishes(master=7100, admin=7100),
+        PortWishes(master=7105, nodes=range(7100, 7200)),
+        PortWishes(nodes=range(51000, 51008)),
+        PortWishes(agents=range(7100, 7200), nodes=range(7150, 7300)),
+    ],
+)
+def test_ports_that_contradict_each_other_or_are_too_few_are_refused(wishes: PortWishes) -> None:
+    with pytest.raises(InvalidArgument):
+        plan_grid(None, 3, 3, everything_free, wishes)
+
+
+@pytest.mark.parametrize("text", ["51000", "51030-51000", "0-5", "1-70000", "a-b", ""])
+def test_a_range_that_is_none_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dev", "--node-ports", text]) == 2
+    assert mentions(capsys.readouterr().err, "51000-51030")
 
 
 def test_the_plan_is_remembered(tmp_path: Path) -> None:

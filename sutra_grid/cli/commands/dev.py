@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from sutra_grid.cli.context import DEV_DIRECTORY, GridCommand, options_of
+from sutra_grid.runtime.net import MAX_PORT
 
 MAX_AGENTS: Final = 50
 MAX_NODES: Final = 100
+PORT: Final = click.IntRange(1, MAX_PORT)
+_PORTS: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
+
+
+def _range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> range | None:
+    """``51000-51030`` as a range; None when it is not given."""
+    if value is None:
+        return None
+    found = _PORTS.fullmatch(value)
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= first <= last <= MAX_PORT:
+        raise click.BadParameter(f"invalid range of ports {value!r}: write FIRST-LAST, such as 51000-51030.")
+    return range(first, last + 1)
 
 
 @click.command(cls=GridCommand)
@@ -22,6 +37,15 @@ MAX_NODES: Final = 100
     default=None,
     help="How many storage nodes on each agent. [default: 3]",
 )
+@click.option("--master-port", type=PORT, default=0, metavar="PORT",
+              help="The master's port. [default: as before, or 7000 or the next free one]")  # fmt: skip
+@click.option("--admin-port", type=PORT, default=0, metavar="PORT",
+              help="The admin's port. [default: as before, or 7080 or the next free one]")  # fmt: skip
+@click.option("--agent-ports", callback=_range, metavar="FIRST-LAST",
+              help="The ports of the agents. [default: as before, or free ones from 7001]")  # fmt: skip
+@click.option("--node-ports", callback=_range, metavar="FIRST-LAST",
+              help="The ports of all storage nodes; each agent gets an equal part. "
+              "[default: as before, or free ones from 50051]")  # fmt: skip
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -30,19 +54,21 @@ MAX_NODES: Final = 100
     help="The directory for all files of the grid.",
 )
 @click.pass_context
-def dev(ctx: click.Context, agents: int | None, nodes_per_agent: int | None, data_dir: Path) -> None:
+def dev(ctx: click.Context, /, agents: int | None, nodes_per_agent: int | None, data_dir: Path, **ports: Any) -> None:
     """Run a whole grid on this machine: a master, an admin, agents and storage nodes.
 
     All are real processes with one directory for their files. Ctrl-C stops them. The same
-    command starts them again with the same agents, nodes and data.
+    command starts them again with the same agents, nodes, ports and data.
     """
+    from sutra_grid.cli.dev.ports import PortWishes
     from sutra_grid.cli.dev.session import run
     from sutra_grid.runtime.shutdown import Shutdown
 
+    wishes = PortWishes(ports["master_port"], ports["admin_port"], ports["agent_ports"], ports["node_ports"])
     with Shutdown() as shutdown:
         # Closing the terminal stops the grid, as Ctrl-C does.
         former = signal.signal(signal.SIGHUP, lambda *_: shutdown.request("SIGHUP"))
         try:
-            run(options_of(ctx), shutdown, data_dir, agents, nodes_per_agent)
+            run(options_of(ctx), shutdown, data_dir, agents, nodes_per_agent, wishes)
         finally:
             signal.signal(signal.SIGHUP, former)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
-from sutra_grid.cli.dev.ports import slots_of
 
 # A storage server needs half of it at its start; the rest is for large values under load, because limits are enforced.
 NODE_MEMORY_MB: Final = 128
@@ -46,7 +45,7 @@ master = "{HOST}:{plan.master_port}"
 
 def agent_config(layout: Layout, plan: GridPlan, agent: AgentPlan, storage_server: Path) -> str:
     """For ``sutra-grid-agent --config``."""
-    slots = max(slots_of(plan.nodes_per_agent), agent.last_node_port - agent.first_node_port + 1)
+    slots = agent.last_node_port - agent.first_node_port + 1
     return f"""\
 # Written by sutra-grid-cli dev at each start; sutra-grid-agent --config reads it.
 [agent]

@@ -9,16 +9,24 @@ from sutra_grid.cli.context import DEFAULT_MASTER, DEV_DIRECTORY, Options
 from sutra_grid.cli.dev.grid import DevGrid, Interrupted, end_leftovers
 from sutra_grid.cli.dev.layout import Layout
 from sutra_grid.cli.dev.nodes import bring_up_nodes
-from sutra_grid.cli.dev.ports import plan_grid
+from sutra_grid.cli.dev.ports import PortWishes, plan_grid
 from sutra_grid.cli.dev.view import watch
 from sutra_grid.cli.scripts import this_command
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.net import is_port_free
+from sutra_grid.runtime.port_use import port_holder
 from sutra_grid.runtime.shutdown import Shutdown
 
 
-def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | None, nodes_per_agent: int | None) -> None:
+def run(
+    options: Options,
+    shutdown: Shutdown,
+    directory: Path,
+    agents: int | None,
+    nodes_per_agent: int | None,
+    wishes: PortWishes,
+) -> None:
     """Run a grid in ``directory`` until ``shutdown``, and always stop it. Raises GridError."""
     layout = Layout(directory)
     layout.make()
@@ -26,7 +34,7 @@ def run(options: Options, shutdown: Shutdown, directory: Path, agents: int | Non
         before = layout.load_plan()
         tell(f"{'Starting a new grid' if before is None else 'Continuing the grid'} in {directory}")
         end_leftovers(layout, say)
-        plan = plan_grid(before, agents, nodes_per_agent, is_port_free)
+        plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, port_holder)
         grid = DevGrid(layout, plan, shutdown, say)
         try:
             grid.start()
