@@ -166,7 +166,8 @@ SCHEMA: Final = Schema(
                 choices=tuple(MemoryLimits)),
         ], help="Resource limits of nodes"),
         Section("restart", [
-            Key("stable_secs", "float", 30.0, "seconds", "A node that was ready for this long restarts at once",
+            Key("stable_secs", "float", 30.0, "seconds",
+                "A node that was ready for this long is stable, and restarts at once",
                 check=at_least(0)),
             Key("first_delay_secs", "float", 1.0, "seconds", "First back-off; each further one is twice as long",
                 check=at_least(0.001)),

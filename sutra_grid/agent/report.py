@@ -27,6 +27,7 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
     record = view.runtime.record
     assignment = record.assignment
     is_alive = record.process is not None
+    is_settling = record.unstable and record.phase is Phase.RUNNING
     well = record.phase in (Phase.RUNNING, Phase.STOPPED)
     return NodeReport(
         node_id=assignment.node_id,
@@ -50,6 +51,8 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         end_cause=record.end_cause,
         oom_kills=record.oom_kills,
         endpoint_problem=record.endpoint_problem if is_alive else "",
+        unstable=record.unstable,
+        stable_in_ms=max(1, int((record.stable_at - now) * 1000)) if is_settling else 0,
     )
 
 

@@ -96,6 +96,8 @@ def missing_report(known: NodeReport) -> NodeReport:
         health=Health.UNKNOWN,
         sample=None,
         backoff_ms=0,
+        unstable=False,
+        stable_in_ms=0,
         reason=Reason.NOT_REPORTED,
         message="missing from its agent's inventory",
         sequence=0,

@@ -16,7 +16,7 @@ from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, R
 
 _Change = tuple[EventKind, Reason, str]
 
-_NOT_MATERIAL = {"sample", "backoff_ms", "sequence", "end_cause"}
+_NOT_MATERIAL = {"sample", "backoff_ms", "stable_in_ms", "reported_at_ms", "sequence", "end_cause"}
 #: The fields of a report that are not measurements, as a tuple: compared for each node of each heartbeat.
 #: ``message`` contains the cause of an end.
 _material = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _NOT_MATERIAL))

@@ -238,7 +238,8 @@ class NodeReport:
     what follows from it. ``oom_kills``: processes of the node that the kernel killed for lack of memory, since the node
     was created. ``endpoint`` is where the process was seen to answer; ``endpoint_problem`` says why there is none.
     ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
-    counted.
+    counted. ``unstable``: it crashed and was not stable since, which takes ``stable_in_ms`` more while it runs.
+    ``reported_at_ms`` is the master's wall clock when it got a report with a time that is left; see ``core.time_left``.
     """
 
     node_id: str
@@ -263,6 +264,9 @@ class NodeReport:
     oom_kills: int = 0
     log_problem: LogProblem | None = None
     endpoint_problem: str = ""
+    unstable: bool = False
+    stable_in_ms: int = 0
+    reported_at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +353,7 @@ class Event:
 class ClusterSummary:
     """The grid in numbers, with its status; ``reasons`` say why it is not healthy.
 
+    Unhealthy and unstable nodes are among the running ones, and may be both.
     ``as_of_ms`` is 0 while the master answers. Otherwise the status is unknown, and the numbers are as last known then.
     """
 
@@ -362,5 +367,7 @@ class ClusterSummary:
     desired_storage_nodes: int = 0
     failed_storage_nodes: int = 0
     unknown_storage_nodes: int = 0
+    unhealthy_storage_nodes: int = 0
+    unstable_storage_nodes: int = 0
     reasons: tuple[str, ...] = ()
     as_of_ms: int = 0

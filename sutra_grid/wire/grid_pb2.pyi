@@ -253,7 +253,7 @@ class Assignment(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., agent_id: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills", "endpoint_problem")
+    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills", "endpoint_problem", "unstable", "stable_in_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DESIRED_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +276,8 @@ class NodeReport(_message.Message):
     LOG_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    UNSTABLE_FIELD_NUMBER: _ClassVar[int]
+    STABLE_IN_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     generation: int
     desired: str
@@ -298,7 +300,9 @@ class NodeReport(_message.Message):
     log_problem: LogProblem
     oom_kills: int
     endpoint_problem: str
-    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ...) -> None: ...
+    unstable: bool
+    stable_in_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ...) -> None: ...
 
 class LogProblem(_message.Message):
     __slots__ = ("reason", "message")
@@ -361,7 +365,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem", "stopped_by_drain")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem", "stopped_by_drain", "unstable", "stable_in_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -386,6 +390,8 @@ class NodeStatus(_message.Message):
     OOM_KILLS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     STOPPED_BY_DRAIN_FIELD_NUMBER: _ClassVar[int]
+    UNSTABLE_FIELD_NUMBER: _ClassVar[int]
+    STABLE_IN_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -410,7 +416,9 @@ class NodeStatus(_message.Message):
     oom_kills: int
     endpoint_problem: str
     stopped_by_drain: bool
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., stopped_by_drain: bool = ...) -> None: ...
+    unstable: bool
+    stable_in_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., stopped_by_drain: bool = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")
@@ -507,7 +515,7 @@ class NodeResult(_message.Message):
     def __init__(self, success: bool = ..., error_message: _Optional[str] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., node: _Optional[_Union[NodeStatus, _Mapping]] = ...) -> None: ...
 
 class ClusterStatus(_message.Message):
-    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms")
+    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms", "unhealthy_storage_nodes", "unstable_storage_nodes")
     TOTAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_AGENTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -522,6 +530,8 @@ class ClusterStatus(_message.Message):
     MASTER_VERSION_FIELD_NUMBER: _ClassVar[int]
     MASTER_STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
+    UNHEALTHY_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
+    UNSTABLE_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
     total_agents: int
     healthy_agents: int
     total_storage_nodes: int
@@ -536,7 +546,9 @@ class ClusterStatus(_message.Message):
     master_version: str
     master_started_at_ms: int
     as_of_ms: int
-    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ...) -> None: ...
+    unhealthy_storage_nodes: int
+    unstable_storage_nodes: int
+    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor")

@@ -81,7 +81,15 @@ def _checksum(body: dict[str, Any]) -> str:
 
 def _without_times(record: NodeRecord) -> NodeRecord:
     return dataclasses.replace(
-        record, launched_at=0.0, ready_at=None, resume_at=0.0, crashes=(), grace_ends_at=0.0, leftovers=(), killed=()
+        record,
+        launched_at=0.0,
+        ready_at=None,
+        resume_at=0.0,
+        crashes=(),
+        grace_ends_at=0.0,
+        leftovers=(),
+        killed=(),
+        stable_at=0.0,
     )
 
 

@@ -14,6 +14,7 @@ class TimerName(StrEnum):
     PROBE = "probe"
     UNHEALTHY = "unhealthy"
     START_TIMEOUT = "start_timeout"
+    STABLE = "stable"
     GRACE = "grace"
     REAP = "reap"
     LOOK = "look"

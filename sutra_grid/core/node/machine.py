@@ -333,6 +333,8 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
     match event.timer, record.phase:
         case TimerName.BACK_OFF, Phase.WAITING:
             work.launch(restart_reason(record), f"restarted: {describe_last_end(record)}")
+        case TimerName.STABLE, Phase.RUNNING:
+            work.record = replace(record, unstable=False, stable_at=0.0)
         case TimerName.SETTLE, Phase.STARTING:
             work.ready(Health.UNKNOWN)
         case TimerName.PROBE, Phase.STARTING | Phase.RUNNING:

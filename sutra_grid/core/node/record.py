@@ -150,6 +150,8 @@ class NodeRecord:
     ``launch_oom_kills``: those of the last launch, which were told.
     ``listen_host``: the IP address that the newest launch was told to listen on; empty for one of an older version.
     ``endpoint``: where the process was seen to answer; ``endpoint_problem``: why there is none, in words.
+    ``unstable``: the process crashed, and none was ready for long enough since to be stable. ``stable_at``: when the
+    running one is.
     ``made_path``: the topmost directory that is made for the node; empty if its directory existed before, and as soon
     as a process of it was ready.
     """
@@ -181,6 +183,8 @@ class NodeRecord:
     ending: Ending | None = None
     leftovers: tuple[Member, ...] = ()
     killed: tuple[Member, ...] = ()
+    unstable: bool = False
+    stable_at: float = 0.0
     made_path: str = ""
 
 

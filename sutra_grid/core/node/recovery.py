@@ -51,6 +51,7 @@ def _recover_process(work: NodeStep, event: Recovered) -> None:
     elif event.was is Phase.RUNNING and record.ready_at is not None:
         work.move(transitions.adopted(work.record, Phase.RUNNING))
         work.do(ArmTimer(TimerName.PROBE, 0.0))
+        work.watch_stability()
     else:
         work.move(transitions.adopted(work.record, Phase.STARTING))
         work.watch_start()

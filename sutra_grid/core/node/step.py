@@ -12,6 +12,7 @@ from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
+from sutra_grid.core.outcome import CRASHES
 from sutra_grid.core.restart import decide_restart, delay_seconds
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
@@ -33,6 +34,10 @@ ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 CAUSED_BY_THE_HOST = frozenset(
     {Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED, Reason.ADDRESS_MISSING, Reason.LIMIT_REACHED}
 )
+
+
+#: Reasons of an exit after which a node has to run for a while before it counts as stable. A reboot is not its fault.
+MAKES_UNSTABLE = CRASHES - {Reason.REBOOTED}
 
 
 class NodeStep:
@@ -119,6 +124,14 @@ class NodeStep:
         self.move(transitions.running(self.record, self.now))
         self.node = replace(self.node, health=health, probe_failures=0, probe_problem="", waits=0)
         self.probe_later()
+        self.watch_stability()
+
+    def watch_stability(self) -> None:
+        """Arm the timer at which a running process that was started after a crash is stable."""
+        record = self.record
+        if record.unstable and record.ready_at is not None:
+            self.record = replace(record, stable_at=record.ready_at + self.rules.restart.stable_seconds)
+            self.do(ArmTimer(TimerName.STABLE, max(0.0, self.record.stable_at - self.now.monotonic)))
 
     def probe_later(self) -> None:
         """Ask for the next probe of a running process; soon, while it is unsure whether its endpoint answers."""
@@ -150,7 +163,13 @@ class NodeStep:
             uptime_ms=max(0, int(lived_seconds * 1000)),
             reason=reason,
         )
-        self.record = replace(record, process=None, stop_cause=Reason.NONE, exits=(ended, *record.exits)[:MAX_EXITS])
+        self.record = replace(
+            record,
+            process=None,
+            stop_cause=Reason.NONE,
+            exits=(ended, *record.exits)[:MAX_EXITS],
+            unstable=record.unstable or reason in MAKES_UNSTABLE,
+        )
 
     def after_end(
         self, *, ready_seconds: float, cause: str, waits_for: Reason, gives_up_for: Reason, passes: bool = False

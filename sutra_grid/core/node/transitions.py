@@ -141,6 +141,7 @@ def ended(record: NodeRecord, reason: Reason, message: str) -> NodeRecord:
         end_cause="",
         relaunch=False,
         crashes=(),
+        unstable=False,
         suspect=None,
     )
 

@@ -68,6 +68,9 @@ def report_to_document(report: NodeReport) -> Document:
         "log_problem": _log_problem_to_document(report.log_problem),
         "oom_kills": report.oom_kills,
         "endpoint_problem": clean(report.endpoint_problem),
+        "unstable": report.unstable,
+        "stable_in_ms": report.stable_in_ms,
+        "reported_at_ms": report.reported_at_ms,
     }
 
 
@@ -94,7 +97,10 @@ def report_from_document(document: Document) -> NodeReport:
         log_tail=tuple(document["log_tail"]),
         log_problem=_log_problem_from_document(document.get("log_problem")),
         oom_kills=document.get("oom_kills", 0),  # since 0.2
-        endpoint_problem=document.get("endpoint_problem", ""),  # registries of 0.1.0 have none
+        endpoint_problem=document.get("endpoint_problem", ""),  # registries of 0.1.0 have none, nor the following
+        unstable=document.get("unstable", False),
+        stable_in_ms=document.get("stable_in_ms", 0),
+        reported_at_ms=document.get("reported_at_ms", 0),
     )
 
 

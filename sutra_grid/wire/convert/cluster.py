@@ -36,6 +36,8 @@ def cluster_summary_to_message(
         desired_storage_nodes=summary.desired_storage_nodes,
         failed_storage_nodes=summary.failed_storage_nodes,
         unknown_storage_nodes=summary.unknown_storage_nodes,
+        unhealthy_storage_nodes=summary.unhealthy_storage_nodes,
+        unstable_storage_nodes=summary.unstable_storage_nodes,
         reasons=summary.reasons,
         master_version=master_version,
         master_started_at_ms=master_started_at_ms,

@@ -154,6 +154,8 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         log_problem=_log_problem_to_message(report.log_problem) if report.log_problem else None,
         oom_kills=report.oom_kills,
         endpoint_problem=utf8(report.endpoint_problem),
+        unstable=report.unstable,
+        stable_in_ms=report.stable_in_ms,
     )
 
 
@@ -182,6 +184,8 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         log_problem=_log_problem_from_message(message.log_problem) if message.HasField("log_problem") else None,
         oom_kills=message.oom_kills,
         endpoint_problem=message.endpoint_problem,
+        unstable=message.unstable,
+        stable_in_ms=message.stable_in_ms,
     )
 
 
@@ -223,6 +227,8 @@ def _add_observed(message: grid_pb2.NodeStatus, report: NodeReport) -> None:
     if report.sample is not None:
         message.sample.CopyFrom(node_sample_to_message(report.sample))
     message.backoff_ms = report.backoff_ms
+    message.unstable = report.unstable
+    message.stable_in_ms = report.stable_in_ms
     message.oom_kills = report.oom_kills
     message.log_tail.extend(utf8(line) for line in report.log_tail)
     if report.log_problem is not None:

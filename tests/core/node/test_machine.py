@@ -161,6 +161,36 @@ def test_after_a_stable_run_a_crash_is_followed_by_a_restart_at_once() -> None:
     assert driver.launched().record.restarts == 1
 
 
+def test_after_any_crash_a_node_is_unstable_until_it_was_ready_for_long_enough() -> None:
+    driver = Driver().running()
+    assert not driver.record.unstable
+    driver.now += 100
+    driver.exited().launched()
+    assert driver.record.unstable, "it was stable before, and is started at once"
+    driver.on(ProbePassed(driver.record.launches))
+    assert ArmTimer(TimerName.STABLE, 30) in driver.done
+    assert driver.record.stable_at == driver.now + 30
+    driver.now += 30
+    driver.on(TimerDue(TimerName.STABLE))
+    assert not driver.record.unstable
+    assert WriteJournal() in driver.done
+
+
+def test_a_crash_before_it_is_stable_and_a_command_do_not_make_a_node_stable() -> None:
+    driver = Driver().running().exited()
+    driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches))
+    assert driver.record.unstable
+    driver.assign(Desired.RUNNING, restart=True).exited(code=0).launched()
+    assert driver.record.unstable, "a restart by command shows nothing"
+    driver.assign(Desired.STOPPED).exited(code=0)
+    assert not driver.record.unstable, "what was stopped on purpose begins anew"
+
+
+def test_a_node_that_never_crashed_has_no_timer_for_its_stability() -> None:
+    driver = Driver().running()
+    assert not any(isinstance(done, ArmTimer) and done.timer is TimerName.STABLE for done in driver.done)
+
+
 def test_an_early_crash_waits_with_a_back_off() -> None:
     driver = Driver().running().exited(3)
     assert driver.phase is Phase.WAITING
