@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import NamedTuple
 
-from sutra_grid.core.age import utc_time
+from sutra_grid.core.age import duration, utc_time
+from sutra_grid.core.outcome import CRASHES, describe_exit
+from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import (
     Agent,
     AgentStatus,
@@ -42,12 +44,13 @@ class Facts(NamedTuple):
     is_confirmed: bool
     has_process: bool
     is_unhealthy: bool
+    is_unstable: bool
 
 
 #: Every possible combination: only a report can confirm a generation, and have a process or a probe.
 ALL_FACTS: tuple[Facts, ...] = (
-    *(Facts(desired, None, False, False, False) for desired in Desired),
-    *(Facts(*parts) for parts in product(Desired, NodeState, (False, True), (False, True), (False, True))),
+    *(Facts(desired, None, False, False, False, False) for desired in Desired),
+    *(Facts(*parts) for parts in product(Desired, NodeState, *((False, True),) * 4)),
 )
 
 
@@ -78,19 +81,26 @@ class AgentTrouble:
 
 @dataclass(frozen=True, slots=True)
 class NodeTrouble:
-    """A node that should run and does not, with the status of its agent."""
+    """A node that ``is_troubled``, with the status of its agent, at ``now_ms``; 0: when it was reported."""
 
     node: Node
     agent_status: AgentStatus | None
+    now_ms: int = 0
 
 
 def facts_of(node: Node) -> Facts:
     """What the status of ``node`` depends on."""
     report = node.report
     if report is None:
-        return Facts(node.desired, None, False, False, False)
-    is_unhealthy = report.health is Health.UNHEALTHY
-    return Facts(node.desired, report.state, report.generation >= node.generation, bool(report.pid), is_unhealthy)
+        return Facts(node.desired, None, False, False, False, False)
+    return Facts(
+        node.desired,
+        report.state,
+        report.generation >= node.generation,
+        bool(report.pid),
+        report.health is Health.UNHEALTHY,
+        report.unstable,
+    )
 
 
 def status_of(facts: Facts, agent_status: AgentStatus | None) -> NodeStatus:
@@ -113,18 +123,35 @@ def is_missing(facts: Facts, agent_status: AgentStatus | None) -> bool:
     return facts.desired is Desired.RUNNING and status_of(facts, agent_status) is not NodeStatus.RUNNING
 
 
+def is_unhealthy(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    """Whether the node should run and runs, and its health probe fails."""
+    return facts.is_unhealthy and _runs_as_it_should(facts, agent_status)
+
+
+def is_unstable(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    """Whether the node should run and runs again after a crash, and was not stable since."""
+    return facts.is_unstable and _runs_as_it_should(facts, agent_status)
+
+
+def _runs_as_it_should(facts: Facts, agent_status: AgentStatus | None) -> bool:
+    return facts.desired is Desired.RUNNING and status_of(facts, agent_status) is NodeStatus.RUNNING
+
+
 def is_troubled(facts: Facts, agent_status: AgentStatus | None) -> bool:
-    """Whether the node is missing, and not only because its agent is offline."""
-    return is_missing(facts, agent_status) and agent_status is not AgentStatus.OFFLINE
+    """Whether the node makes the grid degraded by itself: missing, unhealthy or unstable, and its agent not offline."""
+    if agent_status is AgentStatus.OFFLINE:
+        return False
+    return any(judge(facts, agent_status) for judge in (is_missing, is_unhealthy, is_unstable))
 
 
 def needs_attention(facts: Facts, agent_status: AgentStatus | None) -> bool:
-    """Whether a person should look at it: it is missing, it failed, or it runs and its probe fails."""
+    """Whether a person should look at it: it is missing, failed or unstable, or it runs and its probe fails."""
     if facts.desired is Desired.ABSENT:
         return False
     status = status_of(facts, agent_status)
     is_hung = status is NodeStatus.RUNNING and facts.is_unhealthy
-    return is_missing(facts, agent_status) or status is NodeStatus.FAILED or is_hung
+    is_shaky = is_missing(facts, agent_status) or is_unstable(facts, agent_status)
+    return is_shaky or status is NodeStatus.FAILED or is_hung
 
 
 def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
@@ -146,8 +173,8 @@ def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
     return ShownStatus(status, reason, message)
 
 
-def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSummary:
-    """The summary of the grid from all agents and nodes; see ``summarize``."""
+def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node], now_ms: int = 0) -> ClusterSummary:
+    """The summary of the grid from all agents and nodes at ``now_ms``, wall-clock milliseconds; see ``summarize``."""
     by_id = {agent.agent_id: agent for agent in agents}
     judged = [(node, facts_of(node), _status_of(by_id, node.agent_id)) for node in nodes]
     tally = Tally(
@@ -157,7 +184,7 @@ def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSu
         node.agent_id for node, facts, status in judged if status is AgentStatus.OFFLINE and is_missing(facts, status)
     )
     unhealthy = [by_id[agent_id] for agent_id in sorted(by_id) if by_id[agent_id].status is not AgentStatus.HEALTHY]
-    troubled = (NodeTrouble(node, status) for node, facts, status in judged if is_troubled(facts, status))
+    troubled = (NodeTrouble(node, status, now_ms) for node, facts, status in judged if is_troubled(facts, status))
     return summarize(
         tally,
         [AgentTrouble(agent, lost[agent.agent_id]) for agent in unhealthy[:SHOWN_REASONS]],
@@ -168,13 +195,16 @@ def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node]) -> ClusterSu
 def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[NodeTrouble]) -> ClusterSummary:
     """The grid in numbers, with its status and the reasons.
 
-    Nodes that are being removed do not count. Healthy: every agent is healthy, and every node that
-    should run runs. Critical: more than half of the agents are offline. ``agents`` and ``nodes`` are
-    named in the reasons: the first ``SHOWN_REASONS`` of each that are in trouble.
+    Nodes that are being removed do not count. Healthy: every agent is healthy, and every node that should run
+    runs, is not unhealthy, and was stable since its last crash. Critical: more than half of the agents are
+    offline. ``agents`` and ``nodes`` are named in the reasons: the first ``SHOWN_REASONS`` of each in trouble.
     """
     total_agents = sum(tally.agents.values())
     healthy, offline = tally.agents.get(AgentStatus.HEALTHY, 0), tally.agents.get(AgentStatus.OFFLINE, 0)
-    missing = sum(count for key, count in tally.nodes.items() if is_missing(*key))
+    missing, unhealthy, unstable = (
+        sum(count for key, count in tally.nodes.items() if judge(*key))
+        for judge in (is_missing, is_unhealthy, is_unstable)
+    )
     troubles = total_agents - healthy + sum(count for key, count in tally.nodes.items() if is_troubled(*key))
     statuses: Counter[NodeStatus] = Counter()
     desired: Counter[Desired] = Counter()
@@ -183,7 +213,7 @@ def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[Node
         if facts.desired is not Desired.ABSENT:
             statuses[status_of(facts, agent_status)] += count
     return ClusterSummary(
-        status=_health(total_agents, healthy, offline, missing),
+        status=_health(total_agents, healthy, offline, missing + unhealthy + unstable),
         total_agents=total_agents,
         healthy_agents=healthy,
         degraded_agents=tally.agents.get(AgentStatus.DEGRADED, 0),
@@ -193,6 +223,8 @@ def summarize(tally: Tally, agents: Sequence[AgentTrouble], nodes: Sequence[Node
         desired_storage_nodes=desired[Desired.RUNNING],
         failed_storage_nodes=statuses[NodeStatus.FAILED],
         unknown_storage_nodes=statuses[NodeStatus.UNKNOWN],
+        unhealthy_storage_nodes=unhealthy,
+        unstable_storage_nodes=unstable,
         reasons=_reasons(agents, nodes, troubles),
     )
 
@@ -208,10 +240,10 @@ def as_last_known(summary: ClusterSummary, as_of_ms: int, why: str) -> ClusterSu
     return replace(summary, status=ClusterHealth.UNKNOWN, reasons=(sentence, *summary.reasons), as_of_ms=as_of_ms)
 
 
-def _health(agents: int, healthy: int, offline: int, missing: int) -> ClusterHealth:
+def _health(agents: int, healthy: int, offline: int, shaky_nodes: int) -> ClusterHealth:
     if offline * 2 > agents:
         return ClusterHealth.CRITICAL
-    return ClusterHealth.DEGRADED if healthy < agents or missing else ClusterHealth.HEALTHY
+    return ClusterHealth.DEGRADED if healthy < agents or shaky_nodes else ClusterHealth.HEALTHY
 
 
 def _waiting(node: Node, report: NodeReport | None) -> str:
@@ -253,6 +285,31 @@ def _of_agent(trouble: AgentTrouble) -> str:
 
 
 def _of_node(trouble: NodeTrouble) -> str:
-    node, shown = trouble.node, shown_status(trouble.node, trouble.agent_status)
-    text = f"node {node.node_id} on {node.agent_id} should run and is {shown.status}: {shown.message or shown.reason}"
-    return text.rstrip(": ")
+    node = seen_at(trouble.node, trouble.now_ms)
+    shown = shown_status(node, trouble.agent_status)
+    facts, who = facts_of(node), f"node {node.node_id} on {node.agent_id}"
+    why = shown.message or str(shown.reason)
+    if is_missing(facts, trouble.agent_status):
+        return f"{who} should run and is {_missing_word(node, shown.status)}: {why}".rstrip(": ")
+    if is_unhealthy(facts, trouble.agent_status):
+        return f"{who} is unhealthy: {why}".rstrip(": ")
+    return f"{who} {_unstable_words(node.report, trouble.now_ms)}"
+
+
+def _missing_word(node: Node, status: NodeStatus) -> str:
+    """The status, in the words of lists."""
+    report = node.report
+    if report is not None and status is NodeStatus.STARTING and report.backoff_ms and not report.pid:
+        return f"in back-off, {duration(report.backoff_ms / 1000)} left"
+    return status.value
+
+
+def _unstable_words(report: NodeReport | None, now_ms: int) -> str:
+    """What is known of a node that runs again after a crash."""
+    if report is None:
+        return "is unstable"
+    crash = next((exit_ for exit_ in report.exits if exit_.reason in CRASHES), None)
+    how = f" ({describe_exit(crash)})" if crash else ""
+    again = f" for {duration((now_ms - report.started_at_ms) / 1000)}" if now_ms and report.started_at_ms else ""
+    left = f", stable in {duration(report.stable_in_ms / 1000)}" if report.stable_in_ms else ""
+    return f"is unstable: it crashed{how} and runs again{again}{left}"

@@ -35,7 +35,7 @@ from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.service import MasterService, Parts
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.registry import Registry
-from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
+from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.ticker import Ticker
@@ -112,7 +112,7 @@ class MasterCore:
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
-        views = Views(self.state, wall_ms(self.clock))
+        views = Views(self.state, self.clock)
         commands = CommandHandler(
             Operations(self.spawner, self.node_commands, self.agent_commands),
             IdempotentCalls(self.registry, self.clock),

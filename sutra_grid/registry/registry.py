@@ -147,9 +147,9 @@ class Registry:
             return agent_lists.select_cells(connection)
 
     def cluster_summary(self) -> ClusterSummary:
-        """The grid's status and its numbers, counted in the database."""
+        """The grid's status and its numbers, counted in the database. Times that are left are as of now."""
         with self._database.reading() as connection, decoding("agents and nodes"):
-            return cluster_summary.summary(connection)
+            return cluster_summary.summary(connection, wall_ms(self._clock))
 
     def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
         """Insert the agent, or overwrite all of its columns."""
@@ -186,7 +186,7 @@ class Registry:
         ``InvalidArgument`` for a cursor of another filter or sort.
         """
         with self._database.reading() as connection, decoding("nodes"):
-            return node_lists.select_page(connection, query, counted=counted)
+            return node_lists.select_page(connection, query, wall_ms(self._clock), counted=counted)
 
     def was_removed(self, node_id: str) -> bool:
         """Whether a node of this id was removed, as far as tombstones are kept."""

@@ -1,12 +1,14 @@
 """One status for a node, one for the grid."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from support.texts import mentions, numbers_in
 
 from sutra_grid.core.status import (
     ALL_FACTS,
+    as_last_known,
     cluster_summary,
     facts_of,
     is_missing,
@@ -22,6 +24,7 @@ from sutra_grid.core.types import (
     Desired,
     Health,
     Node,
+    NodeExit,
     NodeReport,
     NodeSpec,
     NodeState,
@@ -86,8 +89,8 @@ def test_the_facts_of_a_node_are_all_that_its_status_depends_on(agent_status: Ag
     for desired in Desired:
         for report in (None, *(replace(RUNNING, state=state, pid=pid) for state in NodeState for pid in (0, 7))):
             for generation in (1, 2):
-                for health in Health:
-                    stated = replace(report, health=health) if report else None
+                for health, unstable in product(Health, (False, True)):
+                    stated = replace(report, health=health, unstable=unstable) if report else None
                     node = replace(NODE, desired=desired, generation=generation, report=stated)
                     facts = facts_of(node)
                     seen.add(facts)
@@ -103,7 +106,11 @@ def test_the_facts_of_a_node_are_all_that_its_status_depends_on(agent_status: Ag
         (with_report(NodeState.RUNNING, pid=7), OFFLINE, "missing attention"),
         (with_report(NodeState.FAILED), HEALTHY, "missing troubled attention"),
         (replace(with_report(NodeState.FAILED), desired=Desired.STOPPED), HEALTHY, "attention"),
-        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY), HEALTHY, "attention"),
+        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY), HEALTHY, "troubled attention"),
+        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY), OFFLINE, "missing attention"),
+        (with_report(NodeState.RUNNING, pid=7, unstable=True), HEALTHY, "troubled attention"),
+        (with_report(NodeState.RUNNING, pid=7, unstable=True), DEGRADED, "troubled attention"),
+        (replace(with_report(NodeState.RUNNING, pid=7, unstable=True), desired=Desired.ABSENT), HEALTHY, ""),
         (with_report(NodeState.STARTING, pid=7, health=Health.UNHEALTHY), HEALTHY, "missing troubled attention"),
         (replace(with_report(NodeState.STOPPED), desired=Desired.STOPPED), HEALTHY, ""),
         (replace(with_report(NodeState.STOPPED), desired=Desired.STOPPED), OFFLINE, ""),
@@ -116,6 +123,55 @@ def test_what_is_missing_what_has_a_trouble_of_its_own_and_what_a_person_should_
 ) -> None:
     judges = {"missing": is_missing, "troubled": is_troubled, "attention": needs_attention}
     assert " ".join(name for name, judge in judges.items() if judge(facts_of(node), agent_status)) == marks
+
+
+def test_an_unhealthy_node_makes_the_grid_degraded_and_is_named() -> None:
+    hung = with_report(
+        NodeState.RUNNING, pid=7, health=Health.UNHEALTHY, reason=Reason.PROBE_FAILED, message="no answer"
+    )
+    summary = cluster_summary(agents(HEALTHY), [hung])
+    assert (summary.status, summary.unhealthy_storage_nodes) == (ClusterHealth.DEGRADED, 1)
+    assert summary.running_storage_nodes == 1, "its process runs"
+    [reason] = summary.reasons
+    assert mentions(reason, "node-1 on agent-1 is unhealthy", "no answer")
+
+
+def test_a_node_that_runs_again_after_a_crash_keeps_the_grid_degraded_until_it_is_stable() -> None:
+    crash = NodeExit(1, 0, 0, 200, Reason.CRASHED)
+    again = with_report(
+        NodeState.RUNNING,
+        pid=7,
+        exits=(crash,),
+        unstable=True,
+        stable_in_ms=29_000,
+        started_at_ms=100_000,
+        reported_at_ms=101_000,
+    )
+    summary = cluster_summary(agents(HEALTHY), [again], now_ms=105_000)
+    assert (summary.status, summary.unstable_storage_nodes) == (ClusterHealth.DEGRADED, 1)
+    [reason] = summary.reasons
+    assert mentions(reason, "node-1", "exit code 1 after 0.2 s", "runs again for 5s", "stable in 25s")
+    stable = replace(again, report=replace(again.report, unstable=False, stable_in_ms=0))
+    assert cluster_summary(agents(HEALTHY), [stable]).status is ClusterHealth.HEALTHY
+
+
+def test_an_older_agent_says_nothing_of_stability_and_nothing_changes_for_it() -> None:
+    crashed = with_report(NodeState.RUNNING, pid=7, exits=(NodeExit(1, 0, 0, 200, Reason.CRASHED),))
+    assert cluster_summary(agents(HEALTHY), [crashed]).status is ClusterHealth.HEALTHY
+
+
+def test_a_node_that_waits_is_told_with_the_word_of_lists_and_the_time_that_is_left_now() -> None:
+    waiting = with_report(NodeState.STARTING, backoff_ms=60_000, reported_at_ms=1_000, message="exited with code 1")
+    [reason] = cluster_summary(agents(HEALTHY), [waiting], now_ms=43_000).reasons
+    assert mentions(reason, "back-off, 18s left", "exited with code 1")
+
+
+def test_what_is_last_known_is_unknown_with_its_age_and_keeps_the_numbers() -> None:
+    known = cluster_summary(agents(HEALTHY), [NODE])
+    unknown = as_last_known(known, 1_772_000_000_000, "no answer")
+    assert (unknown.status, unknown.as_of_ms) == (ClusterHealth.UNKNOWN, 1_772_000_000_000)
+    assert unknown.running_storage_nodes == 1
+    assert mentions(unknown.reasons[0], "no answer", "2026-02-25 06:13:20 UTC", "healthy then")
 
 
 def agents(*statuses: AgentStatus) -> list[Agent]:

@@ -8,6 +8,7 @@ from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, page_response
 from sutra_grid.admin.reads.lookup import find_node
+from sutra_grid.admin.reads.records import as_of_now
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
 from sutra_grid.admin.services import master, registry
@@ -32,7 +33,7 @@ def list_nodes(query: NodeQuery) -> Response:
 def show_node(node_id: str) -> Response:
     """Show a node."""
     rows = registry()
-    node = find_node(rows, node_id)
+    node = as_of_now(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
     shown = shown_status(node, agent.status if agent else None)
     return conditional_response(to_json(node_status(node, shown)))

@@ -17,7 +17,8 @@ blueprint = Operations("status", __name__, description="Status of the grid")
 def show_status() -> Response:
     """Show the status of the grid.
 
-    `healthy`: all agents are healthy and all nodes that should run do run. `critical`: more than half of the agents
+    `healthy`: all agents are healthy, and all nodes that should run do run, are not unhealthy, and were stable since
+    their last crash. `critical`: more than half of the agents
     are offline. Otherwise `degraded`.
 
     `unknown`: the admin can't ask the master. The counts and the other reasons are then as last known at `as_of_ms`,

@@ -15,7 +15,7 @@ from sutra_grid.admin.pages.models.history import history
 from sutra_grid.admin.pages.node_log import LOG_LINES, read_log_end
 from sutra_grid.admin.pages.renderer import is_from_htmx, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
-from sutra_grid.admin.reads.records import agent_with_nodes
+from sutra_grid.admin.reads.records import agent_with_nodes, as_of_now
 from sutra_grid.admin.services import master, master_fault, registry
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
@@ -33,7 +33,7 @@ MEMORY: Final = Measure("Memory", 1024.0, lambda count: size(int(count)), prefix
 def show_node(node_id: str) -> Response:
     """Show the page."""
     rows = registry()
-    node = find_node(rows, node_id)
+    node = as_of_now(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
     status = node_status(node, shown_status(node, agent.status if agent else None))
     record = agent_with_nodes(agent, []) if agent else None

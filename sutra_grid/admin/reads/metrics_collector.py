@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sutra_grid import __version__
-from sutra_grid.core.status import Facts, Tally, is_missing, status_of, summarize
+from sutra_grid.core.status import Facts, Tally, is_missing, is_unhealthy, is_unstable, status_of, summarize
 from sutra_grid.core.types import AgentStatus, ClusterHealth, Desired, NodeStatus, ReachState
 from sutra_grid.registry import AgentPulse, GridCounts, NodeCount
 
@@ -108,6 +108,7 @@ def _heartbeat_ages(ages_seconds: Sequence[float]) -> Metric:
 def _nodes(nodes: Sequence[NodeCount]) -> Iterator[Metric]:
     shown: Counter[tuple[NodeStatus, str]] = Counter()
     missing: Counter[str] = Counter()
+    shaky = {judge: Counter[str]() for judge in (is_unhealthy, is_unstable)}
     restarts: Counter[str] = Counter()
     engines = {DEFAULT_ENGINE} | {node.engine or DEFAULT_ENGINE for node in nodes}
     for node in nodes:
@@ -116,6 +117,8 @@ def _nodes(nodes: Sequence[NodeCount]) -> Iterator[Metric]:
             shown[status_of(node.facts, node.agent_status), engine] += node.nodes
         if is_missing(node.facts, node.agent_status):
             missing[engine] += node.nodes
+        for judge, found in shaky.items():
+            found[engine] += node.nodes if judge(node.facts, node.agent_status) else 0
         restarts[engine] += node.restarts
     by_status = GaugeMetricFamily("sutra_grid_nodes", "Nodes by status and engine", labels=["status", "engine"])
     for engine in sorted(engines):
@@ -128,6 +131,11 @@ def _nodes(nodes: Sequence[NodeCount]) -> Iterator[Metric]:
         "engine",
         {engine: missing[engine] for engine in sorted(engines)},
     )
+    for name, judge, help_ in (
+        ("sutra_grid_nodes_unhealthy", is_unhealthy, "Nodes that run and fail their health probe"),
+        ("sutra_grid_nodes_unstable", is_unstable, "Nodes that run again after a crash and were not stable since"),
+    ):
+        yield _labelled(name, help_, "engine", {engine: shaky[judge][engine] for engine in sorted(engines)})
     yield _labelled(
         "sutra_grid_nodes_restarts",
         "Restarts of the existing nodes. Decreases when a node is removed",

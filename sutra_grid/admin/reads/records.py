@@ -6,16 +6,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sutra_grid.admin.schemas.responses import NOT_IN_LISTS
+from sutra_grid.admin.services import clock
 from sutra_grid.core.status import shown_status
+from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Event, Node
 from sutra_grid.registry import ListedAgent, Registry
+from sutra_grid.runtime.clock import wall_ms
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, event_to_message, node_status, to_json
 
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
-    """An agent with all of its nodes."""
-    return agent_record(agent, [(node, shown_status(node, agent.status)) for node in nodes])
+    """An agent with all of its nodes. Needs a request context."""
+    return agent_record(agent, [(seen, shown_status(seen, agent.status)) for seen in map(as_of_now, nodes)])
+
+
+def as_of_now(node: Node) -> Node:
+    """The node with the times that are left now. Needs a request context."""
+    return seen_at(node, wall_ms(clock()))
 
 
 def listed_agent(listed: ListedAgent) -> dict[str, Any]:
@@ -32,8 +40,8 @@ def event_list(events: Sequence[Event], last_event_id: int) -> pb.EventList:
 
 
 def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
-    """Nodes as wire messages, in their order. Reads their agents."""
-    kept = list(nodes)
+    """Nodes as wire messages, in their order. Reads their agents. Needs a request context."""
+    kept = [as_of_now(node) for node in nodes]
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
     statuses = {agent_id: agent.status if agent else None for agent_id, agent in agents.items()}
     return [node_status(node, shown_status(node, statuses[node.agent_id])) for node in kept]

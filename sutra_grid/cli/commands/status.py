@@ -22,8 +22,9 @@ from sutra_grid.wire import grid_pb2 as pb
 def status(ctx: click.Context, watch: bool, interval_seconds: float) -> None:
     """Show the status of the whole grid.
 
-    healthy: every agent is healthy and every node that should run runs. critical: more
-    than half of the agents are offline. degraded: everything else; the reasons follow.
+    healthy: every agent is healthy and every node that should run runs, passes its health
+    probe, and was stable since its last crash. critical: more than half of the agents are
+    offline. degraded: everything else; the reasons follow.
     """
     options = options_of(ctx)
     with connect(options) as client:
@@ -73,6 +74,8 @@ def _node_counts(cluster: pb.ClusterStatus) -> list[tuple[int, str]]:
         (cluster.desired_storage_nodes, "should run"),
         (cluster.failed_storage_nodes, "failed"),
         (cluster.unknown_storage_nodes, "unknown"),
+        (cluster.unhealthy_storage_nodes, "unhealthy"),
+        (cluster.unstable_storage_nodes, "unstable"),
     ]
 
 

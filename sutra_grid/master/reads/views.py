@@ -7,9 +7,11 @@ from collections import defaultdict
 from sutra_grid import __version__
 from sutra_grid.core.listed_status import ListedStatus, is_listed_as
 from sutra_grid.core.status import ShownStatus, cluster_summary, shown_status
+from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Node
 from sutra_grid.master.lookups import known_agent, known_node
 from sutra_grid.master.state.cluster_state import ClusterState
+from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, cluster_summary_to_message, node_status
 from sutra_grid.wire.enums import member
@@ -18,9 +20,10 @@ from sutra_grid.wire.enums import member
 class Views:
     """Thread-safe; never blocks."""
 
-    def __init__(self, state: ClusterState, started_at_ms: int) -> None:
+    def __init__(self, state: ClusterState, clock: Clock) -> None:
         self._state = state
-        self._started_at_ms = started_at_ms
+        self._clock = clock
+        self._started_at_ms = wall_ms(clock)
 
     def agents(self) -> pb.AgentList:
         """All agents with their nodes."""
@@ -35,7 +38,8 @@ class Views:
 
     def node(self, node: Node) -> pb.NodeStatus:
         """One node with its status."""
-        return node_status(node, self._shown(node))
+        seen = seen_at(node, wall_ms(self._clock))
+        return node_status(seen, self._shown(seen))
 
     def node_by_id(self, node_id: str) -> pb.NodeStatus:
         """One node with its status. Raises ``NotFound``."""
@@ -53,7 +57,8 @@ class Views:
         found = []
         table = self._state.nodes
         asked = table.of_agent(request.agent_id) if request.agent_id else table.all()
-        for node in asked:
+        now_ms = wall_ms(self._clock)
+        for node in (seen_at(each, now_ms) for each in asked):
             shown = shown_status(node, statuses.get(node.agent_id))
             message = node_status(node, shown)
             listed = wanted is None or is_listed_as(wanted, shown.status, node.report)
@@ -63,7 +68,7 @@ class Views:
 
     def cluster(self) -> pb.ClusterStatus:
         """Counts of the cluster and its overall status."""
-        summary = cluster_summary(self._state.agents.all(), self._state.nodes.all())
+        summary = cluster_summary(self._state.agents.all(), self._state.nodes.all(), wall_ms(self._clock))
         return cluster_summary_to_message(summary, master_version=__version__, master_started_at_ms=self._started_at_ms)
 
     def _shown(self, node: Node) -> ShownStatus:
@@ -71,7 +76,9 @@ class Views:
         return shown_status(node, agent.status if agent else None)
 
     def _record(self, agent: Agent, nodes: list[Node]) -> pb.AgentRecord:
-        record = agent_record(agent, [(node, shown_status(node, agent.status)) for node in nodes])
+        now_ms = wall_ms(self._clock)
+        seen = [seen_at(node, now_ms) for node in nodes]
+        record = agent_record(agent, [(node, shown_status(node, agent.status)) for node in seen])
         if not agent.host_id:  # clients of the first protocol send a number instead of an inventory
             record.current_storage_nodes = self._state.agents.claimed_nodes(agent.agent_id)
         return record

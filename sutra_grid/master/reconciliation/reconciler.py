@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.reconcile import WRITES, Action, Decision, decide_missing, decide_reported, missing_report
 from sutra_grid.core.report_changes import events_between, is_material
+from sutra_grid.core.time_left import stamped
 from sutra_grid.core.types import Actor, Agent, Assignment, Event, Node, NodeReport, Reason
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.master.state.cluster_state import ClusterState
@@ -64,7 +65,8 @@ class Reconciler:
 
         ``keep_samples``: write the measurements too, also when nothing else has changed.
         """
-        listed = {report.node_id: report for report in reports}
+        now_ms = wall_ms(self._clock)
+        listed = {report.node_id: stamped(report, now_ms) for report in reports}
         missing = [node for node in self._state.nodes.of_agent(agent.agent_id) if node.node_id not in listed]
         lost = [missing_report(node.report) for node in missing if node.report and node.report.generation]
         self.record_reports(agent, [*listed.values(), *lost], source, keep_samples=keep_samples)
@@ -93,7 +95,8 @@ class Reconciler:
         now_ms = wall_ms(self._clock)
         written: list[str] = []
         events: list[Event] = []
-        for report in reports:
+        for given in reports:
+            report = stamped(given, now_ms)
             before = self._state.nodes.record_report(agent, report, source)
             if before is None:
                 continue

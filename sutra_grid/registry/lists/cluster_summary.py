@@ -52,10 +52,10 @@ _TROUBLED = (
 )
 
 
-def summary(connection: Connection) -> ClusterSummary:
-    """The summary that ``core.status.cluster_summary`` gives for all rows, without reading them."""
+def summary(connection: Connection, now_ms: int) -> ClusterSummary:
+    """At ``now_ms``, the summary that ``core.status.cluster_summary`` gives for all rows, without reading them."""
     counted = tally(connection)
-    return summarize(counted, _unhealthy_agents(connection), _troubled_nodes(connection, counted))
+    return summarize(counted, _unhealthy_agents(connection), _troubled_nodes(connection, counted, now_ms))
 
 
 def tally(connection: Connection) -> Tally:
@@ -86,9 +86,9 @@ def _unhealthy_agents(connection: Connection) -> list[AgentTrouble]:
     return [AgentTrouble(agent, lost.get(agent.agent_id, 0)) for agent in unhealthy]
 
 
-def _troubled_nodes(connection: Connection, counted: Tally) -> Sequence[NodeTrouble]:
+def _troubled_nodes(connection: Connection, counted: Tally, now_ms: int) -> Sequence[NodeTrouble]:
     numbers = {number_of(facts) for facts, agent_status in counted.nodes if is_troubled(facts, agent_status)}
     if not numbers:
         return []
     rows = connection.execute(_TROUBLED.where(judged(is_troubled, numbers)))
-    return [NodeTrouble(nodes.from_row(row), AgentStatus(row.agent_status)) for row in rows]
+    return [NodeTrouble(nodes.from_row(row), AgentStatus(row.agent_status), now_ms) for row in rows]

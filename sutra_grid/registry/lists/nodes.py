@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, o
 
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.core.status import Facts, needs_attention, shown_status, status_of
+from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import AgentStatus, Health, NodeStatus
 from sutra_grid.registry.lists.paging import Order, Page, count_rows, fingerprint_of, limit_of, write_cursor
 from sutra_grid.registry.lists.queries import ListedNode, NodeQuery, NodeSort
@@ -44,8 +45,8 @@ _MEASURED = {NodeSort.MEMORY, NodeSort.CPU}
 _FACTS_OF_ROWS = NODES.c.facts + 0  # no planner uses an index for it, so rows are read in order
 
 
-def select_page(connection: Connection, query: NodeQuery, *, counted: bool) -> Page[ListedNode]:
-    """The page of the query; ``counted``: with the number of all matching rows."""
+def select_page(connection: Connection, query: NodeQuery, now_ms: int, *, counted: bool) -> Page[ListedNode]:
+    """The page of the query at ``now_ms``; ``counted``: with the number of all matching rows."""
     fingerprint = fingerprint_of(replace(query, cursor="", limit=0))
     limit = limit_of(query.limit)
     numbers = numbers_in_use(connection)
@@ -53,7 +54,7 @@ def select_page(connection: Connection, query: NodeQuery, *, counted: bool) -> P
     matching = select(NODES.c.node_id, order.key).where(*_conditions(query, numbers))
     found = order.page_of(matching, fingerprint, query.cursor, limit).subquery("page")
     rows = connection.execute(_whole_rows(found).order_by(*order.sorted_by(found.c.sort_key, NODES.c.node_id))).all()
-    page = [_listed(row) for row in rows[:limit]]
+    page = [_listed(row, now_ms) for row in rows[:limit]]
     is_last = len(rows) <= limit
     cursor = "" if is_last else write_cursor(fingerprint, rows[limit - 1].sort_key, rows[limit - 1].node_id)
     if not counted or (is_last and not query.cursor):  # a list of one page needs no count
@@ -106,8 +107,8 @@ def _listed_as(wanted: ListedStatus, numbers: Collection[int], facts: ColumnElem
     return [judged(may_be, numbers, facts), *waits]
 
 
-def _listed(row: Row[Any]) -> ListedNode:
-    node = from_row(row)
+def _listed(row: Row[Any], now_ms: int) -> ListedNode:
+    node = seen_at(from_row(row), now_ms)
     return ListedNode(node, shown_status(node, AgentStatus(row.agent_status)))
 
 

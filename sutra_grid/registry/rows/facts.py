@@ -20,6 +20,7 @@ Judge = Callable[[Facts, AgentStatus | None], bool]
 
 _PROCESS: Final = 1
 _UNHEALTHY: Final = 2
+_UNSTABLE: Final = 4
 _STATES: Final = {
     None: 0,
     NodeState.STARTING: 10,
@@ -44,18 +45,18 @@ AS_REPORTED: Final[ColumnElement[int]] = (
 
 def report_parameters(report: NodeReport) -> dict[str, Any]:
     """The parameters of ``AS_REPORTED`` for a report."""
-    observed = _observed(report.state, bool(report.pid), report.health is Health.UNHEALTHY)
+    observed = _observed(report.state, bool(report.pid), report.health is Health.UNHEALTHY, report.unstable)
     return {"observed_facts": observed, "facts_generation": storable(report.generation)}
 
 
 def number_of(facts: Facts) -> int:
     """The number of ``facts``."""
-    observed = _observed(facts.state, facts.has_process, facts.is_unhealthy)
+    observed = _observed(facts.state, facts.has_process, facts.is_unhealthy, facts.is_unstable)
     return observed + _DESIRED[facts.desired] + (0 if facts.is_confirmed else _UNCONFIRMED)
 
 
-def _observed(state: NodeState | None, has_process: bool, is_unhealthy: bool) -> int:
-    return _STATES[state] + _PROCESS * has_process + _UNHEALTHY * is_unhealthy
+def _observed(state: NodeState | None, has_process: bool, is_unhealthy: bool, is_unstable: bool) -> int:
+    return _STATES[state] + _PROCESS * has_process + _UNHEALTHY * is_unhealthy + _UNSTABLE * is_unstable
 
 
 FACTS: Final[Mapping[int, Facts]] = {number_of(facts): facts for facts in ALL_FACTS}

@@ -32,6 +32,7 @@ def nodes_of_every_kind() -> Iterator[Node]:
                     "state": state,
                     "pid": pid,
                     "health": health,
+                    "unstable": number % 2 == 0,
                     "log_tail": (),
                     "sample": sample,
                     "backoff_ms": 250 if number % 2 else 0,
