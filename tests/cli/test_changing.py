@@ -109,6 +109,33 @@ def test_detached_it_returns_with_the_masters_answer(master: FakeMaster, cli: Cl
     assert not master.calls["GetStorageNodeStatus"]
 
 
+STILL_ENDING = refused("deadline_exceeded", "stop_timeout", "node is not stopped yet: process 4711 has not ended yet")
+
+
+@pytest.mark.parametrize("command", ["stop", "restart"])
+def test_detached_it_returns_when_the_agent_has_the_order(master: FakeMaster, cli: Cli, command: str) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(**STILL_ENDING)
+    master.answers["RestartStorageNode"] = pb.NodeResult(**STILL_ENDING)
+    master.answers["GetStorageNodeStatus"] = node(status="stopping", generation=2, observed_generation=2)
+    ran = cli("nodes", command, "node-00000001", "--detach")
+    assert (ran.code, ran.err) == (0, "")
+    assert mentions(ran.out, "node-00000001", "stopping", 4711)
+
+
+def test_detached_it_claims_nothing_that_the_agent_has_not_confirmed(master: FakeMaster, cli: Cli) -> None:
+    master.answers["StopStorageNode"] = pb.StopResponse(**STILL_ENDING)
+    master.answers["GetStorageNodeStatus"] = node(status="running", generation=2, observed_generation=1)
+    ran = cli("nodes", "stop", "node-00000001", "--detach")
+    assert (ran.code, ran.out) == (4, "")
+
+
+@pytest.mark.parametrize("command", ["spawn", "start", "stop", "restart"])
+def test_the_help_of_detach_says_what_has_happened(cli: Cli, command: str) -> None:
+    words = " ".join(cli("nodes", command, "--help").out.split()).partition("--detach")[2]
+    assert words.startswith(" Return when ")
+    assert ("agent has the order" in words) is (command in ("stop", "restart"))
+
+
 def test_a_node_that_fails_while_waiting_ends_with_1_and_its_log(master: FakeMaster, cli: Cli) -> None:
     master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=node(status="starting"))
     failed = node(status="failed", reason="crash_loop", message="6 crashes", log_tail=["no space left"])

@@ -19,8 +19,10 @@ from sutra_grid.cli.commands.node_changes import (
     Change,
     Way,
     change_all,
+    restart_detached,
     restart_node,
     start_node,
+    stop_detached,
     stop_node,
 )
 from sutra_grid.cli.commands.options import DEFAULT_PARALLEL, complete_nodes, confirm_or_refuse, detach_option
@@ -42,6 +44,7 @@ class _Verb(NamedTuple):
 
     word: str
     change: Change
+    detached: Change
     way: Way
     wanted: NodeStatus
     concerns: Callable[[pb.NodeStatus], bool]
@@ -51,16 +54,16 @@ class _Verb(NamedTuple):
 class Verb(Enum):
     """The commands for many nodes."""
 
-    START = _Verb("start", start_node, STARTING, NodeStatus.RUNNING, may_be_started, asks=False)
-    STOP = _Verb("stop", stop_node, STOPPING, NodeStatus.STOPPED, should_run, asks=True)
-    RESTART = _Verb("restart", restart_node, RESTARTING, NodeStatus.RUNNING, should_run, asks=True)
+    START = _Verb("start", start_node, start_node, STARTING, NodeStatus.RUNNING, may_be_started, asks=False)
+    STOP = _Verb("stop", stop_node, stop_detached, STOPPING, NodeStatus.STOPPED, should_run, asks=True)
+    RESTART = _Verb("restart", restart_node, restart_detached, RESTARTING, NodeStatus.RUNNING, should_run, asks=True)
 
 
 @click.command(cls=GridCommand)
 @some_node_ids
 @matching_options
 @many_options(SOME_AT_A_TIME)
-@detach_option
+@detach_option("Return when the process runs. It may not be ready yet.")
 @click.pass_context
 def start(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:
     """Start stopped or failed nodes with their data: given ones, or all that match.
@@ -75,7 +78,7 @@ def start(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, 
 @some_node_ids
 @matching_options
 @many_options(SOME_AT_A_TIME)
-@detach_option
+@detach_option("Return when the agent has the order, 3 s after at most. The process may still be ending.")
 @click.pass_context
 def stop(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:
     """Stop nodes: given ones, or all that match and should run. They keep their data.
@@ -108,7 +111,8 @@ def run_many(
             confirm_or_refuse(f"{spec.word.capitalize()} {len(nodes)} nodes: {names(nodes)}?", yes=given["yes"])
         chosen, at_once = tuple(node.node_id for node in nodes), given["parallel"] or DEFAULT_PARALLEL
     way = Way(spec.way.doing, spec.way.done, at_once, is_brief=len(chosen) > MOST_LINES)
-    change_all(options, chosen, way, spec.change, None if given["detach"] else spec.wanted)
+    change = spec.detached if given["detach"] else spec.change
+    change_all(options, chosen, way, change, None if given["detach"] else spec.wanted)
 
 
 def tell_nothing(options: Options, verb: Verb) -> None:

@@ -28,14 +28,18 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
 from sutra_grid.client.wait import await_settled
+from sutra_grid.core.errors import DeadlineExceeded
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.connection import NoAnswer
 
 Change = Callable[[MasterClient, str], pb.NodeStatus]
 
 MAX_COUNT: Final = 1000
+#: Master and agent use half a second each of it to answer in time.
+DETACH_SECONDS: Final = 3.0
 
 node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True, shell_complete=complete_nodes)
 
@@ -63,7 +67,7 @@ node_ids = click.argument("node_ids", metavar="NODE...", nargs=-1, required=True
 @click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1, show_default=True, help="How many nodes.")
 @click.option("--parallel", type=click.IntRange(1, MAX_PARALLEL), default=DEFAULT_PARALLEL, show_default=True,
               metavar="N", help="Spawn N nodes of --count at a time.")  # fmt: skip
-@detach_option
+@detach_option("Return when the process runs. It may not be ready yet.")
 @click.pass_context
 def spawn(ctx: click.Context, /, count: int, parallel: int, detach: bool, **spec: str | int) -> None:
     """Start new storage nodes."""
@@ -122,6 +126,29 @@ def stop_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
 def restart_node(client: MasterClient, node_id: str) -> pb.NodeStatus:
     """Restart a node and return its record."""
     return on_node(client, node_id, lambda name: outcome(client.restart_node(name)))
+
+
+def stop_detached(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Record the stop, see the agent take it, and return the node, which may still be stopping."""
+    return _detached(client, node_id, stop_node)
+
+
+def restart_detached(client: MasterClient, node_id: str) -> pb.NodeStatus:
+    """Record the restart, see the agent take it, and return the node, which may still be stopping or starting."""
+    return _detached(client, node_id, restart_node)
+
+
+def _detached(client: MasterClient, node_id: str, change: Change) -> pb.NodeStatus:
+    """The master answers when the outcome is known. After a short time it answers that the agent is at it."""
+    try:
+        return change(client.within(DETACH_SECONDS), node_id)
+    except DeadlineExceeded as error:
+        if isinstance(error, NoAnswer):  # nobody has said that the change is recorded
+            raise
+        node = on_node(client, node_id, client.get_node)
+        if node.observed_generation < node.generation:  # its agent has not confirmed it
+            raise error
+        return node
 
 
 def remove_node(client: MasterClient, node_id: str) -> pb.NodeStatus:

@@ -38,11 +38,9 @@ def yes_option(function: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(function)
 
 
-def detach_option(function: F) -> F:
-    """``--detach``."""
-    return click.option(
-        "--detach", is_flag=True, help="Return after the master's response. The node may not have its new state yet."
-    )(function)
+def detach_option(help: str) -> Callable[[F], F]:
+    """``--detach``. ``help`` says what has happened when the command returns, and what has not."""
+    return click.option("--detach", is_flag=True, help=help)
 
 
 def confirm_or_refuse(question: str | Callable[[], str], *, yes: bool) -> None:

@@ -66,7 +66,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
               help="Restart only nodes whose process was started before TIME (ISO 8601, else local).")  # fmt: skip
 @many_options("N nodes at a time, whatever else is down: this is no rolling restart.")
-@detach_option
+@detach_option("Return when the agent has the order, 3 s after at most. The node may be stopping or starting.")
 @click.pass_context
 def restart(ctx: click.Context, /, node_ids: tuple[str, ...], matching: Matching, **given: Any) -> None:
     """Stop nodes and start them again, one after the other.

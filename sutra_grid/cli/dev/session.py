@@ -15,7 +15,7 @@ from sutra_grid.cli.scripts import this_command
 from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.net import is_port_free
-from sutra_grid.runtime.port_use import port_holder
+from sutra_grid.runtime.port_use import port_uses
 from sutra_grid.runtime.shutdown import Shutdown
 
 
@@ -34,7 +34,7 @@ def run(
         before = layout.load_plan()
         tell(f"{'Starting a new grid' if before is None else 'Continuing the grid'} in {directory}")
         end_leftovers(layout, say)
-        plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, port_holder)
+        plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, _holder)
         grid = DevGrid(layout, plan, shutdown, say)
         try:
             grid.start()
@@ -78,6 +78,12 @@ def tell(line: str) -> None:
 def say(who: str, what: str) -> None:
     """Print a step."""
     tell(f"  {who:<13}  {what}")
+
+
+def _holder(port: int) -> str | None:
+    """The process that listens on a port or is connected from it; None when it can't be found."""
+    uses = port_uses(port)
+    return uses[0].description() if uses else None
 
 
 def _any_node(grid: DevGrid) -> str:
