@@ -53,7 +53,17 @@ def node_report(view: NodeView, now: float, sample: NodeSample | None) -> NodeRe
         endpoint_problem=record.endpoint_problem if is_alive else "",
         unstable=record.unstable,
         stable_in_ms=max(1, int((record.stable_at - now) * 1000)) if is_settling else 0,
+        state_since_ms=_state_since_ms(record),
+        health_since_ms=view.runtime.health_since_ms,
     )
+
+
+def _state_since_ms(record: NodeRecord) -> int:
+    """When the state began. A record of an older version has only the time at which the process became ready."""
+    known = bool(record.state_since_ms)
+    if known or record.phase is not Phase.RUNNING or record.ready_at is None or not record.launched_at_ms:
+        return record.state_since_ms
+    return record.launched_at_ms + int((record.ready_at - record.launched_at) * 1000)
 
 
 def _pid(record: NodeRecord) -> int:

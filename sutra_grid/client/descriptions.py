@@ -9,7 +9,7 @@ from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.agent.removal import LastKnown, Removal
 from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.node.record import signal_name
-from sutra_grid.core.types import AgentStatus, Desired, ReachState
+from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, ReachState
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -63,6 +63,23 @@ def stopped_by_drain_text(agent: pb.AgentRecord) -> str:
     count = sum(node.stopped_by_drain for node in agent.storage_nodes)
     again = UNDRAIN.format(agent=agent.agent_id)
     return f"{count} nodes; `{again}` starts them again" if count else ""
+
+
+def is_observed(node: pb.NodeStatus) -> bool:
+    """Whether an agent sees the node now. Else health, uptime and measurements are those of its last report."""
+    return node.status != NodeStatus.UNKNOWN
+
+
+def is_measured(node: pb.NodeStatus) -> bool:
+    """Whether the node has a process whose measurements are of now."""
+    return is_observed(node) and bool(node.pid) and node.HasField("sample")
+
+
+def health_text(node: pb.NodeStatus) -> str:
+    """What its health probe says; while nobody sees the node, only what it said last."""
+    if is_observed(node):
+        return node.health or "-"
+    return f"not known; {node.health} in the last report" if node.health else "not known"
 
 
 def generation_text(node: pb.NodeStatus) -> str:

@@ -119,3 +119,8 @@ SHOWN: Mapping[Phase, NodeState] = {
     Phase.BLOCKED: NodeState.FAILED,
     Phase.REMOVED: NodeState.STOPPED,
 }
+
+
+def looks_alike(one: Phase, other: Phase) -> bool:
+    """Whether lists show both phases alike. A back-off has a word of its own beside its state."""
+    return SHOWN[one] is SHOWN[other] and (one is Phase.WAITING) is (other is Phase.WAITING)

@@ -56,11 +56,12 @@ ALL_FACTS: tuple[Facts, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ShownStatus:
-    """A node's status for people, with its reason and a message."""
+    """A node's status for people, with its reason and a message. ``since_ms``: when it began; 0: not known."""
 
     status: NodeStatus
     reason: Reason = Reason.NONE
     message: str = ""
+    since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ def needs_attention(facts: Facts, agent_status: AgentStatus | None) -> bool:
     return is_shaky or status is NodeStatus.FAILED or is_hung
 
 
-def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
-    """``status_of`` the node, with its reason and a message."""
+def shown_status(node: Node, agent_status: AgentStatus | None, agent_since_ms: int = 0) -> ShownStatus:
+    """``status_of`` the node, with its reason and a message. ``agent_since_ms``: when its agent's status began."""
     report = node.report
     facts = facts_of(node)
     status = status_of(facts, agent_status)
@@ -163,14 +164,21 @@ def shown_status(node: Node, agent_status: AgentStatus | None) -> ShownStatus:
         return ShownStatus(status, Reason.UNKNOWN_AGENT, f"its agent {node.agent_id} is not registered")
     if agent_status is AgentStatus.OFFLINE:
         last = _last_report(report)
-        return ShownStatus(status, Reason.AGENT_OFFLINE, f"its agent {node.agent_id} is offline; {last}")
+        return ShownStatus(
+            status, Reason.AGENT_OFFLINE, f"its agent {node.agent_id} is offline; {last}", agent_since_ms
+        )
     if report is None or not facts.is_confirmed:
-        return ShownStatus(status, Reason.PENDING, _waiting(node, report))
+        return ShownStatus(status, Reason.PENDING, _waiting(node, report), _since_ms(node, status))
     message = report.message
     reason = report.reason
     if facts.is_unhealthy and status is NodeStatus.RUNNING and reason is not Reason.PROBE_FAILED:
         reason, message = Reason.PROBE_FAILED, message or "its process runs, but its health probe fails"
-    return ShownStatus(status, reason, message)
+    return ShownStatus(status, reason, message, _since_ms(node, status))
+
+
+def shown_node(node: Node, agent: Agent | None) -> ShownStatus:
+    """``shown_status`` of a node of ``agent``; None: the agent is not registered."""
+    return shown_status(node, agent.status, agent.status_since_ms) if agent else shown_status(node, None)
 
 
 def cluster_summary(agents: Iterable[Agent], nodes: Iterable[Node], now_ms: int = 0) -> ClusterSummary:
@@ -253,6 +261,16 @@ def _waiting(node: Node, report: NodeReport | None) -> str:
     if report.generation == 0:
         return f"agent {node.agent_id} no longer lists it; it is assigned again"
     return f"agent {node.agent_id} has generation {report.generation}; generation {node.generation} is desired"
+
+
+def _since_ms(node: Node, status: NodeStatus) -> int:
+    """When the status of a node whose agent is not offline began. An older agent does not tell it."""
+    report = node.report
+    if report is None:
+        return node.created_at_ms
+    if status is NodeStatus.RUNNING and report.health is Health.UNHEALTHY:
+        return report.health_since_ms
+    return report.state_since_ms if status is NodeStatus(report.state) else 0  # else it is of a command
 
 
 def _last_report(report: NodeReport | None) -> str:

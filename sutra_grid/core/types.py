@@ -237,6 +237,8 @@ class NodeReport:
     ``end_cause`` says in words why the last process ended or did not start, until the next start; ``message`` adds
     what follows from it. ``oom_kills``: processes of the node that the kernel killed for lack of memory, since the node
     was created. ``endpoint`` is where the process was seen to answer; ``endpoint_problem`` says why there is none.
+    ``state_since_ms``: when the state began, and a back-off in it; ``health_since_ms``: when the health began, for
+    unhealthy with the first failed probe. 0: not known.
     ``sequence`` orders the reports of one agent process: the lower is the older; 0 is not
     counted. ``unstable``: it crashed and was not stable since, which takes ``stable_in_ms`` more while it runs.
     ``reported_at_ms`` is the master's wall clock when it got a report with a time that is left; see ``core.time_left``.
@@ -267,6 +269,8 @@ class NodeReport:
     unstable: bool = False
     stable_in_ms: int = 0
     reported_at_ms: int = 0
+    state_since_ms: int = 0
+    health_since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ class Assignment(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., agent_id: _Optional[str] = ...) -> None: ...
 
 class NodeReport(_message.Message):
-    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills", "endpoint_problem", "unstable", "stable_in_ms")
+    __slots__ = ("node_id", "generation", "desired", "state", "pid", "endpoint", "spec", "restart_generation", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "sequence", "end_cause", "log_problem", "oom_kills", "endpoint_problem", "unstable", "stable_in_ms", "state_since_ms", "health_since_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DESIRED_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +278,8 @@ class NodeReport(_message.Message):
     ENDPOINT_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     UNSTABLE_FIELD_NUMBER: _ClassVar[int]
     STABLE_IN_MS_FIELD_NUMBER: _ClassVar[int]
+    STATE_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     generation: int
     desired: str
@@ -302,7 +304,9 @@ class NodeReport(_message.Message):
     endpoint_problem: str
     unstable: bool
     stable_in_ms: int
-    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ...) -> None: ...
+    state_since_ms: int
+    health_since_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., generation: _Optional[int] = ..., desired: _Optional[str] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., restart_generation: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ..., end_cause: _Optional[str] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ..., state_since_ms: _Optional[int] = ..., health_since_ms: _Optional[int] = ...) -> None: ...
 
 class LogProblem(_message.Message):
     __slots__ = ("reason", "message")
@@ -365,7 +369,7 @@ class NodeId(_message.Message):
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem", "stopped_by_drain", "unstable", "stable_in_ms")
+    __slots__ = ("node_id", "status", "pid", "endpoint", "agent_id", "desired", "generation", "observed_generation", "spec", "reason", "message", "health", "restarts", "started_at_ms", "exits", "sample", "backoff_ms", "log_tail", "created_at_ms", "restart_generation", "log_problem", "oom_kills", "endpoint_problem", "stopped_by_drain", "unstable", "stable_in_ms", "status_since_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -392,6 +396,7 @@ class NodeStatus(_message.Message):
     STOPPED_BY_DRAIN_FIELD_NUMBER: _ClassVar[int]
     UNSTABLE_FIELD_NUMBER: _ClassVar[int]
     STABLE_IN_MS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     status: str
     pid: int
@@ -418,7 +423,8 @@ class NodeStatus(_message.Message):
     stopped_by_drain: bool
     unstable: bool
     stable_in_ms: int
-    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., stopped_by_drain: bool = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ...) -> None: ...
+    status_since_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., status: _Optional[str] = ..., pid: _Optional[int] = ..., endpoint: _Optional[str] = ..., agent_id: _Optional[str] = ..., desired: _Optional[str] = ..., generation: _Optional[int] = ..., observed_generation: _Optional[int] = ..., spec: _Optional[_Union[NodeSpec, _Mapping]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., health: _Optional[str] = ..., restarts: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., exits: _Optional[_Iterable[_Union[NodeExit, _Mapping]]] = ..., sample: _Optional[_Union[NodeSample, _Mapping]] = ..., backoff_ms: _Optional[int] = ..., log_tail: _Optional[_Iterable[str]] = ..., created_at_ms: _Optional[int] = ..., restart_generation: _Optional[int] = ..., log_problem: _Optional[_Union[LogProblem, _Mapping]] = ..., oom_kills: _Optional[int] = ..., endpoint_problem: _Optional[str] = ..., stopped_by_drain: bool = ..., unstable: bool = ..., stable_in_ms: _Optional[int] = ..., status_since_ms: _Optional[int] = ...) -> None: ...
 
 class ListNodesRequest(_message.Message):
     __slots__ = ("agent_id", "status", "engine")

@@ -241,6 +241,40 @@ def test_a_node_of_an_offline_agent_is_unknown_since_its_agent_is_offline(master
     assert "Process     not known; pid 4711 in the last report" in explained
 
 
+def test_what_nobody_sees_now_is_not_shown_as_if_it_were_seen(master: FakeMaster, cli: Cli) -> None:
+    hidden = node(status="unknown", reason="agent_offline", status_since_ms=NOW_MS)
+    host = pb.HostSample(at_ms=NOW_MS, cpu_percent=97.0, cpu_count=2, disk_free_bytes=5 << 30)
+    gone = agent(status="offline", host=host, storage_nodes=[hidden])
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[hidden])
+    master.answers["ListAgents"] = pb.AgentList(agents=[gone])
+    master.answers["GetStorageNodeStatus"] = hidden
+    master.answers["GetAgent"] = gone
+    assert cli("nodes", "list").out.splitlines()[1].split()[5:] == ["-", "-", "0"], "neither uptime nor memory"
+    wide = cli("nodes", "list", "-o", "wide").out
+    assert not mentions(wide, "healthy")
+    assert not mentions(wide, "3%")
+    assert cli("agents", "list").out.splitlines()[1].split()[3:6] == ["-", "-", "-"]
+    assert has_line(cli("agents", "show", "agent-1").out, "Measured", "ago", "not current")
+    assert has_line(cli("nodes", "show", "node-00000001").out, "Health", "not known", "healthy in the last report")
+    machine = json.loads(cli("nodes", "list", "-o", "json").out)["nodes"][0]
+    assert machine["sample"]["at_ms"] == NOW_MS, "a program gets the last values with their time"
+
+
+def test_a_status_is_shown_since_it_began_and_not_since_the_process_did(master: FakeMaster, cli: Cli) -> None:
+    hung = node(health="unhealthy", reason="probe_failed", status_since_ms=NOW_MS + 60_000)
+    spawned = pb.Event(event_id=1, kind="node.commanded", at_ms=NOW_MS + 90_000)
+    master.answers["GetStorageNodeStatus"] = hung
+    master.answers["GetAgent"] = agent()
+    master.answers["ListEvents"] = pb.EventList(events=[spawned])
+    master.answers["ReadNodeLog"] = pb.LogChunk()
+    assert f"unhealthy since {clock_time(NOW_MS + 60_000)}" in cli("nodes", "explain", "node-00000001").out
+    assert f"unhealthy since {clock_time(NOW_MS + 60_000)}" in cli("nodes", "show", "node-00000001").out
+    master.answers["GetStorageNodeStatus"] = node(status="stopping", generation=2, desired="stopped")
+    assert f"stopping since {clock_time(NOW_MS + 90_000)}" in cli("nodes", "explain", "node-00000001").out, "commanded"
+    master.answers["GetStorageNodeStatus"] = node()
+    assert "running since" not in cli("nodes", "explain", "node-00000001").out, "an older agent does not tell it"
+
+
 def test_a_node_that_is_not_reachable_is_not_shown_at_an_address(master: FakeMaster, cli: Cli) -> None:
     problem = "not reachable at 10.0.0.5:50051: Connection refused. It answers at 127.0.0.1:50051. Restart the node"
     master.answers["GetStorageNodeStatus"] = node(endpoint="", endpoint_problem=problem, health="healthy")

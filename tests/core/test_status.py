@@ -53,6 +53,28 @@ def test_a_node_of_an_offline_agent_is_unknown_never_failed(state: NodeState) ->
     assert mentions(shown.message, "agent-1", "offline", state, 7), "and what was reported last"
 
 
+SEEN = {"state_since_ms": 500, "health_since_ms": 700, "started_at_ms": 100}
+
+
+@pytest.mark.parametrize(
+    ("node", "agent_status", "since_ms"),
+    [
+        (with_report(NodeState.RUNNING, pid=7, **SEEN), HEALTHY, 500),
+        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY, **SEEN), HEALTHY, 700),
+        (with_report(NodeState.RUNNING, pid=7, **SEEN), OFFLINE, 900),
+        (with_report(NodeState.FAILED, health=Health.UNHEALTHY, **SEEN), DEGRADED, 500),
+        (replace(NODE, report=None, created_at_ms=300), HEALTHY, 300),
+        (replace(with_report(NodeState.STOPPED, **SEEN), generation=2), HEALTHY, 0),  # a start: nobody noted when
+        (replace(with_report(NodeState.RUNNING, pid=7, **SEEN), generation=2), HEALTHY, 500),  # a restart: it runs
+        (with_report(NodeState.RUNNING, pid=7, started_at_ms=100), HEALTHY, 0),  # of an older agent
+        (with_report(NodeState.RUNNING, pid=7, health=Health.UNHEALTHY, state_since_ms=500), HEALTHY, 0),
+        (NODE, None, 0),
+    ],
+)
+def test_a_status_is_told_since_it_began(node: Node, agent_status: AgentStatus | None, since_ms: int) -> None:
+    assert shown_status(node, agent_status, 900).since_ms == since_ms
+
+
 def test_a_node_without_an_agent_is_unknown() -> None:
     assert shown_status(NODE, None).reason is Reason.UNKNOWN_AGENT
 

@@ -23,6 +23,11 @@ def test_an_agent_without_heartbeats_is_degraded_then_offline_and_recovers_with_
     offline_after = time.monotonic() - silent_since
     record = shared_grid.agent()
     hidden = shared_grid.grpc.show(node.node_id)
+    path = f"/nodes/{node.node_id}"
+    eventually(
+        lambda: shared_grid.http.get(path).json["status_since_ms"] == record.status_since_ms,
+        message="unknown since its agent is offline",
+    )
     agent.signal(signal.SIGCONT)
     eventually(lambda: shared_grid.agent().status == "healthy", message="recovered")
 

@@ -12,7 +12,7 @@ from sutra_grid.admin.reads.records import as_of_now
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
 from sutra_grid.admin.services import master, registry
-from sutra_grid.core.status import shown_status
+from sutra_grid.core.status import shown_node
 from sutra_grid.registry import NodeQuery
 from sutra_grid.wire.convert import node_status, to_json
 
@@ -35,8 +35,7 @@ def show_node(node_id: str) -> Response:
     rows = registry()
     node = as_of_now(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
-    shown = shown_status(node, agent.status if agent else None)
-    return conditional_response(to_json(node_status(node, shown)))
+    return conditional_response(to_json(node_status(node, shown_node(node, agent))))
 
 
 @blueprint.operation(

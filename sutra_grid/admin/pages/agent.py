@@ -17,6 +17,7 @@ from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes
 from sutra_grid.admin.services import registry
+from sutra_grid.core.types import AgentStatus
 from sutra_grid.registry import EventQuery
 
 SHOWN_EVENTS: Final = 20
@@ -35,6 +36,7 @@ def show_agent(agent_id: str) -> Response:
         agent=agent,
         badge_of_agent=badge(agent.status),
         status_reason=status_reason(agent),
+        is_offline=agent.status is AgentStatus.OFFLINE,
         gauges=gauges(agent.host) if agent.host else [],
         rows=node_rows(record.storage_nodes, now_ms()),
         stopped_by_drain=nodes_text(by_drain) if by_drain else "",

@@ -25,7 +25,7 @@ from sutra_grid.admin.services import long_requests, master, registry
 from sutra_grid.client.drain import start_nodes, stop_nodes
 from sutra_grid.core.agent.removal import removal_of
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.types import Desired
+from sutra_grid.core.types import AgentStatus, Desired
 
 
 @blueprint.get("/agents/<agent_id>/<any(drain, undrain, remove):verb>")
@@ -109,7 +109,7 @@ def _confirmation(agent_id: str, verb: str, key: str, error: GridError | None = 
         verb=verb,
         agent_id=agent_id,
         effects=effects[verb](),
-        offers_stop=verb == "drain" and nodes > 0,
+        offers_stop=verb == "drain" and nodes > 0 and agent.status is not AgentStatus.OFFLINE,
         offers_start=verb == "undrain" and by_drain > 0,
         needs_force=verb == "remove" and removal.needs_force,
         key=key,

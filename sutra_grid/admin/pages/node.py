@@ -11,19 +11,22 @@ from sutra_grid.admin.pages.models.badges import node_badge
 from sutra_grid.admin.pages.models.chart import Chart, Measure, chart
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.explanation import explain
-from sutra_grid.admin.pages.models.history import history
+from sutra_grid.admin.pages.models.history import Period, history, unseen_periods
 from sutra_grid.admin.pages.node_log import LOG_LINES, read_log_end
 from sutra_grid.admin.pages.renderer import is_from_htmx, now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_node
 from sutra_grid.admin.reads.records import agent_with_nodes, as_of_now
 from sutra_grid.admin.services import master, master_fault, registry
+from sutra_grid.client.descriptions import health_text, is_observed
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.size import size
-from sutra_grid.core.status import shown_status
-from sutra_grid.registry import EventQuery
+from sutra_grid.core.status import shown_node
+from sutra_grid.core.types import Agent, AgentStatus
+from sutra_grid.registry import EventQuery, Registry
 from sutra_grid.wire.convert import node_status
 
 SHOWN_EVENTS: Final = 100
+READ_AGENT_EVENTS: Final = 1000
 #: The chart covers at least 10 %, so that an idle process is drawn as a flat line.
 CPU: Final = Measure("CPU, % of one CPU", 10.0, lambda percent: f"{percent:.0f}%")
 MEMORY: Final = Measure("Memory", 1024.0, lambda count: size(int(count)), prefix=1024)
@@ -35,7 +38,7 @@ def show_node(node_id: str) -> Response:
     rows = registry()
     node = as_of_now(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
-    status = node_status(node, shown_status(node, agent.status if agent else None))
+    status = node_status(node, shown_node(node, agent))
     record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
     charts, no_samples_reason = _charts(node_id)
@@ -47,13 +50,22 @@ def show_node(node_id: str) -> Response:
         explanation=explain(status, record, now_ms()),
         charts=charts,
         no_samples_reason=no_samples_reason,
-        memory_now=size(status.sample.rss_bytes) if status.HasField("sample") and status.pid else "",
-        history=history(events, now_ms()),
+        is_observed=is_observed(status),
+        health=health_text(status),
+        memory=size(status.sample.rss_bytes) if status.HasField("sample") and status.pid else "",
+        history=history(events, now_ms(), _unseen(rows, node.agent_id, agent)),
         events=event_rows(events, now_ms()),
         # The log is polled separately, so that the rest of the page does not wait for the agent.
         log=None if is_from_htmx() else read_log_end(node_id),
         lines=LOG_LINES,
     )
+
+
+def _unseen(rows: Registry, agent_id: str, agent: Agent | None) -> list[Period]:
+    """When nobody saw the nodes of the agent, as far as its events are kept."""
+    events = rows.event_page(EventQuery(agent_id=agent_id, kind="agent", limit=READ_AGENT_EVENTS))
+    offline_since_ms = agent.status_since_ms if agent and agent.status is AgentStatus.OFFLINE else 0
+    return unseen_periods(events, offline_since_ms, now_ms())
 
 
 def _charts(node_id: str) -> tuple[list[Chart], str]:

@@ -61,7 +61,9 @@ def _agent_items(rows: Registry, cells: list[AgentCell]) -> list[AttentionItem]:
 
 
 def _has_low_disk(agent: Agent) -> bool:
-    return is_disk_low(agent.host) or bool(low_other_disks(agent.host))
+    """What an offline agent reported last may have changed; it is an item already."""
+    is_low = is_disk_low(agent.host) or bool(low_other_disks(agent.host))
+    return is_low and agent.status is not AgentStatus.OFFLINE
 
 
 def _node_items(rows: Registry) -> list[AttentionItem]:

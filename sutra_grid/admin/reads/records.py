@@ -7,7 +7,7 @@ from typing import Any
 
 from sutra_grid.admin.schemas.responses import NOT_IN_LISTS
 from sutra_grid.admin.services import clock
-from sutra_grid.core.status import shown_status
+from sutra_grid.core.status import shown_node
 from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Event, Node
 from sutra_grid.registry import ListedAgent, Registry
@@ -18,7 +18,7 @@ from sutra_grid.wire.convert import agent_record, event_to_message, node_status,
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
     """An agent with all of its nodes. Needs a request context."""
-    return agent_record(agent, [(seen, shown_status(seen, agent.status)) for seen in map(as_of_now, nodes)])
+    return agent_record(agent, [(seen, shown_node(seen, agent)) for seen in map(as_of_now, nodes)])
 
 
 def as_of_now(node: Node) -> Node:
@@ -43,5 +43,4 @@ def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
     """Nodes as wire messages, in their order. Reads their agents. Needs a request context."""
     kept = [as_of_now(node) for node in nodes]
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
-    statuses = {agent_id: agent.status if agent else None for agent_id, agent in agents.items()}
-    return [node_status(node, shown_status(node, statuses[node.agent_id])) for node in kept]
+    return [node_status(node, shown_node(node, agents[node.agent_id])) for node in kept]

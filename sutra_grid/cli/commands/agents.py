@@ -26,6 +26,7 @@ from sutra_grid.core.agent.host_changes import DATA
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
+from sutra_grid.core.types import AgentStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 agent_ids = click.argument("agent_ids", metavar="AGENT...", nargs=-1, required=True, shell_complete=complete_agents)
@@ -208,7 +209,7 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         *([("State path", agent.state_path)] if agent.state_path else []),
         ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(agent.labels.items())) or "-"),
         ("Registered", clock_time(agent.registered_at_ms)),
-        *host_rows(agent),
+        *host_rows(agent, now),
         ("Nodes", f"{agent.current_storage_nodes} of {agent.max_storage_nodes}"),
         *([("Drain stopped", text)] if (text := stopped_by_drain_text(agent)) else []),
     ]
@@ -223,12 +224,14 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
     return "\n".join(lines)
 
 
-def host_rows(agent: pb.AgentRecord) -> list[tuple[str, str]]:
-    """CPU, memory and disk of the agent's host, if it has reported them."""
+def host_rows(agent: pb.AgentRecord, now: int) -> list[tuple[str, str]]:
+    """CPU, memory and disk of the agent's host, if it has reported them; of an offline one with their age."""
     if not agent.HasField("host"):
         return []
     host = agent.host
+    old = [("Measured", f"{age(host.at_ms, now)} ago, not current")] if agent.status == AgentStatus.OFFLINE else []
     return [
+        *old,
         ("CPU", f"{host.cpu_percent:.0f}% of {host.cpu_count}, load {host.load_average_1m:.2f}"),
         ("Memory free", f"{size(host.memory_available_bytes)} of {size(host.memory_total_bytes)}"),
         ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}{_below_reserve(host)}"),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sutra_grid.cli.output.printer import Listing
 from sutra_grid.cli.output.table import Column
 from sutra_grid.cli.output.times import clock_time
-from sutra_grid.client.descriptions import agent_status, node_status
+from sutra_grid.client.descriptions import agent_status, is_measured, is_observed, node_status
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
+from sutra_grid.core.types import AgentStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -19,9 +20,9 @@ def agent_columns(now_ms: int) -> Sequence[Column[pb.AgentRecord]]:
         Column("AGENT", lambda a: a.agent_id, cut="middle", min_width=12),
         Column("STATUS", agent_status, colored=True),
         Column("NODES", lambda a: f"{a.current_storage_nodes}/{a.max_storage_nodes}"),
-        Column("CPU", lambda a: f"{a.host.cpu_percent:.0f}%" if a.HasField("host") else ""),
-        Column("MEM FREE", lambda a: size(a.host.memory_available_bytes) if a.HasField("host") else ""),
-        Column("DISK FREE", lambda a: size(a.host.disk_free_bytes) if a.HasField("host") else ""),
+        Column("CPU", lambda a: f"{a.host.cpu_percent:.0f}%" if _is_measured(a) else ""),
+        Column("MEM FREE", lambda a: size(a.host.memory_available_bytes) if _is_measured(a) else ""),
+        Column("DISK FREE", lambda a: size(a.host.disk_free_bytes) if _is_measured(a) else ""),
         Column("SEEN", lambda a: age(a.last_heartbeat * 1000, now_ms)),
         Column("HOST", lambda a: a.hostname, cut="middle", min_width=10),
         Column("REASON", lambda a: a.reason, wide=True),
@@ -44,11 +45,12 @@ def node_columns(now_ms: int) -> Sequence[Column[pb.NodeStatus]]:
         Column("ENDPOINT", lambda n: n.endpoint, cut="middle", min_width=9),
         Column("PID", lambda n: str(n.pid) if n.pid else ""),
         Column("UP", lambda n: uptime(n, now_ms)),
-        Column("MEM", lambda n: size(n.sample.rss_bytes) if n.pid and n.HasField("sample") else ""),
+        Column("MEM", lambda n: size(n.sample.rss_bytes) if is_measured(n) else ""),
         Column("RESTARTS", lambda n: str(n.restarts)),
         Column("ENGINE", lambda n: n.spec.engine, wide=True),
-        Column("CPU", lambda n: f"{n.sample.cpu_percent:.0f}%" if n.pid and n.HasField("sample") else "", wide=True),
-        Column("HEALTH", lambda n: n.health, wide=True, colored=True),
+        Column("CPU", lambda n: f"{n.sample.cpu_percent:.0f}%" if is_measured(n) else "", wide=True),
+        Column("HEALTH", lambda n: n.health if is_observed(n) else "", wide=True, colored=True),
+        Column("SINCE", lambda n: age(n.status_since_ms, now_ms), wide=True),
         Column("DESIRED", lambda n: n.desired, wide=True),
         Column("REASON", lambda n: n.reason, wide=True),
         Column("LIMIT", lambda n: f"{n.spec.memory_limit_mb}Mi" if n.spec.memory_limit_mb else "", wide=True),
@@ -87,5 +89,10 @@ EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.eve
 
 
 def uptime(node: pb.NodeStatus, now_ms: int) -> str:
-    """How long the process has run; empty without a process."""
-    return age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else ""
+    """How long the process has run; empty without a process, and while nobody sees it."""
+    return age(node.started_at_ms, now_ms) if is_observed(node) and node.pid and node.started_at_ms else ""
+
+
+def _is_measured(agent: pb.AgentRecord) -> bool:
+    """Whether the measurements of its host are of now. Those of an offline agent are its last."""
+    return agent.status != AgentStatus.OFFLINE and agent.HasField("host")

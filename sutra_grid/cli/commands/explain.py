@@ -24,6 +24,7 @@ from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.next_steps import grid_does_next, next_step
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
+from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import AgentStatus, NodeStatus
 from sutra_grid.wire import grid_pb2 as pb
@@ -32,6 +33,8 @@ from sutra_grid.wire import grid_pb2 as pb
 EXITS: Final = 3
 LOG_LINES: Final = 6
 EVENTS: Final = 3
+
+_COMMANDS: Final = frozenset({EventKind.NODE_SPAWNED, EventKind.NODE_COMMANDED})
 
 
 @click.command(cls=GridCommand)
@@ -149,16 +152,12 @@ def _agent_text(node: pb.NodeStatus, agent: pb.AgentRecord | None, now: int) -> 
 
 
 def _since(node: pb.NodeStatus, agent: pb.AgentRecord | None, events: list[pb.Event], now: int) -> str:
-    """Since when: the end of the agent's reports if it is unknown; else the process's start while there is one, else
-    its last end, else the last event."""
-    if node.status == NodeStatus.UNKNOWN:
+    """Since when it has this status; for a command that its agent has not confirmed, since it was given."""
+    at_ms = node.status_since_ms
+    if not at_ms and node.status == NodeStatus.UNKNOWN:  # of a master that does not tell it
         at_ms = agent.status_since_ms if agent is not None and agent.status == AgentStatus.OFFLINE else 0
-    elif node.pid and node.started_at_ms:
-        at_ms = node.started_at_ms
-    elif node.exits:
-        at_ms = node.exits[0].at_ms
-    else:
-        at_ms = events[-1].at_ms if events else node.created_at_ms
+    elif not at_ms and node.generation > node.observed_generation:
+        at_ms = next((event.at_ms for event in reversed(events) if event.kind in _COMMANDS), 0)
     return f" since {clock_time(at_ms)} ({age(at_ms, now)})" if at_ms else ""
 
 

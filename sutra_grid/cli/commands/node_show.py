@@ -12,7 +12,7 @@ from sutra_grid.cli.context import GridCommand, options_of
 from sutra_grid.cli.output.colors import paint
 from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.times import clock_time
-from sutra_grid.client.descriptions import drain_text, exit_text, generation_text, node_status
+from sutra_grid.client.descriptions import drain_text, exit_text, generation_text, health_text, node_status
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import NodeStatus
@@ -37,13 +37,13 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
     why = " ".join(part for part in (f"({node.reason})" if node.reason else "", printable(node.message)) if part)
     rows = [
         ("Node", node.node_id),
-        ("Status", f"{paint(status, status) if colored else status} {why}".rstrip()),
+        ("Status", f"{paint(status, status) if colored else status}{_since(node)} {why}".rstrip()),
         ("Desired", f"{node.desired}, {generation_text(node)}"),
         *([("Stopped by", drain_text(node).removeprefix("stopped by "))] if node.stopped_by_drain else []),
         ("Agent", node.agent_id),
         ("Endpoint", node.endpoint or printable(node.endpoint_problem) or "-"),
         ("Process", process_text(node, now)),
-        ("Health", node.health or "-"),
+        ("Health", health_text(node)),
         ("Restarts", str(node.restarts)),
         ("Engine", node.spec.engine or "-"),
         ("Storage path", node.spec.storage_path or "-"),
@@ -54,6 +54,10 @@ def describe_node(node: pb.NodeStatus, *, colored: bool) -> str:
         rows.append(("Log problem", log_problem_text(node)))
     rows += [("Last exit" if not i else "", exit_text(ended, now)) for i, ended in enumerate(node.exits)]
     return "\n".join(f"{title:<14}{value}".rstrip() for title, value in rows)
+
+
+def _since(node: pb.NodeStatus) -> str:
+    return f" since {clock_time(node.status_since_ms)}" if node.status_since_ms else ""
 
 
 def log_problem_text(node: pb.NodeStatus) -> str:

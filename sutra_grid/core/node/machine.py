@@ -281,7 +281,7 @@ def _on_probe_passed(work: NodeStep, event: ProbePassed) -> None:
 def _recover_health(work: NodeStep) -> None:
     if work.record.reason is Reason.PROBE_FAILED and work.node.health is not Health.HEALTHY:
         work.explain(Reason.RECOVERED, "answers its health probe again")
-    work.node = replace(work.node, health=Health.HEALTHY, probe_failures=0, probe_problem="")
+    work.set_health(Health.HEALTHY, work.now.wall_ms)
 
 
 def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
@@ -289,7 +289,8 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
     if event.launch != record.launches or record.phase not in ANSWERS_PROBES:
         return
     failures = work.node.probe_failures + 1
-    work.node = replace(work.node, probe_failures=failures, probe_problem=event.message)
+    first_ms = work.node.first_failure_ms or work.now.wall_ms
+    work.node = replace(work.node, probe_failures=failures, probe_problem=event.message, first_failure_ms=first_ms)
     if record.phase is Phase.STARTING:
         if record.reason is Reason.START_TIMEOUT:
             work.do(ArmTimer(TimerName.PROBE, CONFIRM_PROBE_SECONDS))
@@ -298,7 +299,8 @@ def _on_probe_failed(work: NodeStep, event: ProbeFailed) -> None:
         return
     if failures >= work.rules.unhealthy_after_failures:
         if work.node.health is not Health.UNHEALTHY:
-            work.node = replace(work.node, health=Health.UNHEALTHY)
+            work.set_health(Health.UNHEALTHY, work.failing_since_ms)
+            work.record = replace(work.record, failing_since_ms=work.failing_since_ms)
             work.explain(
                 Reason.PROBE_FAILED,
                 f"its process runs, but {failures} health probes in a row failed: {event.message}",
@@ -346,7 +348,7 @@ def _on_timer(work: NodeStep, event: TimerDue) -> None:
                     work, f"did not answer its health probe for {waited:g} s and is restarted", Reason.PROBE_FAILED
                 )
         case TimerName.START_TIMEOUT, Phase.STARTING:
-            work.node = replace(work.node, health=Health.UNHEALTHY)
+            work.set_health(Health.UNHEALTHY, work.failing_since_ms or work.now.wall_ms)
             why = f"; the last probe: {work.node.probe_problem}" if work.node.probe_problem else ""
             work.explain(
                 Reason.START_TIMEOUT,

@@ -152,6 +152,8 @@ class NodeRecord:
     ``endpoint``: where the process was seen to answer; ``endpoint_problem``: why there is none, in words.
     ``unstable``: the process crashed, and none was ready for long enough since to be stable. ``stable_at``: when the
     running one is.
+    ``state_since_ms``: when what is shown of the phase began; 0 in a record of an older version. ``failing_since_ms``:
+    the first failed probe of the unhealthy process, until it passes one.
     ``made_path``: the topmost directory that is made for the node; empty if its directory existed before, and as soon
     as a process of it was ready.
     """
@@ -185,6 +187,8 @@ class NodeRecord:
     killed: tuple[Member, ...] = ()
     unstable: bool = False
     stable_at: float = 0.0
+    state_since_ms: int = 0
+    failing_since_ms: int = 0
     made_path: str = ""
 
 
@@ -205,6 +209,8 @@ class NodeRuntime:
 
     record: NodeRecord
     health: Health = Health.UNKNOWN
+    health_since_ms: int = 0  # for unhealthy: the first failed probe; 0 while the health is unknown
+    first_failure_ms: int = 0  # of the probes that failed in a row
     probe_failures: int = 0
     probe_problem: str = ""  # of the last probe; empty when it passed
     waits: int = 0

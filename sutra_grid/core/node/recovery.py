@@ -24,6 +24,7 @@ def on_recovered(work: NodeStep, event: Recovered) -> None:
     """Continue from the phase in the journal, with the process that was found, or without one."""
     if work.record.phase is not Phase.RECOVERING:
         raise work.illegal("a recovery")
+    work.phase_before_start = event.was
     if event.was in _TOLD:
         work.record = replace(work.record, killed=())
     if event.process is not None:
@@ -78,6 +79,8 @@ def _learn_of_launch(work: NodeStep, process: ProcessIdentity) -> None:
         restarts=record.restarts + (1 if ended or record.relaunch else 0),
         relaunch=False,
         launch_oom_kills=0,
+        state_since_ms=work.now.wall_ms,
+        failing_since_ms=0,
     )
 
 

@@ -14,7 +14,7 @@ from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, Node
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.outcome import CRASHES
 from sutra_grid.core.restart import decide_restart, delay_seconds
-from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase
+from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase, looks_alike
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
 #: Why the agent stopped a process by itself, or the kernel killed it at its limit, to start it again.
@@ -48,6 +48,7 @@ class NodeStep:
         self.now = now
         self.rules = rules
         self.instructions: list[Instruction] = []
+        self.phase_before_start: Phase | None = None  # of the agent, for a node that it recovers
 
     def do(self, instruction: Instruction) -> None:
         """Add an instruction after those so far."""
@@ -72,6 +73,9 @@ class NodeStep:
         """Continue with ``record`` if the table allows its phase now; the timers of the phase before end."""
         before = self.record.phase
         NODE_TRANSITIONS.check(before, record.phase, self.node.history)
+        if not looks_alike(self.phase_before_start or before, record.phase):
+            record = replace(record, state_since_ms=self.now.wall_ms)
+        self.phase_before_start = None
         trace = f"{self.now.monotonic:.3f} {before} -> {record.phase} ({record.reason or 'no reason'})"
         self.node = replace(self.node, record=record, history=(*self.node.history, trace)[-MAX_HISTORY:])
         self.do(CancelTimers())
@@ -122,7 +126,8 @@ class NodeStep:
     def ready(self, health: Health) -> None:
         """The process is ready."""
         self.move(transitions.running(self.record, self.now))
-        self.node = replace(self.node, health=health, probe_failures=0, probe_problem="", waits=0)
+        self.set_health(health, self.now.wall_ms)
+        self.node = replace(self.node, waits=0)
         self.probe_later()
         self.watch_stability()
 
@@ -217,7 +222,28 @@ class NodeStep:
 
     def forget_health(self) -> None:
         """No process: nothing is known of its health."""
-        self.node = replace(self.node, health=Health.UNKNOWN, probe_failures=0, probe_problem="", endpoint_failures=0)
+        self.node = replace(
+            self.node,
+            health=Health.UNKNOWN,
+            health_since_ms=0,
+            first_failure_ms=0,
+            probe_failures=0,
+            probe_problem="",
+            endpoint_failures=0,
+        )
+
+    def set_health(self, health: Health, since_ms: int) -> None:
+        """Note what probes have found. The time counts if that is new. Unless it is unhealthy, the failures end."""
+        if health is not self.node.health:
+            self.node = replace(self.node, health=health, health_since_ms=since_ms)
+        if health is not Health.UNHEALTHY:
+            self.node = replace(self.node, first_failure_ms=0, probe_failures=0, probe_problem="")
+            self.record = replace(self.record, failing_since_ms=0)
+
+    @property
+    def failing_since_ms(self) -> int:
+        """The first failure of the probes that failed in a row, also before the agent's start; 0: none failed."""
+        return self.record.failing_since_ms or self.node.first_failure_ms
 
 
 def restart_reason(record: NodeRecord) -> Reason:

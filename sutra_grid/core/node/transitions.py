@@ -33,6 +33,7 @@ def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str
         suspect=None,
         launch_oom_kills=0,
         killed=(),
+        failing_since_ms=0,
     )
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sutra_grid import __version__
 from sutra_grid.core.listed_status import ListedStatus, is_listed_as
-from sutra_grid.core.status import ShownStatus, cluster_summary, shown_status
+from sutra_grid.core.status import ShownStatus, cluster_summary, shown_node
 from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Node
 from sutra_grid.master.lookups import known_agent, known_node
@@ -52,14 +52,14 @@ class Views:
 
     def nodes(self, request: pb.ListNodesRequest) -> pb.NodeList:
         """The nodes that match the request, by id. Raises ``InvalidArgument`` for a status that no list shows."""
-        statuses = {agent.agent_id: agent.status for agent in self._state.agents.all()}
+        agents = {agent.agent_id: agent for agent in self._state.agents.registrations()}
         wanted = member(ListedStatus, request.status, "ListNodesRequest.status") if request.status else None
         found = []
         table = self._state.nodes
         asked = table.of_agent(request.agent_id) if request.agent_id else table.all()
         now_ms = wall_ms(self._clock)
         for node in (seen_at(each, now_ms) for each in asked):
-            shown = shown_status(node, statuses.get(node.agent_id))
+            shown = shown_node(node, agents.get(node.agent_id))
             message = node_status(node, shown)
             listed = wanted is None or is_listed_as(wanted, shown.status, node.report)
             if listed and request.engine in {"", message.spec.engine}:
@@ -72,13 +72,12 @@ class Views:
         return cluster_summary_to_message(summary, master_version=__version__, master_started_at_ms=self._started_at_ms)
 
     def _shown(self, node: Node) -> ShownStatus:
-        agent = self._state.agents.get(node.agent_id)
-        return shown_status(node, agent.status if agent else None)
+        return shown_node(node, self._state.agents.registration(node.agent_id))
 
     def _record(self, agent: Agent, nodes: list[Node]) -> pb.AgentRecord:
         now_ms = wall_ms(self._clock)
         seen = [seen_at(node, now_ms) for node in nodes]
-        record = agent_record(agent, [(node, shown_status(node, agent.status)) for node in seen])
+        record = agent_record(agent, [(node, shown_node(node, agent)) for node in seen])
         if not agent.host_id:  # clients of the first protocol send a number instead of an inventory
             record.current_storage_nodes = self._state.agents.claimed_nodes(agent.agent_id)
         return record

@@ -109,11 +109,12 @@ def _listed_as(wanted: ListedStatus, numbers: Collection[int], facts: ColumnElem
 
 def _listed(row: Row[Any], now_ms: int) -> ListedNode:
     node = seen_at(from_row(row), now_ms)
-    return ListedNode(node, shown_status(node, AgentStatus(row.agent_status)))
+    return ListedNode(node, shown_status(node, AgentStatus(row.agent_status), row.agent_since_ms))
 
 
 def _whole_rows(found: Subquery) -> Select[Any]:
-    columns = select(NODES, AGENTS.c.status.label("agent_status"), found.c.sort_key)
+    of_agent = (AGENTS.c.status.label("agent_status"), AGENTS.c.status_since_ms.label("agent_since_ms"))
+    columns = select(NODES, *of_agent, found.c.sort_key)
     return (
         columns.select_from(found)
         .join(NODES, NODES.c.node_id == found.c.node_id)

@@ -71,6 +71,8 @@ def report_to_document(report: NodeReport) -> Document:
         "unstable": report.unstable,
         "stable_in_ms": report.stable_in_ms,
         "reported_at_ms": report.reported_at_ms,
+        "state_since_ms": report.state_since_ms,
+        "health_since_ms": report.health_since_ms,
     }
 
 
@@ -101,6 +103,8 @@ def report_from_document(document: Document) -> NodeReport:
         unstable=document.get("unstable", False),
         stable_in_ms=document.get("stable_in_ms", 0),
         reported_at_ms=document.get("reported_at_ms", 0),
+        state_since_ms=document.get("state_since_ms", 0),
+        health_since_ms=document.get("health_since_ms", 0),
     )
 
 

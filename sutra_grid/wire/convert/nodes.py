@@ -156,6 +156,8 @@ def node_report_to_message(report: NodeReport) -> grid_pb2.NodeReport:
         endpoint_problem=utf8(report.endpoint_problem),
         unstable=report.unstable,
         stable_in_ms=report.stable_in_ms,
+        state_since_ms=report.state_since_ms,
+        health_since_ms=report.health_since_ms,
     )
 
 
@@ -186,13 +188,15 @@ def node_report_from_message(message: grid_pb2.NodeReport) -> NodeReport:
         endpoint_problem=message.endpoint_problem,
         unstable=message.unstable,
         stable_in_ms=message.stable_in_ms,
+        state_since_ms=message.state_since_ms,
+        health_since_ms=message.health_since_ms,
     )
 
 
 def node_status(node: Node, shown: ShownStatus) -> grid_pb2.NodeStatus:
     """A node as clients see it: desired state, last report, and the status of both together.
 
-    Status, reason and message are those of ``shown``. A node without a report has no process, and its
+    Status, reason, message and time are those of ``shown``. A node without a report has no process, and its
     specification is the desired one, without the values that the agent still has to choose.
     """
     report = node.report
@@ -209,6 +213,7 @@ def node_status(node: Node, shown: ShownStatus) -> grid_pb2.NodeStatus:
         created_at_ms=node.created_at_ms,
         restart_generation=node.restart_generation,
         stopped_by_drain=node.stopped_by_drain and node.desired is Desired.STOPPED,
+        status_since_ms=shown.since_ms,
     )
     if report is not None:
         _add_observed(message, report)

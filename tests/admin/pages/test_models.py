@@ -11,7 +11,7 @@ from sutra_grid.admin.pages.models.agent_cells import FILLS, cell_groups
 from sutra_grid.admin.pages.models.badges import badge, node_badge
 from sutra_grid.admin.pages.models.command_effects import node_effect, progress_text
 from sutra_grid.admin.pages.models.explanation import explain
-from sutra_grid.admin.pages.models.history import MIN_WIDTH, WIDTH, history
+from sutra_grid.admin.pages.models.history import MIN_WIDTH, WIDTH, history, unseen_periods
 from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.log_text import log_text
@@ -87,6 +87,31 @@ def test_a_history_fills_the_whole_width_and_shows_the_shortest_outage() -> None
     assert told.segments[2].width == MIN_WIDTH
     assert told.segments[-1].x + told.segments[-1].width == WIDTH
     assert mentions(told.label, "starting for 1s", "running for 16m", "down for 0s")
+
+
+def test_a_history_is_unknown_while_the_agent_is_offline_and_goes_on_afterwards() -> None:
+    events = [
+        an_event("node.started", at_ms=1_000),
+        an_event("node.unhealthy", at_ms=400_000),
+        an_event("node.healthy", at_ms=600_000),
+    ]
+    of_agent = [
+        an_event("agent.registered", at_ms=500),
+        an_event("agent.degraded", at_ms=290_000),
+        an_event("agent.offline", at_ms=301_000),
+        an_event("agent.recovered", at_ms=501_000),
+    ]
+    told = history(events, 1_001_000, unseen_periods(of_agent, 0, 1_001_000))
+    assert told is not None
+    assert [part.status for part in told.segments] == ["running", "unknown", "unknown", "unhealthy", "running"]
+    assert mentions(told.label, "running for 11m", "unknown for 3m20s", "unhealthy for 99s")
+
+
+def test_a_history_is_unknown_up_to_now_while_the_agent_is_still_offline() -> None:
+    unseen = unseen_periods([], 700_000, 1_001_000)  # its event may be too old to be kept
+    told = history([an_event("node.started", at_ms=1_000)], 1_001_000, unseen)
+    assert told is not None
+    assert [(part.status, part.tone) for part in told.segments] == [("running", "good"), ("unknown", "lost")]
 
 
 def test_a_history_without_anything_to_tell_is_none() -> None:

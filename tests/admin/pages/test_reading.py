@@ -102,6 +102,38 @@ def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -
     assert "/ui/agents/agent-1/undrain" not in page.links
 
 
+def test_what_an_offline_agent_measured_last_does_not_look_current(client: FlaskClient, registry: Registry) -> None:
+    node = registry.nodes("agent-2")[0]
+    registry.write_observations(Observations(reports=[a_report(node, started_at_ms=2_000)]))
+    page = open_page(client, "/ui/agents/agent-2")
+    assert mentions(page.text("host-age"), "Last measured", "Nobody knows")
+    assert "<meter" not in client.get("/ui/agents/agent-2").text
+    assert not [link for link in page.links if link.startswith("/ui/spawn?agent_id=")]
+    assert "Drain for its return" in page.text()
+    asked = open_page(client, "/ui/agents/agent-2/drain")
+    assert mentions(asked.text(), "offline", "When it is back", "can't be stopped now")
+    row = open_page(client, "/ui/nodes").text(f"row-{node.node_id}")
+    assert mentions(row, "unknown")
+    assert not mentions(row, "44Mi")
+    explained = open_page(client, f"/ui/nodes/{node.node_id}")
+    assert mentions(explained.text("explain"), "unknown since", "process 4711 in the last report")
+    assert ", started" not in explained.text("explain")
+    assert mentions(explained.text("resources"), "Last memory", "not known; healthy in the last report")
+    listed = client.get("/agents").json["agents"]
+    assert "CPU" in open_page(client, "/ui/agents").text()
+    assert all(agent["host"]["at_ms"] for agent in listed), "a program gets the values with their time"
+
+
+def test_the_history_of_a_node_is_unknown_while_its_agent_was_offline(client: FlaskClient, registry: Registry) -> None:
+    events = [
+        an_event("node.started", at_ms=1_000),
+        an_event("agent.offline", at_ms=20_000, node_id=""),
+        an_event("agent.recovered", at_ms=30_000, node_id=""),
+    ]
+    registry.write_observations(Observations(events=events))
+    assert mentions(open_page(client, "/ui/nodes/node-00000001").text("history"), "unknown 10s")
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

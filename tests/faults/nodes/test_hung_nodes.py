@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,10 +50,12 @@ def kinds(grid: Grid, node: NodeView) -> list[str]:
 def test_a_hung_node_runs_on_unhealthy_until_it_answers_again(tmp_path: Path) -> None:
     with a_grid(tmp_path) as grid:
         node = grid.grpc.spawn("agent-1")
+        before_ms = time.time_ns() // 1_000_000
         with hung(node):
             eventually(lambda: status(grid, node).health == "unhealthy", 20, "shown as unhealthy")
             shown = status(grid, node)
             assert (shown.status, shown.reason, shown.pid) == ("running", "probe_failed", node.pid)
+            assert shown.started_at_ms <= before_ms <= shown.status_since_ms
             assert "node.unhealthy" in kinds(grid, node)
         eventually(lambda: status(grid, node).health == "healthy", 20, "shown as healthy")
         assert "node.healthy" in kinds(grid, node)

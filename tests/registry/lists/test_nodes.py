@@ -117,7 +117,7 @@ def test_lists_are_those_of_the_core_filtered_sorted_and_paged(registry: Registr
             expected = sorted(filter(is_wanted, nodes), key=lambda node: (KEYS[sort](node), node.node_id))
             assert [node.node_id for node in listed] == [node.node_id for node in expected], (chosen, sort)
     for page in pages(registry, NodeQuery(limit=300)):
-        assert all(shown == shown_status(node, STATUSES[node.agent_id]) for node, shown in page)
+        assert all(shown == shown_status(node, STATUSES[node.agent_id], 1_000) for node, shown in page)
 
 
 def test_the_facts_of_a_row_follow_whatever_changes_them(registry: Registry) -> None:

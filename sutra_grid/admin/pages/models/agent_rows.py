@@ -50,7 +50,7 @@ def status_reason(agent: Agent) -> str:
 
 
 def _row(agent: Agent, used: int) -> AgentRow:
-    host = agent.host
+    host = agent.host if agent.status is not AgentStatus.OFFLINE else None  # else it is of its last report
     return AgentRow(
         agent.agent_id,
         badge(agent.status),

@@ -16,7 +16,7 @@ from sutra_grid.wire.convert import node_status
 
 
 class AttentionItem(NamedTuple):
-    """An agent or a node, as ``kind`` says, that needs attention."""
+    """An agent or a node, as ``kind`` says, that needs attention. ``since_ms``: 0 if that is not known."""
 
     kind: str
     name: str
@@ -44,10 +44,8 @@ def node_items(nodes: Iterable[ListedNode]) -> list[AttentionItem]:
             continue
         record = node_status(node, shown)
         message = ": ".join(part for part in (shown.reason, printable(shown.message)) if part) or "no reason reported"
-        since_ms = record.exits[0].at_ms if record.exits and not record.pid else record.started_at_ms
-        items.append(
-            AttentionItem("node", node.node_id, node_badge(record), message, next_step(record, None).text, since_ms)
-        )
+        step = next_step(record, None).text
+        items.append(AttentionItem("node", node.node_id, node_badge(record), message, step, shown.since_ms))
     return items
 
 

@@ -38,14 +38,18 @@ def node_effect(verb: NodeVerb, node: pb.NodeStatus) -> str:
 
 
 def drain_effects(agent: Agent, nodes: int) -> list[str]:
-    """The effects of draining an agent."""
+    """The effects of draining an agent; of an offline one when it is back."""
+    if agent.status is AgentStatus.OFFLINE:
+        left = f"Its {nodes_text(nodes)} can't be stopped now." if nodes else "It has no nodes."
+        return [f"{agent.agent_id} is offline. When it is back, it accepts no new nodes until it is undrained.", left]
     stay = f"Its {nodes_text(nodes)} keep running, unless you also stop them." if nodes else "It has no nodes."
     return [f"{agent.agent_id} accepts no new nodes until it is undrained.", stay]
 
 
 def undrain_effects(agent: Agent, by_drain: int) -> list[str]:
     """The effects of undraining an agent whose drain has stopped ``by_drain`` nodes."""
-    effects = [f"{agent.agent_id} accepts new nodes again. It has {agent.max_storage_nodes} slots."]
+    when = " when it is back: it is offline" if agent.status is AgentStatus.OFFLINE else ""
+    effects = [f"{agent.agent_id} accepts new nodes again{when}. It has {agent.max_storage_nodes} slots."]
     if by_drain:
         effects.append(f"Its drain has stopped {nodes_text(by_drain)}. They stay stopped, unless you also start them.")
     return effects

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sutra_grid.core.age import duration
@@ -26,6 +26,11 @@ _BECOMES: Final[Mapping[AnyEventKind, tuple[str, str]]] = {
     EventKind.NODE_FAILED: ("failed", "bad"),
     EventKind.NODE_STOPPED: ("stopped", "rest"),
 }
+
+
+#: From the first event of an agent to the next of the second kind nobody sees its nodes.
+_UNSEEN_FROM: Final = EventKind.AGENT_OFFLINE
+_SEEN_FROM: Final = frozenset({EventKind.AGENT_RECOVERED, EventKind.AGENT_REGISTERED})
 
 
 #: The height of a segment by its status, so that statuses differ without colours. The higher, the better.
@@ -69,8 +74,33 @@ class History(NamedTuple):
     legend: Sequence[LegendEntry]
 
 
-def history(events: Sequence[Event], now_ms: int) -> History | None:
-    """The history from a node's events, oldest first. None when no event changes the status."""
+class Period(NamedTuple):
+    """From one moment to another."""
+
+    from_ms: int
+    to_ms: int
+
+
+def unseen_periods(agent_events: Sequence[Event], offline_since_ms: int, now_ms: int) -> list[Period]:
+    """When nobody saw the nodes of an agent, from its events, oldest first. ``offline_since_ms``: 0 if it is online."""
+    periods: list[Period] = []
+    began_ms = 0
+    for event in agent_events:
+        if event.kind == _UNSEEN_FROM:
+            began_ms = began_ms or event.at_ms
+        elif event.kind in _SEEN_FROM and began_ms:
+            periods.append(Period(began_ms, event.at_ms))
+            began_ms = 0
+    if offline_since_ms:
+        periods.append(Period(began_ms or offline_since_ms, now_ms))
+    return periods
+
+
+def history(events: Sequence[Event], now_ms: int, unseen: Sequence[Period] = ()) -> History | None:
+    """The history from a node's events, oldest first. None when no event changes the status.
+
+    In the ``unseen`` periods the status was unknown, whatever it was before.
+    """
     changes = [(event.at_ms, *_BECOMES[event.kind]) for event in events if event.kind in _BECOMES]
     if not changes or changes[0][0] >= now_ms:
         return None
@@ -79,10 +109,26 @@ def history(events: Sequence[Event], now_ms: int) -> History | None:
         (at_ms, end_ms, status, tone)
         for (at_ms, status, tone), end_ms in zip(changes, [*(each[0] for each in changes[1:]), now_ms], strict=True)
     ]
+    for period in unseen:
+        spans = [part for span in spans for part in _hidden(span, period)]
     legend = _legend(spans)
     label = ", ".join(f"{each.status} for {each.total}" for each in legend)
     scale = WIDTH / (now_ms - since_ms)
     return History([_segment(span, since_ms, scale) for span in spans], since_ms, label, legend)
+
+
+def _hidden(span: tuple[int, int, str, str], period: Period) -> Iterator[tuple[int, int, str, str]]:
+    """The span, with the part that lies in ``period`` as unknown."""
+    at_ms, end_ms, status, tone = span
+    from_ms, to_ms = max(at_ms, period.from_ms), min(end_ms, period.to_ms)
+    if from_ms >= to_ms:
+        yield span
+        return
+    if at_ms < from_ms:
+        yield at_ms, from_ms, status, tone
+    yield from_ms, to_ms, "unknown", "lost"
+    if to_ms < end_ms:
+        yield to_ms, end_ms, status, tone
 
 
 def _legend(spans: Sequence[tuple[int, int, str, str]]) -> list[LegendEntry]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sutra_grid.admin.pages.models.badges import Badge, node_badge
+from sutra_grid.client.descriptions import is_measured, is_observed
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
@@ -14,7 +15,7 @@ from sutra_grid.wire import grid_pb2 as pb
 
 
 class NodeRow(NamedTuple):
-    """``message`` is the reason of the status, empty when all is well."""
+    """``message`` is the reason of the status, empty when all is well. What nobody sees now is empty."""
 
     node_id: str
     badge: Badge
@@ -34,7 +35,7 @@ def node_rows(nodes: Iterable[pb.NodeStatus], now_ms: int) -> list[NodeRow]:
 
 
 def _row(node: pb.NodeStatus, now_ms: int) -> NodeRow:
-    has_sample = bool(node.pid) and node.HasField("sample")
+    has_sample = is_measured(node)
     is_well = node.status in (NodeStatus.RUNNING, NodeStatus.STOPPED) and node.health != "unhealthy"
     return NodeRow(
         node.node_id,
@@ -42,7 +43,7 @@ def _row(node: pb.NodeStatus, now_ms: int) -> NodeRow:
         node.agent_id,
         node.endpoint,
         node.spec.engine or "default",
-        age(node.started_at_ms, now_ms) if node.pid and node.started_at_ms else "",
+        age(node.started_at_ms, now_ms) if is_observed(node) and node.pid and node.started_at_ms else "",
         f"{node.sample.cpu_percent:.0f}%" if has_sample else "",
         size(node.sample.rss_bytes) if has_sample else "",
         node.restarts,
