@@ -138,6 +138,14 @@ def test_ports_that_contradict_each_other_or_are_too_few_are_refused(wishes: Por
         plan_grid(None, 3, 3, everything_free, wishes)
 
 
+def test_a_start_without_options_asks_for_no_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PortWishes] = []
+    monkeypatch.setattr("sutra_grid.cli.dev.session.run", lambda *given: asked.append(given[-1]))
+    assert run(["dev", "--data-dir", str(tmp_path)]) == 0
+    assert run(["dev", "--data-dir", str(tmp_path), "--admin-port", "7081", "--node-ports", "51000-51001"]) == 0
+    assert asked == [PortWishes(), PortWishes(admin=7081, nodes=range(51000, 51002))]
+
+
 @pytest.mark.parametrize("text", ["51000", "51030-51000", "0-5", "1-70000", "a-b", ""])
 def test_a_range_that_is_none_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["dev", "--node-ports", text]) == 2

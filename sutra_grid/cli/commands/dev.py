@@ -37,9 +37,9 @@ def _range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> r
     default=None,
     help="How many storage nodes on each agent. [default: 3]",
 )
-@click.option("--master-port", type=PORT, default=0, metavar="PORT",
+@click.option("--master-port", type=PORT, default=None, metavar="PORT",
               help="The master's port. [default: as before, or 7000 or the next free one]")  # fmt: skip
-@click.option("--admin-port", type=PORT, default=0, metavar="PORT",
+@click.option("--admin-port", type=PORT, default=None, metavar="PORT",
               help="The admin's port. [default: as before, or 7080 or the next free one]")  # fmt: skip
 @click.option("--agent-ports", callback=_range, metavar="FIRST-LAST",
               help="The ports of the agents. [default: as before, or free ones from 7001]")  # fmt: skip
@@ -64,7 +64,7 @@ def dev(ctx: click.Context, /, agents: int | None, nodes_per_agent: int | None, 
     from sutra_grid.cli.dev.session import run
     from sutra_grid.runtime.shutdown import Shutdown
 
-    wishes = PortWishes(ports["master_port"], ports["admin_port"], ports["agent_ports"], ports["node_ports"])
+    wishes = PortWishes(ports["master_port"] or 0, ports["admin_port"] or 0, ports["agent_ports"], ports["node_ports"])
     with Shutdown() as shutdown:
         # Closing the terminal stops the grid, as Ctrl-C does.
         former = signal.signal(signal.SIGHUP, lambda *_: shutdown.request("SIGHUP"))
