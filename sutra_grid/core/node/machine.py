@@ -84,11 +84,13 @@ def step(
 
 
 def is_settled(node: NodeRuntime) -> bool:
-    """Whether the newest assignment has an outcome, good or bad."""
+    """Whether the newest assignment has an outcome, good or bad. A process that is not ready in time is one."""
     record = node.record
     if record.phase is Phase.BLOCKED:
         return True
     if record.assignment.desired is Desired.RUNNING:
+        if record.phase is Phase.STARTING and record.reason is Reason.START_TIMEOUT:
+            return True
         return record.phase in (Phase.RUNNING, Phase.WAITING, Phase.FAILED)
     if record.assignment.desired is Desired.STOPPED:
         return record.phase is Phase.STOPPED

@@ -373,11 +373,22 @@ def test_events_of_an_earlier_launch_change_nothing() -> None:
 
 
 def test_a_slow_start_is_told_but_left_alone() -> None:
-    driver = Driver().assign(Desired.RUNNING).launched().on(TimerDue(TimerName.START_TIMEOUT))
+    driver = Driver().assign(Desired.RUNNING).launched()
+    assert not is_settled(driver.node)
+    driver.on(TimerDue(TimerName.START_TIMEOUT))
+    assert is_settled(driver.node), "a command does not wait longer than the start timeout"
     assert (driver.phase, driver.node.health) == (Phase.STARTING, Health.UNHEALTHY)
     assert not [one for one in driver.done if isinstance(one, SendSignal)]
     driver.on(ProbePassed(1))
     assert (driver.phase, driver.record.reason) == (Phase.RUNNING, Reason.RECOVERED)
+
+
+def test_a_restart_of_a_slow_start_acts_at_once() -> None:
+    driver = Driver().assign(Desired.RUNNING).launched().on(TimerDue(TimerName.START_TIMEOUT))
+    driver.assign(Desired.RUNNING, restart=True)
+    assert driver.phase is Phase.STOPPING
+    assert not is_settled(driver.node)
+    assert [one for one in driver.done if isinstance(one, SendSignal)]
 
 
 def test_a_slow_start_says_how_the_last_probe_failed() -> None:

@@ -244,7 +244,8 @@ class OneNode(RuleBasedStateMachine):
         if record.phase is Phase.STOPPED:
             assert self.alive is None
         if is_settled(self.node) and self.desired.desired is Desired.RUNNING:
-            assert (record.phase is Phase.RUNNING) == (self.alive is not None and self.proved)
+            has_process = record.phase in (Phase.RUNNING, Phase.STARTING)  # one that is not ready in time
+            assert has_process == (self.alive is not None and self.proved)
             assert record.phase is Phase.RUNNING or record.reason is not Reason.NONE
 
     @invariant()
@@ -256,7 +257,7 @@ class OneNode(RuleBasedStateMachine):
     @invariant()
     def nothing_waits_for_nothing(self) -> None:
         """Whatever is on its way has something that moves it on."""
-        waits = (Phase.WAITING, Phase.BLOCKED)
+        waits = (Phase.WAITING, Phase.BLOCKED, Phase.STARTING)
         if self.node is None or (is_settled(self.node) and self.node.record.phase not in waits):
             return
         assert (
