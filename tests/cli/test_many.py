@@ -1,6 +1,8 @@
 """``nodes start|stop|restart`` of many nodes, and equal errors of a command for many."""
 
 import json
+import signal
+import subprocess
 import threading
 from collections.abc import Callable
 
@@ -148,3 +150,25 @@ def test_a_timeout_that_is_given_bounds_all_of_them_and_says_what_was_not_sent(m
     assert ran.code == 4
     assert has_line(ran.err, "not sent", 0.6)
     eventually(lambda: len(master.calls["StopStorageNode"]) == 2)
+
+
+def test_ctrl_c_ends_it_and_says_how_many_are_done(
+    master: FakeMaster, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node(f"n{number:02}") for number in range(30)])
+    hold = threading.Event()
+
+    def stop(request: pb.StopRequest) -> pb.StopResponse:
+        if request.node_id != "n00":
+            hold.wait(20)
+        return pb.StopResponse(success=True, node=down(request.node_id))
+
+    master.answers["StopStorageNode"] = stop
+    process = start_cli("nodes", "stop", "--all", "--yes", "--parallel", "2")
+    eventually(lambda: len(master.calls["StopStorageNode"]) >= 3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=15)
+    hold.set()
+    assert process.returncode == 130
+    assert out == "1 of 30 nodes stopped\n"
+    assert "Traceback" not in err
