@@ -122,6 +122,22 @@ def test_a_spinner_turns_while_a_change_is_under_way(master: FakeMaster, on_term
     assert has_line(terminal.plain_text(), "node-00000001", "running", "agent-1")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_the_characters_gets_others_and_no_traceback(
+    master: FakeMaster, on_terminal: Start, encoding: str
+) -> None:
+    far = node(status="starting", log_tail=["\u65e5\u672c \u2026"])
+    master.answers["StartStorageNode"] = pb.NodeResult(success=True, node=far)
+    master.answers["GetStorageNodeStatus"] = [far, far, node(log_tail=["\u65e5\u672c \u2026"])]
+    master.answers["GetAgent"] = agent(hostname="\u65e5")
+    master.answers["ListEvents"] = pb.EventList(events=[pb.Event(kind="node.exited", at_ms=1, message="\u2026 " * 40)])
+    for arguments in (("nodes", "start", "node-00000001"), ("nodes", "explain", "node-00000001"), ("events",)):
+        terminal = on_terminal(*arguments, PYTHONIOENCODING=encoding)
+        assert terminal.end() == 0, terminal.text()
+        assert "Traceback" not in terminal.text()
+        assert terminal.text().isascii()
+
+
 def test_each_restarted_node_is_a_line_of_its_own_beside_the_spinner(master: FakeMaster, on_terminal: Start) -> None:
     nodes = [node("node-a"), node("node-b")]
     master.answers["ListStorageNodes"] = pb.NodeList(nodes=nodes)

@@ -94,6 +94,15 @@ def test_agents_are_filtered_and_link_to_their_page(client: FlaskClient) -> None
     assert "agent-1" in open_page(client, "/ui/agents?q=AGENT-1&status=").text()
 
 
+def test_agents_are_filtered_by_every_platform_that_one_has(client: FlaskClient, registry: Registry) -> None:
+    registry.save_agent(an_agent("agent-3", platform="hetzner"))
+    options = client.get("/ui/agents").text.partition('name="platform"')[2].partition("</select>")[0]
+    assert all(f"<option>{platform}</option>" in options for platform in ("docker", "k8s", "aws", "desktop", "hetzner"))
+    page = open_page(client, "/ui/agents?platform=hetzner")
+    assert "/ui/agents/agent-3" in page.links
+    assert "/ui/agents/agent-1" not in page.links
+
+
 def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -> None:
     page = open_page(client, "/ui/agents/agent-1")
     for words in ("healthy", "512Gi free of 1.0Ti", "12% of 8", "zone=eu-1", "/data/sutra", "node-00000002", "stopped"):
