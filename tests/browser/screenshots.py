@@ -49,6 +49,8 @@ def pages_of(scene: PopulatedGrid) -> Mapping[str, str]:
         "nodes": "/ui/nodes",
         "node": f"/ui/nodes/{scene.killed_node_id}",
         "node-failed": f"/ui/nodes/{scene.failed_node_id}",
+        "log-search": f"/ui/nodes/{scene.killed_node_id}/log?q=ready",
+        "rolling-restart-form": "/ui/rolling-restarts/new",
         "events": "/ui/events",
         "missing": "/ui/nodes/node-00000000",
     }

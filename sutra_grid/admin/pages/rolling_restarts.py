@@ -92,9 +92,9 @@ def _form(
     failures: Sequence[str] = (),
 ) -> Response:
     rows = registry()
-    agents = rows.agents()
+    agents, nodes = rows.agents(), rows.nodes()
     values = {name: given.get(name, "").strip() for name in (*SCOPE, *BOUNDS)}
-    chosen = [node for node in rows.nodes() if _is_chosen(node, values, node_ids)]
+    chosen = [node for node in nodes if _is_chosen(node, values, node_ids)]
     return render_page(
         "rolling_restart_form.html",
         status,
@@ -106,7 +106,7 @@ def _form(
         on_agents=len({node.agent_id for node in chosen}),
         max_nodes=SHOWN_NODES,
         agent_ids=[agent.agent_id for agent in agents],
-        engines=sorted({node.spec.engine for node in rows.nodes() if node.spec.engine}),
+        engines=sorted({node.spec.engine for node in nodes if node.spec.engine}),
         max_unavailable=MAX_UNAVAILABLE,
         max_seconds=MAX_PAUSE_SECONDS,
         running=next((each for each in map(roll_view, roll_store().list()) if each.is_active), None),
@@ -117,6 +117,6 @@ def _form(
 
 def _is_chosen(node: Node, values: Mapping[str, str], node_ids: Sequence[str]) -> bool:
     if node_ids:
-        return node.node_id in node_ids
+        return node.node_id in node_ids  # at most a page of a list
     fits = values["agent_id"] in ("", node.agent_id) and values["engine"] in ("", node.spec.engine)
     return fits and node.desired is Desired.RUNNING
