@@ -15,12 +15,13 @@ from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_agent
-from sutra_grid.admin.reads.records import agent_with_nodes
+from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.services import registry
 from sutra_grid.core.types import AgentStatus
-from sutra_grid.registry import EventQuery
+from sutra_grid.registry import EventQuery, NodeQuery, NodeSort
 
-SHOWN_EVENTS: Final = 20
+SHOWN_EVENTS: Final = 10
+SHOWN_NODES: Final = 12
 
 
 @blueprint.get("/agents/<agent_id>")
@@ -28,8 +29,8 @@ def show_agent(agent_id: str) -> Response:
     """Show the page."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    record = agent_with_nodes(agent, rows.nodes(agent_id))
-    by_drain = sum(node.stopped_by_drain for node in record.storage_nodes)
+    nodes = rows.node_page(NodeQuery(agent_id=agent_id, sort=NodeSort.STATUS, limit=SHOWN_NODES), counted=True)
+    by_drain = sum(node.stopped_by_drain for node in rows.nodes(agent_id))
     return render_page(
         "agent.html",
         section="agents",
@@ -38,7 +39,8 @@ def show_agent(agent_id: str) -> Response:
         status_reason=status_reason(agent),
         is_offline=agent.status is AgentStatus.OFFLINE,
         gauges=gauges(agent.host) if agent.host else [],
-        rows=node_rows(record.storage_nodes, now_ms()),
+        rows=node_rows(map(listed_node, nodes.items), now_ms()),
+        node_count=nodes.total,
         stopped_by_drain=nodes_text(by_drain) if by_drain else "",
         events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),
     )

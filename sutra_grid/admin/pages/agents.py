@@ -34,6 +34,7 @@ def show_agents() -> Response:
         sort=query.sort if chosen["sort"] else AgentSort.STATUS,
         limit=query.limit if chosen["limit"] else PAGE_ROWS,
     )
+    filtered = is_filtered(chosen, NOT_FILTERS)
     page = registry().agent_page(query, counted=True)
     return render_page(
         "agents.html",
@@ -43,7 +44,8 @@ def show_agents() -> Response:
         platforms=[*KNOWN_PLATFORMS, *sorted(registry().platforms() - set(KNOWN_PLATFORMS))],
         rows=agent_rows(page.items),
         headings=headings(PATH, chosen, AgentSort, AgentSort.STATUS),
-        size=size_text(page.total, len(page.items), "agent", filtered=is_filtered(chosen, NOT_FILTERS)),
+        size=size_text(page.total, len(page.items), "agent", filtered=filtered),
+        filtered=filtered,
         page_sizes=page_sizes(query.limit),
         limit=query.limit,
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",

@@ -30,6 +30,7 @@ def show_events() -> Response:
     query = asked.query_at(now_ms())
     if not chosen["limit"]:
         query = replace(query, limit=PAGE_ROWS)
+    filtered = is_filtered(chosen, NOT_FILTERS)
     rows = registry()
     events = rows.event_page(query)
     total = rows.event_count(replace(query, before_event_id=0), MOST_COUNTED)
@@ -44,7 +45,8 @@ def show_events() -> Response:
         actors=ACTORS,
         reasons=REASONS,
         events=event_rows(events, now_ms()),
-        size=size_text(total, len(events), "event", filtered=is_filtered(chosen, NOT_FILTERS), most=MOST_COUNTED),
+        size=size_text(total, len(events), "event", filtered=filtered, most=MOST_COUNTED),
+        filtered=filtered,
         page_sizes=page_sizes(query.limit),
         limit=query.limit,
         older=older,

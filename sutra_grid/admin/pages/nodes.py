@@ -13,11 +13,11 @@ from sutra_grid.admin.pages.models.list_size import PAGE_ROWS, page_sizes, size_
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.pages.url_parameters import is_filtered, list_query
+from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.services import registry
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.registry import NodeQuery, NodeSort
-from sutra_grid.wire.convert import node_status
 
 PATH: Final = "/ui/nodes"
 #: Parameters that do not change which rows match.
@@ -34,15 +34,17 @@ def show_nodes() -> Response:
         sort=query.sort if chosen["sort"] else NodeSort.STATUS,
         limit=query.limit if chosen["limit"] else PAGE_ROWS,
     )
+    filtered = is_filtered(chosen, NOT_FILTERS)
     page = registry().node_page(query, counted=True)
     return render_page(
         "nodes.html",
         section="nodes",
         chosen=chosen,
         statuses=list(ListedStatus),
-        rows=node_rows((node_status(*each) for each in page.items), now_ms()),
+        rows=node_rows(map(listed_node, page.items), now_ms()),
         headings=headings(PATH, chosen, NodeSort, NodeSort.STATUS),
-        size=size_text(page.total, len(page.items), "node", filtered=is_filtered(chosen, NOT_FILTERS)),
+        size=size_text(page.total, len(page.items), "node", filtered=filtered),
+        filtered=filtered,
         page_sizes=page_sizes(query.limit),
         limit=query.limit,
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",

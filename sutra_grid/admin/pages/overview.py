@@ -19,9 +19,13 @@ from sutra_grid.core.types import Agent, AgentStatus
 from sutra_grid.registry import AgentCell, AgentQuery, EventQuery, NodeQuery, NodeSort, Registry
 
 #: Shown agents, and shown nodes, that need attention. The lists show all.
-SHOWN_ITEMS: Final = 8
+LISTED_ITEMS: Final = 8
+#: The first of them; the others can be unfolded.
+SHOWN_ITEMS: Final = 5
 READ_ITEMS: Final = 100
-SHOWN_EVENTS: Final = 15
+SHOWN_EVENTS: Final = 10
+#: With more agents of a status a phone shows them without names.
+PHONE_CELLS: Final = 12
 #: With more agents the page is polled less often, because it has hundreds of kilobytes.
 MANY_AGENTS: Final = 500
 MANY_POLL_SECONDS: Final = 10
@@ -33,6 +37,7 @@ def show_overview() -> Response:
     rows = registry()
     summary = grid_summary()
     cells = rows.agent_cells()
+    agents, nodes = _agent_items(rows, cells), _node_items(rows)
     return render_page(
         "overview.html",
         section="overview",
@@ -41,9 +46,12 @@ def show_overview() -> Response:
         status_badge=grid_badge(summary.status),
         groups=cell_groups(cells),
         are_cells_named=len(cells) <= NAMED_CELLS,
-        agent_items=_agent_items(rows, cells),
-        node_items=_node_items(rows),
-        max_items=SHOWN_ITEMS,
+        agent_items=agents,
+        node_items=nodes,
+        items=agents[:LISTED_ITEMS] + nodes[:LISTED_ITEMS],
+        shown_items=SHOWN_ITEMS,
+        max_items=LISTED_ITEMS,
+        phone_cells=PHONE_CELLS,
         events=event_rows(rows.event_page(EventQuery(limit=SHOWN_EVENTS)), now_ms()),
     )
 

@@ -15,10 +15,10 @@ from sutra_grid.admin.pages.models.list_size import size_text
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.pages.url_parameters import list_query
+from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.schemas.requests import MAX_NAME_CHARACTERS
 from sutra_grid.admin.services import registry
 from sutra_grid.registry import AgentQuery, NodeQuery, Registry
-from sutra_grid.wire.convert import node_status
 
 SHOWN_AGENTS: Final = 8
 SHOWN_NODES: Final = 12
@@ -51,7 +51,7 @@ def search() -> Response:
         agents=agent_rows(agents.items),
         agents_size=size_text(agents.total, len(agents.items), "agent", filtered=True),
         has_more_agents=agents.total > len(agents.items),
-        rows=node_rows((node_status(*each) for each in nodes.items), now_ms()),
+        rows=node_rows(map(listed_node, nodes.items), now_ms()),
         nodes_size=size_text(nodes.total, len(nodes.items), "node", filtered=True),
         has_more_nodes=nodes.total > len(nodes.items),
         was_removed=rows.was_removed(text),

@@ -10,7 +10,7 @@ from sutra_grid.admin.services import clock
 from sutra_grid.core.status import shown_node
 from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Event, Node
-from sutra_grid.registry import ListedAgent, Registry
+from sutra_grid.registry import ListedAgent, ListedNode, Registry
 from sutra_grid.runtime.clock import wall_ms
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, event_to_message, node_status, to_json
@@ -24,6 +24,11 @@ def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
 def as_of_now(node: Node) -> Node:
     """The node with the times that are left now. Needs a request context."""
     return seen_at(node, wall_ms(clock()))
+
+
+def listed_node(listed: ListedNode) -> pb.NodeStatus:
+    """A node as lists show it, with the times that are left now. Needs a request context."""
+    return node_status(as_of_now(listed.node), listed.shown)
 
 
 def listed_agent(listed: ListedAgent) -> dict[str, Any]:
