@@ -174,6 +174,8 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
     elif is_as_desired(node) and node.stopped_by_drain:
         step = _UNDRAIN
+    elif is_as_desired(node) and node.unstable:
+        step = NEXT_STEPS[Reason.CRASHED]
     elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:
         # Without a probe nobody knows whether its program is meant to listen.
         is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY
@@ -223,10 +225,19 @@ def grid_does_next(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> str:
     if node.generation > node.observed_generation:
         return "Sends the desired state to its agent with the next heartbeat."
     if is_as_desired(node):
-        return "Restarts it when its process ends." if node.desired == Desired.RUNNING else "Leaves it stopped."
+        return _while_as_desired(node)
     if node.reason == Reason.UNPROVED_PROCESS:
         return f"Looks every 2 s whether the process in the message has ended, and then {_THEN[Desired(node.desired)]}."
     return _WHILE.get(node.status, "Waits for a report of its agent.")
+
+
+def _while_as_desired(node: pb.NodeStatus) -> str:
+    if node.desired != Desired.RUNNING:
+        return "Leaves it stopped."
+    if node.unstable and node.stable_in_ms:
+        left = duration(node.stable_in_ms / 1000)
+        return f"Counts it as stable in {left}. Restarts it when its process ends."
+    return "Restarts it when its process ends."
 
 
 def is_as_desired(node: pb.NodeStatus) -> bool:

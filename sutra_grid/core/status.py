@@ -311,7 +311,7 @@ def _of_node(trouble: NodeTrouble) -> str:
         return f"{who} should run and is {_missing_word(node, shown.status)}: {why}".rstrip(": ")
     if is_unhealthy(facts, trouble.agent_status):
         return f"{who} is unhealthy: {why}".rstrip(": ")
-    return f"{who} {_unstable_words(node.report, trouble.now_ms)}"
+    return f"{who} is unstable: {unstable_words(node.report, trouble.now_ms)}"
 
 
 def _missing_word(node: Node, status: NodeStatus) -> str:
@@ -322,12 +322,12 @@ def _missing_word(node: Node, status: NodeStatus) -> str:
     return status.value
 
 
-def _unstable_words(report: NodeReport | None, now_ms: int) -> str:
-    """What is known of a node that runs again after a crash."""
+def unstable_words(report: NodeReport | None, now_ms: int) -> str:
+    """Why a node that runs again after a crash is unstable; its times that are left are as of ``now_ms``."""
     if report is None:
-        return "is unstable"
+        return "it crashed"
     crash = next((exit_ for exit_ in report.exits if exit_.reason in CRASHES), None)
     how = f" ({describe_exit(crash)})" if crash else ""
     again = f" for {duration((now_ms - report.started_at_ms) / 1000)}" if now_ms and report.started_at_ms else ""
     left = f", stable in {duration(report.stable_in_ms / 1000)}" if report.stable_in_ms else ""
-    return f"is unstable: it crashed{how} and runs again{again}{left}"
+    return f"it crashed{how} and runs again{again}{left}"

@@ -91,3 +91,9 @@ def test_a_healthy_node_that_is_not_reachable_needs_its_addresses_corrected() ->
     assert next_step(node(health="unknown", endpoint_problem=lost.endpoint_problem), agent()) == next_step(
         node(), agent()
     ), "without a probe nobody knows whether it is meant to listen"
+
+
+def test_a_node_that_runs_again_after_a_crash_is_worth_a_look_and_has_a_time_to_be_stable() -> None:
+    again = node(status="running", reason="crashed", unstable=True, stable_in_ms=25_000)
+    assert next_step(again, None).text == NEXT_STEPS[Reason.CRASHED].text
+    assert "stable in 25s" in grid_does_next(again, None)

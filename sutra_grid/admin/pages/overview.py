@@ -76,4 +76,4 @@ def _has_low_disk(agent: Agent) -> bool:
 
 def _node_items(rows: Registry) -> list[AttentionItem]:
     query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_ITEMS)
-    return node_items(rows.node_page(query).items)
+    return node_items(rows.node_page(query).items, now_ms())

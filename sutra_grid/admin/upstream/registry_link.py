@@ -39,7 +39,7 @@ class RegistryLink:
             if self._failure is not None and self._clock.monotonic() < self._next_try:
                 raise _unavailable(self._failure)
         try:
-            opened = Registry.open(self._url, migrate=False)
+            opened = Registry.open(self._url, migrate=False, clock=self._clock)
         except GridError as error:
             self._record_failure(error)
             raise _unavailable(error) from error

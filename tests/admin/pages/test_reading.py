@@ -73,6 +73,22 @@ def test_a_failed_node_an_unhealthy_one_and_a_full_disk_need_attention(client: F
     assert mentions(shown, NEXT_STEPS[Reason.CRASH_LOOP].text)
 
 
+def test_a_node_that_runs_again_after_a_crash_needs_attention_until_it_is_stable(
+    client: FlaskClient, registry: Registry, clock: FakeClock
+) -> None:
+    node = a_node("node-0000000a")
+    registry.create_node(node, record=None)
+    now_ms = int(clock.wall() * 1000)
+    again = a_report(
+        node, unstable=True, stable_in_ms=30_000, started_at_ms=now_ms, reported_at_ms=now_ms, backoff_ms=0
+    )
+    registry.write_observations(Observations(reports=[again]))
+    page = open_page(client, "/ui/")
+    assert mentions(page.text("attention"), "unstable node-0000000a", "runs again", "stable in 30s", "log")
+    registry.write_observations(Observations(reports=[replace(again, unstable=False, stable_in_ms=0)]))
+    assert "node-0000000a" not in open_page(client, "/ui/").text("attention")
+
+
 def test_three_thousand_agents_are_cells_with_words_for_who_does_not_see_colours(
     client: FlaskClient, registry: Registry
 ) -> None:

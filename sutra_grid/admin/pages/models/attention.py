@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sutra_grid.admin.pages.models.badges import Badge, badge, node_badge
-from sutra_grid.client.next_steps import next_step
+from sutra_grid.admin.pages.models.badges import UNSTABLE, Badge, badge, node_badge
+from sutra_grid.client.next_steps import is_as_desired, next_step
 from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.size import size
+from sutra_grid.core.status import unstable_words
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Agent, AgentStatus, Reason
 from sutra_grid.registry import ListedNode
@@ -36,16 +37,19 @@ def disk_items(agents: Iterable[Agent]) -> list[AttentionItem]:
     return [_low_disk(agent) for agent in agents]
 
 
-def node_items(nodes: Iterable[ListedNode]) -> list[AttentionItem]:
-    """Items for nodes. Omits nodes of offline agents: their agent is already an item."""
+def node_items(nodes: Iterable[ListedNode], now_ms: int) -> list[AttentionItem]:
+    """Items for nodes at ``now_ms``. Omits nodes of offline agents: their agent is already an item."""
     items = []
     for node, shown in nodes:
         if shown.reason is Reason.AGENT_OFFLINE:
             continue
         record = node_status(node, shown)
+        shown_badge = node_badge(record)
         message = ": ".join(part for part in (shown.reason, printable(shown.message)) if part) or "no reason reported"
+        if is_as_desired(record) and record.unstable:
+            shown_badge, message = UNSTABLE, unstable_words(node.report, now_ms)
         step = next_step(record, None).text
-        items.append(AttentionItem("node", node.node_id, node_badge(record), message, step, shown.since_ms))
+        items.append(AttentionItem("node", node.node_id, shown_badge, message, step, shown.since_ms))
     return items
 
 

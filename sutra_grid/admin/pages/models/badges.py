@@ -35,6 +35,10 @@ _TONES: Final[dict[str, str]] = {
 _SIGNS: Final = {"good": "●", "busy": "◐", "warn": "▲", "bad": "✕", "lost": "?", "rest": "■"}
 
 
+#: Of a node that runs again after a crash, where that is why it is shown.
+UNSTABLE: Final = Badge("unstable", "warn", _SIGNS["warn"])
+
+
 def badge(status: str) -> Badge:
     """The badge of a status of an agent, a node or the grid."""
     tone = _TONES.get(status, "lost")
