@@ -56,7 +56,7 @@ def test_every_time_of_every_command_says_its_zone(
     command: tuple[str, ...], arguments: tuple[str, ...], variable: str, zone: str,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("SUTRA_GRID_UTC", variable)
-    master.answers["GetStorageNodeStatus"] = node(created_at_ms=NOW_MS)
+    master.answers["GetStorageNodeStatus"] = node(created_at_ms=NOW_MS, status_since_ms=NOW_MS)
     master.answers["GetAgent"] = agent(status_since_ms=NOW_MS, registered_at_ms=NOW_MS)
     master.answers["ListEvents"] = pb.EventList(events=[pb.Event(kind="node.exited", at_ms=NOW_MS)])
     ran = cli(*command, *arguments)

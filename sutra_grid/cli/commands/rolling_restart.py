@@ -64,7 +64,8 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
               metavar="SECONDS", help="How long each node must be running and healthy, without a restart in between, "
               "before the next one.")  # fmt: skip
 @click.option("--started-before", "started_before_ms", callback=_moment, metavar="TIME",
-              help="Restart only nodes whose process was started before TIME (ISO 8601, else local).")  # fmt: skip
+              help="Restart only nodes whose process was started before TIME. "
+              "It is ISO 8601, and local without a zone.")  # fmt: skip
 @many_options("N nodes at a time, whatever else is down: this is no rolling restart.")
 @detach_option("Return when the agent has the order, 3 s after at most. The node may be stopping or starting.")
 @click.pass_context
