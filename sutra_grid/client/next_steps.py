@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from sutra_grid.client.descriptions import UNDRAIN
 from sutra_grid.core.age import duration
 from sutra_grid.core.node.descriptors import DESCRIPTORS_OPEN
+from sutra_grid.core.outcome import RESTART_OBSTACLES
 from sutra_grid.core.types import RESTART_TO_LISTEN, AgentStatus, Desired, Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -130,6 +131,13 @@ _PORT_AWAITED: Final = Step(
     _SHOW_PORT,
 )
 
+#: Its process was left alone, because a start would have failed.
+_RESTART_REFUSED: Final = Step(
+    "Its restart was refused, and its process runs on. Correct on {agent}'s host what the message names. It is not "
+    "restarted by itself: restart it then.",
+    _RESTART,
+)
+
 #: Its agent got another bind address, or learned to have one, while the node ran.
 _LISTEN_AGAIN: Final = Step("Restart it when you can: it then listens where others look for it.", _RESTART)
 
@@ -174,6 +182,8 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         step = NEXT_STEPS[Reason.AGENT_OFFLINE]
     elif is_as_desired(node) and node.stopped_by_drain:
         step = _UNDRAIN
+    elif node.pid and node.reason in RESTART_OBSTACLES:
+        step = _RESTART_REFUSED
     elif is_as_desired(node) and node.unstable:
         step = NEXT_STEPS[Reason.CRASHED]
     elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:

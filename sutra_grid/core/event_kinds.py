@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     NODE_STARTED = "node.started"
     NODE_STOPPED = "node.stopped"
     NODE_RESTARTED = "node.restarted"
+    NODE_RESTART_REFUSED = "node.restart_refused"  # its start would fail, so its process was not stopped
     NODE_EXITED = "node.exited"  # the process ended, and not by command
     NODE_LEFTOVERS = "node.leftovers"  # its process has ended, and other processes of its launch have not
     NODE_LEFTOVERS_KILLED = "node.leftovers_killed"  # they outlived the grace and got SIGKILL

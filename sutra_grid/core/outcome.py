@@ -24,6 +24,20 @@ CRASHES = frozenset(
     }
 )
 
+#: Why an agent refuses a restart before it stops the process. A process that runs has none of them otherwise.
+RESTART_OBSTACLES = frozenset(
+    {
+        Reason.UNKNOWN_ENGINE,
+        Reason.BINARY_MISSING,
+        Reason.BINARY_NOT_EXECUTABLE,
+        Reason.PATH_NOT_WRITABLE,
+        Reason.DISK_FULL,
+        Reason.DISK_NOT_MOUNTED,
+        Reason.ADDRESS_MISSING,
+        Reason.LIMIT_REACHED,
+    }
+)
+
 
 class Verdict(StrEnum):
     """The result of a command."""
@@ -32,6 +46,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     PENDING = "pending"
     OVERTAKEN = "overtaken"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +73,19 @@ def judge_report(node: Node, report: NodeReport, before: NodeReport | None = Non
         kept = f"the agent keeps generation {report.generation} and did not take generation {node.generation}"
         return Outcome(Verdict.FAILED, Reason.STALE_GENERATION, kept)
     if node.desired is Desired.RUNNING:
-        return _running(report, before)
+        return _refusal(node, report) or _running(report, before)
     if report.pid == 0 and report.state in {NodeState.STOPPED, NodeState.FAILED}:
         return DONE
     if report.reason is Reason.UNPROVED_PROCESS:
         return Outcome(Verdict.FAILED, report.reason, report.message or f"process {report.pid} may be its process")
     waits_for = f"process {report.pid} has not ended yet" if report.pid else report.message or f"it is {report.state}"
     return Outcome(Verdict.PENDING, Reason.STOP_TIMEOUT, waits_for)
+
+
+def is_restart_refused(report: NodeReport) -> bool:
+    """Whether the node's process runs on, because the agent refused to stop it for a restart that would fail."""
+    runs = report.pid > 0 and report.state in {NodeState.RUNNING, NodeState.STARTING}
+    return runs and report.reason in RESTART_OBSTACLES
 
 
 def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, ...]:
@@ -93,6 +114,12 @@ def _how_it_ended(exit_: NodeExit) -> str:
     if exit_.reason in {Reason.LOST, Reason.REBOOTED}:
         return "exited (when and how is unknown: no agent watched it)"
     return f"exited {uptime} (exit status unknown)"
+
+
+def _refusal(node: Node, report: NodeReport) -> Outcome | None:
+    if report.restart_generation < node.restart_generation and is_restart_refused(report):
+        return Outcome(Verdict.REFUSED, report.reason, report.message)
+    return None
 
 
 def _running(report: NodeReport, before: NodeReport | None) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from operator import attrgetter
 
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.outcome import CRASHES, describe_exit, new_exits
+from sutra_grid.core.outcome import CRASHES, describe_exit, is_restart_refused, new_exits
 from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, Reason
 
 _Change = tuple[EventKind, Reason, str]
@@ -25,6 +25,7 @@ _material = attrgetter(*(field.name for field in fields(NodeReport) if field.nam
 def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms: int) -> list[Event]:
     """Events from the report ``old`` (None: the node is new) to the report ``new``, in the order they happened."""
     changes = [
+        *_refusals(old, new),
         *_exits(old, new),
         *_oom_kills(old, new),
         *_leftovers(old, new),
@@ -42,6 +43,11 @@ def events_between(agent_id: str, old: NodeReport | None, new: NodeReport, at_ms
 def is_material(old: NodeReport | None, new: NodeReport) -> bool:
     """Whether ``new`` has more than new measurements; then it is written at once."""
     return old is None or _material(old) != _material(new)
+
+
+def _refusals(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
+    if is_restart_refused(new) and (old is None or not is_restart_refused(old) or old.generation < new.generation):
+        yield EventKind.NODE_RESTART_REFUSED, new.reason, new.message or "its start would fail; nothing was stopped"
 
 
 def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:

@@ -30,6 +30,19 @@ def test_a_node_that_should_run(report: NodeReport, verdict: Verdict) -> None:
     assert judge_report(WANTED, report).verdict is verdict
 
 
+@pytest.mark.parametrize("state", [NodeState.RUNNING, NodeState.STARTING])
+def test_a_restart_that_the_agent_refused_is_told_with_its_reason_also_to_a_retry(state: NodeState) -> None:
+    restart = replace(WANTED, restart_generation=2)
+    refused = replace(RUNNING, state=state, reason=Reason.UNKNOWN_ENGINE, message="restart refused")
+    outcome = judge_report(restart, refused)
+    assert (outcome.verdict, outcome.reason, outcome.message) == (
+        Verdict.REFUSED,
+        Reason.UNKNOWN_ENGINE,
+        "restart refused",
+    )
+    assert judge_report(WANTED, refused).verdict is Verdict.DONE, "a start of a node that runs"
+
+
 @pytest.mark.parametrize("desired", [Desired.STOPPED, Desired.ABSENT])
 def test_a_node_that_should_end(desired: Desired) -> None:
     node = replace(WANTED, desired=desired)

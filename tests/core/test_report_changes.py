@@ -37,6 +37,20 @@ def test_a_killed_node_that_is_back_exited_and_restarted() -> None:
     assert (events[0].agent_id, events[0].node_id) == ("agent-1", "node-1")
 
 
+def test_a_refused_restart_is_told_once_for_each_command() -> None:
+    refused = replace(RUNNING, generation=2, reason=Reason.BINARY_MISSING, message="restart refused")
+    [event] = events_between("agent-1", RUNNING, refused, at_ms=1)
+    assert (event.kind, event.reason, event.message) == (
+        "node.restart_refused",
+        Reason.BINARY_MISSING,
+        "restart refused",
+    )
+    assert kinds(refused, replace(refused, message="restart refused again")) == []
+    assert kinds(refused, replace(refused, generation=3)) == ["node.restart_refused"]
+    assert kinds(RUNNING, replace(refused, state=NodeState.FAILED, pid=0)) == ["node.failed"]
+    assert kinds(RUNNING, replace(refused, state=NodeState.STARTING, pid=0)) == [], "it waits for its next start"
+
+
 def test_several_crashes_between_two_reports_are_told_one_by_one() -> None:
     newest = replace(KILLED, at_ms=300, signal=11)
     exits = (newest, replace(KILLED, at_ms=200), KILLED)

@@ -86,12 +86,20 @@ class Admission:
         self.check_launch(spec)
 
     def check_launch(self, spec: NodeSpec) -> None:
-        """Check disk, program, port and directory before a process starts. Changes nothing. Raises ``GridError``."""
+        """Check disk, program, directory and port before a process starts. Changes nothing. Raises ``GridError``."""
+        self._ports.check_free(self.check_restart(spec), spec.port)
+
+    def check_restart(self, spec: NodeSpec) -> Engine:
+        """Check what a launch needs and its own process does not hold: all but the port. Returns the engine.
+
+        Changes nothing. Raises ``GridError``.
+        """
         self._check_disk()
         engine = self.engine(spec.engine)
         engine.binary()
-        self._ports.check_free(engine, spec.port)
         self._check_writable(Path(spec.storage_path))
+        self._ports.check_address(engine)
+        return engine
 
     def check_disk(self) -> None:
         """Raise ``GridError`` while the data disk is not the one of the agent's start."""

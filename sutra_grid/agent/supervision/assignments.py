@@ -9,15 +9,16 @@ from dataclasses import replace
 
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
-from sutra_grid.agent.os_errors import from_os_error
+from sutra_grid.agent.os_errors import from_os_error, os_errors_as
 from sutra_grid.agent.report import refused_report, removed_report
 from sutra_grid.agent.supervision.collaborators import Collaborators
 from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.suspects import SuspectSearch
 from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError, InvalidArgument
-from sutra_grid.core.node.events import Assigned, Recovered
+from sutra_grid.core.node.events import Assigned, Obstacle, Recovered
 from sutra_grid.core.node.record import Member, NodeRecord, NodeRuntime, fresh_record
+from sutra_grid.core.node.stop_sequence import restarts_process
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Assignment, Desired, NodeSpec, Reason
 from sutra_grid.runtime.logging import get_logger
@@ -53,12 +54,28 @@ class AssignmentHandler:
             self._assign_unknown(assignment, is_spawn)
         elif assignment.generation > node.runtime.record.assignment.generation:
             spec = self._completed(node.spec, assignment)
-            self._executor.handle(node, Assigned(replace(assignment, spec=spec), self._leftovers(node, assignment)))
+            leftovers, obstacle = self._leftovers(node, assignment), self._obstacle(node, assignment)
+            if obstacle is not None:
+                log.warning("restart refused", node=assignment.node_id, reason=obstacle.reason, why=obstacle.message)
+            self._executor.handle(node, Assigned(replace(assignment, spec=spec), leftovers, obstacle))
 
     def _leftovers(self, node: ManagedNode, assignment: Assignment) -> tuple[Member, ...]:
         """What is left of the launches of a node that has no process and shall have none. Raises ``GridError``."""
         ran = node.process is None and node.runtime.record.launches > 0
         return self._executor.leftovers(node) if ran and assignment.desired is not Desired.RUNNING else ()
+
+    def _obstacle(self, node: ManagedNode, assignment: Assignment) -> Obstacle | None:
+        """What a start would fail of, if the assignment is the restart of a process that runs."""
+        record = node.runtime.record
+        if not restarts_process(record, assignment):
+            return None
+        try:
+            self._parts.admission.check_restart(node.spec)
+            with os_errors_as(f"the journal of node {assignment.node_id} can't be written", Reason.PATH_NOT_WRITABLE):
+                self._parts.journal.write(record)  # without it nothing is launched
+        except GridError as error:
+            return Obstacle(error.reason, error.message)
+        return None
 
     def assign_or_report(self, assignment: Assignment) -> None:
         """As ``assign``, for the response of a heartbeat: a refusal appears in the node's report."""

@@ -67,6 +67,12 @@ class NodePorts:
             hint="Widen default_port_range in the agent's configuration, or stop programs that use its ports",
         )
 
+    def check_address(self, engine: Engine) -> None:
+        """Raise ``Unavailable`` when this host does not have the address where a node of ``engine`` would listen."""
+        found = self._fault(engine, 0)
+        if found is not None and found[1].errno == errno.EADDRNOTAVAIL:
+            raise _address_missing(found[0])
+
     def check_free(self, engine: Engine, port: int) -> None:
         """Raise ``GridError`` when a node of ``engine`` could not listen on the port now; it names who uses it."""
         found = self._fault(engine, port)
@@ -74,11 +80,7 @@ class NodePorts:
             return
         host, error = found
         if error.errno == errno.EADDRNOTAVAIL:
-            raise Unavailable(
-                f"the node can't listen on {host}: this host does not have the address",
-                reason=Reason.ADDRESS_MISSING,
-                hint="Bring the address up, or correct bind in [storage] of the agent's configuration",
-            )
+            raise _address_missing(host)
         if error.errno != errno.EADDRINUSE:
             raise bind_fault(error, host, port) from error
         uses = port_uses(port, host)
@@ -118,6 +120,14 @@ class NodePorts:
     @property
     def _shown(self) -> str:
         return f"{self._ports.start}-{self._ports.stop - 1}"
+
+
+def _address_missing(host: str) -> Unavailable:
+    return Unavailable(
+        f"the node can't listen on {host}: this host does not have the address",
+        reason=Reason.ADDRESS_MISSING,
+        hint="Bring the address up, or correct bind in [storage] of the agent's configuration",
+    )
 
 
 def _described(port: int, host: str, error: OSError) -> str:

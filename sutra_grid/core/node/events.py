@@ -33,14 +33,24 @@ class OomKill:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a launch of the node would fail now."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """The newest assignment, by a call or a heartbeat. An older generation changes nothing.
 
-    ``leftovers``: members of the node's launches that live, when it shall not run and has no process.
+    ``leftovers``: members of the node's launches that live, when it shall not run and has no process. ``obstacle`` is
+    looked for when the assignment restarts a live process: with one, the process is left alone.
     """
 
     assignment: Assignment
     leftovers: tuple[Member, ...] = ()
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True, slots=True)

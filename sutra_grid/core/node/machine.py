@@ -58,7 +58,15 @@ from sutra_grid.core.node.step import (
     describe_last_end,
     restart_reason,
 )
-from sutra_grid.core.node.stop_sequence import begin_restart, begin_stop, end_grace, kill_again
+from sutra_grid.core.node.stop_sequence import (
+    begin_restart,
+    begin_stop,
+    end_grace,
+    kill_again,
+    refuse_restart,
+    restarts_process,
+)
+from sutra_grid.core.outcome import RESTART_OBSTACLES
 from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Health, Reason
 
@@ -86,7 +94,8 @@ def step(
 def is_settled(node: NodeRuntime) -> bool:
     """Whether the newest assignment has an outcome, good or bad. A process that is not ready in time is one."""
     record = node.record
-    if record.phase is Phase.BLOCKED:
+    refused = record.phase is Phase.STARTING and record.reason in RESTART_OBSTACLES
+    if record.phase is Phase.BLOCKED or refused:
         return True
     if record.assignment.desired is Desired.RUNNING:
         if record.phase is Phase.STARTING and record.reason is Reason.START_TIMEOUT:
@@ -127,7 +136,7 @@ def _handle(work: NodeStep, event: NodeEvent) -> None:
 
 
 def _on_assigned(work: NodeStep, event: Assigned) -> None:
-    held = work.record.assignment
+    held_record, held = work.record, work.record.assignment
     if event.assignment.generation <= held.generation:
         return
     if work.record.phase is Phase.REMOVED:
@@ -135,10 +144,12 @@ def _on_assigned(work: NodeStep, event: Assigned) -> None:
     # The node keeps what it was made with; the assignment completes what is still open.
     assignment = replace(event.assignment, spec=held.spec.completed_by(event.assignment.spec))
     work.record = replace(work.record, assignment=assignment)
-    if work.should_run:
-        _start(work)
-    else:
+    if not work.should_run:
         _stop(work, event)
+    elif event.obstacle is not None and restarts_process(held_record, assignment):
+        refuse_restart(work, held.restart_generation, event.obstacle)
+    else:
+        _start(work)
 
 
 def _start(work: NodeStep) -> None:

@@ -10,9 +10,11 @@ import signal
 from dataclasses import replace
 
 from sutra_grid.core.node import transitions
+from sutra_grid.core.node.events import Obstacle
 from sutra_grid.core.node.instructions import ArmTimer, SendSignal, SignalMembers, TimerName
-from sutra_grid.core.node.step import NodeStep
-from sutra_grid.core.types import Reason
+from sutra_grid.core.node.record import NodeRecord
+from sutra_grid.core.node.step import ANSWERS_PROBES, NodeStep
+from sutra_grid.core.types import Assignment, Desired, Reason
 
 
 def begin_stop(work: NodeStep, message: str, cause: Reason = Reason.NONE) -> None:
@@ -31,6 +33,25 @@ def begin_restart(work: NodeStep) -> None:
     """Stop the process for a restart by command."""
     work.record = replace(work.record, relaunch=True)
     begin_stop(work, "stopping for a restart by command")
+
+
+def restarts_process(record: NodeRecord, assignment: Assignment) -> bool:
+    """Whether the assignment makes the agent stop a process that runs, to start the node again."""
+    runs = record.phase in ANSWERS_PROBES and assignment.desired is Desired.RUNNING
+    return runs and assignment.restart_generation > record.launch_generation
+
+
+def refuse_restart(work: NodeStep, carried_out: int, obstacle: Obstacle) -> None:
+    """Leave the process alone, because the start after its stop would fail, and take the restart back.
+
+    The node keeps the new generation, so that registry and agent agree, with ``carried_out``: the restart generation
+    that it has carried out. So nothing restarts it later by surprise, and its report shows the refusal.
+    """
+    assignment = replace(work.record.assignment, restart_generation=carried_out)
+    process = work.record.process
+    runs_on = f"process {process.pid} runs on" if process else "its process runs on"
+    message = f"restart refused, {runs_on}: {obstacle.message}"
+    work.record = replace(work.record, assignment=assignment, reason=obstacle.reason, message=message)
 
 
 def end_grace(work: NodeStep) -> None:

@@ -176,6 +176,12 @@ class NodeCommands:
                     reason=outcome.reason,
                     hint=f"The agent continues. Check with `sutra-grid-cli nodes explain {node.node_id}`",
                 )
+            case Verdict.REFUSED:
+                raise FailedPrecondition(
+                    f"node {node.node_id}: {outcome.message}",
+                    reason=outcome.reason,
+                    hint="Nothing was stopped. Correct the cause, then send the command again",
+                )
             case Verdict.FAILED:
                 retry = f"; its agent retries in {report.backoff_ms / 1000:.1f} s" if report.backoff_ms else ""
                 raise FailedPrecondition(

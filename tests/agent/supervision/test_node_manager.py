@@ -119,6 +119,44 @@ def test_on_a_full_disk_a_new_node_is_refused_and_leaves_nothing(world: World) -
     assert world.report("node-1").pid
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "reason"),
+    [("engine", Reason.UNKNOWN_ENGINE), ("program", Reason.BINARY_MISSING), ("journal", Reason.DISK_FULL)],
+)
+@pytest.mark.parametrize("by_heartbeat", [False, True])
+def test_a_restart_whose_start_would_fail_stops_nothing(
+    world: World, node_program: Path, obstacle: str, reason: Reason, by_heartbeat: bool
+) -> None:
+    world.assign("node-1", 1)
+    process = world.ready("node-1")
+    world.pass_time(1)
+    away = node_program.with_name("away")
+    engines = dict(world.config.engines)
+    if obstacle == "engine":
+        del world.config.engines["storage"]  # type: ignore[attr-defined]
+    elif obstacle == "program":
+        node_program.rename(away)
+    world.journal.full = obstacle == "journal"
+    restart = Assignment("node-1", 2, Desired.RUNNING, restart_generation=2)
+    (world.manager.assign_or_report if by_heartbeat else world.manager.assign)(restart)
+    report = world.report("node-1")
+    assert process.signals == []
+    assert (report.state, report.generation, report.restart_generation, report.reason) == (
+        NodeState.RUNNING,
+        2,
+        0,
+        reason,
+    )
+    world.config.engines.update(engines)  # type: ignore[attr-defined]
+    world.journal.full = False
+    if away.exists():
+        away.rename(node_program)
+    world.pass_time(30)
+    assert process.signals == [], "nothing makes up for it"
+    world.assign("node-1", 3, restart_generation=3)
+    assert process.signals == [15]
+
+
 def test_on_a_full_disk_stops_go_on_and_are_journaled_when_there_is_room(world: World) -> None:
     world.assign("node-1", 1)
     process = world.ready("node-1")

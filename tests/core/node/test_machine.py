@@ -14,6 +14,7 @@ from sutra_grid.core.node.events import (
     MemoryExceeded,
     NodeEvent,
     Now,
+    Obstacle,
     OomKill,
     ProbeFailed,
     ProbeNotMade,
@@ -42,6 +43,7 @@ from sutra_grid.core.states import IllegalTransition, Phase
 from sutra_grid.core.types import Assignment, Desired, Health, NodeSpec, Reason
 
 SPEC = NodeSpec("storage", 50051, "/data/node-1", 512)
+GONE = Obstacle(Reason.UNKNOWN_ENGINE, "agent agent-1 has no engine 'x'")
 RULES = NodeRules(restart=RestartPolicy(stable_seconds=30, max_crashes=3, jitter=0.0))
 
 
@@ -275,6 +277,30 @@ def test_a_restart_stops_once_and_starts_once() -> None:
     driver.launched().on(ProbePassed(2))
     assert (driver.phase, driver.record.restarts, driver.record.launch_generation) == (Phase.RUNNING, 1, 2)
     assert driver.assign(Desired.RUNNING).phase is Phase.RUNNING
+
+
+@pytest.mark.parametrize("phase", [Phase.STARTING, Phase.RUNNING])
+def test_a_restart_whose_start_would_fail_is_taken_back_before_anything_is_stopped(phase: Phase) -> None:
+    driver = Driver().assign(Desired.RUNNING).launched() if phase is Phase.STARTING else Driver().running()
+    restart = Assigned(Assignment("node-1", 5, Desired.RUNNING, SPEC, 5), obstacle=GONE)
+    driver.on(restart)
+    assert driver.phase is phase
+    assert driver.done == (WriteJournal(),)
+    assert (driver.record.assignment.generation, driver.record.assignment.restart_generation) == (5, 0)
+    assert driver.record.reason is Reason.UNKNOWN_ENGINE
+    assert mentions(driver.record.message, "restart refused", identity(1).pid, GONE.message)
+    assert is_settled(driver.node)
+    assert driver.assign(Desired.RUNNING).phase is phase, "a start restarts nothing"
+    assert driver.on(restart).phase is phase, "and neither does the same assignment"
+    assert driver.assign(Desired.RUNNING, restart=True).phase is Phase.STOPPING
+
+
+def test_an_obstacle_counts_for_a_restart_only() -> None:
+    held = Assigned(Assignment("node-1", 5, Desired.STOPPED, SPEC, 5), obstacle=GONE)
+    assert Driver().running().on(held).phase is Phase.STOPPING
+    stopping = Driver().running().assign(Desired.STOPPED)
+    again = Assigned(Assignment("node-1", 5, Desired.RUNNING, SPEC, 5), obstacle=GONE)
+    assert stopping.on(again).exited(0).phase is Phase.LAUNCHING
 
 
 def test_a_start_after_a_stop_is_no_restart() -> None:

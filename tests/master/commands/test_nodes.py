@@ -48,6 +48,33 @@ def test_a_restart_is_one_assignment_with_its_restart_generation(
     assert harness.kinds(node_id=node.node_id)[-2:] == ["node.commanded", "node.restarted"]
 
 
+def test_a_restart_that_the_agent_refuses_is_told_with_its_reason_and_again_to_a_retry(
+    harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus
+) -> None:
+    def refuse(agent: FakeAgent, assignment: Assignment) -> NodeReport:
+        message = "restart refused, process 7 runs on: agent agent-1 has no engine 'storage'"
+        held = agent.journal[assignment.node_id]
+        report = replace(held, generation=assignment.generation, reason=Reason.UNKNOWN_ENGINE, message=message)
+        agent.journal[assignment.node_id] = report
+        return report
+
+    agent.script.extend([refuse, lambda agent, assignment: agent.journal[assignment.node_id]])
+    for _ in range(2):
+        answer = harness.restart_node(node.node_id, request_id="r1")
+        assert (answer.success, answer.error.code, answer.error.reason) == (
+            False,
+            "failed_precondition",
+            "unknown_engine",
+        )
+        assert mentions(answer.error_message, "restart refused", node.node_id)
+        assert "could not be" not in answer.error_message
+    shown = harness.node(node.node_id)
+    assert (shown.status, shown.pid, shown.reason) == ("running", node.pid, "unknown_engine")
+    assert (shown.generation, shown.observed_generation) == (2, 2)
+    assert agent.heartbeat(harness.stub).assignments == [], "registry and agent agree"
+    assert harness.kinds(node_id=node.node_id)[-2:] == ["node.commanded", "node.restart_refused"]
+
+
 def test_a_removed_node_is_gone_and_stays_gone(harness: MasterHarness, agent: FakeAgent, node: pb.NodeStatus) -> None:
     running = agent.journal[node.node_id]
     assert harness.remove_node(node.node_id).success

@@ -14,6 +14,7 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
     EventKind.NODE_FAILED: "bad",
     EventKind.NODE_SPAWN_FAILED: "bad",
     EventKind.NODE_EXITED: "warn",
+    EventKind.NODE_RESTART_REFUSED: "warn",
     EventKind.NODE_OOM_KILLED: "warn",
     EventKind.NODE_LEFTOVERS: "warn",
     EventKind.NODE_LEFTOVERS_KILLED: "warn",
