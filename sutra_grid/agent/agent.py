@@ -24,6 +24,7 @@ from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.engines import LISTEN_VARIABLE
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
 from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.limits.host_memory import node_memory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, make_memory_groups
 from sutra_grid.agent.limits.memory_monitor import MemoryMonitor
 from sutra_grid.agent.limits.oom_monitor import OomMonitor
@@ -220,6 +221,7 @@ class GridAgent:
             sightings=read_sightings,
             members=OsLaunchMembers(search),
             orphans=OrphanKeeper(search),
+            host_memory=functools.partial(node_memory, groups.place),
         )
         supervisor = Supervisor(config, collaborators, addresses)
         log.info("recovering", journaled=len(entries))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sutra_grid.core.age import age, duration
+from sutra_grid.core.agent.memory_limits import limits_text
 from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.agent.removal import LastKnown, Removal
 from sutra_grid.core.listed_status import ListedStatus, listed_status
@@ -33,6 +34,12 @@ def reachability_text(agent: pb.AgentRecord, now: int) -> str:
         return f"yes, {since}"
     why = f"({agent.reachability_reason}) {agent.reachability_message}"
     return f"no, {since} {why}. {remedy(agent.reachability_reason)}"
+
+
+def memory_limits(agent: pb.AgentRecord) -> str:
+    """The memory limits of its nodes together, and whether that is more than its host has; empty without nodes."""
+    running = (node for node in agent.storage_nodes if node.desired == Desired.RUNNING)
+    return limits_text([node.spec.memory_limit_mb for node in running], agent.host.memory_total_bytes)
 
 
 def removal_of_record(agent: pb.AgentRecord) -> Removal:

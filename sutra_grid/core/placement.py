@@ -15,6 +15,7 @@ from sutra_grid.core.types import Agent, AgentStatus, ReachState, Reason
 
 _SHOWN_REJECTIONS = 5
 _SHOWN_ENGINES = 20
+_MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ class Placement:
     engines: tuple[str, ...] = ()
 
 
-def place(candidates: Iterable[Candidate], engine: str) -> Placement:
-    """Choose an agent for a node of ``engine`` (empty: each agent's default)."""
+def place(candidates: Iterable[Candidate], engine: str, memory_limit_mb: int = 0) -> Placement:
+    """Choose an agent for a node of ``engine`` (empty: each agent's default) with that memory limit (0: likewise)."""
     fitting: list[Candidate] = []
     rejections: list[Rejection] = []
     engines: set[str] = set()
     for candidate in candidates:
         engines.update(candidate.agent.engines)
-        obstacle = obstacle_to_placement(candidate, engine)
+        obstacle = obstacle_to_placement(candidate, engine, memory_limit_mb)
         if obstacle is None:
             fitting.append(candidate)
         else:
@@ -73,12 +74,12 @@ def place(candidates: Iterable[Candidate], engine: str) -> Placement:
     return Placement(best.agent, _by_id(rejections))
 
 
-def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None:
+def obstacle_to_placement(candidate: Candidate, engine: str, memory_limit_mb: int = 0) -> Rejection | None:
     """Why the master would not choose this agent by itself; None: it may."""
     agent = candidate.agent
-    lacking = _lack_of_engine(agent, engine)
-    if lacking is not None:
-        return lacking
+    never = _never_fits(agent, engine, memory_limit_mb)
+    if never is not None:
+        return never
     if agent.status is AgentStatus.DEGRADED:
         return Rejection(agent.agent_id, Reason.MISSED_HEARTBEATS, f"is degraded: {agent.message}")
     if agent.status is not AgentStatus.OFFLINE and agent.reachability.state is ReachState.UNREACHABLE:
@@ -86,16 +87,16 @@ def obstacle_to_placement(candidate: Candidate, engine: str) -> Rejection | None
         return Rejection(
             agent.agent_id, found.reason, f"can't be called back by the master: {found.message}. {remedy(found.reason)}"
         )
-    return obstacle_to_spawn(candidate, engine)
+    return obstacle_to_spawn(candidate, engine, memory_limit_mb)
 
 
-def obstacle_to_spawn(candidate: Candidate, engine: str) -> Rejection | None:
-    """Why this agent can't take a node of ``engine``, even when a caller names the agent; None: it can."""
+def obstacle_to_spawn(candidate: Candidate, engine: str, memory_limit_mb: int = 0) -> Rejection | None:
+    """Why this agent can't take such a node, even when a caller names the agent; None: it can."""
     agent = candidate.agent
     name = agent.agent_id
-    lacking = _lack_of_engine(agent, engine)
-    if lacking is not None:  # first: the other obstacles may pass by themselves
-        return lacking
+    never = _never_fits(agent, engine, memory_limit_mb)
+    if never is not None:  # first: the other obstacles may pass by themselves
+        return never
     if agent.status is AgentStatus.OFFLINE:
         return Rejection(name, Reason.AGENT_OFFLINE, f"is offline: {agent.message or agent.reason}")
     if not agent.endpoint:
@@ -130,6 +131,9 @@ def no_agent_available(placement: Placement) -> GridError:
     more = len(placement.rejections) - len(shown)
     obstacles = "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
     hint = "Correct the cause at one of them, or add an agent. List them with `sutra-grid-cli agents list`"
+    if all(rejection.reason in _PERMANENT for rejection in placement.rejections):
+        message = f"no agent can ever take the node: {obstacles}"
+        return InvalidArgument(message, reason=Reason.INVALID_ARGUMENT, hint=_HINTS[Reason.INVALID_ARGUMENT])
     return ResourceExhausted(f"no agent can take the node: {obstacles}", reason=Reason.NO_AGENT_AVAILABLE, hint=hint)
 
 
@@ -142,7 +146,11 @@ def unknown_agent(agent_id: str) -> NotFound:
     )
 
 
+#: What time does not change, unlike a full or an offline agent.
+_PERMANENT = frozenset({Reason.UNKNOWN_ENGINE, Reason.INVALID_ARGUMENT})
+
 _ERRORS: dict[Reason, type[GridError]] = {
+    Reason.INVALID_ARGUMENT: InvalidArgument,
     Reason.SLOTS_FULL: ResourceExhausted,
     Reason.UNKNOWN_ENGINE: InvalidArgument,
 }
@@ -153,6 +161,7 @@ _HINTS = {
     Reason.SLOTS_FULL: "Choose another agent, or raise max_storage_nodes in the agent's config. A node that is not "
     "needed any more frees its slot when it is removed: it can't be started again, its data stays",
     Reason.UNKNOWN_ENGINE: "Choose one of them, or add an [engines.NAME] table to the agent's config",
+    Reason.INVALID_ARGUMENT: "Choose a memory limit below the memory of the host",
     Reason.UNSUPPORTED: "Run a current sutra-grid-agent there: it sends its endpoint",
 }
 
@@ -172,6 +181,16 @@ def _lack_of_engine(agent: Agent, engine: str) -> Rejection | None:
     return Rejection(agent.agent_id, Reason.UNKNOWN_ENGINE, f"has no engine {engine!r}; its engines are: {has}")
 
 
+def _never_fits(agent: Agent, engine: str, memory_limit_mb: int) -> Rejection | None:
+    """Why the agent can't take the node however long one waits."""
+    lacking = _lack_of_engine(agent, engine)
+    total_mb = agent.host.memory_total_bytes // _MIB if agent.host else 0
+    if lacking is not None or not total_mb or memory_limit_mb <= total_mb:
+        return lacking
+    has = f"has {total_mb} MiB of memory, and a limit of {memory_limit_mb} MiB was asked for"
+    return Rejection(agent.agent_id, Reason.INVALID_ARGUMENT, has)
+
+
 def _unknown_engine(engine: str, engines: tuple[str, ...]) -> InvalidArgument:
     message = f"no agent has an engine {engine!r}; the engines of the agents are: {_engine_list(engines)}"
     return InvalidArgument(message, reason=Reason.UNKNOWN_ENGINE, hint=_HINTS[Reason.UNKNOWN_ENGINE])
@@ -184,5 +203,5 @@ def _engine_list(engines: tuple[str, ...]) -> str:
 
 
 def _by_id(rejections: list[Rejection]) -> tuple[Rejection, ...]:
-    """By agent, those without the engine last: they would hide an agent that only has no free slot."""
-    return tuple(sorted(rejections, key=lambda one: (one.reason is Reason.UNKNOWN_ENGINE, one.agent_id)))
+    """By agent, those that never fit last: they would hide an agent that only has no free slot."""
+    return tuple(sorted(rejections, key=lambda one: (one.reason in _PERMANENT, one.agent_id)))

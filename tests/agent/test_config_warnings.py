@@ -9,6 +9,7 @@ from support.texts import mentions
 from sutra_grid.agent.config import SCHEMA, agent_config
 from sutra_grid.agent.config_warnings import config_warnings
 from sutra_grid.agent.daemon import main
+from sutra_grid.agent.limits.host_memory import host_memory
 from sutra_grid.runtime.config import Config, ConfigError, load
 
 HEAD = '[agent]\nagent_id = "a"\nmaster_host = "127.0.0.1:7000"\n[storage]\ndata_path = "/data"\n'
@@ -85,6 +86,12 @@ def test_a_share_and_a_limit_that_nobody_enforces_are_no_reason_to_warn(
     tmp_path: Path, engine: str, limits: str
 ) -> None:
     assert config_warnings(read(tmp_path, engine, limits)) == []
+
+
+def test_a_default_limit_above_the_host_is_warned_of_and_accepted(tmp_path: Path) -> None:
+    [warning] = config_warnings(read(tmp_path, "", f"default_memory_mb = {10**9}\n"))
+    assert (warning.where, warning.key) == (f"{tmp_path}/agent.toml:6", "storage.default_memory_mb")
+    assert mentions(warning.problem, 10**9, host_memory().limit_mb)
 
 
 def test_checking_prints_the_warning_and_calls_the_file_valid(tmp_path: Path) -> None:

@@ -419,6 +419,16 @@ def test_a_node_of_several_processes_is_shown_with_their_number(master: FakeMast
     assert "processes" not in cli("nodes", "show", many.node_id).out
 
 
+def test_an_agent_whose_limits_are_above_its_host_is_shown_with_both(master: FakeMaster, cli: Cli) -> None:
+    spec = pb.NodeSpec(engine="storage", memory_limit_mb=6 << 10)
+    stopped = node("node-3", desired="stopped", spec=spec)
+    master.answers["GetAgent"] = agent(storage_nodes=[node("node-1", spec=spec), stopped])
+    assert mentions(cli("agents", "show", "agent-1").out, "Memory limits", "6.0Gi of 1 node")
+    assert "of the host" not in cli("agents", "show", "agent-1").out
+    master.answers["GetAgent"] = agent(storage_nodes=[node("node-1", spec=spec), node("node-2", spec=spec), stopped])
+    assert mentions(cli("agents", "show", "agent-1").out, "12Gi of 2 nodes", "above the 8.0Gi of the host")
+
+
 def test_explain_advises_for_a_node_that_runs_and_lost_a_process_to_the_kernel(master: FakeMaster, cli: Cli) -> None:
     hurt = node(reason="oom_killed", message="the kernel killed one of its processes: no memory")
     master.answers["GetStorageNodeStatus"] = hurt

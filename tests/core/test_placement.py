@@ -9,6 +9,7 @@ from support.texts import mentions, numbers_in
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from sutra_grid.core.placement import Candidate, no_agent_available, obstacle_to_spawn, place, refusal
+from sutra_grid.core.samples import HostSample
 from sutra_grid.core.types import Agent, AgentStatus, Reachability, ReachState, Reason
 
 
@@ -125,6 +126,33 @@ def test_an_engine_whose_only_agent_is_away_or_full_is_a_matter_of_time_and_that
     error = no_agent_available(place([*others, Candidate(agent("z", **changes), used)], "redis"))
     assert (type(error), error.reason) == (ResourceExhausted, Reason.NO_AGENT_AVAILABLE)
     assert error.message.startswith("no agent can take the node: z ")
+
+
+def with_memory(name: str, mebibytes: int, **other: object) -> Agent:
+    return agent(name, host=HostSample(memory_total_bytes=mebibytes << 20), **other)
+
+
+def test_a_memory_limit_above_a_host_passes_it_over_and_refuses_it_by_name() -> None:
+    small, large = Candidate(with_memory("a", 1000), 0), Candidate(with_memory("b", 64_000), 9)
+    placement = place([small, large], "", 2000)
+    assert placement.agent is large.agent
+    assert place([small, large], "", 1000).agent is small.agent
+    assert obstacle_to_spawn(Candidate(agent("old"), 0), "", 10**9) is None, "its memory is not known"
+    rejection = obstacle_to_spawn(small, "", 2000)
+    assert rejection is not None
+    error = refusal(rejection)
+    assert (type(error), error.reason) == (InvalidArgument, Reason.INVALID_ARGUMENT)
+    assert mentions(error.message, "agent a", 1000, 2000)
+
+
+def test_a_memory_limit_above_every_host_is_an_invalid_argument_and_one_host_that_is_full_is_not() -> None:
+    small, large = Candidate(with_memory("a", 1000), 0), Candidate(with_memory("b", 64_000), 10)
+    never = no_agent_available(place([small, large], "", 100_000))
+    assert (type(never), never.reason) == (InvalidArgument, Reason.INVALID_ARGUMENT)
+    assert mentions(never.message, 100_000, 1000, 64_000)
+    full = no_agent_available(place([small, large], "", 2000))
+    assert (type(full), full.reason) == (ResourceExhausted, Reason.NO_AGENT_AVAILABLE)
+    assert full.message.startswith("no agent can take the node: b has no free slot")
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=8))

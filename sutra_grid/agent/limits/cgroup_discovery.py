@@ -41,12 +41,25 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """A group as a directory of the mount that it belongs to."""
+
+    directory: Path
+    mount: Mount
+
+
+@dataclass(frozen=True, slots=True)
 class CgroupParent:
     """A directory in which groups can be made, with the hierarchy and the mount that it belongs to."""
 
     hierarchy: CgroupHierarchy
     directory: Path
     mount: Mount
+
+    @property
+    def place(self) -> GroupPlace:
+        """Where it is."""
+        return GroupPlace(self.directory, self.mount)
 
 
 def find_parent(proc: Path = _PROC) -> CgroupParent:
@@ -70,6 +83,20 @@ def find_parent(proc: Path = _PROC) -> CgroupParent:
         else:
             return CgroupParent(hierarchy, home, mount)
     raise CgroupsUnavailable("; ".join(reasons) or "no hierarchy with the memory controller is mounted")
+
+
+def own_place(proc: Path = _PROC) -> GroupPlace | None:
+    """The group of this process in the hierarchy that has the memory controller; None when it is not visible."""
+    try:
+        mounts = list(_mounts((proc / "self/mountinfo").read_text()))
+        groups = _groups((proc / "self/cgroup").read_text())
+    except OSError:
+        return None
+    for mount in mounts:
+        directory = mount.directory(groups[mount.version]) if mount.version in groups else None
+        if directory is not None:
+            return GroupPlace(directory, mount)
+    return None
 
 
 def group_of(pid: int, mount: Mount, proc: Path = _PROC) -> Path | None:

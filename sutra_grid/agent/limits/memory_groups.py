@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from sutra_grid.agent.config import MemoryLimits
 from sutra_grid.agent.limits import cgroup_discovery, cgroups
-from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable
+from sutra_grid.agent.limits.cgroup_discovery import CgroupParent, CgroupsUnavailable, GroupPlace
 from sutra_grid.agent.processes.identity import children, start_ticks
 from sutra_grid.agent.processes.launch_tag import GROUP_PREFIX
 from sutra_grid.core.errors import FailedPrecondition
@@ -32,6 +32,11 @@ _MIB: Final = 1024 * 1024
 
 class MemoryGroups(Protocol):
     """Enforces the memory limits of nodes by groups. No method raises. Thread-safe."""
+
+    @property
+    def place(self) -> GroupPlace | None:
+        """The group that the nodes are in, or below which their groups are made; None when it is not known."""
+        ...
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
         """Put a launched or adopted process into the group of its launch."""
@@ -68,6 +73,11 @@ class MemoryGroups(Protocol):
 
 class NoMemoryGroups:
     """No groups: the agent measures the memory, or does not limit it."""
+
+    @property
+    def place(self) -> GroupPlace | None:
+        """See ``MemoryGroups``: nodes start in the agent's own group."""
+        return cgroup_discovery.own_place()
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
         """See ``MemoryGroups``."""
@@ -108,6 +118,11 @@ class CgroupMemoryGroups:
         self._lock = threading.Lock()  # guards _groups and _ended, and keeps the home while a group is made in it
         self._groups: dict[tuple[str, int], Path] = {}  # of live processes
         self._ended: set[Path] = set()  # of ended processes, still to be removed
+
+    @property
+    def place(self) -> GroupPlace | None:
+        """See ``MemoryGroups``."""
+        return self._parent.place
 
     def add(self, record: NodeRecord, process: ProcessIdentity) -> None:
         """See ``MemoryGroups``. On an error the node runs on without a group."""

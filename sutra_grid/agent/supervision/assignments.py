@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.limits.host_memory import check_memory_limit
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.os_errors import from_os_error, os_errors_as
 from sutra_grid.agent.report import refused_report, removed_report
@@ -155,6 +156,8 @@ class AssignmentHandler:
         refused instead, so that nothing of it is left.
         """
         node_id = assignment.node_id
+        if is_spawn:  # else the node ran before, and goes on with its limit
+            check_memory_limit(assignment.spec.memory_limit_mb, self._parts.host_memory())
         spec = self._parts.admission.resolve(node_id, assignment.spec, self._nodes.specs_except(node_id))
         if assignment.desired is Desired.RUNNING:
             self._parts.admission.check_new(spec)
@@ -172,7 +175,21 @@ class AssignmentHandler:
         except OSError as error:
             raise from_os_error(f"node {node_id} can't be journaled", error, Reason.PATH_NOT_WRITABLE) from error
         self._nodes.add(node)
+        self.warn_of_memory()
         self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
+
+    def warn_of_memory(self) -> None:
+        """Log it when the nodes that shall run may together use more memory than there is."""
+        assigned = [node.runtime.record.assignment for node in self._nodes.all()]
+        limits = [one.spec.memory_limit_mb for one in assigned if one.desired is Desired.RUNNING]
+        memory = self._parts.host_memory()
+        if sum(limits) > memory.limit_mb:
+            log.warning(
+                "the memory limits of the nodes are together above what this agent has",
+                limits_mb=sum(limits),
+                nodes=len(limits),
+                has=memory,
+            )
 
     def _completed(self, current: NodeSpec, assignment: Assignment) -> NodeSpec:
         """The node's specification; what is still open comes from the assignment or is the agent's own choice."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
+from sutra_grid.agent.limits.host_memory import ReadHostMemory, host_memory
 from sutra_grid.agent.limits.memory_groups import MemoryGroups, NoMemoryGroups
 from sutra_grid.agent.processes.launch_members import LaunchMembers, NoMembers, OrphanKeeper
 from sutra_grid.agent.processes.launch_plan import LaunchPlanner
@@ -52,3 +53,4 @@ class Collaborators:
     prepare_log: Callable[[str], object] = lambda node_id: None  # before a launch; raises GridError
     members: LaunchMembers = field(default_factory=NoMembers)
     orphans: OrphanKeeper | None = None
+    host_memory: ReadHostMemory = host_memory

@@ -44,6 +44,7 @@ class NodeManager:
     def recover(self, entries: Sequence[JournalEntry], sightings: Sequence[Sighting]) -> None:
         """Take over what an earlier agent left: its journal, and what lives of it. Once, before anything else."""
         self._recovery.recover(entries, sightings)
+        self._assignments.warn_of_memory()
 
     def assign(self, assignment: Assignment) -> None:
         """Take an assignment. Raises ``GridError`` when it is refused; then nothing has changed."""

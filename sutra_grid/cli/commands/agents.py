@@ -19,7 +19,13 @@ from sutra_grid.cli.output.progress import progress
 from sutra_grid.cli.output.times import clock_time
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client import drain as agent_drain
-from sutra_grid.client.descriptions import agent_status, reachability_text, removal_of_record, stopped_by_drain_text
+from sutra_grid.client.descriptions import (
+    agent_status,
+    memory_limits,
+    reachability_text,
+    removal_of_record,
+    stopped_by_drain_text,
+)
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.agent.host_changes import DATA
@@ -234,6 +240,7 @@ def host_rows(agent: pb.AgentRecord, now: int) -> list[tuple[str, str]]:
         *old,
         ("CPU", f"{host.cpu_percent:.0f}% of {host.cpu_count}, load {host.load_average_1m:.2f}"),
         ("Memory free", f"{size(host.memory_available_bytes)} of {size(host.memory_total_bytes)}"),
+        *([("Memory limits", limits)] if (limits := memory_limits(agent)) else []),
         ("Disk free", f"{size(host.disk_free_bytes)} of {size(host.disk_total_bytes)}{_below_reserve(host)}"),
         *(_other_disk(host, disk) for disk in host.disks if DATA not in disk.uses),
     ]

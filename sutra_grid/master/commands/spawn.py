@@ -96,7 +96,7 @@ class Spawner:
             node = self._node_of_earlier_attempt(attempt.earlier.node_id)
         else:
             _check(spec)
-            with self._slot(agent_id, spec.engine) as agent:
+            with self._slot(agent_id, spec) as agent:
                 node = self._record(agent, spec, attempt)
         report = self._apply(node, deadline)
         outcome = judge_report(node, report)
@@ -117,28 +117,28 @@ class Spawner:
     # -- the steps --
 
     @contextmanager
-    def _slot(self, agent_id: str, engine: str) -> Iterator[Agent]:
+    def _slot(self, agent_id: str, spec: NodeSpec) -> Iterator[Agent]:
         """An agent with a slot that is reserved while the node is being recorded."""
-        agent = self._named(agent_id, engine) if agent_id else self._placed(engine)
+        agent = self._named(agent_id, spec) if agent_id else self._placed(spec)
         try:
             yield agent
         finally:
             self._state.slots.release_reservation(agent.agent_id)
 
-    def _named(self, agent_id: str, engine: str) -> Agent:
+    def _named(self, agent_id: str, spec: NodeSpec) -> Agent:
         while True:
             candidate = self._state.slots.candidate(agent_id)
             if candidate is None:
                 raise unknown_agent(agent_id)
-            obstacle = obstacle_to_spawn(candidate, engine)
+            obstacle = obstacle_to_spawn(candidate, spec.engine, spec.memory_limit_mb)
             if obstacle is not None:
                 raise refusal(obstacle)
             if self._state.slots.reserve_slot(agent_id):
                 return candidate.agent
 
-    def _placed(self, engine: str) -> Agent:
+    def _placed(self, spec: NodeSpec) -> Agent:
         for _ in range(PLACEMENT_ATTEMPTS):
-            placement = place(self._state.slots.candidates(), engine)
+            placement = place(self._state.slots.candidates(), spec.engine, spec.memory_limit_mb)
             if placement.agent is None:
                 raise no_agent_available(placement)
             if self._state.slots.reserve_slot(placement.agent.agent_id):

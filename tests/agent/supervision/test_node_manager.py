@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,25 @@ def test_a_removal_that_the_disk_would_not_take_is_made_up_for(world: World) -> 
     world.journal.full = False
     world.pass_time(6)
     assert world.journal.load() == []
+
+
+def test_a_memory_limit_above_the_host_is_refused_for_a_spawn_and_kept_by_a_node_that_ran(world: World) -> None:
+    greedy = Assignment("node-1", 1, Desired.RUNNING, NodeSpec(memory_limit_mb=10**9))
+    with pytest.raises(InvalidArgument) as refused:
+        world.manager.assign(greedy)
+    assert mentions(refused.value.message, 10**9)
+    assert world.inventory.reports() == []
+    world.manager.assign_or_report(greedy)  # the agent lost its journal, or the limit is from before the check
+    world.ready("node-1")
+    world.assign("node-1", 2, restart_generation=2)
+    world.end(world.processes.alive("node-1")[0], ExitStatus(code=0))
+    assert world.report("node-1").pid, "it restarts"
+
+
+def test_a_default_memory_limit_above_the_host_is_accepted(make_config: Callable[..., AgentConfig]) -> None:
+    world = World(replace(make_config(), default_memory_mb=10**9))
+    world.assign("node-1", 1)
+    assert world.report("node-1").spec.memory_limit_mb == 10**9
 
 
 def test_a_launch_that_the_system_refuses_is_told_with_its_reason(world: World) -> None:

@@ -83,6 +83,7 @@ CASES = [
     pytest.param({"engine": "exits"}, "crashed", "code 1", id="program exits at once"),
     pytest.param({"engine": "exits", "storage_path": "new/x/y"}, "crashed", "code 1", id="the same in new directories"),
     pytest.param({"engine": "no-engine"}, "unknown_engine", "no-engine", id="unknown engine"),
+    pytest.param({"memory_limit_mb": 10**9}, "invalid_argument", 10**9, id="more memory than the host has"),
     pytest.param({"port": "foreign"}, "port_taken", os.getpid(), id="port taken by another program"),
     pytest.param({"port": "held"}, "port_taken", "{node}", id="port of another node"),
     pytest.param({"port": 80}, "port_out_of_range", 80, id="port out of range"),
@@ -102,6 +103,7 @@ def requested(asked: dict[str, str | int], held: NodeView, foreign_port: int) ->
     return pb.SpawnRequest(
         agent_id=AGENT,
         engine=str(asked.get("engine", "")),
+        memory_limit_mb=int(asked.get("memory_limit_mb", 0)),
         port=ports[port] if isinstance(port, str) else port,
         storage_path=str(asked.get("storage_path", "")).format(node=held.node_id),
     )
