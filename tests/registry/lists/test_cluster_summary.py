@@ -11,6 +11,9 @@ from sutra_grid.core.status import cluster_summary
 from sutra_grid.core.types import Agent, AgentStatus, ClusterHealth, ClusterSummary, Desired, Health, Node, NodeState
 from sutra_grid.registry import Registry
 
+NOW_MS = 5_000
+"""Of the registry's clock."""
+
 
 def test_an_empty_grid_is_healthy(registry: Registry) -> None:
     assert registry.cluster_summary() == ClusterSummary(ClusterHealth.HEALTHY)
@@ -18,7 +21,7 @@ def test_an_empty_grid_is_healthy(registry: Registry) -> None:
 
 def test_a_grid_with_everything_in_it_is_counted_as_in_memory(registry: Registry) -> None:
     fill(registry, AGENTS, nodes_of_every_kind())
-    assert registry.cluster_summary() == cluster_summary(registry.agents(), registry.nodes())
+    assert registry.cluster_summary() == cluster_summary(registry.agents(), registry.nodes(), NOW_MS)
 
 
 def nodes_of(agent: Agent, number: int) -> st.SearchStrategy[list[Node]]:
@@ -59,4 +62,4 @@ def test_any_grid_is_counted_as_in_memory(registry: Registry, grid: tuple[list[A
     registry.prune(10**15, 1, 0)  # the tombstones too: the same ids come again
     agents, nodes = grid
     fill(registry, agents, nodes)
-    assert registry.cluster_summary() == cluster_summary(agents, sorted(nodes, key=lambda node: node.node_id))
+    assert registry.cluster_summary() == cluster_summary(agents, sorted(nodes, key=lambda node: node.node_id), NOW_MS)
