@@ -8,15 +8,63 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sutra_grid.agent.config import MemoryLimits
+from sutra_grid.agent.addresses import agent_host, node_host
+from sutra_grid.agent.config import AgentConfig, MemoryLimits, agent_config
 from sutra_grid.agent.limits.host_memory import host_memory
 from sutra_grid.agent.placeholders import SHARE_EXAMPLE, passes_whole_limit
 from sutra_grid.runtime.config import Config, Fault
+from sutra_grid.runtime.net import format_host_port, is_loopback, own_addresses
+from sutra_grid.runtime.outgoing_ports import RESERVED_KEY, read_outgoing_ports, shown
 
 
 def config_warnings(config: Config) -> list[Fault]:
     """The warnings of a loaded configuration, each with its key and where that is set."""
-    return [*_whole_limits(config), *_default_limit(config)]
+    settings = agent_config(config)
+    return [
+        *_whole_limits(config),
+        *_default_limit(config),
+        *_outgoing_ports(config, settings),
+        *_loopback(config, settings),
+    ]
+
+
+def _outgoing_ports(config: Config, settings: AgentConfig) -> Iterator[Fault]:
+    """Ports of nodes that an outgoing connection of any program may have when a node starts."""
+    outgoing = read_outgoing_ports()
+    if found := outgoing.within(settings.ports):
+        problem = (
+            f"outgoing connections of this host may get the ports {shown(found)} (net.ipv4.ip_local_port_range is "
+            f"{shown([outgoing.given])}), and a node waits while one has its port. Reserve them: "
+            f"sysctl -w {RESERVED_KEY}={outgoing.with_reserved(found)}"
+        )
+        yield Fault(config.source("storage.default_port_range"), "storage.default_port_range", problem)
+
+
+def _loopback(config: Config, settings: AgentConfig) -> Iterator[Fault]:
+    """An agent whose master seems to be on another host, and that only its own host can reach."""
+    master, listen = settings.master[0], settings.listen[0]
+    if is_loopback(master):
+        return
+    if is_loopback(listen):
+        key, found = "agent.listen", f"the agent listens on {listen} only, and master_host is {master}"
+    elif is_loopback(agent_host(settings)):
+        key, found = "agent.advertise", f"the agent is told at {agent_host(settings)}, and master_host is {master}"
+    else:
+        return
+    told = node_host(settings)
+    nodes = f" Endpoints of nodes have {told}, which leads to nobody else's nodes." if is_loopback(told) else ""
+    problem = (
+        f"{found}: a master on another host can't call it back, and places no node here.{nodes} "
+        "Use an address of the hosts' network, for example listen = "
+        f'"{_example(settings)}"'
+    )
+    yield Fault(config.source(key), key, problem)
+
+
+def _example(settings: AgentConfig) -> str:
+    """An address of this host to listen on; a made-up one if it has only loopback."""
+    own = next((one for one in own_addresses() if not is_loopback(one)), "10.0.0.5")
+    return format_host_port(own, settings.listen[1])
 
 
 def _whole_limits(config: Config) -> Iterator[Fault]:

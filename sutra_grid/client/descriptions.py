@@ -11,6 +11,7 @@ from sutra_grid.core.agent.removal import LastKnown, Removal
 from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.node.record import signal_name
 from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, ReachState
+from sutra_grid.runtime.net import is_loopback
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -40,6 +41,14 @@ def memory_limits(agent: pb.AgentRecord) -> str:
     """The memory limits of its nodes together, and whether that is more than its host has; empty without nodes."""
     running = (node for node in agent.storage_nodes if node.desired == Desired.RUNNING)
     return limits_text([node.spec.memory_limit_mb for node in running], agent.host.memory_total_bytes)
+
+
+def own_host_only(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> str:
+    """That the endpoint leads to the node on the node's host only, where the master is on another one; else empty."""
+    host = node.endpoint.rpartition(":")[0].strip("[]")
+    if agent is None or not is_unreachable(agent) or not is_loopback(host):
+        return ""
+    return f"{node.endpoint} leads to it on the host of {node.agent_id} only: {host} is every host's own address"
 
 
 def removal_of_record(agent: pb.AgentRecord) -> Removal:

@@ -70,6 +70,17 @@ def is_wildcard(host: str) -> bool:
     return is_ipv6(host) and not host.partition("%")[0].strip(":0")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` leads to its own host only: a loopback address, or the name localhost. Resolves nothing."""
+    if host.rstrip(".").lower() == "localhost":
+        return True
+    return host.startswith("127.") if _LIKE_IPV4.fullmatch(host) else is_ipv6(host) and _is_loopback_ipv6(host)
+
+
+def _is_loopback_ipv6(host: str) -> bool:
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0]) == socket.inet_pton(socket.AF_INET6, LOOPBACK_IPV6)
+
+
 def format_host_port(host: str, port: int) -> str:
     """The inverse of ``parse_host_port``: an IPv6 address gets its brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

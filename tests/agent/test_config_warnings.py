@@ -6,15 +6,23 @@ import pytest
 from click.testing import CliRunner
 from support.texts import mentions
 
+from sutra_grid.agent import config_warnings as module
 from sutra_grid.agent.config import SCHEMA, agent_config
 from sutra_grid.agent.config_warnings import config_warnings
 from sutra_grid.agent.daemon import main
 from sutra_grid.agent.limits.host_memory import host_memory
 from sutra_grid.runtime.config import Config, ConfigError, load
+from sutra_grid.runtime.outgoing_ports import OutgoingPorts
 
 HEAD = '[agent]\nagent_id = "a"\nmaster_host = "127.0.0.1:7000"\n[storage]\ndata_path = "/data"\n'
 REDIS = '[engines.redis]\nbinary_path = "/usr/bin/redis-server"\n'
 WHOLE = 'args = ["--port", "{port}", "--maxmemory", "{memory_limit_mb}mb"]\n'
+
+
+@pytest.fixture(autouse=True)
+def no_outgoing_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ports this machine gives to outgoing connections."""
+    monkeypatch.setattr(module, "read_outgoing_ports", OutgoingPorts)
 
 
 def read(tmp_path: Path, engine: str, limits: str = "") -> Config:

@@ -12,7 +12,8 @@ Cli = Callable[..., Ran]
 GOOD = {
     "master": '[master]\nlisten = "127.0.0.1:7000"\n',
     "admin": '[admin]\nlisten = "127.0.0.1:7080"\n',
-    "agent": '[agent]\nagent_id = "agent-1"\nmaster_host = "master:7000"\n[storage]\ndata_path = "/data"\n',
+    "agent": '[agent]\nagent_id = "agent-1"\nmaster_host = "127.0.0.1:7000"\n'
+    '[storage]\ndata_path = "/data"\ndefault_port_range = "20000-20009"\n',
 }
 
 
@@ -23,6 +24,15 @@ def test_the_role_is_told_from_the_sections(cli: Cli, tmp_path: Path, role: str)
     ran = cli("config", "check", str(file))
     assert (ran.code, ran.err) == (0, "")
     assert mentions(ran.out, file, role)
+
+
+def test_warnings_are_printed_and_the_file_stays_valid(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(GOOD["agent"].replace("127.0.0.1:7000", "master:7000"))
+    ran = cli("config", "check", str(file))
+    assert ran.code == 0
+    assert has_line(ran.err, "warning:", "agent.listen", "127.0.0.1", "master")
+    assert mentions(ran.out, file, "valid")
 
 
 def test_a_misspelt_key_is_named_with_its_line_and_what_is_meant(cli: Cli, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from sutra_grid.runtime.config import host, host_port
 from sutra_grid.runtime.net import (
     InvalidAddress,
     format_host_port,
+    is_loopback,
     is_port_free,
     is_wildcard,
     own_addresses,
@@ -129,3 +130,22 @@ def test_a_port_at_another_address_is_free() -> None:
 
 def test_this_host_has_its_loopback_addresses() -> None:
     assert {"127.0.0.1", "::1"} <= set(own_addresses())
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0:0:0:0:0:0:0:1", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("::", False),
+        ("fd00::1", False),
+        ("master", False),
+    ],
+)
+def test_loopback_is_known_without_a_name_service(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

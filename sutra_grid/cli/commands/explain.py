@@ -19,7 +19,7 @@ from sutra_grid.cli.output.colors import is_terminal, paint
 from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, now_ms
 from sutra_grid.cli.output.times import clock_time
-from sutra_grid.client.descriptions import agent_status, exit_text, generation_text, node_status
+from sutra_grid.client.descriptions import agent_status, exit_text, generation_text, node_status, own_host_only
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.next_steps import grid_does_next, next_step
 from sutra_grid.core.age import age, duration
@@ -126,6 +126,8 @@ def describe(
     ]
     if node.HasField("log_problem"):
         rows.append(("Log problem", log_problem_text(node)))
+    if note := own_host_only(node, agent):
+        rows.insert(1, ("Endpoint", printable(note)))
     if node.endpoint_problem:
         rows.insert(1, ("Endpoint", printable(node.endpoint_problem)))
     if node.backoff_ms:

@@ -54,20 +54,26 @@ def look_failed(error: GridError) -> Look:
     return Look(error.reason if error.reason in _REMEDIES else Reason.AGENT_UNREACHABLE, error.message)
 
 
-def answered_by(agent: Agent, agent_id: str, hostname: str) -> Look:
-    """The look that was answered by the agent ``agent_id``."""
+def answered_by(agent: Agent, agent_id: str, hostname: str, host_id: str = "") -> Look:
+    """The look that was answered by the agent ``agent_id``. An older agent tells no host id."""
     if agent_id == agent.agent_id:
-        return REACHED
+        if not (host_id and agent.host_id) or host_id == agent.host_id:
+            return REACHED
+        there = f"on host {hostname} (host id {host_id}; this one has {agent.host_id})"
+        return Look(Reason.WRONG_AGENT, f"another agent {agent_id} {there} answers at {agent.endpoint}")
     there = f" on host {hostname}" if hostname else ""
     return Look(Reason.WRONG_AGENT, f"agent {agent_id}{there} answers at {agent.endpoint}")
 
 
 def judge(known: Reachability, look: Look, failures: int, now_ms: int) -> Reachability:
-    """What is known after ``look``, the ``failures``-th failed one in a row. A single failure changes nothing."""
+    """What is known after ``look``, the ``failures``-th failed one in a row.
+
+    A single failure changes nothing, but an answer of somebody else is a finding.
+    """
     if look.is_reached:
         return known if known.state is ReachState.REACHABLE else Reachability(ReachState.REACHABLE, since_ms=now_ms)
     if known.state is not ReachState.UNREACHABLE:
-        if failures < FAILURES_TO_JUDGE:
+        if failures < FAILURES_TO_JUDGE and look.reason is not Reason.WRONG_AGENT:
             return known
         return Reachability(ReachState.UNREACHABLE, look.reason, look.message, now_ms)
     return replace(known, reason=look.reason, message=look.message)

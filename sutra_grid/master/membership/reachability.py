@@ -111,7 +111,7 @@ class ReachabilityMonitor:
             found = self._calls.identify(agent, LOOK_SECONDS)
         except GridError as error:
             return look_failed(error)
-        return answered_by(agent, found.agent_id, found.hostname)
+        return answered_by(agent, found.agent_id, found.hostname, found.host_id)
 
     def _record(self, agent: Agent, look: Look) -> None:
         now_ms = wall_ms(self._clock)

@@ -44,6 +44,20 @@ def test_another_agent_that_answers_is_not_this_one() -> None:
     assert look == Look(Reason.WRONG_AGENT, "agent agent-2 on host host-2 answers at 10.0.0.5:7001")
 
 
+def test_an_agent_of_the_same_name_on_another_host_is_not_this_one() -> None:
+    agent = an_agent("agent-1", endpoint="127.0.0.1:7001", host_id="host-1")
+    assert answered_by(agent, "agent-1", "here", "host-1").is_reached
+    assert answered_by(agent, "agent-1", "here").is_reached, "an older agent tells no host id"
+    look = answered_by(agent, "agent-1", "elsewhere", "host-2")
+    assert look.reason is Reason.WRONG_AGENT
+    assert all(word in look.message for word in ("elsewhere", "host-1", "host-2", "127.0.0.1:7001"))
+
+
+def test_the_first_answer_of_another_agent_is_a_finding() -> None:
+    wrong = Look(Reason.WRONG_AGENT, "agent agent-2 answers")
+    assert judge(UNKNOWN, wrong, 1, 5) == Reachability(ReachState.UNREACHABLE, wrong.reason, wrong.message, 5)
+
+
 def test_an_unusual_error_counts_as_unreachable() -> None:
     assert look_failed(Unavailable("odd", reason=Reason.ENDING, hint="x")).reason is Reason.AGENT_UNREACHABLE
 

@@ -134,3 +134,41 @@ def test_an_agent_behind_an_address_that_swallows_connections_is_told(tmp_path: 
         refused = grid.stub.SpawnStorageNode(pb.SpawnRequest(), timeout=20)
         assert (refused.success, refused.error.reason) == (False, "no_agent_available")
         assert mentions(refused.error_message, "10.232.0.7:7001", "firewall")
+
+
+@pytest.mark.soak
+def test_an_agent_with_the_default_listen_is_not_taken_for_the_one_at_the_masters_loopback(tmp_path: Path) -> None:
+    """agent-2 runs on the master's host, agent-1 on another one; both listen on 127.0.0.1:7001, the default."""
+    with ExitStack() as stack:
+        cable = stack.enter_context(cable_or_skip())
+        left, right = cable.left.namespace, cable.right.namespace
+        places = {"master": left, "agent-1": right, "agent-2": left}
+        spec = GridSpec(
+            agents=2,
+            with_admin=False,
+            heartbeat_seconds=0.2,
+            run_in={name: place.run_in for name, place in places.items()},
+            master_extra={"master": {"listen": f"0.0.0.0:{MASTER_PORT}"}},
+            extra={
+                "agent": {
+                    "listen": f"127.0.0.1:{AGENT_PORT}",
+                    "master_host": f"{cable.left.address}:{MASTER_PORT}",
+                }
+            },
+        )
+        grid = Grid(tmp_path, spec)
+        for name, place in places.items():
+            address = grid.master_address if name == "master" else grid.agent_address(name)
+            host, _, near = address.rpartition(":")
+            target = ("127.0.0.1", MASTER_PORT if name == "master" else AGENT_PORT)
+            stack.enter_context(FaultProxy(target, host=host, port=int(near), make_socket=place.make_socket))
+        stack.enter_context(grid)
+        record = eventually_unreachable(grid, "wrong_agent")
+        assert mentions(record.reachability_message, "agent-2", f"127.0.0.1:{AGENT_PORT}")
+        assert has_line(grid.cli.run("-o", "table", "agents", "list").stdout, "agent-1", "healthy,unreachable")
+        assert has_line(grid.agents["agent-1"].log_text(), "WARNING", "agent.listen", "call it back")
+        spawned = grid.stub.SpawnStorageNode(pb.SpawnRequest(), timeout=20)
+        assert (spawned.success, spawned.node.agent_id) == (True, "agent-2")
+        named = grid.stub.SpawnStorageNode(pb.SpawnRequest(agent_id="agent-1"), timeout=20)
+        assert not named.success
+        grid.grpc.remove(spawned.node_id)
