@@ -43,14 +43,14 @@ def test_what_is_selected_and_what_is_typed_stays(page: Page, grid: Grid, node: 
     page.goto("/ui/nodes")
     box = page.get_by_label(f"Select {node.node_id}")
     box.check()
-    page.get_by_label("Agent").fill("agent-")
+    page.get_by_label("Agent", exact=True).fill("agent-")
 
     see_it_restart(page, grid, node)
 
     expect(box).to_be_checked()
     expect(page.get_by_text("1 selected")).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_be_enabled()
-    expect(page.get_by_label("Agent")).to_have_value("agent-")
+    expect(page.get_by_label("Agent", exact=True)).to_have_value("agent-")
 
 
 def test_details_that_were_opened_stay_open(page: Page, grid: Grid) -> None:

@@ -53,7 +53,7 @@ def test_every_page_is_read_from_the_overview_on(page: Page, node: NodeView) -> 
 
 def test_nodes_are_filtered_and_sorted(page: Page, node: NodeView) -> None:
     page.goto("/ui/nodes")
-    page.get_by_label("Agent").fill("agent-2")
+    page.get_by_label("Agent", exact=True).fill("agent-2")
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_text("No nodes.")).to_be_visible()
 
@@ -114,7 +114,7 @@ def test_a_log_is_searched_and_downloaded(page: Page, node: NodeView) -> None:
     page.goto(f"/ui/nodes/{node.node_id}")
     expect(page.get_by_role("button", name="Pause")).to_be_hidden()
     page.get_by_label("Text to find in the log").fill("READY")
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("search", name="Search the log").get_by_role("button").click()
     expect(page.locator("#log-found mark").first).to_have_text("ready")
     with page.expect_download() as started:
         page.get_by_role("link", name="Download").click()
