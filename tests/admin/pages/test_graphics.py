@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from support.browser.pages import open_page
 from support.fakes.fake_master import FakeMaster
-from support.values.grid_values import an_event
+from support.values.grid_values import a_report, an_event
 
 from sutra_grid.admin.pages.models.chart import HEIGHT, WIDTH, Measure, chart, round_top
 from sutra_grid.admin.pages.models.history import history
-from sutra_grid.registry import Registry
+from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
 
 CPU = Measure("CPU", 10.0, lambda value: f"{value:.0f}%")
@@ -89,6 +89,21 @@ def test_the_charts_of_a_node_say_when_and_how_much(client: FlaskClient, master:
     assert f"{at[0]} {at[1]} {at[2]} UTC" in re.sub(r"\s+", " ", resources)
     assert "60% 30% 0%" in resources
     assert "2.0Mi 1.0Mi 0B" in resources
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("node_id", ["node-00000001", "node-00000002", "node-00000003"])
+def test_a_chart_shows_a_present_value_only_of_a_running_node(
+    client: FlaskClient, master: FakeMaster, registry: Registry, node_id: str
+) -> None:
+    runs = node_id == "node-00000001"
+    if runs:
+        registry.write_observations(Observations(reports=[a_report(registry.node(node_id))]))
+    samples = [pb.NodeSample(at_ms=START_MS + 5_000 * count, cpu_percent=30, rss_bytes=2 << 20) for count in range(3)]
+    master.answers["ListNodeSamples"] = pb.NodeSampleList(samples=samples)
+    resources = open_page(client, f"/ui/nodes/{node_id}").text("resources")
+    assert ("Memory last 2.0Mi" in resources, "one CPU last 30%" in resources) == (not runs, not runs)
+    assert ("Memory 2.0Mi" in resources, "one CPU 30%" in resources) == (runs, runs)
 
 
 def test_the_ends_of_a_history_have_times(client: FlaskClient, registry: Registry) -> None:

@@ -131,7 +131,7 @@ def test_what_an_offline_agent_measured_last_does_not_look_current(client: Flask
     node = registry.nodes("agent-2")[0]
     registry.write_observations(Observations(reports=[a_report(node, started_at_ms=2_000)]))
     page = open_page(client, "/ui/agents/agent-2")
-    assert mentions(page.text("host-age"), "Last measured", "Nobody knows")
+    assert mentions(page.text("host-age"), "Last measured", "current values are unknown")
     assert "<meter" not in client.get("/ui/agents/agent-2").text
     assert not [link for link in page.links if link.startswith("/ui/spawn?agent_id=")]
     assert "Drain for its return" in page.text()
@@ -208,8 +208,8 @@ def test_a_node_is_explained_measured_and_told_from_its_beginning(
     explained = page.text("explain")
     assert mentions(explained, "back_off", report.message, "9s", "sutra-grid-cli nodes start node-00000001")
     assert mentions(explained, NEXT_STEPS[Reason.BACK_OFF].text)
-    assert "CPU 30% peak 30%" in page.text("resources")
-    assert "Memory 3.0Mi" in page.text("resources")
+    assert "CPU last 30% peak 30%" in page.text("resources")
+    assert "Memory last 3.0Mi" in page.text("resources")
     assert "signal 9 (SIGKILL)" in page.text("exits")
     assert mentions(page.text("timeline"), "node.exited", told[1].message)
     assert page.text("log-text") == "one \ufffd[31mtwo"
