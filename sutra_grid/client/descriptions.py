@@ -91,9 +91,9 @@ def is_measured(node: pb.NodeStatus) -> bool:
     return is_observed(node) and bool(node.pid) and node.HasField("sample")
 
 
-def health_text(node: pb.NodeStatus) -> str:
-    """What its health probe says; while nobody sees the node, only what it said last."""
-    if is_observed(node):
+def health_text(node: pb.NodeStatus, *, is_current: bool = True) -> str:
+    """What its health probe says; while nobody sees the node, or it is not ``is_current``, only what it said last."""
+    if is_current and is_observed(node):
         return node.health or "-"
     return f"not known; {node.health} in the last report" if node.health else "not known"
 

@@ -35,13 +35,13 @@ def test_nodes_are_filtered_and_what_is_chosen_stays_in_the_form(page: Page, nod
     for node in nodes:
         expect(row(page, node)).to_be_visible()
     form = page.get_by_role("search", name="Filter nodes")
-    form.get_by_label("Agent").fill("agent-1")
-    form.get_by_label("Engine").fill("fragile")
+    form.get_by_label("Agent", exact=True).fill("agent-1")
+    form.get_by_label("Engine", exact=True).fill("fragile")
     form.get_by_role("button", name="Filter").click()
 
     expect(row(page, nodes[2])).to_be_visible()
     expect(page.get_by_role("table").get_by_role("rowheader")).to_have_count(1)
-    expect(form.get_by_label("Engine")).to_have_value("fragile")
+    expect(form.get_by_label("Engine", exact=True)).to_have_value("fragile")
     form.get_by_role("link", name="Clear").click()
     expect(page.get_by_role("table").get_by_role("rowheader")).to_have_count(4)
 

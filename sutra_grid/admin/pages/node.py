@@ -42,6 +42,7 @@ def show_node(node_id: str) -> Response:
     record = agent_with_nodes(agent, []) if agent else None
     events = rows.event_page(EventQuery(node_id=node_id, limit=SHOWN_EVENTS))
     charts, no_samples_reason = _charts(node_id)
+    is_current = is_observed(status) and master_fault() is None
     return render_page(
         "node.html",
         section="nodes",
@@ -50,8 +51,8 @@ def show_node(node_id: str) -> Response:
         explanation=explain(status, record, now_ms()),
         charts=charts,
         no_samples_reason=no_samples_reason,
-        is_observed=is_observed(status),
-        health=health_text(status),
+        is_current=is_current,
+        health=health_text(status, is_current=is_current),
         memory=size(status.sample.rss_bytes) if status.HasField("sample") and status.pid else "",
         history=history(events, now_ms(), _unseen(rows, node.agent_id, agent)),
         events=event_rows(events, now_ms()),

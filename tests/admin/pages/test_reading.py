@@ -268,7 +268,8 @@ def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
         clock.advance(10)
         return "master-banner" in open_page(client, "/ui/").ids
 
-    registry.write_observations(Observations(master_at_ms=int(clock.wall() * 1000) - 4_000))
+    report = a_report(registry.node("node-00000001"))
+    registry.write_observations(Observations(reports=[report], master_at_ms=int(clock.wall() * 1000) - 4_000))
     overview = client.get("/ui/")
     assert "master-banner" not in overview.text
     assert "<title>degraded" in overview.text
@@ -282,5 +283,8 @@ def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
     for path in ("/ui/", "/ui/agents", "/ui/agents/agent-1", "/ui/nodes", "/ui/nodes/node-00000001", "/ui/events"):
         page = open_page(client, path)
         assert mentions(page.text("master-banner"), "master", master.address, "as of 2023-11-14"), path
+    node = open_page(client, "/ui/nodes/node-00000001")
+    assert mentions(node.text("resources"), "Last memory", "not known; healthy in the last report")
+    assert "process 4711 in the last report" in node.text("explain")
     master.start()
     eventually(lambda: not is_told())
