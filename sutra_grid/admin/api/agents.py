@@ -11,6 +11,7 @@ from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.commands.agents import AgentVerb, command_agent, remove_agent_from_grid
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, page_response
+from sutra_grid.admin.reads.grid_status import as_of_ms
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import agent_with_nodes, listed_agent
 from sutra_grid.admin.schemas.list_queries import AgentFilter
@@ -34,7 +35,9 @@ ONE = ResponseSpec(AgentRecord, "The agent")
 def list_agents(query: AgentQuery) -> Response:
     """List agents in pages, each with the number of its nodes but without the nodes."""
     page = registry().agent_page(query, counted=True)
-    return page_response("agents", [listed_agent(each) for each in page.items], page.next_cursor, page.total)
+    return page_response(
+        "agents", [listed_agent(each) for each in page.items], page.next_cursor, page.total, as_of_ms()
+    )
 
 
 @blueprint.operation("GET", "/<agent_id>", ONE, NOT_MODIFIED)

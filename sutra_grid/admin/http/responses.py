@@ -39,9 +39,9 @@ def conditional_response(document: Any) -> Response:
     return response
 
 
-def page_response(name: str, items: Sequence[Any], next_cursor: str, total: int) -> Response:
+def page_response(name: str, items: Sequence[Any], next_cursor: str, total: int, as_of_ms: int) -> Response:
     """A page of a list with the cursor and the link (RFC 8288) of the next one. Needs a request context."""
-    response = conditional_response({name: items, "next_cursor": next_cursor, "total": total})
+    response = conditional_response({name: items, "next_cursor": next_cursor, "total": total, "as_of_ms": as_of_ms})
     if next_cursor:
         add_link(response, "next", cursor=next_cursor)
     return response

@@ -35,7 +35,9 @@ def show_nodes() -> Response:
         limit=query.limit if chosen["limit"] else PAGE_ROWS,
     )
     filtered = is_filtered(chosen, NOT_FILTERS)
-    page = registry().node_page(query, counted=True)
+    rows = registry()
+    page = rows.node_page(query, counted=True)
+    is_unknown = bool(query.agent_id) and not page.total and rows.agent(query.agent_id) is None
     return render_page(
         "nodes.html",
         section="nodes",
@@ -45,6 +47,7 @@ def show_nodes() -> Response:
         headings=headings(PATH, chosen, NodeSort, NodeSort.STATUS),
         size=size_text(page.total, len(page.items), "node", filtered=filtered),
         filtered=filtered,
+        unknown_agent=query.agent_id if is_unknown else "",
         page_sizes=page_sizes(query.limit),
         limit=query.limit,
         next_page=link(PATH, chosen, cursor=page.next_cursor) if page.next_cursor else "",

@@ -16,6 +16,11 @@ def grid_summary() -> ClusterSummary:
     return summary if fault is None else as_last_known(summary, rows.master_last_seen_ms(), fault.message)
 
 
+def as_of_ms() -> int:
+    """0 while the master answers. Else when it last wrote what is read now. Needs a request context."""
+    return registry().master_last_seen_ms() if master_fault() is not None else 0
+
+
 def last_known_ms() -> int:
     """When the master last wrote, for pages while it can't be asked; 0 if that can't be read now, or never was."""
     try:

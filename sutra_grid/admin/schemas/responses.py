@@ -28,9 +28,8 @@ NOT_IN_LISTS: Final = frozenset({"storage_nodes"})
 ListedAgent = type("ListedAgent", (schema_of(pb.AgentRecord, without=NOT_IN_LISTS),), {})
 
 _NEXT_CURSOR: Final = "Pass as `cursor` to get the next page; empty on the last page"
-
-
 _TOTAL: Final = "Number of rows on all pages of this filter"
+_AS_OF_MS: Final = "0 while the master answers. Else the rows are as last known then, when it last wrote"
 
 
 class NodeListSchema(ResponseSchema):
@@ -39,6 +38,7 @@ class NodeListSchema(ResponseSchema):
     nodes = fields.List(fields.Nested(NodeStatus), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
     total = fields.Integer(required=True, metadata={"description": _TOTAL, "minimum": 0})
+    as_of_ms = fields.Integer(required=True, metadata={"description": _AS_OF_MS, "minimum": 0})
 
 
 class AgentListSchema(ResponseSchema):
@@ -47,6 +47,7 @@ class AgentListSchema(ResponseSchema):
     agents = fields.List(fields.Nested(ListedAgent), required=True)
     next_cursor = fields.String(required=True, metadata={"description": _NEXT_CURSOR})
     total = fields.Integer(required=True, metadata={"description": _TOTAL, "minimum": 0})
+    as_of_ms = fields.Integer(required=True, metadata={"description": _AS_OF_MS, "minimum": 0})
 
 
 class SpawnResultsSchema(ResponseSchema):

@@ -9,7 +9,9 @@ from support.fakes.clock import FakeClock
 from support.texts import mentions
 from support.values.grid_values import a_node, a_report, an_event
 
+from sutra_grid.core.types import NodeState
 from sutra_grid.registry import Observations, Registry
+from sutra_grid.runtime.clock import wall_ms
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,18 @@ def link(client: FlaskClient, path: str, relation: str) -> str | None:
 
 def ids(document: Any) -> list[str]:
     return [node["node_id"] for node in document["nodes"]]
+
+
+def test_a_list_has_the_back_off_that_is_left_now_as_the_node_has(
+    client: FlaskClient, registry: Registry, clock: FakeClock
+) -> None:
+    node = a_node("node-20000000", "agent-1")
+    registry.create_node(node, record=None)
+    report = a_report(node, state=NodeState.STARTING, pid=0, backoff_ms=9_000, reported_at_ms=wall_ms(clock))
+    registry.write_observations(Observations(reports=[report]))
+    clock.advance(4)
+    [listed] = get(client, "/nodes?q=node-2000")["nodes"]
+    assert listed["backoff_ms"] == get(client, "/nodes/node-20000000")["backoff_ms"] == 5_000
 
 
 def test_pages_follow_each_other_by_cursor_and_by_link(client: FlaskClient) -> None:

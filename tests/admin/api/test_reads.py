@@ -138,6 +138,7 @@ def test_without_a_master_the_status_is_unknown_and_tells_as_of_when(
     registry.write_observations(Observations(master_at_ms=1_772_000_000_000))
     before = get(client, "/status")
     assert (before["status"], before["as_of_ms"]) == ("degraded", 0)
+    assert all(get(client, path)["as_of_ms"] == 0 for path in ("/nodes", "/agents"))
     master.stop()
     clock.advance(2)
     status = get(client, "/status")
@@ -145,6 +146,7 @@ def test_without_a_master_the_status_is_unknown_and_tells_as_of_when(
     assert {name: before[name] for name in before if name.endswith(("agents", "nodes"))} == {
         name: status[name] for name in status if name.endswith(("agents", "nodes"))
     }
+    assert all(get(client, path)["as_of_ms"] == 1_772_000_000_000 for path in ("/nodes", "/agents")), "lists too"
     why, *others = status["reasons"]
     assert mentions(why, "the master can't be asked", master.address, "2026-02-25 06:13:20 UTC", "degraded then")
     assert others == before["reasons"]

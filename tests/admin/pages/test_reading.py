@@ -176,6 +176,13 @@ def test_nodes_are_filtered(client: FlaskClient, query: str, found: set[str]) ->
     assert {link.rpartition("/")[2] for link in page.links if link.startswith("/ui/nodes/node-")} == found
 
 
+def test_that_the_agent_of_a_filter_does_not_exist_is_said(client: FlaskClient) -> None:
+    unknown = open_page(client, "/ui/nodes?agent_id=agent-99")
+    assert mentions(unknown.text(), "No agent agent-99 is registered")
+    none_matches = open_page(client, "/ui/nodes?agent_id=agent-2&engine=redis")
+    assert "is registered" not in none_matches.text()
+
+
 def test_nodes_come_page_by_page_sorted_as_asked(client: FlaskClient, registry: Registry) -> None:
     for number in range(60):
         registry.create_node(a_node(f"node-1000{number:04}"), record=None)
