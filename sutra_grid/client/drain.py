@@ -106,6 +106,38 @@ def start_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], No
     return [node for node in results.values() if not isinstance(node, GridError)]
 
 
+def should_run(agent: pb.AgentRecord) -> set[str]:
+    """The ids of its nodes that should run."""
+    return {node.node_id for node in agent.storage_nodes if node.desired == Desired.RUNNING}
+
+
+def forgotten_text(agent: pb.AgentRecord, ran: set[str]) -> str:
+    """Which nodes that should have run are stopped and not remembered as stopped by the drain; empty if none.
+
+    A master of an earlier version remembers none.
+    """
+    forgotten = [
+        node.node_id
+        for node in agent.storage_nodes
+        if node.node_id in ran and node.desired == Desired.STOPPED and not node.stopped_by_drain
+    ]
+    if not forgotten:
+        return ""
+    return (
+        f"; the master does not remember that the drain has stopped {len(forgotten)} nodes: later start them with "
+        f"`sutra-grid-cli nodes start {' '.join(forgotten)}`"
+    )
+
+
+def started_text(agent: pb.AgentRecord, started: list[pb.NodeStatus]) -> str:
+    """What an undrain has started. Without any: that the master remembers none, and what is stopped all the same."""
+    if started:
+        return f"{len(started)} started: {names(started)}"
+    stopped = [node for node in agent.storage_nodes if node.desired == Desired.STOPPED]
+    others = f"; stopped otherwise, or by a drain of an earlier master: {names(stopped)}" if stopped else ""
+    return f"0 started: the master remembers no node that a drain has stopped{others}"
+
+
 def _not_drained(
     client: MasterClient, agent_id: str, left: list[pb.NodeStatus], wanted: list[pb.NodeStatus]
 ) -> DeadlineExceeded:

@@ -82,6 +82,19 @@ def test_an_undrain_starts_exactly_what_the_drain_has_stopped(master: FakeMaster
     assert commands_in(cli("agents", "show", "a").out) == ["sutra-grid-cli agents undrain a --start-nodes"]
 
 
+def test_what_an_earlier_master_does_not_remember_is_said(master: FakeMaster, cli: Cli) -> None:
+    """It ignores that a stop is for a drain, so nothing would ever be started again."""
+    master.answers["DrainAgent"] = agent(
+        "a", drained=True, storage_nodes=[node("n1"), stopped("n2", desired="stopped")]
+    )
+    after = agent("a", drained=True, storage_nodes=[stopped("n1", desired="stopped"), stopped("n2", desired="stopped")])
+    master.answers["UndrainAgent"] = master.answers["GetAgent"] = after
+    ran = cli("agents", "drain", "a", "--stop-nodes")
+    assert commands_in(ran.out) == ["sutra-grid-cli nodes start n1"], ran.out
+    ran = cli("agents", "undrain", "a", "--start-nodes")
+    assert mentions(ran.out, "0 started", "remembers no node", "n1", "n2")
+
+
 def test_of_what_an_undrain_could_not_start_one_error_says_how_many(master: FakeMaster, cli: Cli) -> None:
     nodes = [stopped(f"n{number}", stopped_by_drain=True) for number in range(9)]
     master.answers["UndrainAgent"] = master.answers["GetAgent"] = agent("a", storage_nodes=nodes)

@@ -119,7 +119,7 @@ def test_events_of_a_removed_agent_are_not_those_of_another_one(master: FakeMast
     master.answers["ListEvents"] = lambda request: (
         other if request.agent_id == "web-eu" else pb.EventList() if request.kind else gone
     )
-    assert cli("events", "--agent", "web-", "--kind", "node").out == "No events.\n"
+    assert cli("events", "--agent", "web-", "--kind", "node").out == "No event matches.\n"
 
 
 def test_agents_are_found_by_the_beginning_of_their_ids_and_numbers_are_not_cut(cli: Cli) -> None:

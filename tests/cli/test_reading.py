@@ -17,7 +17,7 @@ from support.waiting import eventually
 from sutra_grid.cli.output.times import clock_time
 from sutra_grid.core.errors import NotFound, PermissionDenied, Unavailable
 from sutra_grid.core.listed_status import ListedStatus
-from sutra_grid.core.types import Reason
+from sutra_grid.core.types import NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]
@@ -77,8 +77,10 @@ def test_lists_come_in_every_format(master: FakeMaster, cli: Cli) -> None:
 def test_filters_travel_to_the_master(master: FakeMaster, cli: Cli) -> None:
     master.answers["ListStorageNodes"] = pb.NodeList()
     master.answers["GetAgent"] = agent()
+    master.answers["ListAgents"] = pb.AgentList(agents=[agent(engines=["redis"])])
     ran = cli("nodes", "list", "--agent", "agent-1", "--status", "failed", "--engine", "redis")
-    assert "NODE" not in ran.out.splitlines()[0], "there is no table without rows"
+    assert mentions(ran.out, "matches"), "that no node matches does not say that there is none"
+    assert not commands_in(ran.out)
     assert master.calls["ListStorageNodes"] == [
         pb.ListNodesRequest(agent_id="agent-1", status="failed", engine="redis")
     ]
@@ -86,9 +88,19 @@ def test_filters_travel_to_the_master(master: FakeMaster, cli: Cli) -> None:
 
 @pytest.mark.parametrize("word", [str(word) for word in ListedStatus])
 def test_nodes_are_filtered_by_each_word_that_the_list_shows(master: FakeMaster, cli: Cli, word: str) -> None:
-    master.answers["ListStorageNodes"] = pb.NodeList(nodes=[node()])
-    assert cli("nodes", "list", "--status", word).code == 0
-    assert master.calls["ListStorageNodes"] == [pb.ListNodesRequest(status=word)]
+    """A master of an earlier version knows neither back-off nor unhealthy, so it is not asked for them."""
+    others = [node(f"n-{status}", status=status, health="healthy") for status in NodeStatus]
+    back_off = node("n-back-off", status="starting", backoff_ms=900, pid=0)
+    unhealthy = node("n-unhealthy", status="running", health="unhealthy")
+    all_nodes = [*others, back_off, unhealthy]
+
+    def of_status(request: pb.ListNodesRequest) -> pb.NodeList:
+        return pb.NodeList(nodes=[each for each in all_nodes if each.status == request.status])
+
+    master.answers["ListStorageNodes"] = of_status
+    found = set(cli("nodes", "list", "--status", word, "-o", "name").out.split())
+    also = {"starting": {"n-back-off"}, "running": {"n-unhealthy"}}
+    assert found == {f"n-{word}"} | also.get(word, set())
 
 
 def test_a_status_that_no_list_shows_is_refused_with_those_that_are(cli: Cli) -> None:
@@ -108,6 +120,18 @@ def test_a_list_of_an_agent_that_does_not_exist_ends_with_3(
     master.answers["GetAgent"] = NotFound("no agent agent-9", reason=Reason.UNKNOWN_AGENT)
     ran = cli(*arguments, "--agent", "agent-9")
     assert (ran.code, ran.out, "agent-9" in ran.err) == (3, "", True)
+
+
+@pytest.mark.parametrize("arguments", [("nodes", "list"), ("nodes", "stop", "--yes"), ("nodes", "start")])
+def test_an_engine_that_nobody_has_ends_with_3_and_names_those_there_are(
+    master: FakeMaster, cli: Cli, arguments: tuple[str, ...]
+) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList()
+    master.answers["ListAgents"] = pb.AgentList(agents=[agent(engines=["storage", "redis"])])
+    assert cli(*arguments, "--engine", "redis").code == 0, "an agent has it, and no node is of it"
+    ran = cli(*arguments, "--engine", "rdis")
+    assert (ran.code, ran.out) == (3, "")
+    assert mentions(ran.err, "rdis", "redis", "storage")
 
 
 def test_events_of_a_removed_node_are_no_error_and_those_of_none_are(master: FakeMaster, cli: Cli) -> None:
@@ -137,6 +161,13 @@ def test_an_agent_is_shown_with_its_host_and_nodes(master: FakeMaster, cli: Cli)
     assert "offline" in ran.out
     assert "(missed_heartbeats)" in ran.out
     assert "node-00000001" in ran.out
+
+
+def test_an_agent_was_not_drained_since_it_is_healthy(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetAgent"] = agent(status="healthy", drained=True, status_since_ms=NOW_MS)
+    out = cli("agents", "show", "agent-1").out
+    assert has_line(out, "Status", "healthy,drained", f"healthy: since {clock_time(NOW_MS)}")
+    assert "drained since" not in out
 
 
 def test_a_node_is_shown_with_its_last_exits(master: FakeMaster, cli: Cli) -> None:
@@ -351,6 +382,25 @@ def test_events_are_filtered_by_reason_actor_text_and_time(master: FakeMaster, c
     assert asked.until_ms == 1_767_323_045_000
     assert 0 <= asked.since_ms - (before_ms - 3_600_000) < 60_000
     assert asked.limit == 1000, "all since then, not the newest few"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--reason", "crash_loop"],
+        ["--actor", "operator"],
+        ["--grep", "NOT THERE"],
+        ["--since", "1h"],
+        ["-f", "--since", "1h"],
+    ],
+)
+def test_a_filter_that_an_earlier_master_ignores_is_refused(master: FakeMaster, cli: Cli, arguments: list[str]) -> None:
+    event = pb.Event(event_id=7, kind="node.started", at_ms=1_000, actor="agent", message="runs as process 4")
+    master.answers["ListEvents"] = pb.EventList(events=[event], last_event_id=7)
+    ran = cli("events", *arguments)
+    assert (ran.code, ran.out) == (1, "")
+    assert mentions(ran.err, arguments[-2], "master", "earlier")
+    assert cli("events", "--grep", "AS Process").code == 0, "an event that matches is what was asked for"
 
 
 @pytest.mark.parametrize(

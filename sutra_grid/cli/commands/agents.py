@@ -86,13 +86,15 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
 
     def change(client: MasterClient, agent_id: str) -> tuple[pb.AgentRecord, str]:
         agent = agent_drain.drain(client, agent_id)
+        ran = agent_drain.should_run(agent)
         if stop_nodes:
             with progress(options, f"{agent_id}: stopping its nodes") as say:
                 agent = agent_drain.stop_nodes(client, agent_id, say)
         left = agent_drain.left_on(agent)
         if not left:
             stopped = stopped_by_drain_text(agent) if stop_nodes else ""
-            return agent, f"drained{f'; it has stopped {stopped}' if stopped else ''}"
+            forgotten = agent_drain.forgotten_text(agent, ran)
+            return agent, f"drained{f'; it has stopped {stopped}' if stopped else ''}{forgotten}"
         hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
         return agent, f"takes no new nodes; {len(left)} run on: {agent_drain.names(left)}. To stop them: {hint}"
 
@@ -115,8 +117,8 @@ def undrain(ctx: click.Context, agent_ids: tuple[str, ...], start_nodes: bool) -
         if start_nodes:
             with progress(options, f"{agent_id}: starting its nodes") as say:
                 started = agent_drain.start_nodes(client, agent_id, say)
-            text = f"takes new nodes; {len(started)} started{f': {agent_drain.names(started)}' if started else ''}"
-            return client.get_agent(agent_id), text
+            agent = client.get_agent(agent_id)
+            return agent, f"takes new nodes; {agent_drain.started_text(agent, started)}"
         stopped = stopped_by_drain_text(agent)
         return agent, f"takes new nodes{f'; its drain has stopped {stopped}' if stopped else ''}"
 
@@ -197,7 +199,8 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
     """One agent as text."""
     now = now_ms()
     status = agent_status(agent)
-    since = f" since {clock_time(agent.status_since_ms)}" if agent.status_since_ms else ""
+    marked = f"{agent.status}: " if status != agent.status else ""  # only the status itself has a time
+    since = f" {marked}since {clock_time(agent.status_since_ms)}" if agent.status_since_ms else ""
     why = " ".join(part for part in (f"({agent.reason})" if agent.reason else "", printable(agent.message)) if part)
     rows = [
         ("Agent", agent.agent_id),

@@ -78,14 +78,18 @@ AGENTS: Listing[pb.AgentRecord] = Listing(
     agent_columns,
     lambda a: a.agent_id,
     "No agents. Start one with: sutra-grid-agent --config FILE",
+    "No agent matches.",
 )
 NODES: Listing[pb.NodeStatus] = Listing(
     "nodes",
     node_columns,
     lambda n: n.node_id,
     "No storage nodes. Start one with: sutra-grid-cli nodes spawn",
+    "No storage node matches.",
 )
-EVENTS: Listing[pb.Event] = Listing("events", event_columns, lambda e: str(e.event_id), "No events.")
+EVENTS: Listing[pb.Event] = Listing(
+    "events", event_columns, lambda e: str(e.event_id), "No events.", "No event matches."
+)
 
 
 def uptime(node: pb.NodeStatus, now_ms: int) -> str:

@@ -18,8 +18,9 @@ from sutra_grid.cli.output.formats import message_to_dict, to_json, to_yaml
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.times import clock_time, milliseconds_or_age
 from sutra_grid.cli.output.watch import Outage
+from sutra_grid.client.event_filters import ignored_filters
 from sutra_grid.client.master_client import MasterClient
-from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable
+from sutra_grid.core.errors import DeadlineExceeded, NotFound, Unavailable, Unimplemented
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Actor, Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -85,18 +86,31 @@ def events(ctx: click.Context, /, limit: int | None, follow: bool, **filters: An
     count = limit or (PAGE if filters["since_ms"] else NEWEST)
     request = pb.ListEventsRequest(limit=count, **filters)
     with connect(options) as client:
-        answer = client.list_events(request)
+        answer = _read(client, request)
         if not answer.events and _complete_subject(client, request, follow=follow):
-            answer = client.list_events(request)
+            answer = _read(client, request)
         if limit is None and len(answer.events) == PAGE:
             print(f"These are the newest {PAGE} events. Use --until to see older ones.", file=sys.stderr)
         if not follow:
-            emit(list_text(options, EVENTS, answer.events))
+            emit(list_text(options, EVENTS, answer.events, filtered=any(filters.values())))
             return
         _print_each(options, answer.events)
         request.limit = PAGE
         request.after_event_id = answer.last_event_id
         _follow(client, options, request)
+
+
+def _read(client: MasterClient, request: pb.ListEventsRequest) -> pb.EventList:
+    """The events of ``request``. Raises ``Unimplemented`` if the master does not know one of its filters."""
+    answer = client.list_events(request)
+    ignored = sorted({option for event in answer.events for option in ignored_filters(request, event)})
+    if ignored:
+        raise Unimplemented(
+            f"the master does not filter events by {', '.join(ignored)}: its version is earlier",
+            reason=Reason.INVALID_ARGUMENT,
+            hint="Upgrade the master, or leave these options out",
+        )
+    return answer
 
 
 def _complete_subject(client: MasterClient, request: pb.ListEventsRequest, *, follow: bool) -> bool:
@@ -128,7 +142,7 @@ def _follow(client: MasterClient, options: Options, request: pb.ListEventsReques
     outage = Outage()
     while True:
         try:
-            answer = client.list_events(request)
+            answer = _read(client, request)
         except (Unavailable, DeadlineExceeded):
             if not outage.lasts:
                 outage.begin_or_continue()

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.ids import full_agent_ids
+from sutra_grid.cli.commands.ids import full_agent_ids, require_engine
 from sutra_grid.cli.commands.options import (
     DEFAULT_PARALLEL,
     MAX_PARALLEL,
@@ -50,6 +50,9 @@ class Matching:
         for agent_id in agent_ids:
             if not any(node.agent_id == agent_id for node in nodes):
                 client.get_agent(agent_id)
+        for engine in self.filters.engines:
+            if not any(node.spec.engine == engine for node in nodes):
+                require_engine(client, engine)
         return Filters(agent_ids, self.filters.engines, self.filters.statuses).of(nodes)
 
     def selection(self, options: Options, node_ids: tuple[str, ...]) -> Selection | None:

@@ -8,7 +8,7 @@ from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands import many, node_changes
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.explain import explain
-from sutra_grid.cli.commands.ids import on_agent
+from sutra_grid.cli.commands.ids import on_agent, require_engine
 from sutra_grid.cli.commands.node_logs import logs
 from sutra_grid.cli.commands.node_show import show
 from sutra_grid.cli.commands.options import complete_agents, complete_engines, watch_options
@@ -16,6 +16,7 @@ from sutra_grid.cli.commands.rolling_restart import restart
 from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.watch import Watch
+from sutra_grid.client.matching import Filters
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -44,7 +45,9 @@ def list_nodes(
 ) -> None:
     """List storage nodes."""
     options = options_of(ctx)
-    request = pb.ListNodesRequest(agent_id=agent_id, status=status or "", engine=engine)
+    wanted = (ListedStatus(status),) if status else ()
+    # Asked for by a status that every master knows: an earlier one finds nothing for back-off and unhealthy.
+    request = pb.ListNodesRequest(agent_id=agent_id, status=wanted[0].status if wanted else "", engine=engine)
     with connect(options) as client:
 
         def draw() -> str:
@@ -55,7 +58,10 @@ def list_nodes(
                 if full_id != request.agent_id:
                     request.agent_id = full_id
                     answer = client.list_nodes(request)
-            return list_text(options, NODES, sorted(answer.nodes, key=lambda node: (node.agent_id, node.node_id)))
+            if engine and not answer.nodes:
+                require_engine(client, engine)
+            rows = Filters(statuses=wanted).of(answer.nodes)
+            return list_text(options, NODES, rows, filtered=bool(agent_id or wanted or engine))
 
         if watch:
             Watch(options, draw, interval_seconds).run()

@@ -29,10 +29,13 @@ class Listing(Generic[M]):
     columns: Callable[[int], Sequence[Column[M]]]
     name: Callable[[M], str]
     empty: str
+    no_match: str
 
 
-def list_text(options: Options, listing: Listing[M], rows: Sequence[M], *, colored: bool | None = None) -> str:
-    """A list in the format of ``options``."""
+def list_text(
+    options: Options, listing: Listing[M], rows: Sequence[M], *, colored: bool | None = None, filtered: bool = False
+) -> str:
+    """A list in the format of ``options``. ``filtered``: only some rows were asked for, so none does not mean none."""
     match options.output:
         case "json":
             return to_json({listing.key: [message_to_dict(row) for row in rows]})
@@ -41,7 +44,7 @@ def list_text(options: Options, listing: Listing[M], rows: Sequence[M], *, color
         case "name":
             return "\n".join(listing.name(row) for row in rows)
     if not rows:
-        return listing.empty
+        return listing.no_match if filtered else listing.empty
     width = None if options.output == "wide" else terminal_width()
     with_color = options.colored() if colored is None else colored
     return render_table(listing.columns(now_ms()), rows, width=width, colored=with_color)
