@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from support.browser.served_pages import served_pages
 from support.fakes.fake_master import FakeMaster
 from support.values.grid_values import HOST, a_node, a_report, an_agent, an_event
@@ -43,6 +43,8 @@ PAGES = {
     "events filtered": "/ui/events?kind=node&since=7d",
     "search": "/ui/search?q=a",
     "spawn": "/ui/spawn",
+    "rolling restarts": "/ui/rolling-restarts",
+    "rolling restart": "/ui/rolling-restarts/new",
     "confirmation of many": "/ui/act/stop?{many}",
     "drain": "/ui/agents/{agent}/drain",
     "unknown": "/ui/nosuch",
@@ -128,3 +130,11 @@ def test_no_page_is_over_three_screens_tall_and_none_is_wider_than_the_screen(ph
         tall, wide = phone.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]")
         found[name] = (tall, wide)
     assert {name: size for name, size in found.items() if size[0] > SCREENS * HEIGHT or size[1] > WIDTH} == {}
+
+
+def test_a_form_without_folded_filters_shows_all_its_fields(phone: Page) -> None:
+    phone.goto("/ui/rolling-restarts/new")
+    for name in ("agent_id", "engine"):
+        expect(phone.locator(f"select[name={name}]")).to_be_visible()
+    phone.goto("/ui/nodes")
+    expect(phone.locator("select[name=status]")).to_be_hidden()
