@@ -30,6 +30,7 @@ def seen_at(node: Node, now_ms: int) -> Node:
         report,
         backoff_ms=_left(report.backoff_ms, passed_ms),
         stable_in_ms=_left(report.stable_in_ms, passed_ms),
+        reported_at_ms=max(report.reported_at_ms, now_ms),  # asked again, it takes off only what has passed since
     )
     return replace(node, report=left)
 

@@ -33,3 +33,11 @@ def test_only_a_report_with_a_time_that_is_left_gets_the_time() -> None:
     assert stamped(plain, 5) is plain
     assert stamped(stamped(REPORT, 5), 9).reported_at_ms == 5
     assert seen_at(replace(NODE, report=REPORT), 99_000) == replace(NODE, report=REPORT), "written by an older master"
+
+
+def test_looked_at_twice_it_shrinks_by_what_has_passed_once() -> None:
+    once = seen_at(NODE, 21_000)
+    assert seen_at(once, 21_000) == once
+    again = seen_at(once, 26_000).report
+    assert again is not None
+    assert (again.backoff_ms, again.stable_in_ms) == (35_000, 5_000)

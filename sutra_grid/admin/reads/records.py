@@ -27,8 +27,8 @@ def as_of_now(node: Node) -> Node:
 
 
 def listed_node(listed: ListedNode) -> pb.NodeStatus:
-    """A node as lists show it, with the times that are left now. Needs a request context."""
-    return node_status(as_of_now(listed.node), listed.shown)
+    """A node as lists show it. A list has the times that are left now."""
+    return node_status(listed.node, listed.shown)
 
 
 def listed_agent(listed: ListedAgent) -> dict[str, Any]:
