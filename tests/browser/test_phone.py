@@ -138,3 +138,15 @@ def test_a_form_without_folded_filters_shows_all_its_fields(phone: Page) -> None
         expect(phone.locator(f"select[name={name}]")).to_be_visible()
     phone.goto("/ui/nodes")
     expect(phone.locator("select[name=status]")).to_be_hidden()
+
+
+def test_nothing_lies_under_the_checkbox_of_a_node(phone: Page) -> None:
+    phone.goto("/ui/nodes")
+    covered = """[...document.querySelectorAll(".nodes tbody tr")].filter((row) => {
+        const box = row.querySelector("input").getBoundingClientRect();
+        const link = row.querySelector("[data-label=Agent] a");
+        link.textContent = "a1";
+        const at = link.getBoundingClientRect();
+        return at.top < box.bottom - 2 && at.right > box.left;
+    }).length"""
+    assert phone.evaluate(covered) == 0
