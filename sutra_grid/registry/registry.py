@@ -146,10 +146,10 @@ class Registry:
         with self._database.reading() as connection, decoding("agents"):
             return agent_lists.select_cells(connection)
 
-    def cluster_summary(self) -> ClusterSummary:
-        """The grid's status and its numbers, counted in the database. Times that are left are as of now."""
+    def cluster_summary(self, at_ms: int = 0) -> ClusterSummary:
+        """The grid's status and its numbers, counted in the database. Times are as of ``at_ms``; 0: now."""
         with self._database.reading() as connection, decoding("agents and nodes"):
-            return cluster_summary.summary(connection, wall_ms(self._clock))
+            return cluster_summary.summary(connection, at_ms or wall_ms(self._clock))
 
     def save_agent(self, agent: Agent, events: Sequence[Event] = ()) -> None:
         """Insert the agent, or overwrite all of its columns."""

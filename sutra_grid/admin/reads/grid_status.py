@@ -12,8 +12,10 @@ def grid_summary() -> ClusterSummary:
     """The summary with its status. Raises ``Unavailable`` without a registry. Needs a request context."""
     fault = master_fault()
     rows = registry()
-    summary = rows.cluster_summary()
-    return summary if fault is None else as_last_known(summary, rows.master_last_seen_ms(), fault.message)
+    if fault is None:
+        return rows.cluster_summary()
+    seen_ms = rows.master_last_seen_ms()
+    return as_last_known(rows.cluster_summary(seen_ms), seen_ms, fault.message)
 
 
 def as_of_ms() -> int:

@@ -24,6 +24,14 @@ def test_a_grid_with_everything_in_it_is_counted_as_in_memory(registry: Registry
     assert registry.cluster_summary() == cluster_summary(registry.agents(), registry.nodes(), NOW_MS)
 
 
+def test_its_times_are_as_of_a_given_moment(registry: Registry) -> None:
+    node = a_node("node-1", "agent-1")
+    report = a_report(node, unstable=True, started_at_ms=1_000, reported_at_ms=1_000, stable_in_ms=30_000)
+    fill(registry, [an_agent("agent-1")], [replace(node, report=report)])
+    assert "runs again for 4s" in registry.cluster_summary().reasons[0]
+    assert "runs again for 1s" in registry.cluster_summary(2_000).reasons[0], "no time passes for what nobody sees"
+
+
 def nodes_of(agent: Agent, number: int) -> st.SearchStrategy[list[Node]]:
     @st.composite
     def one(draw: st.DrawFn, node_id: str) -> Node:
