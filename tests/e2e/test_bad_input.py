@@ -55,7 +55,7 @@ def right_config(program: str, root: Path) -> dict[str, dict[str, object]]:
                 "binary_path": str(script("sutra-storage-server")),
                 "data_path": str(root / "data"),
                 "default_memory_mb": 128,
-                "default_port_range": "50051-50060",
+                "default_port_range": "20051-20060",
             },
             "monitoring": {
                 "heartbeat_interval_secs": 5,

@@ -11,7 +11,7 @@ from support.texts import mentions
 from support.waiting import eventually
 
 from sutra_grid.runtime.net import is_port_free
-from sutra_grid.runtime.port_use import is_in_the_way, port_holder, port_holders, port_user, port_uses
+from sutra_grid.runtime.port_use import PortUse, is_in_the_way, port_holder, port_holders, port_user, port_uses
 
 HERE = f"pid {os.getpid()} ({psutil.Process().name()})"
 
@@ -24,6 +24,11 @@ def server(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def uses_to(remote_port: int, port: int, host: str = "") -> list[PortUse]:
+    """The uses by connections to that port: others of the host may have the same local port."""
+    return [use for use in port_uses(port, host) if use.remote_port == remote_port]
 
 
 def test_a_listener_is_told_by_pid_and_name(server: socket.socket) -> None:
@@ -39,7 +44,7 @@ def test_an_outgoing_connection_is_told_with_its_process_and_its_other_end(serve
     with socket.create_connection((host, port)) as client:
         own = client.getsockname()[1]
         assert not is_port_free(own, host)
-        (use,) = port_uses(own)
+        (use,) = uses_to(port, own)
         assert (use.local, use.remote_port, use.state, use.pid) == (host, port, "ESTABLISHED", os.getpid())
         assert mentions(port_user(own, host), f"connection of {HERE}", port, "no program listens")
         assert port_holders(own) == []
@@ -52,7 +57,8 @@ def test_a_closed_connection_that_the_kernel_keeps_is_told(server: socket.socket
     accepted, _ = server.accept()
     client.close()
     accepted.close()
-    eventually(lambda: [use.state for use in port_uses(own)] == ["TIME_WAIT"], message="closed on both sides")
+    peer_port = server.getsockname()[1]
+    eventually(lambda: [use.state for use in uses_to(peer_port, own)] == ["TIME_WAIT"], message="closed on both sides")
     assert not is_port_free(own, host)
     assert mentions(port_user(own, host), "TIME_WAIT", server.getsockname()[1])
 
@@ -62,8 +68,8 @@ def test_an_ipv4_connection_of_an_ipv6_socket_is_told_by_its_ipv4_address() -> N
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         client = stack.enter_context(socket.socket(socket.AF_INET6))
         client.connect(("::ffff:127.0.0.1", server.getsockname()[1]))
-        (use,) = port_uses(client.getsockname()[1], "127.0.0.1")
-    assert (use.local, use.remote) == ("127.0.0.1", "127.0.0.1")
+        uses = uses_to(server.getsockname()[1], client.getsockname()[1], "127.0.0.1")
+    assert [(use.local, use.remote) for use in uses] == [("127.0.0.1", "127.0.0.1")]
 
 
 def test_of_listener_and_connection_on_one_port_the_listener_is_told(server: socket.socket) -> None:

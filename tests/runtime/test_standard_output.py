@@ -25,7 +25,10 @@ def run_guarded(body: str, shell_redirection: str = "", **variables: str) -> sub
     """Run ``main`` with this body as a guarded program."""
     program = GUARDED.format(f"def main():\n  {body}")
     command = ["sh", "-c", f'exec "$0" -c "$1" {shell_redirection}', sys.executable, program]
-    return subprocess.run(command, capture_output=True, env={**os.environ, **variables}, check=False)
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHON") or name == "PYTHONPATH"
+    }
+    return subprocess.run(command, capture_output=True, env={**inherited, **variables}, check=False)
 
 
 @pytest.mark.parametrize("body", ["print('x')", "print('x', flush=True)", "sys.stdout.buffer.write(b'x'); return 7"])

@@ -157,7 +157,7 @@ class AssignmentHandler:
         """
         node_id = assignment.node_id
         if is_spawn:  # else the node ran before, and goes on with its limit
-            check_memory_limit(assignment.spec.memory_limit_mb, self._parts.host_memory())
+            self._check_memory_limit(assignment.spec.memory_limit_mb)
         spec = self._parts.admission.resolve(node_id, assignment.spec, self._nodes.specs_except(node_id))
         if assignment.desired is Desired.RUNNING:
             self._parts.admission.check_new(spec)
@@ -178,11 +178,22 @@ class AssignmentHandler:
         self.warn_of_memory()
         self._executor.handle(node, Assigned(replace(assignment, spec=spec)))
 
+    def _check_memory_limit(self, limit_mb: int) -> None:
+        try:
+            memory = self._parts.host_memory()
+        except OSError as error:
+            raise from_os_error("the memory of the host can't be read", error, Reason.INTERNAL) from error
+        check_memory_limit(limit_mb, memory)
+
     def warn_of_memory(self) -> None:
         """Log it when the nodes that shall run may together use more memory than there is."""
         assigned = [node.runtime.record.assignment for node in self._nodes.all()]
         limits = [one.spec.memory_limit_mb for one in assigned if one.desired is Desired.RUNNING]
-        memory = self._parts.host_memory()
+        try:
+            memory = self._parts.host_memory()
+        except OSError as error:
+            log.warning("the memory of the host can't be read", error=str(error))
+            return
         if sum(limits) > memory.limit_mb:
             log.warning(
                 "the memory limits of the nodes are together above what this agent has",

@@ -157,7 +157,10 @@ def test_an_idempotency_key_is_short_and_plain(client: FlaskClient, master: Fake
     [
         ("/nodes?stauts=running", ["query parameter", '"stauts"', "status"]),
         ("/nodes?stauts=", ["query parameter", '"stauts"']),
-        ("/nodes?status=", ["status", "starting, running, stopping, stopped, failed, unknown", '""']),
+        (
+            "/nodes?status=",
+            ["starting, back-off, running, unhealthy, stopping, stopped, failed, unknown", '""'],
+        ),
         ("/nodes?agent_id=", ["agent_id", "empty"]),
         ("/events?limit=", ["limit", "integer", 1, 1000, '""']),
         ("/nodes?status=runing", ["status", '"runing"', "did you mean running"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -32,9 +33,11 @@ STARTED = [
 
 SPAWN = kill_points(Step.ASSIGNMENT_RECEIVED, *journaled(Phase.STOPPED), *STARTED, Step.REPORT_DUE)
 STOP = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, *journaled(Phase.STOPPED), Step.REPORT_DUE)
-RESTART = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, *STARTED, Step.REPORT_DUE)
+#: A restart is journaled before what its start needs is checked.
+RESTART = kill_points(Step.ASSIGNMENT_RECEIVED, *journaled(Phase.RUNNING), *STOPPED, *STARTED, Step.REPORT_DUE)
 REMOVE = kill_points(Step.ASSIGNMENT_RECEIVED, *STOPPED, Step.JOURNAL_CUT, Step.JOURNAL_DELETED, Step.REPORT_DUE)
-CRASH = kill_points(*ENDED, *STARTED)
+#: The last record says that the node is stable again.
+CRASH = kill_points(*ENDED, *STARTED, *journaled(Phase.RUNNING))
 #: What comes after the stop signal of a node that ignores it.
 STOP_SEQUENCE = kill_points(*journaled(Phase.STOPPING), *journaled(Phase.KILLING), (Step.SIGNAL_SENT, "SIGKILL"))[3:]
 #: What comes after the end of a node whose program is gone.
@@ -224,8 +227,11 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     """The steps that a real run reaches are the steps of the cases above: a new step needs a case."""
     orders = killable.agent_orders
 
+    def reached(begun: int) -> Counter[tuple[str, str]]:
+        return orders.reached(begun, besides={point.step for point in IDLE})
+
     def walked(points: Sequence[KillPoint], begun: int) -> None:
-        assert orders.reached(begun, besides={point.step for point in IDLE}) == times_of(points)
+        assert reached(begun) == times_of(points)
 
     begun = orders.mark()
     cell = killable.make_cell()
@@ -238,6 +244,7 @@ def test_the_kill_points_are_every_step_of_their_paths(killable: KilledGrid) -> 
     kill([killable.pid(cell)])
     eventually(lambda: killable.grid.grpc.show(cell).restarts == 2, message="the restart")
     killable.wait_agreement({cell})
+    eventually(lambda: reached(begun)["node journaled", Phase.RUNNING] == 2, message="stable again")
     walked(CRASH, begun)
     begun = orders.mark()
     killable.grid.grpc.stop(cell)
