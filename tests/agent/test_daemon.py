@@ -133,6 +133,7 @@ def test_a_process_whose_start_was_not_journaled_any_more_is_found_and_not_doubl
     assert starts(agent.data / "node-1") == [running.pid]
 
 
+@pytest.mark.soak
 def test_an_agent_killed_at_any_moment_of_spawns_stops_and_restarts_leaves_each_node_running_once(
     agent: AgentHarness,
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_port_that_was_asked_for_and_is_held_ends_the_command_with_its_holder(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.soak
 def test_a_second_start_continues_with_the_same_nodes(run: DevRun) -> None:
     run.start()
     run.await_up()
@@ -151,6 +152,7 @@ def test_a_second_start_continues_with_the_same_nodes(run: DevRun) -> None:
     assert not run.left()
 
 
+@pytest.mark.soak
 def test_a_second_dev_on_the_directory_is_refused_by_pid(run: DevRun) -> None:
     run.start()
     run.await_up()
@@ -162,6 +164,7 @@ def test_a_second_dev_on_the_directory_is_refused_by_pid(run: DevRun) -> None:
     assert run.end() == 0
 
 
+@pytest.mark.soak
 def test_after_a_kill_of_dev_itself_its_daemons_are_ended_and_its_nodes_adopted(run: DevRun) -> None:
     run.start()
     run.await_up()

@@ -55,6 +55,7 @@ def test_a_grid_without_violations_passes_and_leaves_only_the_report(tmp_path: P
         pytest.param("cut-link", "wrong status", marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_a_violation_fails_the_soak_and_is_in_its_report(tmp_path: Path, sabotage: str, violation: str) -> None:
     done = run_soak(tmp_path, "--sabotage", sabotage)
 
@@ -62,6 +63,7 @@ def test_a_violation_fails_the_soak_and_is_in_its_report(tmp_path: Path, sabotag
     assert f"- **{violation}**" in report_of(tmp_path)
 
 
+@pytest.mark.soak
 def test_a_soak_that_is_interrupted_ends_its_grid_and_reports_what_it_saw(tmp_path: Path) -> None:
     with subprocess.Popen(
         command(tmp_path, minutes=10), stdout=subprocess.PIPE, text=True, env=environ(tmp_path)

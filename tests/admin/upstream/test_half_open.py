@@ -47,6 +47,7 @@ def client(tmp_path: Path, registry_url: str, registry: Registry, proxy: FaultPr
     services_of(app).close()
 
 
+@pytest.mark.soak
 def test_a_read_over_a_forgotten_connection_is_answered_within_seconds(
     client: FlaskClient, master: FakeMaster, proxy: FaultProxy
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_read_over_a_forgotten_connection_is_answered_within_seconds(
     assert time.monotonic() - since <= LEFT_SECONDS
 
 
+@pytest.mark.soak
 def test_a_command_over_a_forgotten_connection_is_sent_again_under_its_key(
     client: FlaskClient, master: FakeMaster, proxy: FaultProxy
 ) -> None:

@@ -54,7 +54,7 @@ IDLE = kill_points(Step.HEARTBEAT_ANSWERED)
 EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *STOP_SEQUENCE, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
-@at(SPAWN)
+@at(SPAWN, nth=2)
 def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     starts = killable.starts()
     killable.agent_orders.kill_at(point)
@@ -75,7 +75,7 @@ def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoi
     killable.assert_nothing_leaked()
 
 
-@at(STOP, nth=2)
+@at(STOP, nth=3)
 def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     starts = killable.starts()
@@ -187,7 +187,7 @@ def test_what_a_heartbeat_brought_is_done_though_the_agent_died_of_it(
         assert killable.starts() == starts
 
 
-@at(ADOPTION)
+@at(ADOPTION, nth=2)
 def test_an_agent_that_is_killed_again_while_it_adopts_starts_nothing_twice(
     killable: KilledGrid, point: KillPoint
 ) -> None:

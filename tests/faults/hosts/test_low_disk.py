@@ -34,6 +34,7 @@ def test_a_low_disk_is_told_and_shown_and_takes_no_new_node(tmp_path: Path) -> N
         assert has_line(shown.stdout, "no new nodes")
 
 
+@pytest.mark.soak
 def test_a_disk_that_fills_closes_for_new_nodes_and_opens_again(tmp_path: Path) -> None:
     """A real file system: a small tmpfs as data path, with a reserve of a quarter."""
     data = tmp_path / "agent-1" / "data"

@@ -60,7 +60,7 @@ def die(killable: KilledGrid, call: grpc.Future) -> None:
     assert isinstance(call.exception(), grpc.RpcError)
 
 
-@at(SPAWN)
+@at(SPAWN, nth=2)
 def test_a_spawn_is_taken_up_by_its_retry(killable: KilledGrid, point: KillPoint) -> None:
     starts, request = killable.starts(), new_request()
     killable.master_orders.kill_at(point)
@@ -94,7 +94,7 @@ def test_a_spawn_that_failed_leaves_nothing_after_its_retry(killable: KilledGrid
     killable.assert_nothing_leaked()
 
 
-@at(STOP)
+@at(STOP, nth=2)
 def test_a_stop_is_done_or_can_be_asked_for_again(killable: KilledGrid, point: KillPoint) -> None:
     cell, request = killable.make_cell(), new_request()
     pid, starts = killable.pid(cell), killable.starts()

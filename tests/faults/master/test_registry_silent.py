@@ -134,6 +134,7 @@ def test_registrations_that_wait_for_the_lock_leave_threads_for_everybody_else(g
     assert set(grid.agent_statuses()) == set(grid.agents)
 
 
+@pytest.mark.soak
 def test_on_a_full_disk_commands_fail_and_all_else_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(tmp_path / "disk", size_mb=1))

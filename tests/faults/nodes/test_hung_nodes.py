@@ -62,6 +62,7 @@ def test_a_hung_node_runs_on_unhealthy_until_it_answers_again(tmp_path: Path) ->
         assert (status(grid, node).pid, status(grid, node).restarts) == (node.pid, 0)
 
 
+@pytest.mark.soak
 def test_a_hung_node_is_restarted_through_the_stop_sequence_where_that_is_configured(tmp_path: Path) -> None:
     with a_grid(tmp_path, restart_unhealthy_after_secs=0.5) as grid:
         node = grid.grpc.spawn("agent-1")

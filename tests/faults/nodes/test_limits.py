@@ -59,6 +59,7 @@ def grow_file(node: pb.NodeStatus) -> Path:
 
 
 @pytest.mark.parametrize("memory", ["sampled", "auto"])
+@pytest.mark.soak
 def test_a_node_over_its_limit_is_restarted_and_a_greedy_one_given_up(tmp_path: Path, memory: str) -> None:
     with a_grid(tmp_path / "grid", memory) as grid:
         node = spawn(grid)

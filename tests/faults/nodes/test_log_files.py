@@ -228,6 +228,7 @@ def small(tmp_path: Path) -> Iterator[AgentHarness]:
             kill_and_wait(processes_below(home))
 
 
+@pytest.mark.soak
 def test_logs_rotate_on_a_disk_that_has_no_place_for_one_part_more(small: AgentHarness) -> None:
     for number in range(8):
         say(small, *(f"{number}-{line:04d} {'x' * 991}" for line in range(1060)))

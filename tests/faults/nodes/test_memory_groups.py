@@ -160,6 +160,7 @@ def test_a_node_within_its_limit_is_left_alone_and_a_kill_by_hand_is_a_crash(age
     assert ended(agent).exits[0].reason is Reason.CRASHED
 
 
+@pytest.mark.soak
 def test_a_child_that_the_kernel_kills_is_told_once_while_its_parent_lives_on(agent: AgentHarness) -> None:
     node = spawn(agent, "parent")
     for kills in (1, 2):
