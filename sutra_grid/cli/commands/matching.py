@@ -91,8 +91,8 @@ _OPTIONS = (
     click.option("--engine", "engines", multiple=True, metavar="NAME", shell_complete=complete_engines,
                  help="All nodes of this engine."),
     click.option("--status", "statuses", multiple=True, type=click.Choice([str(word) for word in ListedStatus]),
-                 help="All nodes that are listed with this status; running includes unhealthy, starting includes back-off. "
-                 "Of --agent, --engine and --status all must match."),
+                 help="All nodes that are listed with this status; running includes unhealthy, starting includes "
+                 "back-off. Of --agent, --engine and --status all must match."),
 )  # fmt: skip
 
 
