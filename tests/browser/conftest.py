@@ -29,6 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.soak)
+            item.add_marker(pytest.mark.timeout(240))  # one that hangs says where
 
 
 @pytest.fixture(scope="package")
