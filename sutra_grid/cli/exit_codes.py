@@ -29,6 +29,7 @@ EXIT_CODES: Final[dict[str, ExitCode]] = {
     "resource_exhausted": ExitCode.FAILED,
     "aborted": ExitCode.FAILED,
     "permission_denied": ExitCode.DENIED,
+    "unauthenticated": ExitCode.DENIED,
     "unavailable": ExitCode.UNREACHABLE,
     "deadline_exceeded": ExitCode.UNREACHABLE,
     "unimplemented": ExitCode.FAILED,

@@ -73,6 +73,12 @@ class PermissionDenied(GridError):
     code = "permission_denied"
 
 
+class Unauthenticated(GridError):
+    """The caller is not known: no certificate, token or login, or one that does not count any more."""
+
+    code = "unauthenticated"
+
+
 class Unavailable(GridError):
     """A required part does not answer now; the same call may succeed later."""
 

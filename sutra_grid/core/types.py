@@ -129,6 +129,8 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     UNSUPPORTED = "unsupported"
     FORBIDDEN = "forbidden"
+    UNAUTHENTICATED = "unauthenticated"
+    CERTIFICATE_REVOKED = "certificate_revoked"
     ENDING = "ending"
     MASTER_UNREACHABLE = "master_unreachable"
     INTERNAL = "internal"

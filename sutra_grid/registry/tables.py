@@ -152,6 +152,8 @@ class EventRow(Base):
     reason: Mapped[str]
     message: Mapped[str]
     actor: Mapped[str]
+    actor_name: Mapped[str] = mapped_column(server_default="")
+    actor_address: Mapped[str] = mapped_column(server_default="")
 
 
 class MasterRow(Base):
@@ -175,3 +177,97 @@ class IdempotencyRow(Base):
     node_id: Mapped[str]
     created_at_ms: Mapped[int]
     outcome: Mapped[bytes | None]
+
+
+class TokenRow(Base):
+    """One row per token. The secret itself is not stored: ``secret_hash`` is its SHA-256, in hexadecimal digits.
+
+    A secret has 256 random bits, so a fast hash is enough. ``uses_left`` is null for a token without a limit;
+    ``expires_at_ms`` and ``revoked_at_ms`` are 0 for never.
+    """
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "expires_at_ms"),)
+
+    token_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    kind: Mapped[str]
+    secret_hash: Mapped[str]
+    role: Mapped[str]
+    name: Mapped[str]
+    agent_pattern: Mapped[str]
+    uses_left: Mapped[int | None]
+    uses: Mapped[int]
+    created_at_ms: Mapped[int]
+    created_by: Mapped[str]
+    expires_at_ms: Mapped[int]
+    revoked_at_ms: Mapped[int]
+    revoked_by: Mapped[str]
+    last_used_at_ms: Mapped[int]
+
+
+class CertificateRow(Base):
+    """One row per certificate that a master has issued, until some time after its end."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (Index(None, "role", "name"), Index(None, "not_after_ms"))
+
+    serial: Mapped[str] = mapped_column(KEY, primary_key=True)
+    role: Mapped[str] = mapped_column(KEY)
+    name: Mapped[str] = mapped_column(KEY)
+    issued_at_ms: Mapped[int]
+    not_after_ms: Mapped[int]
+    issued_for: Mapped[str]
+
+
+class RevocationRow(Base):
+    """One row per revocation: of one certificate (``serial``), or of every one of an identity (``role``, ``name``)."""
+
+    __tablename__ = "revocations"
+    __table_args__ = (Index(None, "serial", "role", "name", unique=True),)
+
+    revocation_id: Mapped[int] = mapped_column(SERIAL, primary_key=True, autoincrement=True)
+    serial: Mapped[str] = mapped_column(KEY)
+    role: Mapped[str] = mapped_column(KEY)
+    name: Mapped[str] = mapped_column(KEY)
+    at_ms: Mapped[int]
+    by: Mapped[str]
+    reason: Mapped[str]
+
+
+class CounterRow(Base):
+    """Numbers that only rise: ``revocations`` is the version of the revocation list."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    value: Mapped[int]
+
+
+class UserRow(Base):
+    """One row per user of the pages. ``password_hash`` is Werkzeug's text for scrypt, with its salt and costs."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    created_at_ms: Mapped[int]
+    created_by: Mapped[str]
+    password_changed_at_ms: Mapped[int]
+
+
+class SessionRow(Base):
+    """One row per login. ``session_hash`` is the SHA-256 of the id that the browser's cookie carries.
+
+    The admin writes these rows itself, so that people can log in while the master is away.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_name"), Index(None, "ends_at_ms"))
+
+    session_hash: Mapped[str] = mapped_column(KEY, primary_key=True)
+    user_name: Mapped[str] = mapped_column(KEY)
+    created_at_ms: Mapped[int]
+    last_seen_at_ms: Mapped[int]
+    ends_at_ms: Mapped[int]
+    address: Mapped[str]

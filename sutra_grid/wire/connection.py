@@ -3,7 +3,8 @@
 All clients use it: agent to master, master to agent, command line and admin to master. A call that
 fails tells whether its channel can be trusted. After a call that found no connection, lost it, or got no
 answer in time, the next call opens a new channel: the old one may be in its reconnection back-off, or
-open on this side only (half-open), because a firewall forgot it or the peer's host was replaced.
+open on this side only (half-open), because a firewall forgot it or the peer's host was replaced. A channel whose
+certificates were replaced on disk is left too; its calls in flight continue.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class _OpenChannel(Generic[Stub]):
     target: str
     channel: grpc.Channel
     stub: Stub
+    version: int = 0  # of the certificates that it was opened with
     calls: int = 0  # in flight
     is_left: bool = False  # takes no new call; the last one in flight closes the channel
     has_answered: bool = False
@@ -261,19 +263,30 @@ class Connection(Generic[Stub]):
                 held.channel.close()
 
     def _take(self) -> _OpenChannel[Stub]:
+        version = _version(self._open)
+        outdated: _OpenChannel[Stub] | None = None
         with self._lock:
             if self._closed:
                 raise self._closed_error()
+            if self._current is not None and self._current.version != version:
+                self._current.is_left = True
+                if self._current.calls == 0:  # else the last call closes it
+                    outdated = self._current
+                    self._open_channels.discard(outdated)
+                self._current = None
             if self._current is None:
-                self._current = self._open_new()
+                self._current = self._open_new(version)
                 self._open_channels.add(self._current)
             self._current.calls += 1
-            return self._current
+            taken = self._current
+        if outdated is not None:
+            outdated.channel.close()
+        return taken
 
-    def _open_new(self) -> _OpenChannel[Stub]:
+    def _open_new(self, version: int) -> _OpenChannel[Stub]:
         opener: Any = self._open or open_channel
         channel = opener(self._target)
-        return _OpenChannel(self._target, channel, self._make_stub(channel))
+        return _OpenChannel(self._target, channel, self._make_stub(channel), version)
 
     def _leave(self, held: _OpenChannel[Stub]) -> None:
         """Have the next call open a new channel; calls in flight on this one continue."""
@@ -289,6 +302,12 @@ class Connection(Generic[Stub]):
     def _note_answer(self, held: _OpenChannel[Stub]) -> None:
         with self._lock:
             held.has_answered = self._has_answered = True
+
+
+def _version(opener: Opener | None) -> int:
+    """The version of the certificates that ``opener`` uses now; 0 for one without certificates."""
+    version: int = getattr(opener, "version", 0)
+    return version
 
 
 def _checked(message: Any, response: type[Response]) -> Response:

@@ -38,6 +38,7 @@ STATUS_CODES: Final[dict[type[GridError], grpc.StatusCode]] = {
     errors.ResourceExhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Aborted: grpc.StatusCode.ABORTED,
     errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
@@ -49,12 +50,12 @@ _ERROR_CLASSES: Final[dict[grpc.StatusCode, type[GridError]]] = {
     **{status: cls for cls, status in STATUS_CODES.items()},
     grpc.StatusCode.CANCELLED: errors.Aborted,
     grpc.StatusCode.OUT_OF_RANGE: errors.InvalidArgument,
-    grpc.StatusCode.UNAUTHENTICATED: errors.PermissionDenied,
 }
 
 _REASONS: Final[dict[type[GridError], Reason]] = {
     errors.InvalidArgument: Reason.INVALID_ARGUMENT,
     errors.ResourceExhausted: Reason.OVERLOADED,
+    errors.Unauthenticated: Reason.UNAUTHENTICATED,
     errors.Unavailable: Reason.NONE,
     errors.DeadlineExceeded: Reason.TIMED_OUT,
     errors.Unimplemented: Reason.UNSUPPORTED,

@@ -70,34 +70,56 @@ class RegistrationResponse(_message.Message):
     def __init__(self, success: bool = ..., master_version: _Optional[str] = ..., error_message: _Optional[str] = ..., session_id: _Optional[str] = ..., assignments: _Optional[_Iterable[_Union[Assignment, _Mapping]]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("agent_id", "storage_node_count", "timestamp", "session_id", "nodes", "host")
+    __slots__ = ("agent_id", "storage_node_count", "timestamp", "session_id", "nodes", "host", "revocation_version")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     STORAGE_NODE_COUNT_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    REVOCATION_VERSION_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     storage_node_count: int
     timestamp: int
     session_id: str
     nodes: _containers.RepeatedCompositeFieldContainer[NodeReport]
     host: HostSample
-    def __init__(self, agent_id: _Optional[str] = ..., storage_node_count: _Optional[int] = ..., timestamp: _Optional[int] = ..., session_id: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ...) -> None: ...
+    revocation_version: int
+    def __init__(self, agent_id: _Optional[str] = ..., storage_node_count: _Optional[int] = ..., timestamp: _Optional[int] = ..., session_id: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., revocation_version: _Optional[int] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
-    __slots__ = ("acknowledged", "timestamp", "assignments", "instruction", "message")
+    __slots__ = ("acknowledged", "timestamp", "assignments", "instruction", "message", "revoked")
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENTS_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
     acknowledged: bool
     timestamp: int
     assignments: _containers.RepeatedCompositeFieldContainer[Assignment]
     instruction: str
     message: str
-    def __init__(self, acknowledged: bool = ..., timestamp: _Optional[int] = ..., assignments: _Optional[_Iterable[_Union[Assignment, _Mapping]]] = ..., instruction: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+    revoked: RevokedCertificates
+    def __init__(self, acknowledged: bool = ..., timestamp: _Optional[int] = ..., assignments: _Optional[_Iterable[_Union[Assignment, _Mapping]]] = ..., instruction: _Optional[str] = ..., message: _Optional[str] = ..., revoked: _Optional[_Union[RevokedCertificates, _Mapping]] = ...) -> None: ...
+
+class RevokedCertificates(_message.Message):
+    __slots__ = ("version", "certificates")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    certificates: _containers.RepeatedCompositeFieldContainer[RevokedCertificate]
+    def __init__(self, version: _Optional[int] = ..., certificates: _Optional[_Iterable[_Union[RevokedCertificate, _Mapping]]] = ...) -> None: ...
+
+class RevokedCertificate(_message.Message):
+    __slots__ = ("serial", "role", "name")
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    serial: str
+    role: str
+    name: str
+    def __init__(self, serial: _Optional[str] = ..., role: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class AgentId(_message.Message):
     __slots__ = ("agent_id", "session_id", "reason")
@@ -557,7 +579,7 @@ class ClusterStatus(_message.Message):
     def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor")
+    __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor", "actor_name", "actor_address")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -566,6 +588,8 @@ class Event(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     event_id: int
     at_ms: int
     kind: str
@@ -574,7 +598,9 @@ class Event(_message.Message):
     reason: str
     message: str
     actor: str
-    def __init__(self, event_id: _Optional[int] = ..., at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    actor_name: str
+    actor_address: str
+    def __init__(self, event_id: _Optional[int] = ..., at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., agent_id: _Optional[str] = ..., node_id: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., actor: _Optional[str] = ..., actor_name: _Optional[str] = ..., actor_address: _Optional[str] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
     __slots__ = ("after_event_id", "limit", "agent_id", "node_id", "kind", "reason", "actor", "since_ms", "until_ms", "text")

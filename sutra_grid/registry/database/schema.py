@@ -31,7 +31,7 @@ from sutra_grid.registry.tables import Base
 from sutra_grid.runtime.files import sync_directory
 
 # All revisions, oldest first; one file each in migrations/versions.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 MIGRATION_LOCK_WAIT_SECONDS = 60.0

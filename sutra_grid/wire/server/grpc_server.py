@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.listening import check_can_listen, port_taken
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.keepalive import PING_FLOOR_SECONDS, PING_FLOOR_TOLERANCE_SECONDS
+from sutra_grid.wire.server.access_guard import Access, AccessGuard
 from sutra_grid.wire.server.call_observer import CallObserver, CallReporter
 from sutra_grid.wire.server.correlation_binder import CorrelationBinder
 from sutra_grid.wire.server.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.server.health import HealthServicer
 from sutra_grid.wire.server.request_decoder import RequestDecoder
 from sutra_grid.wire.server.worker_pool import WorkerPool, WorkerUse
+from sutra_grid.wire.tls import ServerTls
 
 log = get_logger(__name__)
 
@@ -72,6 +75,27 @@ class ServerLimits:
         return self.connections or descriptor_limit() // 2
 
 
+class TlsPort(NamedTuple):
+    """Another port of a server."""
+
+    host: str
+    port: int
+    tls: ServerTls
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Who reaches a server, and what each may do.
+
+    ``tls`` is for its port, None for plaintext; ``more_ports`` are others of the same server. ``access`` says who may
+    call what; by default everyone who can connect, as far as the table allows.
+    """
+
+    access: Access = field(default_factory=Access)
+    tls: ServerTls | None = None
+    more_ports: Sequence[TlsPort] = ()
+
+
 class RunningServer:
     """A running server. Its owner stops it, or uses it as a context manager."""
 
@@ -82,12 +106,14 @@ class RunningServer:
         health: HealthServicer,
         host: str,
         port: int,
+        more_ports: tuple[int, ...] = (),
     ) -> None:
         self._server = server
         self._pool = pool
         self._health = health
         self.host = host
         self.port = port
+        self.more_ports = more_ports
 
     @property
     def address(self) -> str:
@@ -129,20 +155,25 @@ def serve(
     limits: ServerLimits,
     name: str,
     observe_call: CallObserver | None = None,
+    security: Security | None = None,
 ) -> RunningServer:
     """Start a server of ``services`` (by full name, ``grid.GridMaster``) and return it.
 
     Handlers run on threads named ``name``. Port 0 chooses a free port. ``observe_call`` gets each call that was
     answered. A connection without a call for ``IDLE_CONNECTION_SECONDS`` is closed; its client connects again when it
-    needs it. Raises ``AlreadyExists`` when the port is taken, naming the holder if it is known; ``PermissionDenied``
-    or ``InvalidArgument`` when the address can't be bound; ``ResourceExhausted`` when the threads can't be started.
+    needs it. Without ``security``, the port has no TLS.
+
+    Raises ``AlreadyExists`` when a port is taken, naming the holder if it is known; ``PermissionDenied`` or
+    ``InvalidArgument`` when an address can't be bound; ``ResourceExhausted`` when the threads can't be started.
     """
-    check_can_listen(host, port)
+    security = security or Security()
+    for address in ((host, port), *((more.host, more.port) for more in security.more_ports)):
+        check_can_listen(*address)
     pool = WorkerPool(limits.workers, name)
     server = grpc.server(
         pool,
         options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", limits.most_connections)),
-        interceptors=_interceptors(observe_call),
+        interceptors=_interceptors(observe_call, security.access),
         maximum_concurrent_rpcs=limits.calls,
     )
     for add in services.values():
@@ -151,16 +182,26 @@ def serve(
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
     try:
-        bound = server.add_insecure_port(format_host_port(host, port))
-    except RuntimeError as error:  # taken since the check
+        bound = _add_port(server, host, port, security.tls)
+        more_bound = tuple(_add_port(server, more.host, more.port, more.tls) for more in security.more_ports)
+    except GridError:
         pool.shutdown(wait=False)
-        raise port_taken(host, port) from error
+        raise
     server.start()
     log.debug("server started", server=name, address=format_host_port(host, bound), workers=limits.workers)
-    return RunningServer(server, pool, health, host, bound)
+    return RunningServer(server, pool, health, host, bound, more_bound)
 
 
-def _interceptors(observe_call: CallObserver | None) -> list[grpc.ServerInterceptor]:
-    """The outermost first: the observer also sees calls that the others refuse."""
+def _add_port(server: grpc.Server, host: str, port: int, tls: ServerTls | None) -> int:
+    """Bind the address; the port that was bound. Raises ``GridError`` when it was taken since the check."""
+    address = format_host_port(host, port)
+    try:
+        return server.add_insecure_port(address) if tls is None else server.add_secure_port(address, tls.credentials())
+    except RuntimeError as error:
+        raise port_taken(host, port) from error
+
+
+def _interceptors(observe_call: CallObserver | None, access: Access) -> list[grpc.ServerInterceptor]:
+    """The outermost first: the observer also sees calls that the others refuse. The guard sees decoded requests."""
     observing = [CallReporter(observe_call)] if observe_call else []
-    return [*observing, CorrelationBinder(), RequestDecoder()]
+    return [*observing, CorrelationBinder(), RequestDecoder(), AccessGuard(access)]

@@ -1,0 +1,77 @@
+"""Who makes the call that a thread works on: bound by the server's guard, read where an event or a log line says it.
+
+An admin that works for its users says for whom, in the metadata of its calls. Only a caller with the role admin is
+believed, and what it says can only narrow what it may do itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from sutra_grid.core.access.identity import PEOPLE, Role
+from sutra_grid.core.access.principal import LOCAL, Principal, PrincipalKind
+
+KIND_KEY: Final = "x-sutra-grid-caller-kind"
+NAME_KEY: Final = "x-sutra-grid-caller-name"
+ROLE_KEY: Final = "x-sutra-grid-caller-role"
+ADDRESS_KEY: Final = "x-sutra-grid-caller-address"
+
+MAX_CHARACTERS: Final = 256
+
+_current: ContextVar[Principal] = ContextVar("caller", default=LOCAL)
+
+
+def current() -> Principal:
+    """The caller of this thread's call; ``LOCAL`` outside of a call."""
+    return _current.get()
+
+
+@contextmanager
+def bound(principal: Principal) -> Iterator[None]:
+    """Within the block the thread works for ``principal``."""
+    token = _current.set(principal)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def metadata_for(principal: Principal) -> tuple[tuple[str, str], ...]:
+    """The metadata by which an admin says for whom it calls."""
+    values = {
+        KIND_KEY: principal.kind.value,
+        NAME_KEY: _ascii(principal.name),
+        ROLE_KEY: principal.role.value if principal.role else "",
+        ADDRESS_KEY: _ascii(principal.address),
+    }
+    return tuple((key, value) for key, value in values.items() if value)
+
+
+def on_behalf_of(principal: Principal, metadata: Mapping[str, str]) -> Principal:
+    """For whom ``principal`` calls: itself, unless it is an admin and names another.
+
+    A value that is not valid leaves the caller as it is: then it is the admin itself who acts.
+    """
+    if principal.role is not Role.ADMIN or KIND_KEY not in metadata:
+        return principal
+    try:
+        kind, role = PrincipalKind(metadata[KIND_KEY]), Role(metadata.get(ROLE_KEY, ""))
+    except ValueError:
+        return principal
+    if role not in PEOPLE:
+        return principal
+    return Principal(
+        kind,
+        role,
+        metadata.get(NAME_KEY, "")[:MAX_CHARACTERS],
+        metadata.get(ADDRESS_KEY, principal.address)[:MAX_CHARACTERS],
+        principal.serial,
+    )
+
+
+def _ascii(text: str) -> str:
+    """The text as metadata can carry it; other characters as escapes."""
+    return text.encode("ascii", "backslashreplace").decode()[:MAX_CHARACTERS]

@@ -1,0 +1,102 @@
+"""Finds out who makes a call: by the certificate of its connection, or by the token that it carries."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final
+
+import grpc
+
+from sutra_grid.core.access.identity import parse_uri
+from sutra_grid.core.access.principal import LOCAL, Principal, PrincipalKind
+from sutra_grid.core.errors import Unauthenticated
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.net import is_loopback
+from sutra_grid.wire.caller import on_behalf_of
+from sutra_grid.wire.tls import TLS_SECURITY
+
+AUTHORIZATION_KEY: Final = "authorization"
+BEARER: Final = "bearer "
+
+MAX_CACHED_CERTIFICATES: Final = 32_768
+"""Above the agents of a large grid. A certificate is read once; each entry takes about 2 KiB."""
+
+TokenCheck = Callable[[str, str], Principal]
+"""Takes a token and the caller's address; raises ``Unauthenticated`` for one that is not accepted."""
+
+
+class Callers:
+    """Thread-safe; quick, as every call passes here. ``check_token`` is None for a server that knows no tokens."""
+
+    def __init__(self, check_token: TokenCheck | None = None) -> None:
+        self._check_token = check_token
+
+    def of(self, context: grpc.ServicerContext) -> Principal:
+        """The caller. Raises ``Unauthenticated`` for a token or a certificate that is not accepted."""
+        metadata = _metadata(context)
+        address = address_of(context.peer())
+        security: Mapping[str, Any] = context.auth_context()
+        is_tls = security.get("transport_security_type") == [TLS_SECURITY]
+        token = _token(metadata)
+        if token and self._check_token is not None:
+            if not is_tls and not is_loopback(address):
+                raise Unauthenticated(
+                    "a token was sent over a connection without TLS",
+                    reason=Reason.UNAUTHENTICATED,
+                    hint="Revoke it, because others may have read it, and use TLS (--tls-ca)",
+                )
+            return self._check_token(token, address)
+        return on_behalf_of(_by_connection(security, is_tls, address), metadata)
+
+
+def address_of(peer: str) -> str:
+    """The IP address of gRPC's text for a peer (``ipv4:10.0.0.1:50000``, ``ipv6:%5B::1%5D:50000``)."""
+    kind, _, rest = peer.partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return ""
+    return urllib.parse.unquote(rest).rpartition(":")[0].strip("[]")
+
+
+def _by_connection(security: Mapping[str, Any], is_tls: bool, address: str) -> Principal:
+    if not is_tls:
+        return replace(LOCAL, address=address)
+    certificate = security.get("x509_pem_cert")
+    if not certificate:
+        return Principal(PrincipalKind.ANONYMOUS, address=address)
+    return replace(_of_certificate(certificate[0]), address=address)
+
+
+@lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
+def _of_certificate(pem: bytes) -> Principal:
+    """The holder of a certificate, whose chain gRPC has checked. Raises ``Unauthenticated`` for one of another kind."""
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(pem)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    except x509.ExtensionNotFound:
+        uris = []
+    # The SPIFFE standard allows one URI in a certificate; with several, nobody can say whose it is.
+    identity = parse_uri(uris[0]) if len(uris) == 1 else None
+    if identity is None:
+        raise Unauthenticated(
+            "the client's certificate has no identity of this grid",
+            reason=Reason.UNAUTHENTICATED,
+            hint="Use one that 'sutra-grid-cli tls cert create' has made, or one with a single URI "
+            "spiffe://GRID/ROLE/NAME as subject alternative name",
+        )
+    serial = format(certificate.serial_number, "x")
+    return Principal(PrincipalKind.CERTIFICATE, identity.role, identity.name, serial=serial)
+
+
+def _metadata(context: grpc.ServicerContext) -> dict[str, str]:
+    return {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+
+
+def _token(metadata: Mapping[str, str]) -> str:
+    header = metadata.get(AUTHORIZATION_KEY, "")
+    return header[len(BEARER) :].strip() if header[: len(BEARER)].lower() == BEARER else ""

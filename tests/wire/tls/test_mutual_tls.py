@@ -1,0 +1,259 @@
+"""Calls over mutual TLS: who gets in, who is refused and how, and certificates that change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+from support.values.certificates import DAY, TestAuthority, files_of
+from support.waiting import eventually
+
+from sutra_grid.core.access.identity import Role, agent_server_name
+from sutra_grid.core.access.principal import Principal
+from sutra_grid.core.errors import GridError, PermissionDenied, Unauthenticated, Unavailable
+from sutra_grid.core.types import Reason
+from sutra_grid.runtime.tls.credentials import CHECK_SECONDS, CredentialFiles, Credentials
+from sutra_grid.wire import caller
+from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.connection import Connection, Peer
+from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer, GridMasterStub, add_GridMasterServicer_to_server
+from sutra_grid.wire.server import Access, RunningServer, Security, ServerLimits, TlsPort, serve
+from sutra_grid.wire.tls import ServerTls, TlsOpener
+
+CA = TestAuthority()
+OTHER_CA = TestAuthority()
+MASTER = CA.credentials(Role.MASTER, "m1")
+
+
+class _Master(GridMasterServicer):
+    """Remembers who called."""
+
+    def __init__(self) -> None:
+        self.callers: list[Principal] = []
+
+    def Heartbeat(self, request: pb.HeartbeatRequest, context: grpc.ServicerContext) -> pb.HeartbeatResponse:  # noqa: N802
+        self.callers.append(caller.current())
+        return pb.HeartbeatResponse(acknowledged=True)
+
+    def GetClusterStatus(self, request: pb.Empty, context: grpc.ServicerContext) -> pb.ClusterStatus:  # noqa: N802
+        self.callers.append(caller.current())
+        return pb.ClusterStatus(status="healthy")
+
+    def DrainAgent(self, request: pb.AgentCommand, context: grpc.ServicerContext) -> pb.AgentRecord:  # noqa: N802
+        self.callers.append(caller.current())
+        return pb.AgentRecord()
+
+
+@contextmanager
+def serving(
+    service: _Master,
+    files: CredentialFiles | None = None,
+    access: Access | None = None,
+    *,
+    with_token_port: bool = False,
+) -> Iterator[RunningServer]:
+    files = files or files_of(MASTER)
+    more = (TlsPort("127.0.0.1", 0, ServerTls(files, mutual=False)),) if with_token_port else ()
+    with serve(
+        {"grid.GridMaster": lambda server: add_GridMasterServicer_to_server(service, server)},
+        host="127.0.0.1",
+        port=0,
+        limits=ServerLimits(workers=4, calls=100),
+        name="tls-test",
+        security=Security(access or Access(), ServerTls(files, mutual=True), more),
+    ) as server:
+        yield server
+
+
+@contextmanager
+def connected(
+    server: RunningServer, credentials: Credentials, port: int = 0, name: str = ""
+) -> Iterator[Connection[GridMasterStub]]:
+    opener = TlsOpener(files_of(credentials)) if not name else TlsOpener(files_of(credentials), lambda _: name)
+    with Connection(f"127.0.0.1:{port or server.port}", Peer("the master"), GridMasterStub, opener) as connection:
+        yield connection
+
+
+def beat(connection: Connection[GridMasterStub], agent_id: str = "agent-1") -> pb.HeartbeatResponse:
+    return connection.call(lambda stub: stub.Heartbeat, pb.HeartbeatRequest(agent_id=agent_id), pb.HeartbeatResponse, 5)
+
+
+def status(connection: Connection[GridMasterStub]) -> pb.ClusterStatus:
+    return connection.call(lambda stub: stub.GetClusterStatus, pb.Empty(), pb.ClusterStatus, 5)
+
+
+def refused(call: object, *arguments: object) -> GridError:
+    with pytest.raises(GridError) as raised:
+        call(*arguments)  # type: ignore[operator]
+    return raised.value
+
+
+def test_an_agent_beats_as_itself_and_the_handler_knows_who_it_is() -> None:
+    service = _Master()
+    with serving(service) as server, connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection:
+        assert beat(connection).acknowledged
+    [principal] = service.callers
+    assert (principal.role, principal.name, principal.address) == (Role.AGENT, "agent-1", "127.0.0.1")
+    assert principal.serial
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        pytest.param(CA.credentials(Role.AGENT, "agent-1", ends=-DAY / 2), id="expired"),
+        pytest.param(CA.credentials(Role.AGENT, "agent-1", begins=DAY / 2), id="not yet valid"),
+        pytest.param(replace(OTHER_CA.credentials(Role.AGENT, "agent-1"), ca_pem=CA.pem), id="other CA"),
+        pytest.param(Credentials(CA.pem, grid="grid"), id="none"),
+    ],
+)
+def test_a_certificate_that_does_not_count_opens_no_connection(credentials: Credentials) -> None:
+    service = _Master()
+    with serving(service) as server, connected(server, credentials) as connection:
+        assert isinstance(refused(beat, connection), Unavailable)
+    assert service.callers == []
+
+
+def test_a_master_of_another_grid_is_not_called() -> None:
+    service = _Master()
+    credentials = replace(CA.credentials(Role.AGENT, "agent-1"), ca_pem=OTHER_CA.pem)
+    with serving(service) as server, connected(server, credentials) as connection:
+        assert isinstance(refused(beat, connection), Unavailable)
+    assert service.callers == []
+
+
+def test_an_agents_certificate_cannot_stand_in_for_a_master_nor_for_another_agent() -> None:
+    service = _Master()
+    impostor = files_of(CA.credentials(Role.AGENT, "agent-1"))
+    with serving(service, impostor) as server:
+        with connected(server, CA.credentials(Role.OPERATOR, "ann")) as connection:
+            assert isinstance(refused(status, connection), Unavailable)
+        for_other = agent_server_name("grid", "agent-2")
+        with connected(server, CA.credentials(Role.OPERATOR, "ann"), name=for_other) as connection:
+            assert isinstance(refused(status, connection), Unavailable)
+        for_itself = agent_server_name("grid", "agent-1")
+        with connected(server, CA.credentials(Role.OPERATOR, "ann"), name=for_itself) as connection:
+            assert status(connection).status == "healthy"
+
+
+def test_an_agent_cannot_beat_for_another_nor_read_nor_change() -> None:
+    service = _Master()
+    with serving(service) as server, connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection:
+        assert "agent-2" in str(refused(beat, connection, "agent-2"))
+        error = refused(status, connection)
+        assert isinstance(error, PermissionDenied)
+        assert error.reason is Reason.FORBIDDEN
+        assert "operator" in error.hint
+    assert service.callers == []
+
+
+def test_a_viewer_reads_and_cannot_change() -> None:
+    with serving(_Master()) as server, connected(server, CA.credentials(Role.VIEWER, "vi")) as connection:
+        assert status(connection).status == "healthy"
+        drained = refused(connection.call, lambda stub: stub.DrainAgent, pb.AgentCommand(), pb.AgentRecord, 5)
+        assert isinstance(drained, PermissionDenied)
+
+
+@pytest.mark.parametrize("uris", [(), ("https://grid/agent/a",), ("spiffe://grid/agent/a", "spiffe://grid/admin/a")])
+def test_a_certificate_without_one_identity_is_refused_with_what_it_needs(uris: tuple[str, ...]) -> None:
+    credentials = CA.credentials(Role.ADMIN, "a", uris=uris)
+    with serving(_Master()) as server, connected(server, credentials) as connection:
+        error = refused(status, connection)
+    assert isinstance(error, Unauthenticated)
+    assert "spiffe://GRID/ROLE/NAME" in error.hint
+
+
+def test_a_revoked_certificate_is_refused_on_a_connection_that_exists() -> None:
+    revoked: set[str] = set()
+
+    def revocation(principal: Principal) -> GridError | None:
+        return Unauthenticated("revoked", reason=Reason.CERTIFICATE_REVOKED) if principal.name in revoked else None
+
+    refusals: list[tuple[str, Reason]] = []
+    access = Access(revocation=revocation, on_refusal=lambda path, reason: refusals.append((path, reason)))
+    with (
+        serving(_Master(), access=access) as server,
+        connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection,
+    ):
+        assert beat(connection).acknowledged
+        revoked.add("agent-1")
+        assert refused(beat, connection).reason is Reason.CERTIFICATE_REVOKED
+        revoked.clear()
+        assert beat(connection).acknowledged
+    assert refusals == [("/grid.GridMaster/Heartbeat", Reason.CERTIFICATE_REVOKED)]
+
+
+def test_without_a_certificate_the_other_port_asks_for_a_token() -> None:
+    service = _Master()
+    with serving(service, with_token_port=True) as server:
+        [port] = server.more_ports
+        with connected(server, Credentials(CA.pem, grid="grid"), port) as connection:
+            error = refused(status, connection)
+    assert isinstance(error, Unauthenticated)
+    assert "token" in error.message
+    assert service.callers == []
+
+
+def test_plaintext_to_a_tls_port_and_tls_to_a_plaintext_port_get_nothing() -> None:
+    service = _Master()
+    with serving(service) as server, Connection(server.address, Peer("the master"), GridMasterStub) as connection:
+        assert isinstance(refused(beat, connection), Unavailable)
+    assert service.callers == []
+
+
+def test_certificates_replaced_on_disk_are_used_without_a_restart() -> None:
+    """The CA changes through a bundle of two: server and client follow one after the other."""
+    fresh_ca = TestAuthority()
+    bundle = CA.pem + fresh_ca.pem
+    now = {
+        "server": MASTER,
+        "client": CA.credentials(Role.AGENT, "agent-1"),
+    }
+    versions = {"server": 1, "client": 1}
+
+    class Changing(CredentialFiles):
+        def __init__(self, which: str) -> None:
+            self.which = which
+
+        def current(self) -> Credentials:
+            return replace(now[self.which], version=versions[self.which])
+
+    def put(which: str, credentials: Credentials) -> None:
+        now[which], versions[which] = credentials, versions[which] + 1
+
+    service = _Master()
+    with (
+        serving(service, Changing("server")) as server,
+        Connection(server.address, Peer("the master"), GridMasterStub, TlsOpener(Changing("client"))) as connection,
+    ):
+        assert beat(connection).acknowledged
+        put("server", replace(MASTER, ca_pem=bundle))
+        put("client", replace(now["client"], ca_pem=bundle))
+        assert beat(connection).acknowledged
+        put("client", replace(fresh_ca.credentials(Role.AGENT, "agent-1"), ca_pem=bundle))
+        assert beat(connection).acknowledged
+        put("server", replace(fresh_ca.credentials(Role.MASTER, "m1"), ca_pem=fresh_ca.pem))
+        put("client", replace(now["client"], ca_pem=fresh_ca.pem))
+        assert beat(connection).acknowledged
+    assert len({principal.serial for principal in service.callers}) == 2
+
+
+def test_files_that_do_not_fit_leave_the_ones_before_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "cert.pem"
+    path.write_text("1")
+
+    def read() -> Credentials:
+        if path.read_text() == "bad":
+            raise Unavailable("no")
+        return Credentials(path.read_bytes())
+
+    files = CredentialFiles((path,), read)
+    path.write_text("bad")
+    eventually(lambda: files.current() is not None and files._failed_stamp is not None, CHECK_SECONDS * 5)
+    assert files.current().ca_pem == b"1"
+    path.write_text("22")
+    eventually(lambda: files.current().ca_pem == b"22", CHECK_SECONDS * 5)
+    assert files.current().version == 2
