@@ -52,6 +52,7 @@ class Callers:
         return on_behalf_of(_by_connection(security, is_tls, address), metadata)
 
 
+@lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
 def address_of(peer: str) -> str:
     """The IP address of gRPC's text for a peer (``ipv4:10.0.0.1:50000``, ``ipv6:%5B::1%5D:50000``)."""
     kind, _, rest = peer.partition(":")
@@ -62,11 +63,16 @@ def address_of(peer: str) -> str:
 
 def _by_connection(security: Mapping[str, Any], is_tls: bool, address: str) -> Principal:
     if not is_tls:
-        return replace(LOCAL, address=address)
+        return _local_at(address)
     certificate = security.get("x509_pem_cert")
     if not certificate:
         return Principal(PrincipalKind.ANONYMOUS, address=address)
     return replace(_of_certificate(certificate[0]), address=address)
+
+
+@lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
+def _local_at(address: str) -> Principal:
+    return replace(LOCAL, address=address)
 
 
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
