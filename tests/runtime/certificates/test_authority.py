@@ -265,6 +265,7 @@ def test_keys_of_other_tools_are_signed_too() -> None:
         (GRID.certificate_pem, key_to_pem(new_key())),
         (GRID.issue(AGENT, (), DAY, NOW).certificate_pem, GRID.key_pem),
     ],
+    ids=["no certificate", "no key", "broken key", "another key", "a member's certificate"],
 )
 def test_an_authority_of_broken_or_unfit_files_is_refused(ca: bytes, key: bytes) -> None:
     with pytest.raises(InvalidArgument) as refused:

@@ -127,6 +127,7 @@ DER = x509.load_pem_x509_certificate(LEAF.certificate_pem).public_bytes(serializ
         (LEAF.certificate_pem.replace(b"M", b"*", 3), "damaged"),
         (b"x" * (files.MAX_FILE + 1), "larger"),
     ],
+    ids=["empty", "text", "der", "damaged", "cut", "changed", "large"],
 )
 def test_a_certificate_that_is_none_is_named_with_its_file(written: Written, data: bytes, word: str) -> None:
     written.cert.write_bytes(data)
@@ -149,6 +150,7 @@ def test_a_certificate_that_is_none_is_named_with_its_file(written: Written, dat
         (old_encrypted(), "encrypted"),
         (key_of_ed25519(), "neither ECDSA nor RSA"),
     ],
+    ids=["empty", "text", "damaged", "cut", "certificate", "encrypted", "encrypted before PKCS 8", "ed25519"],
 )
 def test_a_key_that_is_none_is_named_with_its_file_and_never_shown(written: Written, data: bytes, word: str) -> None:
     written.key.write_bytes(data)
