@@ -1,1 +1,1 @@
-"""The parts of ``debug bundle``, the redaction of secrets, and the archive."""
+"""The parts of ``debug bundle``, and the archive."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sutra_grid import __version__
 from sutra_grid.cli.bundle.archive import Archive
-from sutra_grid.cli.bundle.redact import MASK
+from sutra_grid.core.redaction import MASK
 from sutra_grid.cli.scripts import daemon_command, storage_server
 from sutra_grid.core.errors import GridError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sutra_grid.cli.bundle.redact import redact_settings, redact_text
+from sutra_grid.core.redaction import redact_settings, redact_text
 
 
 @pytest.mark.parametrize(
