@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sutra_grid import __version__
-from sutra_grid.core.redaction import redact_settings, redact_text
 from sutra_grid.core.errors import FailedPrecondition, GridError
+from sutra_grid.core.redaction import redact_settings, redact_text
 from sutra_grid.core.types import Reason
 
 FORMAT: Final = 1

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from sutra_grid import __version__
 from sutra_grid.cli.bundle.archive import Archive
-from sutra_grid.core.redaction import MASK
 from sutra_grid.cli.scripts import daemon_command, storage_server
 from sutra_grid.core.errors import GridError
+from sutra_grid.core.redaction import MASK
 
 ROLES: Final = ("master", "agent", "admin")
 LIBRARIES: Final = ("alembic", "click", "flask", "grpcio", "gunicorn", "protobuf", "psutil", "psycopg", "rocksdict",
