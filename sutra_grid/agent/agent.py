@@ -135,6 +135,12 @@ class GridAgent:
         planner = LaunchPlanner(
             agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
         )
+        if withheld := planner.withheld_names(config.engines.values()):
+            log.warning(
+                "nodes do not get these variables of the agent, because they look like secrets",
+                variables=",".join(withheld),
+                hint="name those that a node needs in pass_secrets of its engine, and restart the agent",
+            )
         search = MemberSearch(host_id, groups.pids)
         members = NodeMembers(search, planner.clues)
         resources = ResourceSampler(

@@ -18,6 +18,7 @@ from sutra_grid.agent.engines import (
     Engine,
     ProbeSpec,
 )
+from sutra_grid.agent.inherited_environment import is_of_the_agent
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders
 from sutra_grid.core.platforms import PLATFORM_ALLOWED, is_platform
@@ -45,6 +46,7 @@ DEFAULT_MASTER_PORT: Final = 7000
 DEFAULT_METRICS_PORT: Final = 7071
 STATE_DIRECTORY: Final = ".agent"
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
 # Signals that ask a program to end. SIGKILL is not one: it follows after the grace period.
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2")
@@ -89,6 +91,11 @@ def _check_environment(value: dict[str, str]) -> str | None:
     return _check_shares(value.values())
 
 
+def _check_pass_secrets(value: list[str]) -> str | None:
+    own = [name for name in value if is_of_the_agent(name) or not _VARIABLE.fullmatch(name)]
+    return f"names of variables that are not the agent's own, and not {own[0]}" if own else None
+
+
 def _check_shares(texts: Iterable[str]) -> str | None:
     invalid = invalid_shares(texts)
     return f"{SHARE_ALLOWED}, and not {invalid[0]}" if invalid else None
@@ -115,6 +122,8 @@ _PROCESS_KEYS = [
     Key("stop_grace_secs", "float", 10.0, "seconds", "Time from the stop signal to SIGKILL", check=at_least(0)),
     Key("stop_scope", "str", STOP_LEADER, help="Who gets the stop signal first: the program, or all its processes too",
         choices=STOP_SCOPES),
+    Key("pass_secrets", "list[str]", [], help="Variables of the agent's environment that nodes get although they look "
+        "like secrets", check=_check_pass_secrets),
 ]  # fmt: skip
 
 SCHEMA: Final = Schema(
@@ -296,4 +305,5 @@ def _process_values(values: Mapping[str, Any]) -> dict[str, Any]:
         "stop_grace_seconds": values["stop_grace_secs"],
         "stop_scope": values["stop_scope"],
         "start_timeout_seconds": values["start_timeout_secs"],
+        "pass_secrets": tuple(values["pass_secrets"]),
     }

@@ -5,7 +5,6 @@ Heavy modules are imported in ``run``, so that ``--help`` is fast and grpc is co
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 from sutra_grid.agent.config import SCHEMA, agent_config
@@ -15,6 +14,7 @@ from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import Checks, Flag, daemon_command, disable_grpc_fork_support
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
+from sutra_grid.runtime.start_environment import start_environment
 
 log = get_logger("sutra_grid.agent.daemon")  # the same name when the module runs as __main__
 
@@ -32,7 +32,6 @@ FLAGS: Final = [
 
 def run(config: Config) -> int:
     """Serve until a signal arrives or a newer agent takes over. The nodes keep running in both cases."""
-    inherited = dict(os.environ)  # before the agent sets variables for itself
     disable_grpc_fork_support()
     reset_affinity()  # a parent may have pinned itself to one CPU; agent and nodes must not inherit that
     from sutra_grid.agent.agent import GridAgent
@@ -45,7 +44,7 @@ def run(config: Config) -> int:
         superseded.append(message)
         shutdown.request("superseded")
 
-    with shutdown, GridAgent(settings, on_superseded=on_superseded, environ=inherited) as agent:
+    with shutdown, GridAgent(settings, on_superseded=on_superseded, environ=start_environment()) as agent:
         log.info("ready", agent=settings.agent_id, address=agent.endpoint, data_path=settings.data_path)
         shutdown.wait()
         log.info("stopping; the nodes keep running", reason=shutdown.reason)

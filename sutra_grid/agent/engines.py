@@ -58,6 +58,7 @@ class Engine:
     stop_grace_seconds: float = 10.0
     stop_scope: str = STOP_LEADER
     start_timeout_seconds: float = 60.0
+    pass_secrets: tuple[str, ...] = ()
 
     @classmethod
     def storage(cls, binary_path: str, **process: Any) -> Engine:

@@ -132,3 +132,16 @@ def test_a_required_mount_must_be_at_or_above_the_data(read: Callable[[str], Age
 def test_a_placeholder_that_nothing_fills_is_a_fault(read: Callable[[str], AgentConfig]) -> None:
     with pytest.raises(ConfigError, match=r"\{prot\}"):
         read(PUBLISHED + '[engines.x]\nbinary_path = "/x"\nargs = ["{prot}"]\n')
+
+
+def test_an_engine_may_name_secrets_that_its_nodes_get(read: Callable[[str], AgentConfig]) -> None:
+    config = read(PUBLISHED + '[engines.backup]\nbinary_path = "/bin/backup"\npass_secrets = ["VAULT_TOKEN"]\n')
+    assert config.engines["backup"].pass_secrets == ("VAULT_TOKEN",)
+    assert config.engines["storage"].pass_secrets == ()
+
+
+@pytest.mark.parametrize("name", ["SUTRA_GRID_TOKEN", "NOTIFY_SOCKET", "A=b", ""])
+def test_a_node_is_never_passed_what_is_the_agents_own(read: Callable[[str], AgentConfig], name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(PUBLISHED + f'[engines.x]\nbinary_path = "/bin/x"\npass_secrets = ["{name}"]\n')
+    assert "engines.x.pass_secrets" in str(caught.value)

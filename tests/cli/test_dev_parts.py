@@ -245,9 +245,19 @@ def test_a_daemon_that_ends_at_its_start_says_how_and_leaves_its_log(tmp_path: P
     layout.make_subdirectories(GridPlan())
     layout.config("master").write_text("[mastre]\n")
     layout.log("master").write_text("of an earlier start\n")
-    daemon = Daemon("master", "master", layout)
+    daemon = Daemon("master", "master", Layout(tmp_path))
     daemon.start()
     assert mentions(eventually(daemon.ended), 2), "the exit code of a wrong configuration"
     assert daemon.log_tail()
     assert "of an earlier start" not in daemon.log_tail()
     assert daemon.await_end(5)
+
+
+def test_a_daemon_gets_no_setting_and_no_secret_of_the_person_who_runs_dev(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started_with = {"PATH": "/bin", "SUTRA_GRID_MASTER__LISTEN": "x", "SUTRA_GRID_TOKEN": "x", "SUTRA_GRID_UTC": "1"}
+    monkeypatch.setattr("sutra_grid.cli.dev.daemon.start_environment", lambda: started_with)
+    monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")  # the command line sets this for itself
+    daemon = Daemon("master", "master", Layout(tmp_path))
+    assert daemon._environment().keys() == {"PATH", "SUTRA_GRID_UTC", tagged.DIRECTORY_TAG, tagged.NAME_TAG}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from sutra_grid.agent.engines import Engine
+from sutra_grid.agent.inherited_environment import InheritedEnvironment
 from sutra_grid.agent.processes.launch_tag import (
     LOG_SUFFIX,
     TAG_AGENT_ID,
@@ -25,29 +25,6 @@ from sutra_grid.agent.processes.launch_tag import (
 )
 from sutra_grid.agent.processes.member_search import LaunchClues
 from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
-
-_OWN_PREFIX: Final = "SUTRA_GRID_"
-# What systemd tells the agent about the agent. With these a node could speak for the agent's unit, take its sockets
-# for its own, or read its credentials.
-_OF_THE_UNIT: Final = frozenset(
-    {
-        "NOTIFY_SOCKET",
-        "WATCHDOG_PID",
-        "WATCHDOG_USEC",
-        "LISTEN_FDS",
-        "LISTEN_FDNAMES",
-        "LISTEN_PID",
-        "LISTEN_PIDFDID",
-        "FDSTORE",
-        "MAINPID",
-        "SYSTEMD_EXEC_PID",
-        "INVOCATION_ID",
-        "JOURNAL_STREAM",
-        "CREDENTIALS_DIRECTORY",
-        "MEMORY_PRESSURE_WATCH",
-        "MEMORY_PRESSURE_WRITE",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +46,17 @@ class LaunchPlanner:
         self._agent_id = agent_id
         self._host_id = host_id
         self._log_directory = log_directory
-        inherited = os.environ if environ is None else environ
-        self._environment = {name: value for name, value in inherited.items() if _is_for_nodes(name)}
+        self._inherited = InheritedEnvironment.of(os.environ if environ is None else environ)
 
     @property
     def host_id(self) -> str:
         """The identity of the state directory, which is in the tag of every launch."""
         return self._host_id
+
+    def withheld_names(self, engines: Iterable[Engine]) -> list[str]:
+        """The variables of the agent that no node of these engines gets, because they are secrets."""
+        passed = {name for engine in engines for name in engine.pass_secrets}
+        return sorted(self._inherited.withheld.keys() - passed)
 
     def mark(self, node_id: str, launch: int) -> LaunchMark:
         """What proves that a process is this launch of this node."""
@@ -108,14 +89,14 @@ class LaunchPlanner:
             TAG_STORAGE_PATH: spec.storage_path,
             TAG_MEMORY_LIMIT_MB: str(spec.memory_limit_mb),
         }
+        inherited = self._inherited.for_engine(engine.pass_secrets)
         return LaunchPlan(
             mark=mark,
             argv=engine.command(node_id, spec, host),
-            environment={**self._environment, **engine.variables(node_id, spec, host), **tags},
+            environment={
+                **inherited,
+                **engine.variables(node_id, spec, host),
+                **tags,
+            },
             directory=Path(spec.storage_path),
         )
-
-
-def _is_for_nodes(name: str) -> bool:
-    """False for the agent's settings, the tag of a node that may have started this agent, and what is of its unit."""
-    return not name.startswith(_OWN_PREFIX) and name not in _OF_THE_UNIT

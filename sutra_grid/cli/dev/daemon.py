@@ -11,6 +11,8 @@ from typing import Final
 from sutra_grid.cli.dev.layout import Layout
 from sutra_grid.cli.dev.tagged import DIRECTORY_TAG, NAME_TAG
 from sutra_grid.cli.scripts import daemon_command
+from sutra_grid.core.redaction import is_secret_name
+from sutra_grid.runtime.start_environment import start_environment
 
 LOG_LINES: Final = 15
 _LOG_BYTES: Final = 64 * 1024
@@ -96,9 +98,14 @@ class Daemon:
             return []
 
     def _environment(self) -> dict[str, str]:
-        """The environment of this process, without overrides of the configuration, tagged with this grid."""
-        kept = {k: v for k, v in os.environ.items() if not (k.startswith("SUTRA_GRID_") and "__" in k)}
+        """What this process was started with, without settings and secrets of a grid, tagged with this grid."""
+        kept = {name: value for name, value in start_environment().items() if not _is_of_a_grid(name)}
         return {**kept, DIRECTORY_TAG: str(self._layout.directory), NAME_TAG: self.name}
+
+
+def _is_of_a_grid(name: str) -> bool:
+    """Whether a variable would override a daemon's configuration, or is a secret of the person who runs dev."""
+    return name.startswith("SUTRA_GRID_") and ("__" in name or is_secret_name(name))
 
 
 def end_daemons(daemons: Sequence[Daemon], grace_seconds: float) -> list[str]:

@@ -1,10 +1,11 @@
 """What a node inherits from the agent, and from whoever started the agent: real agents, started in odd ways."""
 
 import json
+import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from support.harness.processes import kill_and_wait, processes_below
 from support.needs import skip_for
 from support.waiting import eventually
 
-from sutra_grid.agent.processes.launch_plan import LaunchPlanner
 from sutra_grid.agent.processes.launcher import reset_oom_score
 from sutra_grid.core.types import Desired, NodeReport, NodeState, Reason
 
@@ -44,8 +44,9 @@ def started_in(tmp_path: Path) -> Iterator[StartedIn]:
     program.chmod(0o755)
     agents = []
 
-    def start(*words: str) -> AgentHarness:
+    def start(*words: str, engine: Mapping[str, Any] | None = None) -> AgentHarness:
         idle: dict[str, Any] = {"binary_path": str(program), "args": ["{storage_path}"], "health_probe": "none"}
+        idle.update(engine or {})
         engines = {
             name: {**idle, "stop_signal": f"SIG{name.upper()}", "stop_grace_secs": 5.0}
             for name in ("quit", "hup", "term")
@@ -133,7 +134,25 @@ def test_a_node_gets_the_agents_environment_without_what_is_the_agents_own(start
     assert own & environment.keys() == set()
 
 
-def test_settings_of_the_agent_and_of_its_unit_are_left_out_of_a_plan(tmp_path: Path) -> None:
-    environ = {"HOME": "/root", "SUTRA_GRID_AGENT__AGENT_ID": "a", "WATCHDOG_USEC": "1", "JOURNAL_STREAM": "1:2"}
-    planner = LaunchPlanner(agent_id="a", host_id="h", log_directory=tmp_path, environ=environ)
-    assert planner._environment == {"HOME": "/root"}
+def test_a_node_gets_no_secret_of_the_agent_and_no_variable_that_python_has_set(started_in: StartedIn) -> None:
+    given = ("VAULT_TOKEN=s3cret-1", "DATABASE_URL=postgres://u:s3cret-2@h/d", "PGPASSWORD=s3cret-3", "TZ=UTC")
+    shell = ("/bin/sh", "-c", 'exec 7</etc/passwd; exec "$@"', "sh")
+    locale = ("-u", "LC_ALL", "-u", "LANG", "-u", "LC_CTYPE")
+    agent = started_in(*shell, *in_env(*locale, *given), engine={"pass_secrets": ["PGPASSWORD"]})
+    node = agent.run("node-1", "term")
+    assert inherited(node)["environment"]["PGPASSWORD"] == "s3cret-3", "its engine names it"
+    proc = Path(f"/proc/{node.pid}")
+    names = {entry.partition("=")[0] for entry in (proc / "environ").read_text().split("\0")}
+    assert {"VAULT_TOKEN", "DATABASE_URL", "LC_CTYPE"} & names == set()
+    assert {"PATH", "TZ"} <= names
+    opened = {os.readlink(each) for each in (proc / "fd").iterdir()}
+    assert "/etc/passwd" in {os.readlink(each) for each in Path(f"/proc/{agent.daemon.pid}/fd").iterdir()}
+    assert opened <= {"/dev/null", str(agent.state / "logs/node-1.log")}
+    log = agent.daemon.log_text()
+    assert "variables=DATABASE_URL,VAULT_TOKEN" in log
+    assert "s3cret" not in log
+
+
+def test_a_locale_that_an_operator_has_set_reaches_a_node(started_in: StartedIn) -> None:
+    agent = started_in(*in_env("-u", "LC_ALL", "-u", "LANG", "LC_CTYPE=C.UTF-8"))
+    assert inherited(agent.run("node-1", "term"))["environment"]["LC_CTYPE"] == "C.UTF-8"
