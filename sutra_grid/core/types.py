@@ -131,6 +131,7 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden"
     UNAUTHENTICATED = "unauthenticated"
     CERTIFICATE_REVOKED = "certificate_revoked"
+    CERTIFICATE_INVALID = "certificate_invalid"
     ENDING = "ending"
     MASTER_UNREACHABLE = "master_unreachable"
     INTERNAL = "internal"

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from sutra_grid.core.access.identity import Identity, check_grid, grid_uri
 from sutra_grid.core.errors import FailedPrecondition
+from sutra_grid.core.types import Reason
 from sutra_grid.runtime.certificates.describe import (
     Validity,
     fingerprint_of,
@@ -152,12 +153,14 @@ class Authority:
             case Validity.EXPIRED:
                 raise FailedPrecondition(
                     f"the certificate authority of grid {self.grid!r} expired at {end:%Y-%m-%d %H:%M:%S} UTC",
+                    reason=Reason.CERTIFICATE_INVALID,
                     hint="Make a new one with `sutra-grid-cli tls ca create` and replace all certificates of the grid",
                 )
             case Validity.NOT_YET_VALID:
                 raise FailedPrecondition(
                     f"the certificate authority of grid {self.grid!r} is not valid before "
                     f"{begin:%Y-%m-%d %H:%M:%S} UTC, and it is {now:%Y-%m-%d %H:%M:%S} UTC at this host",
+                    reason=Reason.CERTIFICATE_INVALID,
                     hint="Set the clock of this host",
                 )
 
