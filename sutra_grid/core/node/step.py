@@ -184,7 +184,7 @@ class NodeStep:
         ``passes``: the cause passes by itself.
         """
         policy = self.rules.restart
-        if policy.enabled and (passes or waits_for in CAUSED_BY_THE_HOST):
+        if passes or waits_for in CAUSED_BY_THE_HOST:  # no restart, so also where restarts are off
             self._wait_out(cause, waits_for)
             return
         decision = decide_restart(

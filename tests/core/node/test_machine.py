@@ -358,6 +358,18 @@ def test_what_passes_by_itself_is_waited_out_with_the_back_off_and_is_no_crash(f
     assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.BACK_OFF), "its first crash"
 
 
+@pytest.mark.parametrize("failure", PASSING, ids=lambda failure: failure.reason)
+def test_what_passes_by_itself_is_waited_out_though_restarts_are_off(failure: LaunchFailed) -> None:
+    off = NodeRules(restart=RestartPolicy(enabled=False))
+    driver = Driver(rules=off).assign(Desired.RUNNING).on(failure)
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, failure.reason)
+    driver.on(TimerDue(TimerName.BACK_OFF)).launched()
+    driver.on(Exited(driver.record.launches, ExitStatus(1), port_problem="port 1 is in use by a connection"))
+    assert (driver.phase, driver.record.reason) == (Phase.WAITING, Reason.PORT_TAKEN)
+    driver.on(TimerDue(TimerName.BACK_OFF)).launched().on(ProbePassed(driver.record.launches)).exited(1)
+    assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.RESTARTS_DISABLED), "a crash is final"
+
+
 def test_a_port_that_a_program_listens_on_is_not_waited_for_without_end() -> None:
     driver = Driver().assign(Desired.RUNNING)
     for _ in range(RULES.restart.max_crashes - 1):
