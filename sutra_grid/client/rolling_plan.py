@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from sutra_grid.core.types import Desired, Health, NodeStatus
+from sutra_grid.core.types import Desired, Health, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
 Nodes = Mapping[str, pb.NodeStatus]
@@ -45,15 +45,15 @@ def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavai
     """The node of ``waiting`` to restart next while those ``in_flight`` are being restarted.
 
     A node that is down comes first, because its restart takes nothing down; also one that is starting, which may
-    never be ready. One that is being stopped, or that its agent has not reported yet, is waited for. A node that is
-    up is chosen only while fewer than ``max_unavailable`` are down. A node whose agent is offline is never chosen,
-    because it can't be restarted.
+    never be ready, and one that is being stopped to start again. One that its agent has not reported yet is waited for.
+    A node that is up is chosen only while fewer than ``max_unavailable`` are down. A node whose agent is offline is
+    never chosen, because it can't be restarted.
     """
     if len(in_flight) >= max_unavailable:
         return Choice(blocked_by=tuple(sorted(in_flight)))
     reachable = [name for name in waiting if nodes[name].status != NodeStatus.UNKNOWN]
     for name in reachable:
-        if not is_up(nodes[name]) and not (is_down(nodes[name]) and _is_under_way(nodes[name])):
+        if not is_up(nodes[name]) and not (is_down(nodes[name]) and _is_unreported(nodes[name])):
             return Choice(name)
     down = {name for name, node in nodes.items() if is_down(node)} | in_flight
     if len(down) >= max_unavailable:
@@ -64,9 +64,15 @@ def choose(nodes: Nodes, waiting: Sequence[str], in_flight: Set[str], max_unavai
     return Choice(blocked_by=tuple(waiting))
 
 
-def _is_under_way(node: pb.NodeStatus) -> bool:
-    """Whether a command to start or restart it is being carried out already. A back-off does not count."""
-    return node.status in ("", NodeStatus.STOPPING) and not node.backoff_ms
+def _is_unreported(node: pb.NodeStatus) -> bool:
+    """Whether its start is under way, and its agent has not reported it yet."""
+    return not node.status and not node.backoff_ms
+
+
+def is_restarting(node: pb.NodeStatus) -> bool:
+    """Whether a command is stopping its process already, and starts it again after that."""
+    by_command = node.reason in (Reason.COMMANDED, Reason.STOP_TIMEOUT)
+    return is_down(node) and node.status == NodeStatus.STOPPING and by_command
 
 
 def broken(nodes: Nodes, restarted: Mapping[str, pb.NodeStatus]) -> pb.NodeStatus | None:

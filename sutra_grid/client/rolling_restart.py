@@ -15,7 +15,7 @@ from typing import Final
 from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
-from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_same_process, is_up, may_come_up
+from sutra_grid.client.rolling_plan import Nodes, broken, choose, is_restarting, is_same_process, is_up, may_come_up
 from sutra_grid.client.wait import await_settled
 from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Internal, Unavailable
 from sutra_grid.core.text import printable
@@ -135,7 +135,7 @@ class Roll:
             choice = choose(nodes, waiting, self.progress.in_flight, self._spec.max_unavailable)
             if choice.node_id:
                 self._blocked_since = None
-                self._begin(choice.node_id)
+                self._begin(nodes[choice.node_id])
             elif self.progress.in_flight:
                 return
             else:
@@ -158,9 +158,10 @@ class Roll:
             self.progress.left = []
         return nodes
 
-    def _begin(self, name: str) -> None:
+    def _begin(self, node: pb.NodeStatus) -> None:
+        name = node.node_id
         self.progress.in_flight.add(name)
-        thread = threading.Thread(target=self._restart, args=(name,), name=f"restart {name}", daemon=True)
+        thread = threading.Thread(target=self._restart, args=(node,), name=f"restart {name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -196,9 +197,10 @@ class Roll:
 
     # -- a thread a node --
 
-    def _restart(self, name: str) -> None:
+    def _restart(self, node: pb.NodeStatus) -> None:
+        name = node.node_id
         try:
-            result: pb.NodeStatus | GridError = self._restart_and_watch(name)
+            result: pb.NodeStatus | GridError = self._restart_and_watch(node)
         except GridError as error:
             result = error
         except BaseException as error:  # without a result the node would be in flight for ever
@@ -206,12 +208,16 @@ class Roll:
             result = _unexpected(name, error)
         self._results.put((name, result))
 
-    def _restart_and_watch(self, name: str) -> pb.NodeStatus:
-        """Restart one node and return it when it has been up for long enough. Raises ``GridError``."""
+    def _restart_and_watch(self, node: pb.NodeStatus) -> pb.NodeStatus:
+        """Restart one node and return it when it has been up for long enough. Raises ``GridError``.
+
+        A restart that is under way is taken for this one, because its process is still to be started.
+        """
         client = self._client.within(self._client.timeout_seconds)
-        answer = client.restart_node(name)
-        slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
-        node = answer.node if slow else outcome(answer)
+        if not is_restarting(node):
+            answer = client.restart_node(node.node_id)
+            slow = answer.error.code == DeadlineExceeded.code and answer.HasField("node")
+            node = answer.node if slow else outcome(answer)
         node = await_settled(client, node, NodeStatus.RUNNING, self._on_wait, is_up)
         return self._stay_up(node)
 

@@ -10,6 +10,7 @@ from sutra_grid.client.rolling_plan import (
     choose,
     is_down,
     is_older,
+    is_restarting,
     is_same_process,
     is_up,
     newest_start_ms,
@@ -38,16 +39,26 @@ def test_one_that_is_down_is_restarted_first_for_that_takes_nothing_down() -> No
     assert choose(nodes(a="running", b="failed"), ["a", "b"], set(), 1) == Choice("b")
 
 
-def test_one_that_is_not_ready_is_restarted_first_and_one_that_is_being_stopped_is_waited_for() -> None:
+def test_one_that_is_not_ready_is_restarted_first_and_one_that_is_not_reported_yet_is_waited_for() -> None:
     grid = nodes(a="running", b="starting")
     assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
     grid["b"].reason = "start_timeout"
     assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
-    for status in ("stopping", ""):
-        grid["b"].status = status
-        assert choose(grid, ["a", "b"], set(), 1) == Choice(blocked_by=("b",))
+    grid["b"].status = "stopping"
+    assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
+    grid["b"].status = ""
+    assert choose(grid, ["a", "b"], set(), 1) == Choice(blocked_by=("b",))
     grid["b"].backoff_ms = 5000
     assert choose(grid, ["a", "b"], set(), 1) == Choice("b")
+
+
+def test_a_stop_by_command_with_a_start_to_follow_is_a_restart_and_one_by_the_agent_is_not() -> None:
+    for reason in ("commanded", "stop_timeout"):
+        assert is_restarting(node("a", status="stopping", reason=reason))
+        assert not is_restarting(node("a", status="stopping", reason=reason, desired="stopped"))
+        assert not is_restarting(node("a", status="running", reason=reason))
+    for reason in ("memory_limit", "probe_failed", "leftovers"):
+        assert not is_restarting(node("a", status="stopping", reason=reason)), "it waits out its back-off"
 
 
 def test_the_same_process_runs_on_though_it_is_unhealthy() -> None:

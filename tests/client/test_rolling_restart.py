@@ -50,3 +50,33 @@ def test_an_error_of_the_grid_is_the_failure_itself() -> None:
     progress = roll(FakeClient(error), "a", "b").run()
     assert progress.failure is error
     assert not progress.in_flight
+
+
+class SlowNode(FakeClient):
+    """A master's client whose node is still stopping for a restart, and then runs."""
+
+    def __init__(self) -> None:
+        super().__init__(AssertionError("it is restarting already"))
+        self.is_closed = self.runs = False
+
+    def seconds_left(self) -> float:
+        return 5.0
+
+    def get_node(self, _name: str) -> pb.NodeStatus:
+        self.runs = True
+        return self.now()
+
+    def now(self) -> pb.NodeStatus:
+        status = "running" if self.runs else "stopping"
+        return node("a", status=status, reason="commanded", generation=2, observed_generation=2)
+
+
+def test_a_restart_that_is_under_way_is_not_commanded_again() -> None:
+    waited: list[str] = []
+    client = SlowNode()
+    again = Roll(
+        cast(MasterClient, client), RollSpec(), ["a"], lambda: {"a": client.now()}, lambda _node: None, waited.append
+    )
+    progress = again.run()
+    assert (progress.failure, list(progress.restarted)) == (None, ["a"])
+    assert waited == ["a: stopping, waiting until it is running"]
