@@ -75,12 +75,14 @@ class LazyGroup(GridGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. Ctrl-C ends it quietly, with the exit code that shells use."""
+        """Run the command. Ctrl-C ends it with the exit code that shells use, and the lines that it was raised with."""
         try:
             answer: object = super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             if sys.stderr.isatty():
                 click.echo(err=True)  # the next prompt does not belong behind ^C
+            for line in interrupt.args:
+                click.echo(line, err=True)
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         return answer
 

@@ -15,7 +15,7 @@ from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.outcome import outcome
 from sutra_grid.client.parallel import in_parallel
 from sutra_grid.client.wait import await_settled
-from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError
+from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridError, Unavailable
 from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, Reason
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -50,13 +50,20 @@ def names(nodes: list[pb.NodeStatus]) -> str:
 def stop_nodes(client: MasterClient, agent_id: str, on_wait: Callable[[str], None]) -> pb.AgentRecord:
     """Stop every node of a drained agent and return its record when no process is left.
 
-    A node that was being spawned when the agent was drained is stopped too. Raises ``GridError``: a
-    stop was refused, the agent is offline, or the client's timeout passed (the time of its task, if it is for one).
+    A node that was being spawned when the agent was drained is stopped too. An outage of the master is waited out.
+    Raises ``GridError``: a stop was refused, the agent is offline, or the client's timeout passed (the time of its
+    task, if it is for one).
     """
     never = threading.Event()
     client = client.within(client.timeout_seconds)
     while True:
-        agent = client.get_agent(agent_id)
+        try:
+            agent = client.get_agent(agent_id)
+        except (Unavailable, DeadlineExceeded):
+            if client.is_closed or not client.seconds_left():
+                raise
+            never.wait(min(POLL_SECONDS, client.seconds_left()))
+            continue
         left = left_on(agent)
         wanted = [node for node in agent.storage_nodes if node.desired == Desired.RUNNING]
         if not left and not wanted:

@@ -1,5 +1,7 @@
 """``agents drain``: what it calls drained, and stopping the nodes of an agent."""
 
+import signal
+import subprocess
 import threading
 from collections.abc import Callable
 
@@ -7,8 +9,10 @@ import pytest
 from support.fakes.fake_master import FakeMaster
 from support.texts import commands_in, mentions
 from support.values.cli_records import Ran, agent, node
+from support.waiting import eventually
 
 from sutra_grid.client.drain import is_at_rest
+from sutra_grid.core.errors import Unavailable
 from sutra_grid.wire import grid_pb2 as pb
 
 Cli = Callable[..., Ran]
@@ -45,6 +49,16 @@ def test_it_is_drained_when_the_last_process_has_ended(master: FakeMaster, cli: 
     assert sorted(call.node_id for call in master.calls["StopStorageNode"]) == ["n1", "n2", "n3"]
     assert all(call.for_drain for call in master.calls["StopStorageNode"])
     assert len(master.calls["GetAgent"]) == 4
+
+
+def test_an_outage_of_the_master_does_not_end_the_wait(master: FakeMaster, cli: Cli) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    stopping = agent("a", storage_nodes=[node("n1", status="stopping", desired="stopped")])
+    away = Unavailable("the master is being restarted")
+    master.answers["GetAgent"] = [stopping, away, away, agent("a", storage_nodes=[stopped("n1")])]
+    ran = cli("agents", "drain", "a", "--stop-nodes")
+    assert ran.code == 0, ran.err
+    assert mentions(ran.out, "a", "drained")
 
 
 def test_what_is_left_after_the_timeout_is_named(master: FakeMaster, cli: Cli) -> None:
@@ -156,3 +170,19 @@ def test_at_rest_is_only_what_the_agent_has_confirmed(unrest: dict[str, object])
     assert is_at_rest(stopped("n"))
     assert is_at_rest(stopped("n", status="failed"))
     assert not is_at_rest(stopped("n", **unrest))
+
+
+def test_ctrl_c_says_how_to_finish_a_drain_and_how_to_take_it_back(
+    master: FakeMaster, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    master.answers["DrainAgent"] = agent("a", drained=True)
+    master.answers["GetAgent"] = agent("a", storage_nodes=[node("n1", status="stopping", desired="stopped")])
+    process = start_cli("agents", "drain", "a", "--stop-nodes")
+    eventually(lambda: len(master.calls["GetAgent"]) >= 4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=15)
+    assert (process.returncode, out) == (130, "")
+    waits, said, hint = err.splitlines()
+    assert mentions(waits, "a", "n1"), "what it waits for is told once, not with each look"
+    assert said == "interrupted: 0 of 1 agents drained"
+    assert commands_in(hint) == ["sutra-grid-cli agents list", "sutra-grid-cli agents undrain a --start-nodes"]

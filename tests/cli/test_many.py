@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from support.fakes.fake_master import FakeMaster
-from support.texts import has_line, mentions
+from support.texts import commands_in, has_line, mentions
 from support.values.cli_records import Ran, agent, node
 from support.waiting import eventually
 
@@ -171,4 +171,7 @@ def test_ctrl_c_ends_it_and_says_how_many_are_done(
     hold.set()
     assert process.returncode == 130
     assert out == "1 of 30 nodes stopped\n"
-    assert "Traceback" not in err
+    said, hint = err.splitlines()
+    assert said == "interrupted: 1 of 30 nodes stopped"
+    assert mentions(hint, "goes on", "again")
+    assert commands_in(hint) == ["sutra-grid-cli nodes list"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 
@@ -36,6 +37,8 @@ from sutra_grid.core.types import AgentStatus
 from sutra_grid.wire import grid_pb2 as pb
 
 agent_ids = click.argument("agent_ids", metavar="AGENT...", nargs=-1, required=True, shell_complete=complete_agents)
+
+_INTERRUPTED: Final = "What the master has received goes on, see `sutra-grid-cli agents list`. Run the command again"
 
 
 @click.group(cls=GridGroup)
@@ -98,7 +101,9 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
         hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
         return agent, f"takes no new nodes; {len(left)} run on: {agent_drain.names(left)}. To stop them: {hint}"
 
-    _change_agents(options, agent_ids, change)
+    undo = f"sutra-grid-cli agents undrain {' '.join(agent_ids)}{' --start-nodes' if stop_nodes else ''}"
+    rest = f"{_INTERRUPTED} to finish it, or take it back with `{undo}`"
+    _change_agents(options, agent_ids, change, Many("agents", "drained", rest))
 
 
 @agents.command()
@@ -122,7 +127,7 @@ def undrain(ctx: click.Context, agent_ids: tuple[str, ...], start_nodes: bool) -
         stopped = stopped_by_drain_text(agent)
         return agent, f"takes new nodes{f'; its drain has stopped {stopped}' if stopped else ''}"
 
-    _change_agents(options, agent_ids, change)
+    _change_agents(options, agent_ids, change, Many("agents", "undrained", f"{_INTERRUPTED} to finish it"))
 
 
 @agents.command()
@@ -170,7 +175,10 @@ def _removal_question(client: MasterClient, agent_ids: Sequence[str]) -> str:
 
 
 def _change_agents(
-    options: Options, ids: tuple[str, ...], change: Callable[[MasterClient, str], tuple[pb.AgentRecord, str]]
+    options: Options,
+    ids: tuple[str, ...],
+    change: Callable[[MasterClient, str], tuple[pb.AgentRecord, str]],
+    many: Many,
 ) -> None:
     """Change each agent in turn. ``change`` returns its record and a description of the outcome."""
     changed: list[pb.AgentRecord] = []
@@ -185,7 +193,7 @@ def _change_agents(
                 emit(f"{agent.agent_id} {text}")
 
         try:
-            for_each(options, ids, change_one, many=Many("agents", "changed"))
+            for_each(options, ids, change_one, many=many)
         finally:
             if changed and not _for_people(options):
                 emit(list_text(options, AGENTS, changed))

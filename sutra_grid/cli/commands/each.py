@@ -22,11 +22,13 @@ T = TypeVar("T")
 class Many:
     """How several things are done: ``at_once`` at a time. ``give_up`` ends the calls in flight at Ctrl-C.
 
-    ``things`` and ``done`` are for the summary of equal errors: ``15 of 30 nodes started; 15 failed``.
+    ``things`` and ``done`` are for the summary of equal errors: ``15 of 30 nodes started; 15 failed``. ``rest`` says
+    after Ctrl-C what becomes of the others, and what to do.
     """
 
     things: str = "things"
     done: str = "done"
+    rest: str = ""
     at_once: int = 1
     give_up: Callable[[], None] = lambda: None
 
@@ -42,20 +44,25 @@ def for_each(
 
     The first of equal errors is printed as it occurs; at the end one line says how many they are. Programs get each
     once, with its number. Ends with the exit code of the first error after all ids. Only a master that can't be
-    reached ends it early, because each id would wait for the same error.
+    reached ends it early, because each id would wait for the same error. Ctrl-C raises ``KeyboardInterrupt`` with
+    lines for people: what was done, and what becomes of the rest.
     """
     names = list(dict.fromkeys(ids))
     failures: list[tuple[str, GridError]] = []
-    groups = 0
-    for name, result in in_parallel(act, names, many.at_once, many.give_up):
-        if not isinstance(result, GridError):
-            tell(result)
-            continue
-        failures.append((name, result))
-        is_new = len(group_errors(failures)) > groups
-        groups += is_new
-        if is_new and options.output != "json":
-            print_error(result, options.output)
+    groups = done = 0
+    try:
+        for name, result in in_parallel(act, names, many.at_once, many.give_up):
+            if not isinstance(result, GridError):
+                done += 1
+                tell(result)
+                continue
+            failures.append((name, result))
+            is_new = len(group_errors(failures)) > groups
+            groups += is_new
+            if is_new and options.output != "json":
+                print_error(result, options.output)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(*_interrupted(options, many, done, len(failures), len(names))) from None
     if not failures:
         return
     grouped = group_errors(failures)
@@ -65,3 +72,12 @@ def for_each(
     elif len(grouped) < len(failures):
         click.echo(f"error: {summary_of(failures, len(names), many.things, many.done).message}", err=True)
     raise click.exceptions.Exit(exit_code(failures[0][1]))
+
+
+def _interrupted(options: Options, many: Many, done: int, failed: int, total: int) -> list[str]:
+    """The lines for people after Ctrl-C."""
+    if options.output not in ("table", "wide"):
+        return []
+    failures = f"; {failed} failed" if failed else ""
+    count = f"interrupted: {done} of {total} {many.things} {many.done}{failures}"
+    return [count, f"hint: {many.rest}"] if many.rest else [count]

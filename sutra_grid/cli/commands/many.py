@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -110,7 +111,7 @@ def run_many(
         if spec.asks:
             confirm_or_refuse(f"{spec.word.capitalize()} {len(nodes)} nodes: {names(nodes)}?", yes=given["yes"])
         chosen, at_once = tuple(node.node_id for node in nodes), given["parallel"] or DEFAULT_PARALLEL
-    way = Way(spec.way.doing, spec.way.done, at_once, is_brief=len(chosen) > MOST_LINES)
+    way = replace(spec.way, at_once=at_once, is_brief=len(chosen) > MOST_LINES)
     change = spec.detached if given["detach"] else spec.change
     change_all(options, chosen, way, change, None if given["detach"] else spec.wanted)
 

@@ -81,7 +81,7 @@ def spawn(ctx: click.Context, /, count: int, parallel: int, detach: bool, **spec
         return on_agent(client, str(spec["agent_id"]), lambda agent_id: _spawn(client, {**spec, "agent_id": agent_id}))
 
     labels = [f"node {number} of {count}" for number in range(1, count + 1)]
-    way = Way("starting", "spawned", at_once=parallel)
+    way = Way("starting", "spawned", _SPAWN_AGAIN, at_once=parallel)
     change_all(options, tuple(labels), way, change, None if detach else NodeStatus.RUNNING)
 
 
@@ -161,15 +161,21 @@ def remove_whole(client: MasterClient, node_id: str) -> pb.NodeStatus:
     return outcome(client.remove_node(node_id))
 
 
+_GOES_ON: Final = "What the master has received goes on, see `sutra-grid-cli nodes list`. "
+_SPAWN_AGAIN: Final = "Count them before you spawn the others"
+_REMOVE_AGAIN: Final = "Then remove the others"
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How many nodes are changed: ``doing`` and ``done`` in words, ``at_once`` at a time.
 
-    ``is_brief``: one line for all instead of one for each.
+    ``is_brief``: one line for all instead of one for each. ``again``: what to do after Ctrl-C.
     """
 
     doing: str
     done: str
+    again: str = "Run the command again for the others"
     at_once: int = 1
     is_brief: bool = False
 
@@ -177,7 +183,7 @@ class Way:
 STARTING: Final = Way("starting", "started")
 STOPPING: Final = Way("stopping", "stopped")
 RESTARTING: Final = Way("restarting", "restarted")
-REMOVING: Final = Way("removing", "removed")
+REMOVING: Final = Way("removing", "removed", _REMOVE_AGAIN)
 
 
 def change_all(options: Options, names: tuple[str, ...], way: Way, change: Change, wanted: NodeStatus | None) -> None:
@@ -203,8 +209,9 @@ def change_all(options: Options, names: tuple[str, ...], way: Way, change: Chang
             if not in_turn:
                 say.update(_count_line(way, len(changed), total))
 
+        many = Many("nodes", way.done, _GOES_ON + way.again, way.at_once, connected.close)
         try:
-            for_each(options, names, change_one, tell, Many("nodes", way.done, way.at_once, connected.close))
+            for_each(options, names, change_one, tell, many)
         finally:
             if for_people and way.is_brief:
                 say.result(f"{len(changed)} of {total} nodes {way.done}")

@@ -21,13 +21,15 @@ class ProgressLine:
 
     def __init__(self, spinner: Status | None) -> None:
         self._spinner = spinner
+        self._printed = ""
 
     def __call__(self, line: str) -> None:
-        """Show a new text in the spinner, or print it as a line to stderr."""
-        if self._spinner is None:
-            print(line, file=sys.stderr, flush=True)
-        else:
+        """Show a new text in the spinner, or print it as a line to stderr, unless it is the line before."""
+        if self._spinner is not None:
             self._spinner.update(line)
+        elif line != self._printed:
+            self._printed = line
+            print(line, file=sys.stderr, flush=True)
 
     def update(self, line: str) -> None:
         """Show a new text in the spinner; without one, print nothing."""
