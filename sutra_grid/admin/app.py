@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Flask, Response
+from flask import Flask
 
 from sutra_grid.admin import pages
 from sutra_grid.admin.api import BLUEPRINTS, docs
 from sutra_grid.admin.config import AdminConfig
-from sutra_grid.admin.http import correlation_ids, origins, problems
+from sutra_grid.admin.http import correlation_ids, hosts, origins, problems, security_headers
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.http.openapi import make_api
+from sutra_grid.admin.http.proxies import TrustedProxies
 from sutra_grid.admin.pages import errors
 from sutra_grid.admin.rolling.runner import RollRunner, RollServices
 from sutra_grid.admin.rolling.store import RollStore, directory_for
@@ -48,19 +49,15 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     install_services(app, services)
     problems.install(app, errors.respond)
     app.before_request(correlation_ids.bind_correlation_id)
+    hosts.install(app, config.host_rule())
     app.before_request(origins.refuse_cross_site_commands)
     app.after_request(correlation_ids.add_correlation_id)
-    app.after_request(_add_headers)
+    security_headers.install(app, config.hsts_secs)
     api = make_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     pages.install(app, clock, secret_key)
+    proxies = TrustedProxies(app.wsgi_app, config.proxy_networks(), config.url_prefix)
+    app.wsgi_app = proxies  # type: ignore[method-assign]  # as Flask documents it
     return app
-
-
-def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

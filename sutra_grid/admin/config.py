@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sutra_grid.core.access.forwarding import PREFIX_ALLOWED, Network, is_prefix, network_of
+from sutra_grid.core.access.hosts import ANY, HostRule, host_rule
 from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, host_port, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
+from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
 
 SECTION: Final = "admin"
 FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
 
 DEFAULT_PORT: Final = 7080
 DEFAULT_MASTER_PORT: Final = 7000
+HSTS_SECS: Final = 31_536_000  # a year
 REGISTRY_SCHEMES: Final = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+
+#: First parts of the admin's own paths: below such a prefix nobody could tell which one is meant.
+OWN_PATHS: Final = frozenset(
+    {
+        "agents",
+        "docs",
+        "events",
+        "livez",
+        "metrics",
+        "nodes",
+        "openapi.json",
+        "readyz",
+        "rolling-restarts",
+        "static",
+        "status",
+        "ui",
+    }
+)
+
+
+def _allowed_hosts(values: Sequence[str]) -> str | None:
+    if all(each == ANY or is_host(each.removeprefix(".").removeprefix("[").removesuffix("]")) for each in values):
+        return None
+    return 'host names without scheme, port and path, ".example.com" for all names below it, or "*" for any'
+
+
+def _networks(values: Sequence[str]) -> str | None:
+    try:
+        for each in values:
+            network_of(each)
+    except ValueError:
+        return 'addresses and networks, such as "127.0.0.1", "10.0.0.0/8" or "fd00::/8"'
+    return None
+
+
+def _url_prefix(value: str) -> str | None:
+    if value and not is_prefix(value):
+        return f"{PREFIX_ALLOWED}; or empty"
+    if value.split("/")[1:2] and value.split("/")[1] in OWN_PATHS:
+        return f"a path that does not begin as one of the admin's own: {', '.join(sorted(OWN_PATHS))}"
+    return None
 
 
 def _registry_url(value: str) -> str | None:
@@ -81,6 +127,35 @@ SCHEMA: Final = Schema(
                     "",
                     help="File with at least 32 random characters that sign forms; empty: generated at each start",
                 ),
+                Key(
+                    "allowed_hosts",
+                    "list[str]",
+                    [],
+                    help="Names by which people reach the admin; empty: on loopback only localhost, else any",
+                    check=_allowed_hosts,
+                ),
+                Key(
+                    "trusted_proxies",
+                    "list[str]",
+                    [],
+                    help="Addresses and networks of reverse proxies whose X-Forwarded headers are used",
+                    check=_networks,
+                ),
+                Key(
+                    "url_prefix",
+                    "str",
+                    "",
+                    help="Path below which a reverse proxy shows the admin, such as /grid",
+                    check=_url_prefix,
+                ),
+                Key(
+                    "hsts_secs",
+                    "int",
+                    HSTS_SECS,
+                    unit="seconds",
+                    help="How long browsers that came over HTTPS use nothing else for this host; 0: not told",
+                    check=between(0, 63_072_000),
+                ),
             ],
             help="The HTTP API and the web pages",
         ),
@@ -108,11 +183,24 @@ class AdminConfig:
     command_timeout_secs: float
     stop_grace_secs: int
     secret_key_file: str = ""
+    allowed_hosts: Sequence[str] = ()
+    trusted_proxies: Sequence[str] = ()
+    url_prefix: str = ""
+    hsts_secs: int = HSTS_SECS
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:
         """The settings of a loaded configuration."""
         return cls(**config.section(SECTION))
+
+    def host_rule(self) -> HostRule | None:
+        """The hosts that the admin answers for; None for all."""
+        host, _ = parse_host_port(self.listen, DEFAULT_PORT)
+        return host_rule(host, is_loopback(host), self.allowed_hosts)
+
+    def proxy_networks(self) -> list[Network]:
+        """The proxies whose headers are used."""
+        return [network_of(each) for each in self.trusted_proxies]
 
 
 def load_from_environment(environ: Mapping[str, str] = os.environ) -> Config:

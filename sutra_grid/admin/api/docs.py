@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, make_response, render_template
 
 blueprint = Blueprint("docs", __name__)
 
@@ -18,6 +18,6 @@ POLICY: Final = (
 @blueprint.get("/docs")
 def show_docs() -> Response:
     """Show the API documentation."""
-    page = current_app.send_static_file("docs/index.html")
+    page = make_response(render_template("docs.html"))
     page.headers["Content-Security-Policy"] = POLICY
     return page

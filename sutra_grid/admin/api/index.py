@@ -9,6 +9,7 @@ from flask import redirect, request
 
 from sutra_grid import __version__
 from sutra_grid.admin.http.operations import Operations, ResponseSpec
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.responses import IndexSchema
 
@@ -38,8 +39,9 @@ LINKS = {
 def show_index() -> Any:
     """Show name, version and links. A browser is redirected to the web pages."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        response: Any = redirect("/ui/")
+        response: Any = redirect(at_root("/ui/"))
     else:
-        response = json_response({"name": "sutra-grid-admin", "version": __version__, "links": LINKS})
+        links = {name: at_root(path) for name, path in LINKS.items()}
+        response = json_response({"name": "sutra-grid-admin", "version": __version__, "links": links})
     response.vary.add("Accept")
     return response

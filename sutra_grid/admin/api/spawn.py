@@ -12,6 +12,7 @@ from sutra_grid.admin.commands.readiness import thread_slot_for
 from sutra_grid.admin.commands.spawn import spawn_many, spawn_one
 from sutra_grid.admin.http.operations import COMMAND_PROBLEMS, Operations, ResponseSpec
 from sutra_grid.admin.http.problems import problem_document
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.admin.http.request_parser import invalid_request
 from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.http.schemas import KEY_HEADER
@@ -78,6 +79,6 @@ def _many_response(results: list[pb.NodeStatus | GridError]) -> Response:
         if not nodes:
             raise error
         summary = error.message
-    problems = [problem_document(error, request.path) for error in errors]
+    problems = [problem_document(error, at_root(request.path)) for error in errors]
     status = HTTPStatus.MULTI_STATUS if problems else HTTPStatus.CREATED
     return json_response({"nodes": nodes, "problems": problems, "summary": summary}, status)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from apispec import BasePlugin
-from flask import Flask
+from flask import Flask, Response, json, request
 from flask_smorest import Api
 
 from sutra_grid import __version__
@@ -34,6 +34,14 @@ class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _openapi_json(self) -> Response:
+        """Show the document, with the address of this API as the client reaches it."""
+        response: Response = super()._openapi_json()
+        root = request.script_root
+        if root:
+            response.set_data(json.dumps({**self.spec.to_dict(), "servers": [{"url": root}]}, indent=2))
+        return response
 
     def _register_responses(self) -> None:
         for status in HTTPStatus:

@@ -2,7 +2,8 @@
 
 A browser lets any page send a simple POST to any address, including loopback. It names the page's site in
 ``Sec-Fetch-Site`` (Fetch Metadata). Without TLS, and in older browsers, only ``Origin`` names it. That is compared with
-``Host``, so a reverse proxy must pass on the ``Host`` of the browser. Programs send neither of the two.
+``Host``, so a reverse proxy must pass on the ``Host`` of the browser, or tell it in ``X-Forwarded-Host`` and be one of
+``[admin] trusted_proxies``. Programs send neither of the two.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _SHOWN_CHARACTERS: Final = 200
 _USE_OWN_PAGES: Final = "Send commands from the admin's own pages, from the command line, or from a program"
 _PASS_HOST_ON: Final = (
     "Behind a reverse proxy, let the proxy pass on the Host header of the browser "
-    "(nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On)"
+    "(nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or let it set X-Forwarded-Host and "
+    "name its address in [admin] trusted_proxies"
 )
 
 
@@ -37,13 +39,22 @@ def refuse_cross_site_commands() -> None:
                 reason=Reason.FORBIDDEN,
                 hint=_USE_OWN_PAGES,
             )
-    elif origin is not None and origin.partition("://")[2] != request.host:
+    elif origin is not None and not _is_own(origin):
         raise PermissionDenied(
             f"the page that sent this command is at {_shorten(origin)} (Origin header), but the request is for "
-            f"{_shorten(request.host)} (Host header)",
+            f"{_shorten(request.host_url.rstrip('/'))} (Host header)",
             reason=Reason.FORBIDDEN,
             hint=f"{_PASS_HOST_ON}. {_USE_OWN_PAGES}",
         )
+
+
+def _is_own(origin: str) -> bool:
+    """Whether a page of ``origin`` is one of this admin's.
+
+    A proxy may have ended TLS without telling so: plain HTTP here may be HTTPS there, but not the reverse.
+    """
+    scheme, _, host = origin.partition("://")
+    return host == request.host and scheme in {request.scheme, "https"}
 
 
 def _shorten(header: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.core import errors
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.types import Reason
@@ -98,7 +99,7 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
 
 def problem_response(error: GridError, status: HTTPStatus | None = None) -> Response:
     """The problem document of an error. ``status`` overrides status and title for errors of the HTTP layer."""
-    document = problem_document(error, request.path, status)
+    document = problem_document(error, at_root(request.path), status)
     return Response(json.dumps(document) + "\n", status=int(status or http_status(error)), content_type=CONTENT_TYPE)
 
 
@@ -145,7 +146,7 @@ def _add_retry_after(response: Response) -> Response:
 
 def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"{request.path} does not exist"
+        return f"{at_root(request.path)} does not exist"
     if isinstance(error, MethodNotAllowed):
-        return f"{request.path} does not support {request.method}"
+        return f"{at_root(request.path)} does not support {request.method}"
     return error.description or error.name

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request
 
 from sutra_grid.admin.http.long_requests import ThreadSlot
+from sutra_grid.admin.http.proxies import at_root
 
 #: The header of a list page that has neighbours.
 LINK_HEADER: Final[Mapping[str, Any]] = {
@@ -50,7 +51,7 @@ def page_response(name: str, items: Sequence[Any], next_cursor: str, total: int,
 def add_link(response: Response, relation: str, **changes: str | int | None) -> None:
     """Add a link to the same URL with parameters changed; None removes one. Needs a request context."""
     chosen = {name: value for name, value in (request.args.to_dict() | changes).items() if value is not None}
-    response.headers.add("Link", f'<{request.path}?{urlencode(chosen)}>; rel="{relation}"')
+    response.headers.add("Link", f'<{at_root(request.path)}?{urlencode(chosen)}>; rel="{relation}"')
 
 
 def stream_response(parts: Iterable[str] | Iterable[bytes], slot: ThreadSlot, content_type: str) -> Response:

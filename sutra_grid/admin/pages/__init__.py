@@ -22,6 +22,7 @@ from sutra_grid.admin.pages import (
     spawn,
 )
 from sutra_grid.admin.pages.blueprint import blueprint, csrf
+from sutra_grid.admin.pages.cookies import SiteSession
 from sutra_grid.admin.pages.errors import respond_to_expired_form
 from sutra_grid.admin.pages.renderer import PageState, install_page_state
 from sutra_grid.runtime.clock import Clock
@@ -50,9 +51,11 @@ def install(app: Flask, clock: Clock, secret_key: str) -> None:
         SESSION_COOKIE_NAME="sutra-grid",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
+        WTF_CSRF_SSL_STRICT=False,  # would need a Referer; admin.http.origins compares sites for every request
         WTF_CSRF_CHECK_DEFAULT=False,  # only pages need it: programs send no cookie
         WTF_CSRF_TIME_LIMIT=None,  # pages stay open on a screen for days
     )
+    app.session_interface = SiteSession()
     csrf.init_app(app)
     install_page_state(app, PageState(clock))
     app.register_error_handler(CSRFError, respond_to_expired_form)

@@ -33,6 +33,5 @@ def refuse_forged_forms() -> None:
 def add_headers(response: Response) -> Response:
     """Restrict what browsers may do with a page."""
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "same-origin"
     response.vary.add("HX-Request")
     return response

@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Response, flash, make_response, redirect, request
 
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.admin.pages.renderer import is_from_htmx
 from sutra_grid.client.error_groups import ErrorGroup
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
@@ -39,8 +40,9 @@ def group_text(group: ErrorGroup) -> str:
     return failure_text(group.error) if len(group.names) == 1 else f"{group.count_text()}: {failure_text(group.error)}"
 
 
-def redirect_with_message(url: str, message: str) -> Response:
-    """Redirect to ``url``, which shows ``message``; htmx gets a header instead. Needs a request context."""
+def redirect_with_message(path: str, message: str) -> Response:
+    """Redirect to the page ``path``, which shows ``message``; htmx gets a header instead. Needs a request context."""
+    url = at_root(path)
     flash(message[:MAX_FLASH_CHARACTERS], "good")
     if is_from_htmx():
         response = make_response("")

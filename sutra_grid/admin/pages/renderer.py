@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, make_response, render_template, request
+from werkzeug.local import LocalProxy
 
 from sutra_grid import __version__
 from sutra_grid.admin.pages.cached_value import CachedValue
@@ -34,6 +35,8 @@ def install_page_state(app: Flask, state: PageState) -> None:
     app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.globals["now_ms"] = now_ms
+    # For macros too, which do not see the values of a page.
+    app.jinja_env.globals["root"] = LocalProxy(lambda: request.script_root)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from sutra_grid.admin.http.fields import RawText
 from sutra_grid.admin.http.problems import http_status
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.confirmation import failure_text, form_key, new_key, redirect_with_message, retry_key
 from sutra_grid.admin.pages.models.roll_views import roll_view
@@ -68,7 +69,7 @@ def show_rolling_restart(roll_id: str) -> Response:
 def stop_rolling_restart(roll_id: str) -> Response:
     """Begin no further restart. The page says when those under way have ended."""
     roll_store().ask_to_stop(roll_id)
-    return redirect(f"{PATH}/{roll_id}", code=HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
+    return redirect(at_root(f"{PATH}/{roll_id}"), code=HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
 
 
 def _body(given: Mapping[str, str], node_ids: Sequence[str]) -> dict[str, Any]:

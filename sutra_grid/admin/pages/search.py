@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Response, make_response, redirect
 
 from sutra_grid.admin.http.fields import Text
+from sutra_grid.admin.http.proxies import at_root
 from sutra_grid.admin.http.schemas import RequestSchema
 from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_rows import agent_rows
@@ -38,7 +39,7 @@ def search() -> Response:
     chosen, _ = list_query(SearchQuery())
     text, rows = chosen["q"], registry()
     if url := _page_of_id(rows, text):
-        return make_response(redirect(url))
+        return make_response(redirect(at_root(url)))
     if not text:
         return render_page("search.html", text="", poll_seconds=0)
     agents = rows.agent_page(AgentQuery(text=text, limit=SHOWN_AGENTS), counted=True)

@@ -63,6 +63,8 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
         "graceful_timeout": settings.stop_grace_secs,
         "keepalive": 5,
         "preload_app": False,
+        # By default it believes headers from loopback. admin.http.proxies decides which are believed.
+        "forwarded_allow_ips": "",
         "control_socket_disable": True,
         "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
         "proc_name": "sutra-grid-admin",

@@ -1,6 +1,7 @@
 """Commands go to the master, with the client's idempotency key, and answer what came of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from flask.testing import FlaskClient
 from support.fakes.fake_master import FakeMaster
 from support.texts import mentions
 
+from sutra_grid.admin.app import create_app
+from sutra_grid.admin.config import AdminConfig
 from sutra_grid.core.errors import AlreadyExists, DeadlineExceeded, NotFound, ResourceExhausted
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -162,14 +165,17 @@ def test_a_page_of_another_site_commands_nothing(client: FlaskClient, master: Fa
     assert master.calls == {}
 
 
-def test_a_proxy_that_replaces_the_host_header_is_told_what_to_set(client: FlaskClient, master: FakeMaster) -> None:
+def test_a_proxy_that_replaces_the_host_header_is_told_what_to_set(config: AdminConfig, master: FakeMaster) -> None:
+    client = create_app(replace(config, allowed_hosts=["grid.example"])).test_client()
     headers = {"Origin": "http://grid.example:8080", "Host": "127.0.0.1:7080"}
     answer = client.post("/nodes/node-00000001/stop", headers=headers)
     assert answer.status_code == 403
     problem = answer.get_json(force=True)
     assert mentions(problem["detail"], "http://grid.example:8080", "Origin", "127.0.0.1:7080", "Host")
     assert "another site" not in problem["detail"], "that is not known"
-    assert mentions(problem["hint"], "proxy_set_header Host $http_host", "ProxyPreserveHost On")
+    assert mentions(
+        problem["hint"], "proxy_set_header Host $http_host", "ProxyPreserveHost On", "[admin] trusted_proxies"
+    )
     master.answers["StopStorageNode"] = pb.StopResponse(success=True, node=NODE)
     headers["Host"] = "grid.example:8080"
     assert client.post("/nodes/node-00000001/stop", headers=headers).status_code == 200
