@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -161,7 +162,9 @@ class Roll:
     def _begin(self, node: pb.NodeStatus) -> None:
         name = node.node_id
         self.progress.in_flight.add(name)
-        thread = threading.Thread(target=self._restart, args=(node,), name=f"restart {name}", daemon=True)
+        thread = threading.Thread(
+            target=copy_context().run, args=(self._restart, node), name=f"restart {name}", daemon=True
+        )
         self._threads.append(thread)
         thread.start()
 

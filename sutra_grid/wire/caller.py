@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Final
 
 from sutra_grid.core.access.identity import PEOPLE, Role
@@ -21,7 +22,11 @@ ADDRESS_KEY: Final = "x-sutra-grid-caller-address"
 
 MAX_CHARACTERS: Final = 256
 
+#: Kinds of callers that an admin may name. Nobody else knows them; a certificate speaks for itself.
+_NAMED_KINDS: Final = frozenset({PrincipalKind.TOKEN, PrincipalKind.USER, PrincipalKind.PROXY})
+
 _current: ContextVar[Principal] = ContextVar("caller", default=LOCAL)
+_acting_for: ContextVar[Principal | None] = ContextVar("acting_for", default=None)
 
 
 def current() -> Principal:
@@ -37,6 +42,25 @@ def bound(principal: Principal) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def acting_for(principal: Principal) -> Iterator[None]:
+    """Within the block the calls of this thread say that they are made for ``principal``; see ``metadata_of_call``.
+
+    A thread that works for the same person runs in a copy of the context (``contextvars.copy_context``).
+    """
+    token = _acting_for.set(principal)
+    try:
+        yield
+    finally:
+        _acting_for.reset(token)
+
+
+def metadata_of_call() -> tuple[tuple[str, str], ...]:
+    """The metadata of a call that this thread makes: for whom, if for anybody but this program itself."""
+    principal = _acting_for.get()
+    return metadata_for(principal) if principal is not None else ()
 
 
 def metadata_for(principal: Principal) -> tuple[tuple[str, str], ...]:
@@ -61,15 +85,12 @@ def on_behalf_of(principal: Principal, metadata: Mapping[str, str]) -> Principal
         kind, role = PrincipalKind(metadata[KIND_KEY]), Role(metadata.get(ROLE_KEY, ""))
     except ValueError:
         return principal
-    if role not in PEOPLE:
+    address = metadata.get(ADDRESS_KEY, principal.address)[:MAX_CHARACTERS]
+    if kind is PrincipalKind.LOCAL:  # of an admin without logins: its own name, at the address of the person
+        return replace(principal, address=address)
+    if role not in PEOPLE or kind not in _NAMED_KINDS:
         return principal
-    return Principal(
-        kind,
-        role,
-        metadata.get(NAME_KEY, "")[:MAX_CHARACTERS],
-        metadata.get(ADDRESS_KEY, principal.address)[:MAX_CHARACTERS],
-        principal.serial,
-    )
+    return Principal(kind, role, metadata.get(NAME_KEY, "")[:MAX_CHARACTERS], address, principal.serial)
 
 
 def _ascii(text: str) -> str:

@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from sutra_grid.core.errors import DeadlineExceeded, GridError, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime import correlation_id
+from sutra_grid.wire import caller
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.correlation_ids import metadata_of
 from sutra_grid.wire.errors import from_rpc_error, is_answer
@@ -136,9 +137,10 @@ class Connection(Generic[Stub]):
     ) -> Response:
         """Call ``method`` of the stub, whose responses have the type ``response``. Blocks up to the timeout.
 
-        The call carries the correlation id of this thread. A ``repeatable`` call is made once more, on a
-        new channel and within the same timeout, when its channel had answered before and is now dead, or
-        led to an earlier address. So a peer that was restarted is reached at once.
+        The call carries the correlation id of this thread, and for whom it is made (``wire.caller``). A
+        ``repeatable`` call is made once more, on a new channel and within the same timeout, when its channel
+        had answered before and is now dead, or led to an earlier address. So a peer that was restarted is
+        reached at once.
 
         Raises ``GridError``: the peer's own, unchanged, ``PeerUnreachable``, ``NoAnswer`` or ``ConnectionClosed``.
         """
@@ -190,7 +192,8 @@ class Connection(Generic[Stub]):
     ) -> Any:
         seconds = max(0.001, deadline - time.monotonic())
         try:
-            response = method(held.stub)(request, timeout=seconds, metadata=metadata_of(correlation_id.current()))
+            metadata = (*metadata_of(correlation_id.current()), *caller.metadata_of_call())
+            response = method(held.stub)(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise self._judge(held, error) from error
         except ValueError as error:  # gRPC's way to say that the channel was closed before the call

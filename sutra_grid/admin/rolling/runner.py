@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -84,7 +85,9 @@ class RollRunner:
                     finally:
                         os.close(lock)
 
-            self._thread = threading.Thread(target=run, name=f"rolling restart {roll_id}", daemon=True)
+            self._thread = threading.Thread(
+                target=copy_context().run, args=(run,), name=f"rolling restart {roll_id}", daemon=True
+            )
             self._thread.start()
         except BaseException:
             slot.release()
