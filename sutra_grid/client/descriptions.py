@@ -10,7 +10,7 @@ from sutra_grid.core.agent.reachability import remedy
 from sutra_grid.core.agent.removal import LastKnown, Removal
 from sutra_grid.core.listed_status import ListedStatus, listed_status
 from sutra_grid.core.node.record import signal_name
-from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, ReachState
+from sutra_grid.core.types import AgentStatus, Desired, NodeStatus, ReachState, Reason
 from sutra_grid.runtime.net import is_loopback
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -111,6 +111,8 @@ def exit_text(ended: pb.NodeExit, now: int) -> str:
         how = f"signal {ended.signal} ({signal_name(ended.signal)})"
     elif ended.HasField("code"):
         how = f"exit code {ended.code}"
+    elif ended.reason == Reason.START_FAILED and not ended.uptime_ms:
+        how = "no process was started"
     else:
         how = "exit status unknown"
     lasted = f" after {_lasted(ended.uptime_ms)}" if ended.uptime_ms else ""

@@ -97,6 +97,11 @@ def new_exits(before: NodeReport | None, report: NodeReport) -> tuple[NodeExit, 
     return tuple(itertools.takewhile(lambda exit_: replace(exit_, killed="") not in known, report.exits))
 
 
+def without_process(exit_: NodeExit) -> bool:
+    """Whether it is a start that failed before there was a process: nothing ended."""
+    return exit_.reason is Reason.START_FAILED and exit_.code is None and not (exit_.signal or exit_.uptime_ms)
+
+
 def describe_exit(exit_: NodeExit) -> str:
     """How a process ended, after what time if that is known, and what had to be killed beside it."""
     how = _how_it_ended(exit_)
@@ -109,7 +114,7 @@ def _how_it_ended(exit_: NodeExit) -> str:
         return f"ended by signal {exit_.signal} {uptime}"
     if exit_.code is not None:
         return f"exit code {exit_.code} {uptime}"
-    if exit_.reason is Reason.START_FAILED:
+    if without_process(exit_):
         return "its process did not start"
     if exit_.reason in {Reason.LOST, Reason.REBOOTED}:
         return "exited (when and how is unknown: no agent watched it)"

@@ -11,8 +11,8 @@ from dataclasses import fields
 from operator import attrgetter
 
 from sutra_grid.core.event_kinds import EventKind
-from sutra_grid.core.outcome import CRASHES, describe_exit, is_restart_refused, new_exits
-from sutra_grid.core.types import Actor, Event, Health, NodeReport, NodeState, Reason
+from sutra_grid.core.outcome import CRASHES, describe_exit, is_restart_refused, new_exits, without_process
+from sutra_grid.core.types import Actor, Event, Health, NodeExit, NodeReport, NodeState, Reason
 
 _Change = tuple[EventKind, Reason, str]
 
@@ -52,8 +52,18 @@ def _refusals(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
 
 def _exits(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:
     for exit_ in reversed(new_exits(old, new)):
-        if exit_.reason in CRASHES:
-            yield EventKind.NODE_EXITED, exit_.reason, describe_exit(exit_)
+        if exit_.reason not in CRASHES or _is_told(old, new, exit_):
+            continue
+        # The cause that a report has is that of its newest exit.
+        cause = f": {new.end_cause}" if without_process(exit_) and exit_ is new.exits[0] and new.end_cause else ""
+        yield EventKind.NODE_EXITED, exit_.reason, f"{describe_exit(exit_)}{cause}"
+
+
+def _is_told(old: NodeReport | None, new: NodeReport, exit_: NodeExit) -> bool:
+    """Whether it is one more start that failed without a process, for the cause of the one before."""
+    if old is None or not old.exits or not old.end_cause or old.generation != new.generation:
+        return False
+    return old.end_cause == new.end_cause and without_process(old.exits[0]) and without_process(exit_)
 
 
 def _oom_kills(old: NodeReport | None, new: NodeReport) -> Iterator[_Change]:

@@ -88,7 +88,10 @@ def port_user(port: int, host: str = "") -> str:
     """Who uses the port, for a message after "in use by"; says so when nobody was found. See ``port_uses``."""
     uses = port_uses(port, host)
     if not uses:
-        return "a socket that neither listens nor is connected (its process can't be found)"
+        return (
+            "a socket that neither listens nor is connected (its process can't be found here; "
+            "`ss -B` of Linux 6.8 and later shows such sockets)"
+        )
     return uses[0].description() + ("" if uses[0].is_listener else "; no program listens on it")
 
 

@@ -51,6 +51,19 @@ def test_a_refused_restart_is_told_once_for_each_command() -> None:
     assert kinds(RUNNING, replace(refused, state=NodeState.STARTING, pid=0)) == [], "it waits for its next start"
 
 
+def test_a_start_that_failed_without_a_process_says_why_once_for_each_cause() -> None:
+    exits = (replace(KILLED, signal=0, at_ms=300, uptime_ms=0, reason=Reason.START_FAILED), KILLED)
+    waits = replace(STARTING, pid=0, reason=Reason.PORT_TAKEN, end_cause="port 1 is in use by pid 2", exits=exits)
+    [event] = events_between("agent-1", replace(RUNNING, exits=(KILLED,)), waits, at_ms=1)
+    assert (event.kind, event.reason) == ("node.exited", Reason.START_FAILED)
+    assert event.message == "its process did not start: port 1 is in use by pid 2"
+    again = replace(waits, exits=(replace(exits[0], at_ms=400), KILLED))
+    assert kinds(waits, again) == [], "the next try, for the same cause"
+    assert kinds(waits, replace(again, end_cause="port 1 is in use by pid 3")) == ["node.exited"]
+    assert kinds(waits, replace(again, generation=2)) == ["node.exited"], "of a new command"
+    assert kinds(waits, replace(waits, exits=(replace(KILLED, at_ms=400), *exits))) == ["node.exited"], "a real exit"
+
+
 def test_several_crashes_between_two_reports_are_told_one_by_one() -> None:
     newest = replace(KILLED, at_ms=300, signal=11)
     exits = (newest, replace(KILLED, at_ms=200), KILLED)

@@ -12,7 +12,7 @@ from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
-from sutra_grid.core.outcome import CRASHES
+from sutra_grid.core.outcome import CRASHES, without_process
 from sutra_grid.core.restart import decide_restart, delay_seconds
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase, looks_alike
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
@@ -168,11 +168,14 @@ class NodeStep:
             uptime_ms=max(0, int(lived_seconds * 1000)),
             reason=reason,
         )
+        earlier = record.exits
+        if earlier and without_process(ended) and without_process(earlier[0]):
+            earlier = earlier[1:]  # tries in a row are kept as one: they must not push out how a process ended
         self.record = replace(
             record,
             process=None,
             stop_cause=Reason.NONE,
-            exits=(ended, *record.exits)[:MAX_EXITS],
+            exits=(ended, *earlier)[:MAX_EXITS],
             unstable=record.unstable or reason in MAKES_UNSTABLE,
         )
 

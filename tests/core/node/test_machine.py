@@ -370,6 +370,18 @@ def test_what_passes_by_itself_is_waited_out_though_restarts_are_off(failure: La
     assert (driver.phase, driver.record.reason) == (Phase.FAILED, Reason.RESTARTS_DISABLED), "a crash is final"
 
 
+def test_starts_that_fail_in_a_row_do_not_push_out_how_the_process_ended() -> None:
+    driver = Driver().running().on(Exited(1, ExitStatus(signal=9))).on(TimerDue(TimerName.BACK_OFF))
+    for _ in range(10):
+        driver.now += 1.0
+        driver.on(PASSING[1]).on(TimerDue(TimerName.BACK_OFF))
+    failed, killed = driver.record.exits
+    assert (failed.reason, killed.signal) == (Reason.START_FAILED, 9)
+    assert failed.at_ms > killed.at_ms + 5_000, "of the tries the last one is kept"
+    driver.launched().exited(1).on(TimerDue(TimerName.BACK_OFF)).on(PASSING[1])
+    assert [ended.code for ended in driver.record.exits] == [None, 1, None, None]
+
+
 def test_a_port_that_a_program_listens_on_is_not_waited_for_without_end() -> None:
     driver = Driver().assign(Desired.RUNNING)
     for _ in range(RULES.restart.max_crashes - 1):
