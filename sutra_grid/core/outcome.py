@@ -24,6 +24,12 @@ CRASHES = frozenset(
     }
 )
 
+#: Exits that the agent or the kernel made, so that the node starts again: what the process did.
+WHY_STOPPED = {
+    Reason.MEMORY_LIMIT: "used more memory than its limit",
+    Reason.PROBE_FAILED: "did not answer its health probe",
+}
+
 #: Why an agent refuses a restart before it stops the process. A process that runs has none of them otherwise.
 RESTART_OBSTACLES = frozenset(
     {
@@ -103,8 +109,10 @@ def without_process(exit_: NodeExit) -> bool:
 
 
 def describe_exit(exit_: NodeExit) -> str:
-    """How a process ended, after what time if that is known, and what had to be killed beside it."""
+    """Why and how a process ended, after what time if that is known, and what had to be killed beside it."""
     how = _how_it_ended(exit_)
+    if exit_.reason in WHY_STOPPED:
+        how = f"{WHY_STOPPED[exit_.reason]}: {how}"
     return f"{how}; {exit_.killed}" if exit_.killed else how
 
 

@@ -13,7 +13,7 @@ from itertools import islice, product
 from typing import NamedTuple
 
 from sutra_grid.core.age import duration, utc_time
-from sutra_grid.core.outcome import CRASHES, describe_exit
+from sutra_grid.core.outcome import CRASHES, WHY_STOPPED, describe_exit
 from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import (
     Agent,
@@ -330,4 +330,5 @@ def unstable_words(report: NodeReport | None, now_ms: int) -> str:
     how = f" ({describe_exit(crash)})" if crash else ""
     again = f" for {duration((now_ms - report.started_at_ms) / 1000)}" if now_ms and report.started_at_ms else ""
     left = f", stable in {duration(report.stable_in_ms / 1000)}" if report.stable_in_ms else ""
-    return f"it crashed{how} and runs again{again}{left}"
+    ended = "ended" if crash and crash.reason in WHY_STOPPED else "crashed"
+    return f"it {ended}{how} and runs again{again}{left}"

@@ -77,6 +77,12 @@ def test_an_exit_as_text() -> None:
     assert numbers_in(describe_exit(replace(CRASH, code=None))) == {"0.2"}, "neither a code nor a signal is made up"
 
 
+def test_an_exit_that_the_agent_made_says_why() -> None:
+    exceeded = describe_exit(replace(CRASH, code=0, reason=Reason.MEMORY_LIMIT))
+    assert exceeded == "used more memory than its limit: exit code 0 after 0.2 s"
+    assert mentions(describe_exit(replace(CRASH, reason=Reason.PROBE_FAILED)), "health probe", "code 1")
+
+
 def test_why_a_start_failed_is_the_end_of_the_process_and_not_the_wait_that_follows() -> None:
     waits = replace(
         RUNNING, state=NodeState.STARTING, pid=0, reason=Reason.BACK_OFF, backoff_ms=900, exits=(CRASH,),

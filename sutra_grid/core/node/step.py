@@ -12,16 +12,13 @@ from sutra_grid.core.node.events import Now
 from sutra_grid.core.node.instructions import ArmTimer, CancelTimers, Instruction, Launch, TimerName
 from sutra_grid.core.node.record import MAX_EXITS, MAX_HISTORY, ExitStatus, NodeRecord, NodeRuntime
 from sutra_grid.core.node.rules import NodeRules
-from sutra_grid.core.outcome import CRASHES, without_process
+from sutra_grid.core.outcome import CRASHES, WHY_STOPPED, without_process
 from sutra_grid.core.restart import decide_restart, delay_seconds
 from sutra_grid.core.states import NODE_TRANSITIONS, IllegalTransition, Phase, looks_alike
 from sutra_grid.core.types import Desired, Health, NodeExit, Reason
 
 #: Why the agent stopped a process by itself, or the kernel killed it at its limit, to start it again.
-STOP_CAUSES = {
-    Reason.PROBE_FAILED: "it did not answer its health probe and was stopped",
-    Reason.MEMORY_LIMIT: "it used more memory than its limit and was stopped",
-}
+STOP_CAUSES = {reason: f"it {why} and was stopped" for reason, why in WHY_STOPPED.items()}
 
 #: Between a failed look and the next one, which may confirm it.
 CONFIRM_PROBE_SECONDS = 1.0
