@@ -37,7 +37,8 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     cache = ["--port", "{port}", "--bind", "{host}", "--dir", "{storage_path}", "--save", "", "--maxmemory"]
     share = {**redis, "args": [*cache, "{memory_limit_mb*0.75}mb"]}
     whole = {**redis, "args": [*cache, "{memory_limit_mb}mb"]}
-    engines = {"redis": redis, "daemon": daemon, "share": share, "whole": whole}
+    saves = {**redis, "args": [*cache, "{memory_limit_mb*0.45}mb"]}
+    engines = {"redis": redis, "daemon": daemon, "share": share, "whole": whole, "saves": saves}
     harness = AgentHarness(tmp_path / "home", engines=engines, limits={"memory": "sampled"}).start()
     yield harness
     if harness.daemon.is_running:
@@ -68,6 +69,18 @@ def write_until(port: int, ended: Callable[[str], bool]) -> str:
     raise AssertionError("the loop has no end")
 
 
+def write_values(port: int, count: int) -> None:
+    """Write values of 1 MiB to the first keys. All are accepted."""
+    replies: list[str] = []
+
+    def is_last(reply: str) -> bool:
+        replies.append(reply)
+        return len(replies) == count
+
+    write_until(port, is_last)
+    assert replies == ["+OK"] * count
+
+
 def test_a_redis_with_a_share_of_the_limit_refuses_writes_when_it_is_full_and_lives(agent: AgentHarness) -> None:
     spawned = agent.run("cache", "share", memory_limit_mb=64)
     assert ask(spawned.spec.port, "CONFIG", "GET", "maxmemory").endswith(str(48 << 20))
@@ -77,6 +90,22 @@ def test_a_redis_with_a_share_of_the_limit_refuses_writes_when_it_is_full_and_li
     assert again.startswith("-OOM command not allowed"), "its memory was measured twice meanwhile"
     full = agent.reports()["cache"]
     assert (full.state, full.pid, full.exits) == (NodeState.RUNNING, spawned.pid, ())
+
+
+@pytest.mark.soak
+def test_a_redis_with_the_share_of_the_examples_lives_while_all_is_overwritten_as_it_saves(agent: AgentHarness) -> None:
+    spawned = agent.run("saver", "saves", memory_limit_mb=96)
+    port = spawned.spec.port
+    write_values(port, 38)  # of 43 MiB
+    assert ask(port, "CONFIG", "SET", "rdb-key-save-delay", "500000") == "+OK"
+    assert ask(port, "BGSAVE") == "+Background saving started"
+    looked = time.monotonic() + 2 * MEMORY_SECONDS
+    write_values(port, 38)
+    while time.monotonic() < looked:
+        write_values(port, 1)
+    assert "rdb_bgsave_in_progress:1" in ask(port, "INFO", "persistence"), "pages were held twice all the time"
+    after = agent.reports()["saver"]
+    assert (after.state, after.pid, after.exits) == (NodeState.RUNNING, spawned.pid, ())
 
 
 @pytest.mark.soak
