@@ -149,6 +149,13 @@ _RAISE_DESCRIPTORS: Final = Step(
 )
 _PROBE_REASONS: Final = frozenset({Reason.PROBE_FAILED, Reason.START_TIMEOUT})
 
+#: It runs, and could not be started again.
+_ENGINE_GONE: Final = Step(
+    "Its process runs on, but can't be started again and is not probed: {agent} has no engine {engine}. Add "
+    "[engines.{engine}] to its configuration and restart the agent.",
+    _AGENT,
+)
+
 _DEFAULT_ENGINE: Final = "storage"  # its program gets the limit in a way that can't be configured
 
 #: The drain of its agent has stopped it.
@@ -169,6 +176,8 @@ _WHILE: Final[dict[str, str]] = {
 }
 
 
+_WITHOUT_ENGINE: Final = "Leaves its process alone. When it ends, every start fails until its agent has the engine."
+
 _THEN: Final = {
     Desired.RUNNING: "starts the node",
     Desired.STOPPED: "the node is stopped",
@@ -184,8 +193,11 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
         step = _UNDRAIN
     elif node.pid and node.reason in RESTART_OBSTACLES:
         step = _RESTART_REFUSED
+    elif is_as_desired(node) and _lacks_engine(node, agent):
+        step = _ENGINE_GONE
     elif is_as_desired(node) and node.unstable:
-        step = NEXT_STEPS[Reason.CRASHED]
+        over_limit = bool(node.exits) and node.exits[0].reason == Reason.MEMORY_LIMIT
+        step = NEXT_STEPS[Reason.MEMORY_LIMIT if over_limit else Reason.CRASHED]
     elif is_as_desired(node) and node.reason not in _WORTH_A_LOOK:
         # Without a probe nobody knows whether its program is meant to listen.
         is_lost = bool(node.endpoint_problem) and node.health == Health.HEALTHY
@@ -212,13 +224,20 @@ def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     return Step(step.text.format(**names), step.command.format(**names))
 
 
+def _lacks_engine(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> bool:
+    """Whether the node has a process, and its agent does not list its engine."""
+    listed = agent.engines if agent is not None else ()
+    return bool(node.pid and listed) and (node.spec.engine or _DEFAULT_ENGINE) not in listed
+
+
 def _use_less(engine: str, agent: str) -> str:
     """How the program of an engine stays below the memory limit."""
     if engine in ("", _DEFAULT_ENGINE):
         return "Reduce its load"
     return (
         f"Lower its program's own limit in [engines.{engine}] of {agent}'s configuration, to a share such as "
-        "{memory_limit_mb*0.75}; restart the agent, then the node"
+        "{memory_limit_mb*0.75}, or *0.45 if it copies memory while it saves, as redis does; restart the agent, then "
+        "the node"
     )
 
 
@@ -235,7 +254,7 @@ def grid_does_next(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> str:
     if node.generation > node.observed_generation:
         return "Sends the desired state to its agent with the next heartbeat."
     if is_as_desired(node):
-        return _while_as_desired(node)
+        return _WITHOUT_ENGINE if _lacks_engine(node, agent) else _while_as_desired(node)
     if node.reason == Reason.UNPROVED_PROCESS:
         return f"Looks every 2 s whether the process in the message has ended, and then {_THEN[Desired(node.desired)]}."
     return _WHILE.get(node.status, "Waits for a report of its agent.")

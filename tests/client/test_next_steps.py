@@ -20,6 +20,27 @@ def test_a_crash_loop_needs_its_cause_fixed_and_a_start() -> None:
     assert mentions(grid_does_next(failed, agent()), "failed")
 
 
+def test_a_node_that_runs_again_after_it_exceeded_its_limit_is_told_the_way_out() -> None:
+    exceeded = pb.NodeExit(code=0, reason="memory_limit")
+    again = node(reason="adopted", unstable=True, exits=[exceeded], spec=pb.NodeSpec(engine="redis"))
+    assert mentions(
+        next_step(again, agent(engines=["redis"])).text, "[engines.redis]", "{memory_limit_mb*0.75}", "*0.45"
+    )
+    again.exits[0].reason = "crashed"
+    assert next_step(again, agent(engines=["redis"])).text == "Find the cause in its log."
+
+
+def test_a_node_whose_engine_is_not_configured_any_more_is_told_before_its_process_ends() -> None:
+    spec = pb.NodeSpec(engine="redis")
+    step = next_step(node(spec=spec, reason="adopted"), agent())
+    assert mentions(step.text, "[engines.redis]", "agent-1", "can't be started again")
+    assert mentions(grid_does_next(node(spec=spec), agent()), "every start fails")
+    for other in (agent(engines=["redis", "storage"]), agent(engines=[]), None):
+        assert next_step(node(spec=spec), other).text == "Nothing.", "nothing is claimed of engines that are not known"
+    stopped = node(spec=spec, status="stopped", desired="stopped", pid=0)
+    assert next_step(stopped, agent()).text == "Nothing."
+
+
 def test_a_back_off_says_when_it_ends() -> None:
     waiting = node(status="starting", pid=0, reason="back_off", backoff_ms=8_000)
     assert mentions(grid_does_next(waiting, agent()), "8s")
