@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     AGENT_REMOVED = "agent.removed"
     AGENT_LOW_DISK = "agent.low_disk"
     AGENT_DISK_RECOVERED = "agent.disk_recovered"
+    AGENT_JOINED = "agent.joined"  # it got its first certificate for a join token
     NODE_SPAWNED = "node.spawned"  # recorded; its agent is asked to start it
     NODE_SPAWN_FAILED = "node.spawn_failed"
     NODE_COMMANDED = "node.commanded"  # a start, stop, restart or removal was recorded
@@ -49,6 +50,10 @@ class EventKind(StrEnum):
     NODE_FOLLOWED = "node.followed"  # the registry and the agent disagreed about what is desired, and it was settled
     NODE_FOREIGN = "node.foreign"  # an agent reports a node of an agent on another host
     NODE_REMOVED = "node.removed"
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
+    CERTIFICATE_REVOKED = "certificate.revoked"
+    CERTIFICATE_RESTORED = "certificate.restored"
     REGISTRY_REBUILT = "registry.rebuilt"  # a damaged registry was set aside, and an empty one was made
     REGISTRY_REFILLED = "registry.refilled"  # the registry was lost, and was restored from the master's memory
 

@@ -34,10 +34,13 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
     EventKind.AGENT_RECOVERED: "good",
     EventKind.AGENT_REGISTERED: "good",
     EventKind.AGENT_DISK_RECOVERED: "good",
+    EventKind.AGENT_JOINED: "good",
+    EventKind.TOKEN_CREATED: "good",
+    EventKind.CERTIFICATE_REVOKED: "warn",
 }
 
 #: The choices of the filter. The first part of a kind matches all kinds that begin with it.
-KINDS: Final = ("agent", "node", "registry", *sorted(EventKind))
+KINDS: Final = ("agent", "node", "registry", "token", "certificate", *sorted(EventKind))
 
 
 class EventRow(NamedTuple):
