@@ -1,5 +1,6 @@
 """The shared registry on SQLAlchemy; sessions never leave this package. Imports core and runtime."""
 
+from sutra_grid.registry.access import Revocations
 from sutra_grid.registry.database.engine import sqlite_file
 from sutra_grid.registry.database.faults import RegistryDamaged
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
@@ -37,6 +38,7 @@ __all__ = [
     "Page",
     "Registry",
     "RegistryDamaged",
+    "Revocations",
     "SetAside",
     "set_damaged_aside",
     "sqlite_file",

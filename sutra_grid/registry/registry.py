@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from sutra_grid.core.types import Agent, ClusterSummary, Desired, Event, Node, NodeSpec
+from sutra_grid.registry.access import AccessMethods
 from sutra_grid.registry.database import schema
 from sutra_grid.registry.database.engine import Database, open_database
 from sutra_grid.registry.database.faults import RegistryDamaged
@@ -38,7 +39,7 @@ from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 LOCK_WAIT_SECONDS = 5.0
 
 
-class Registry:
+class Registry(AccessMethods):
     """Agents, nodes, events and idempotency keys of one grid. Made by ``Registry.open``."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -1,12 +1,22 @@
-"""Deletes old rows: events that are too old or too many, idempotency records after a day, tombstones after 90 days."""
+"""Deletes old rows: events that are too old or too many, idempotency records after a day, others after 90 days.
+
+The others are tombstones, and tokens and certificates after their end.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
-from sutra_grid.registry.rows.statements import EVENTS, IDEMPOTENCY_RECORDS, TOMBSTONES
+from sutra_grid.registry.rows.statements import (
+    CERTIFICATES,
+    EVENTS,
+    IDEMPOTENCY_RECORDS,
+    REVOCATIONS,
+    TOKENS,
+    TOMBSTONES,
+)
 
 _DAY_MS: Final = 24 * 3600 * 1000
 
@@ -17,6 +27,9 @@ TOMBSTONE_MAX_AGE_MS: Final = 90 * _DAY_MS
 """An agent that was away for longer may report a removed node, which is then taken over as a new one.
 
 ``core.agent.removal`` tells operators this number."""
+
+ENDED_ACCESS_MAX_AGE_MS: Final = 90 * _DAY_MS
+"""How long a token or a certificate is listed after its end, for those who look into what has happened."""
 
 MAX_EVENTS_DELETED: Final = 10_000
 """Of one call, so that it holds the write lock for a short time only."""
@@ -29,6 +42,22 @@ def delete_old_rows(connection: Connection, now_ms: int, events_max_age_ms: int,
     connection.execute(delete(IDEMPOTENCY_RECORDS).where(created_at_ms < now_ms - IDEMPOTENCY_MAX_AGE_MS))
     removed_at_ms = TOMBSTONES.c.removed_at_ms
     connection.execute(delete(TOMBSTONES).where(removed_at_ms < now_ms - TOMBSTONE_MAX_AGE_MS))
+    _delete_ended_access(connection, now_ms - ENDED_ACCESS_MAX_AGE_MS)
+
+
+def _delete_ended_access(connection: Connection, before_ms: int) -> None:
+    """Delete tokens and certificates that ended before ``before_ms``, and the revocations of those certificates."""
+    token = TOKENS.c
+    ended = or_(
+        and_(token.expires_at_ms > 0, token.expires_at_ms < before_ms),
+        and_(token.revoked_at_ms > 0, token.revoked_at_ms < before_ms),
+        and_(token.uses_left == 0, token.last_used_at_ms < before_ms),
+    )
+    connection.execute(delete(TOKENS).where(ended))
+    expired = CERTIFICATES.c.not_after_ms < before_ms
+    serials = select(CERTIFICATES.c.serial).where(expired).scalar_subquery()
+    connection.execute(delete(REVOCATIONS).where(REVOCATIONS.c.serial.in_(serials)))
+    connection.execute(delete(CERTIFICATES).where(expired))
 
 
 def _delete_events(connection: Connection, before_ms: int, max_events: int) -> None:

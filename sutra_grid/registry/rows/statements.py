@@ -13,7 +13,19 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sutra_grid.registry.tables import AgentRow, Base, EventRow, IdempotencyRow, MasterRow, NodeRow, TombstoneRow
+from sutra_grid.registry.tables import (
+    AgentRow,
+    Base,
+    CertificateRow,
+    CounterRow,
+    EventRow,
+    IdempotencyRow,
+    MasterRow,
+    NodeRow,
+    RevocationRow,
+    TokenRow,
+    TombstoneRow,
+)
 
 T = TypeVar("T")
 
@@ -32,6 +44,10 @@ TOMBSTONES = table_of(TombstoneRow)
 EVENTS = table_of(EventRow)
 MASTERS = table_of(MasterRow)
 IDEMPOTENCY_RECORDS = table_of(IdempotencyRow)
+TOKENS = table_of(TokenRow)
+CERTIFICATES = table_of(CertificateRow)
+REVOCATIONS = table_of(RevocationRow)
+COUNTERS = table_of(CounterRow)
 
 
 def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
@@ -41,7 +57,12 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key exists; returns whether it was inserted."""
-    statement = _insert_new(table, connection.dialect.name)
+    return insert_new_on(connection, table, tuple(column.name for column in table.primary_key), values)
+
+
+def insert_new_on(connection: Connection, table: Table, key: tuple[str, ...], values: Mapping[str, Any]) -> bool:
+    """Insert a row unless one has the same values in ``key``, which is unique; returns whether it was inserted."""
+    statement = _insert_new(table, connection.dialect.name, key)
     return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
@@ -61,9 +82,8 @@ def _upsert(table: Table, dialect_name: str) -> Insert:
 
 
 @cache
-def _insert_new(table: Table, dialect_name: str) -> Insert:
-    key = [column.name for column in table.primary_key]
-    insert: Insert = _INSERTS[dialect_name](table).on_conflict_do_nothing(index_elements=key)
+def _insert_new(table: Table, dialect_name: str, key: tuple[str, ...]) -> Insert:
+    insert: Insert = _INSERTS[dialect_name](table).on_conflict_do_nothing(index_elements=list(key))
     return insert
 
 
