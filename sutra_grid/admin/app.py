@@ -35,7 +35,8 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.json.sort_keys = False  # type: ignore[attr-defined]  # keep the field order of the protobuf messages
     app.url_map.strict_slashes = False
     clock = clock or SystemClock()
-    client, long_requests = make_client(config.master, config.command_timeout_secs), LongRequests(config.threads)
+    client = make_client(config.master, config.command_timeout_secs, config.master_tls)
+    long_requests = LongRequests(config.threads)
     rolls = RollStore(directory_for(config.listen, config.master, config.registry_url))
     services = Services(
         RegistryLink(config.registry_url, clock),

@@ -10,11 +10,16 @@ from typing import Final
 
 from sutra_grid.core.access.forwarding import PREFIX_ALLOWED, Network, is_prefix, network_of
 from sutra_grid.core.access.hosts import ANY, HostRule, host_rule
+from sutra_grid.core.access.identity import Role
 from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, host_port, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.member import configured_member
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
 
 SECTION: Final = "admin"
+MASTER_TLS: Final = "master_tls"
 FILE_VARIABLE: Final = "SUTRA_GRID_ADMIN_CONFIG"
 
 DEFAULT_PORT: Final = 7080
@@ -159,6 +164,13 @@ SCHEMA: Final = Schema(
             ],
             help="The HTTP API and the web pages",
         ),
+        tls_section(
+            CERT_FILE,
+            KEY_FILE,
+            CA_FILE,
+            section=MASTER_TLS,
+            help="The connection to a master with TLS: a certificate of role admin, its key, and the grid's CA",
+        ),
         LOGGING_SECTION,
     ]
 )
@@ -187,11 +199,12 @@ class AdminConfig:
     trusted_proxies: Sequence[str] = ()
     url_prefix: str = ""
     hsts_secs: int = HSTS_SECS
+    master_tls: CredentialFiles | None = None
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:
-        """The settings of a loaded configuration."""
-        return cls(**config.section(SECTION))
+        """The settings of a loaded configuration. Raises ``ConfigError`` for certificates that can't be used."""
+        return cls(**config.section(SECTION), master_tls=configured_member(config, Role.ADMIN, section=MASTER_TLS))
 
     def host_rule(self) -> HostRule | None:
         """The hosts that the admin answers for; None for all."""

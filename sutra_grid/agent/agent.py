@@ -58,7 +58,8 @@ from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, ServerLimits, serve
+from sutra_grid.wire.server import RunningServer, Security, ServerLimits, serve
+from sutra_grid.wire.tls import ServerTls, TlsOpener
 
 log = get_logger(__name__)
 
@@ -170,7 +171,8 @@ class GridAgent:
         watch_logs = Ticker("node-logs", LOG_SECONDS, lambda: logs.look(inventory.views(), inventory.put_log_problem))
         parts.enter_context(watch_logs)
         parts.enter_context(Ticker("orphans", ORPHAN_SECONDS, supervisor.check_orphans))
-        link = parts.enter_context(MasterLink(format_host_port(*config.master)))
+        opener = TlsOpener(config.tls) if config.tls else None
+        link = parts.enter_context(MasterLink(format_host_port(*config.master), opener))
         report = HeartbeatSource(described(), inventory, resources.host)
         heartbeat = Heartbeat(
             report,
@@ -246,6 +248,7 @@ class GridAgent:
             limits=ServerLimits(workers=self._config.workers, calls=self._config.max_concurrent_calls),
             name="agent-service",
             observe_call=self._metrics.calls.observe if self._config.metrics else None,
+            security=Security(tls=ServerTls(self._config.tls, mutual=True) if self._config.tls else None),
         )
 
     def _describe(self, host_id: str) -> Agent:

@@ -21,6 +21,7 @@ from sutra_grid.agent.engines import (
 from sutra_grid.agent.inherited_environment import is_of_the_agent
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders
+from sutra_grid.core.access.identity import Role
 from sutra_grid.core.platforms import PLATFORM_ALLOWED, is_platform
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.runtime.config import (
@@ -40,6 +41,9 @@ from sutra_grid.runtime.config import (
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import MAX_PORT, is_wildcard, parse_host_port
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.member import configured_member
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
@@ -189,6 +193,7 @@ SCHEMA: Final = Schema(
             Key("max_size_mb", "int", 16, "MiB", "Size at which the log of a node is rotated", check=at_least(1)),
             Key("keep_files", "int", 3, help="Rotated log files that are kept for each node", check=at_least(1)),
         ], help="The logs of the nodes"),
+        tls_section(CERT_FILE, KEY_FILE, CA_FILE),
         metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ],
@@ -235,6 +240,7 @@ class AgentConfig:
     require_mount: Path | None = None
     metrics: Listen = None
     bind: str = ""
+    tls: CredentialFiles | None = None
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -274,6 +280,7 @@ def agent_config(config: Config) -> AgentConfig:
         require_mount=point,
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
         bind=storage["bind"],
+        tls=configured_member(config, Role.AGENT, agent["agent_id"]),
     )
 
 

@@ -15,6 +15,7 @@ from sutra_grid.agent.placeholders import SHARE_EXAMPLE, passes_whole_limit
 from sutra_grid.runtime.config import Config, Fault
 from sutra_grid.runtime.net import format_host_port, is_loopback, own_addresses
 from sutra_grid.runtime.outgoing_ports import RESERVED_KEY, read_outgoing_ports, shown
+from sutra_grid.runtime.tls.member import time_faults
 
 
 def config_warnings(config: Config) -> list[Fault]:
@@ -25,6 +26,7 @@ def config_warnings(config: Config) -> list[Fault]:
         *_default_limit(config),
         *_outgoing_ports(config, settings),
         *_loopback(config, settings),
+        *time_faults(config),
     ]
 
 

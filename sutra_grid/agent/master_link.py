@@ -11,7 +11,7 @@ from sutra_grid.core.agent.sessions import HeartbeatInstruction, heartbeat_instr
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.samples import HostSample
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
-from sutra_grid.wire.connection import Connection, Peer
+from sutra_grid.wire.connection import Connection, Opener, Peer
 from sutra_grid.wire.convert import (
     agent_to_info,
     assignment_from_message,
@@ -68,10 +68,11 @@ class Master(Protocol):
 class MasterLink:
     """Calls the master over one connection, which is opened by the first call. Threads may share it."""
 
-    def __init__(self, target: str, *, call_seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, target: str, opener: Opener | None = None, *, call_seconds: float = CALL_SECONDS) -> None:
+        """``opener`` opens TLS channels; without one they are plaintext."""
         self._target = target
         self._call_seconds = call_seconds
-        self._connection = Connection(target, _MASTER, GridMasterStub)
+        self._connection = Connection(target, _MASTER, GridMasterStub, opener)
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:
         """Register. Raises ``GridError``: the refusal, or that the master does not answer."""

@@ -19,6 +19,10 @@ OUTPUTS: Final = ("table", "wide", "json", "yaml", "name")
 DEFAULT_MASTER: Final = "127.0.0.1:7000"
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 MASTER_VARIABLE: Final = "SUTRA_GRID_MASTER"
+TOKEN_VARIABLE: Final = "SUTRA_GRID_TOKEN"
+CA_VARIABLE: Final = "SUTRA_GRID_TLS_CA"
+CERT_VARIABLE: Final = "SUTRA_GRID_TLS_CERT"
+KEY_VARIABLE: Final = "SUTRA_GRID_TLS_KEY"
 UTC_VARIABLE: Final = "SUTRA_GRID_UTC"
 #: What people of other tools type.
 ALIASES: Final = {"ls": "list", "rm": "remove"}
@@ -34,6 +38,9 @@ class Options:
     """
 
     master: str = ""
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
     output: str = "table"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     timeout_given: bool = False
@@ -55,6 +62,18 @@ class Options:
             return address_file.read_text(encoding="utf-8").strip() or DEFAULT_MASTER, str(address_file)
         except (OSError, UnicodeDecodeError):
             return DEFAULT_MASTER, "default"
+
+    def token(self) -> str:
+        """The token to show; empty without one. It is no option, because others can read the arguments of a command."""
+        return self.environ.get(TOKEN_VARIABLE, "").strip()
+
+    def tls_paths(self) -> tuple[str, str, str]:
+        """The files of CA, certificate and key, each as an option or the environment names it; else empty."""
+        return (
+            self.tls_ca or self.environ.get(CA_VARIABLE, ""),
+            self.tls_cert or self.environ.get(CERT_VARIABLE, ""),
+            self.tls_key or self.environ.get(KEY_VARIABLE, ""),
+        )
 
     def utc(self) -> bool:
         """Whether the environment asks for times in UTC."""
@@ -107,6 +126,9 @@ def _global_options() -> list[click.Parameter]:
             metavar="HOST:PORT",
             help=f"The master's address. [default: {MASTER_VARIABLE}, a dev grid here, or {DEFAULT_MASTER}]",
         ),
+        option("--tls-ca", metavar="FILE", help=f"CA of a grid with TLS, ca.pem; or the variable {CA_VARIABLE}."),
+        option("--tls-cert", metavar="FILE", help=f"Certificate to show to the master; or {CERT_VARIABLE}."),
+        option("--tls-key", metavar="FILE", help=f"Key of that certificate; or {KEY_VARIABLE}."),
         option("-o", "--output", type=click.Choice(OUTPUTS), help="Format of the output. [default: table]"),
         option(
             "--timeout",

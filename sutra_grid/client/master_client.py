@@ -26,7 +26,8 @@ from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.channels import open_channel
-from sutra_grid.wire.connection import Connection, Peer
+from sutra_grid.wire.connection import Connection, Opener, Peer, no_metadata
+from sutra_grid.wire.correlation_ids import Metadata
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 
@@ -53,6 +54,7 @@ class ClientConfig:
     """What an interface decides about its calls.
 
     ``target`` is the master's ``host:port``. A change may take ``change_seconds``, a read ``read_seconds``.
+    ``opener`` opens TLS channels; without one they are plaintext. ``metadata`` is added to each call, such as a token.
     """
 
     target: str
@@ -60,6 +62,8 @@ class ClientConfig:
     change_seconds: float
     read_seconds: float = READ_SECONDS
     unreachable_hint: str = "Check that the master runs and that its address is right"
+    opener: Opener | None = None
+    metadata: Callable[[], Metadata] = no_metadata
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -93,7 +97,9 @@ class MasterClient:
             no_answer_hint="Try again, or see the master's log",
         )
         self._config = config
-        self._connection = connection or Connection(config.target, peer, _Stubs, _open)
+        self._connection = connection or Connection(
+            config.target, peer, _Stubs, config.opener or _open, config.metadata
+        )
         self._owns_connection = connection is None
         self._key_of: Callable[[str], str] = fresh_key
         self._closed = threading.Event()

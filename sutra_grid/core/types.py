@@ -141,6 +141,7 @@ class Reason(StrEnum):
     TOKEN_OF_OTHER_AGENTS = "token_of_other_agents"
     UNTRUSTED_AUTHORITY = "untrusted_authority"
     NO_SIGNING_KEY = "no_signing_key"
+    TLS_FAILED = "tls_failed"
     ENDING = "ending"
     MASTER_UNREACHABLE = "master_unreachable"
     INTERNAL = "internal"

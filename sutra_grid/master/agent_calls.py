@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-import grpc
 from google.protobuf.message import Message
 
 from sutra_grid.core.errors import NotFound, Unavailable, Unimplemented
 from sutra_grid.core.types import Agent, Assignment, NodeReport, Reason
 from sutra_grid.wire import grid_pb2 as pb
-from sutra_grid.wire.connection import Connection, NoAnswer, Peer, PeerUnreachable
+from sutra_grid.wire.connection import Connection, NoAnswer, Opener, Peer, PeerUnreachable
 from sutra_grid.wire.convert import assignment_to_message, node_report_from_message
 from sutra_grid.wire.grid_pb2_grpc import GridAgentStub
 
@@ -54,8 +53,9 @@ class AgentCaller(Protocol):
 class AgentCalls:
     """The real ``AgentCaller``. Thread-safe; every call blocks up to its timeout. Close it at the end."""
 
-    def __init__(self, open_: Callable[[str], grpc.Channel] | None = None) -> None:
-        self._open = open_
+    def __init__(self, opener_of: Callable[[str], Opener | None] = lambda agent_id: None) -> None:
+        """``opener_of`` gives what opens channels to the agent of an id; None opens plaintext ones."""
+        self._opener_of = opener_of
         self._lock = threading.Lock()
         self._connections: dict[str, Connection[GridAgentStub]] = {}  # by agent id; guarded by _lock
         self._closed = False  # guarded by _lock
@@ -77,7 +77,8 @@ class AgentCalls:
 
     def identify(self, agent: Agent, timeout_seconds: float) -> pb.AgentInfo:
         """Who answers there. An agent of an older version is taken for the right one if it answers as an agent."""
-        with Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, self._open) as connection:
+        opener = self._opener_of(agent.agent_id)
+        with Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, opener) as connection:
             try:
                 return connection.call(lambda stub: stub.Identify, pb.Empty(), pb.AgentInfo, timeout_seconds)
             except Unimplemented:
@@ -133,7 +134,8 @@ class AgentCalls:
                 raise Unavailable("the master is stopping", reason=Reason.ENDING, hint="Try again when it is back")
             connection = self._connections.get(agent.agent_id)
             if connection is None:
-                connection = Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, self._open)
+                opener = self._opener_of(agent.agent_id)
+                connection = Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, opener)
                 self._connections[agent.agent_id] = connection
         connection.redirect(agent.endpoint)
         return connection

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from sutra_grid.core.access.identity import Role
 from sutra_grid.core.agent.liveness import LivenessPolicy
 from sutra_grid.runtime.config import (
     Config,
@@ -20,9 +22,18 @@ from sutra_grid.runtime.config import (
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.member import configured_member, time_faults
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, SECTION_NAME, tls_section
 
 DEFAULT_PORT = 7000
+DEFAULT_TOKEN_PORT = 7002
 DEFAULT_METRICS_PORT = 7070
+
+
+def _token_listen(value: str) -> str | None:
+    return host_port(DEFAULT_TOKEN_PORT)(value) if value else None
+
 
 SCHEMA = Schema(
     [
@@ -35,6 +46,14 @@ SCHEMA = Schema(
                     "127.0.0.1:7000",
                     help="Address for agents and clients",
                     check=host_port(DEFAULT_PORT),
+                ),
+                Key(
+                    "token_listen",
+                    "str",
+                    "",
+                    help="With TLS: address for callers without a certificate, who show a token, and for agents that "
+                    f"join; empty: port {DEFAULT_TOKEN_PORT} of the host of listen",
+                    check=_token_listen,
                 ),
                 Key(
                     "registry_url",
@@ -119,6 +138,19 @@ SCHEMA = Schema(
             ],
             help="Retention of events",
         ),
+        tls_section(
+            CERT_FILE,
+            KEY_FILE,
+            CA_FILE,
+            more=[
+                Key(
+                    "ca_key_file",
+                    "path",
+                    None,
+                    help="Private key of the CA in ca_file, by which the master signs certificates of agents that join",
+                )
+            ],
+        ),
         metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ]
@@ -142,6 +174,9 @@ class MasterConfig:
     events_max_age_ms: int = 30 * 86_400_000
     max_events: int = 100_000
     metrics: Listen = None
+    tls: CredentialFiles | None = None
+    token_listen: tuple[str, int] = ("127.0.0.1", DEFAULT_TOKEN_PORT)
+    ca_key_file: Path | None = None
 
 
 def master_config(config: Config) -> MasterConfig:
@@ -156,6 +191,7 @@ def master_config(config: Config) -> MasterConfig:
             f"found {policy.offline_after_missed}, allowed: more than degraded_after_missed "
             f"({policy.degraded_after_missed})",
         )
+    token_listen = master["token_listen"]
     return MasterConfig(
         host=host,
         port=port,
@@ -170,7 +206,15 @@ def master_config(config: Config) -> MasterConfig:
         events_max_age_ms=int(events["max_age_days"] * 86_400_000),
         max_events=events["max_events"],
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
+        tls=configured_member(config, Role.MASTER),
+        token_listen=parse_host_port(token_listen, DEFAULT_TOKEN_PORT) if token_listen else (host, DEFAULT_TOKEN_PORT),
+        ca_key_file=config.section(SECTION_NAME)["ca_key_file"],
     )
+
+
+def config_warnings(config: Config) -> list[Fault]:
+    """What is valid in the configuration and likely to be a mistake."""
+    return time_faults(config)
 
 
 def _fault(config: Config, key: str, problem: str) -> ConfigError:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sutra_grid import __version__
-from sutra_grid.master.config import SCHEMA, master_config
+from sutra_grid.master.config import SCHEMA, config_warnings, master_config
 from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import Checks, Flag, Mode, daemon_command
 from sutra_grid.runtime.logging import get_logger
@@ -43,7 +43,7 @@ def _serve(settings: MasterConfig, *, rebuild: bool) -> int:
         # What is loaded now lives as long as the process, so the collector can skip it from now on.
         gc.collect()
         gc.freeze()
-        log.info("ready", address=master.address, registry=registry.name, version=__version__)
+        log.info("ready", address=master.address, registry=registry.name, version=__version__, tls=bool(settings.tls))
         shutdown.wait()
         log.info("stopping", reason=shutdown.reason)
     log.info("stopped")
@@ -90,7 +90,7 @@ main = daemon_command(
     help="The control plane of a grid: keeps the state of all agents and storage nodes and carries out commands.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(master_config),
+    checks=Checks(master_config, config_warnings),
     flags=[
         Flag("--listen", "master.listen", "Address for agents and clients (HOST:PORT)."),
         Flag(

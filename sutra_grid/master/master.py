@@ -7,6 +7,9 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from sutra_grid.core.access.identity import agent_server_name
+from sutra_grid.master.access.service import SERVICE_NAME as ACCESS_SERVICE_NAME
+from sutra_grid.master.access.service import AccessParts, AccessService
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Applier
@@ -39,8 +42,11 @@ from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.ticker import Ticker
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.wire.access_pb2_grpc import add_GridAccessServicer_to_server
 from sutra_grid.wire.grid_pb2_grpc import add_GridMasterServicer_to_server
-from sutra_grid.wire.server import RunningServer, ServerLimits, serve
+from sutra_grid.wire.server import Access, RunningServer, Security, ServerLimits, TlsPort, serve
+from sutra_grid.wire.tls import ServerTls, TlsOpener
 
 log = get_logger(__name__)
 
@@ -100,6 +106,7 @@ class MasterCore:
         forget = (calls.forget, hosts.forget)
         self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
         self.service = self._service(calls)
+        self.access_service = AccessService(AccessParts(config.tls.current().grid if config.tls else ""))
 
     def metric_sources(self) -> MetricSources:
         """The parts that the metrics read at each scrape."""
@@ -138,7 +145,7 @@ class Master:
     """A master that serves while the context lasts. Owns its threads, its port and its channels, not the registry."""
 
     def __init__(self, config: MasterConfig, registry: Registry, clock: Clock | None = None) -> None:
-        self._calls = AgentCalls()
+        self._calls = AgentCalls(_openers(config.tls)) if config.tls else AgentCalls()
         self._metrics = MasterMetrics()
         self.core = MasterCore(
             config, registry, self._calls, clock or SystemClock(), on_flush=self._metrics.observe_flush
@@ -164,7 +171,10 @@ class Master:
             stack.enter_context(core.registry_recovery)
             stack.enter_context(core.pruner)
             self.server = serve(
-                {SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server)},
+                {
+                    SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server),
+                    ACCESS_SERVICE_NAME: lambda server: add_GridAccessServicer_to_server(core.access_service, server),
+                },
                 host=config.host,
                 port=config.port,
                 limits=ServerLimits(
@@ -173,6 +183,7 @@ class Master:
                 ),
                 name="master",
                 observe_call=self._metrics.calls.observe if config.metrics else None,
+                security=self._security(),
             )
             stack.callback(self.server.stop, STOP_GRACE_SECONDS)
             self._metrics.watch(core.metric_sources(), self.server)
@@ -181,7 +192,24 @@ class Master:
             self._stack = stack.pop_all()
         return self
 
+    def _security(self) -> Security:
+        """With TLS, a port for certificates of the grid, and one for tokens and for agents that join."""
+        config, access = self.core.config, Access()
+        if config.tls is None:
+            return Security(access)
+        for_tokens = TlsPort(*config.token_listen, ServerTls(config.tls, mutual=False))
+        return Security(access, ServerTls(config.tls, mutual=True), [for_tokens])
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def _openers(files: CredentialFiles) -> Callable[[str], TlsOpener]:
+    """What opens channels to an agent: each one's certificate must be its own."""
+
+    def opener_of(agent_id: str) -> TlsOpener:
+        return TlsOpener(files, lambda credentials: agent_server_name(credentials.grid, agent_id))
+
+    return opener_of

@@ -25,8 +25,9 @@ from sutra_grid.core.types import Reason
 from sutra_grid.runtime import correlation_id
 from sutra_grid.wire import caller
 from sutra_grid.wire.channels import open_channel
-from sutra_grid.wire.correlation_ids import metadata_of
+from sutra_grid.wire.correlation_ids import Metadata, metadata_of
 from sutra_grid.wire.errors import from_rpc_error, is_answer
+from sutra_grid.wire.tls_faults import explain
 
 Stub = TypeVar("Stub")
 Response = TypeVar("Response", bound=Message)
@@ -45,7 +46,7 @@ class PeerUnreachable(Unavailable):
     """No connection was made, or it was lost before the answer.
 
     ``may_have_arrived`` is False only when the call certainly did not leave this host. ``cause`` is
-    ``connection_refused``, ``unresolvable_name`` or, for any other, ``reason``.
+    ``connection_refused``, ``unresolvable_name``, ``tls_failed`` or, for any other, ``reason``.
     """
 
     def __init__(
@@ -81,6 +82,11 @@ class Peer:
     no_answer_hint: str = "The outcome is unknown. Check it before you try again, or allow more time"
 
 
+def no_metadata() -> Metadata:
+    """Adds nothing to a call."""
+    return ()
+
+
 @dataclass(eq=False, slots=True)
 class _OpenChannel(Generic[Stub]):
     """One channel. The fields below ``stub`` are guarded by the lock of its connection."""
@@ -102,9 +108,16 @@ class Connection(Generic[Stub]):
     """
 
     def __init__(
-        self, target: str, peer: Peer, make_stub: Callable[[grpc.Channel], Stub], open_: Opener | None = None
+        self,
+        target: str,
+        peer: Peer,
+        make_stub: Callable[[grpc.Channel], Stub],
+        open_: Opener | None = None,
+        metadata: Callable[[], Metadata] = no_metadata,
     ) -> None:
+        """``metadata`` is added to every call; it is asked on the calling thread."""
         self._peer = peer
+        self._metadata = metadata
         self._make_stub = make_stub
         self._open = open_
         self._lock = threading.Lock()
@@ -192,7 +205,11 @@ class Connection(Generic[Stub]):
     ) -> Any:
         seconds = max(0.001, deadline - time.monotonic())
         try:
-            metadata = (*metadata_of(correlation_id.current()), *caller.metadata_of_call())
+            metadata = (
+                *metadata_of(correlation_id.current()),
+                *caller.metadata_of_call(),
+                *self._metadata(),
+            )
             response = method(held.stub)(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise self._judge(held, error) from error
@@ -218,10 +235,22 @@ class Connection(Generic[Stub]):
             )
         details = (error.details() or "") if isinstance(error, grpc.Call) else ""
         arrived = not details.startswith(_NOT_CONNECTED)
+        # Version 0 is a channel without certificates.
+        fault = None if arrived else explain(details, held.target, is_tls=held.version > 0)
+        if fault is not None:
+            return self._closed_or_lost(
+                held, fault.cause, may_have_arrived=False, kind=Reason.TLS_FAILED, hint=fault.hint
+            )
         return self._closed_or_lost(held, _cause(details), may_have_arrived=arrived, kind=_kind_of_cause(details))
 
     def _closed_or_lost(
-        self, held: _OpenChannel[Stub], cause: str, *, may_have_arrived: bool, kind: Reason | None = None
+        self,
+        held: _OpenChannel[Stub],
+        cause: str,
+        *,
+        may_have_arrived: bool,
+        kind: Reason | None = None,
+        hint: str = "",
     ) -> Unavailable:
         with self._lock:
             if self._closed:
@@ -233,7 +262,7 @@ class Connection(Generic[Stub]):
         return PeerUnreachable(
             message,
             reason=self._peer.unreachable_reason,
-            hint=self._peer.unreachable_hint,
+            hint=hint or self._peer.unreachable_hint,
             may_have_arrived=may_have_arrived,
             cause=kind,
         )

@@ -120,7 +120,7 @@ class MasterProcess:
         self.registry = Registry.open(self._file.url, migrate=False)
         life.on_end.append(self.registry.close)
         registry: Any = StepRegistry(sim, life, self._file, self.registry, self._recorded)
-        calls = AgentCalls(open_=self._open_channel)
+        calls = AgentCalls(lambda agent_id: self._open_channel)
         config = MasterConfig(command_timeout_seconds=COMMAND_SECONDS)
         core: Any = MasterCore(config, registry, calls, sim.clock)
         self.core = core

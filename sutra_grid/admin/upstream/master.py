@@ -11,6 +11,9 @@ from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import ClientConfig, MasterClient, fresh_key
 from sutra_grid.client.retry import RetryPolicy
 from sutra_grid.runtime.net import format_host_port, parse_host_port
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
+from sutra_grid.wire.tls import TlsOpener
 
 MAX_KEY_CHARACTERS: Final = 128
 HINTS: Final = Hints(
@@ -25,10 +28,11 @@ HINTS: Final = Hints(
 RETRY: Final = RetryPolicy(never_reached_seconds=0, not_applied_seconds=0, uncertain_seconds=5)
 
 
-def make_client(address: str, command_timeout_secs: float) -> MasterClient:
+def make_client(address: str, command_timeout_secs: float, tls: CredentialFiles | None = None) -> MasterClient:
     """A client for all requests of a worker. It connects with the first call, and so after gunicorn has forked."""
     target = format_host_port(*parse_host_port(address, DEFAULT_MASTER_PORT, free_port=False))
-    return MasterClient(ClientConfig(target, HINTS, change_seconds=command_timeout_secs, retry=RETRY))
+    opener = TlsOpener(tls, keepalive=DENSE_KEEPALIVE) if tls else None
+    return MasterClient(ClientConfig(target, HINTS, change_seconds=command_timeout_secs, retry=RETRY, opener=opener))
 
 
 def keys_of(key: str) -> Callable[[str], str]:

@@ -34,14 +34,16 @@ class TlsFiles:
     ca_file: Path | None = None
 
 
-def tls_section(*names: str, more: Sequence[Key] = ()) -> Section:
+def tls_section(
+    *names: str, more: Sequence[Key] = (), section: str = SECTION_NAME, help: str = "Encrypted connections"
+) -> Section:
     """The section for the schema of a daemon: the shared keys ``names``, or all of them, then ``more`` of its own."""
-    return Section(SECTION_NAME, [*(_KEYS[name] for name in names or SHARED_KEYS), *more], help="Encrypted connections")
+    return Section(section, [*(_KEYS[name] for name in names or SHARED_KEYS), *more], help=help)
 
 
-def tls_files(config: Config) -> TlsFiles | None:
+def tls_files(config: Config, section: str = SECTION_NAME) -> TlsFiles | None:
     """The files of the section, not read yet; None without TLS. Raises ``ConfigError`` for one of a pair."""
-    values = config.section(SECTION_NAME)
+    values = config.section(section)
     cert_file, key_file, ca_file = values[CERT_FILE], values[KEY_FILE], values.get(CA_FILE)
     if cert_file is not None and key_file is not None:
         return TlsFiles(cert_file, key_file, ca_file)
@@ -49,6 +51,6 @@ def tls_files(config: Config) -> TlsFiles | None:
     if not given:
         return None
     missing = [name for name in (CERT_FILE, KEY_FILE) if values[name] is None]
-    source = config.source(f"{SECTION_NAME}.{given[0]}")
+    source = config.source(f"{section}.{given[0]}")
     problem = f"is missing: {' and '.join(given)} {'is' if len(given) == 1 else 'are'} set, and TLS needs it too"
-    raise ConfigError([Fault(source, f"{SECTION_NAME}.{name}", problem) for name in missing])
+    raise ConfigError([Fault(source, f"{section}.{name}", problem) for name in missing])

@@ -148,9 +148,11 @@ def script(name: str) -> Path:
     return Path(sys.executable).parent / name
 
 
-def serves_grpc(address: str, services: Sequence[str] = ("",)) -> bool:
+def serves_grpc(
+    address: str, services: Sequence[str] = ("",), open_: Callable[[str], grpc.Channel] = grpc.insecure_channel
+) -> bool:
     """Whether the health service at ``address`` answers SERVING for each of the services."""
-    with grpc.insecure_channel(address) as channel:
+    with open_(address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answers = [health.Check(health_pb2.HealthCheckRequest(service=name), timeout=2) for name in services]

@@ -24,7 +24,9 @@ from support.harness.interfaces import CliInterface, GrpcInterface, NodeView, Re
 from support.harness.kv import CHANNEL_OPTIONS, KvClient
 from support.harness.ports import PortBlock
 from support.harness.processes import NodeProcess
+from support.harness.tls import GridTls
 from support.waiting import eventually
+from sutra_grid.core.access.identity import Role, agent_server_name
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc
 
@@ -36,6 +38,7 @@ FIRST_LINK_PORT = 2
 FIRST_AGENT_PORT = 8
 MASTER_METRICS_PORT = 2
 FIRST_AGENT_METRICS_PORT = 3
+TOKEN_PORT = 7
 
 
 #: For ``master_extra`` of a grid whose heartbeats come fast: far more missed heartbeats than a busy machine makes.
@@ -49,6 +52,7 @@ class GridSpec:
     ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's. ``run_in`` are the
     words before a daemon's command, by its name. ``registry_url`` is the master's and the admin's; empty means a file
     in the grid's directory. ``with_links``: master and agents reach each other through links that can be cut.
+    ``with_tls``: every connection of the grid has mutual TLS; nodes and the admin's own port have none.
     ``agents_explain``: they give a reason for all that they report, as ours do and random messages do not.
     """
 
@@ -60,6 +64,7 @@ class GridSpec:
     registry_url: str = ""
     with_links: bool = False
     with_metrics: bool = False
+    with_tls: bool = False
     agents_explain: bool = True
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -76,6 +81,8 @@ class Grid:
         self.ports = PortBlock(FIRST_AGENT_PORT + self.spec.agents * PORTS_PER_AGENT)
         self.master_address = f"127.0.0.1:{self.ports[0]}"
         self.admin_address = f"127.0.0.1:{self.ports[1]}"
+        self.token_address = f"127.0.0.1:{self.ports[TOKEN_PORT]}"
+        self.tls = GridTls(self.root / "tls") if self.spec.with_tls else None
         self.registry = self.root / "registry.db"
         self.registry_url = self.spec.registry_url or f"sqlite:///{self.registry}"
         self.master = self._make_master()
@@ -83,12 +90,23 @@ class Grid:
         names = [f"agent-{number}" for number in range(1, self.spec.agents + 1)]
         self.links = {name: self._make_link(index) for index, name in enumerate(names)} if self.spec.with_links else {}
         self.agents = {name: self._make_agent(name, index) for index, name in enumerate(names)}
-        self._channel = grpc.insecure_channel(self.master_address, options=CHANNEL_OPTIONS)
+        self._channel = self._open_channel()
         self.stub = rpc.GridMasterStub(self._channel)
         self.grpc = GrpcInterface(self.stub)
         self.http = HttpClient(self.admin_address)
         self.rest = RestInterface(self.http)
-        self.cli = CliInterface(self.master_address)
+        self.cli = CliInterface(self.master_address, self.tls.options(Role.ADMIN, "test") if self.tls else ())
+
+    def _open_channel(self) -> grpc.Channel:
+        if self.tls is not None:
+            return self.tls.channel(self.master_address, Role.ADMIN, "test")
+        return grpc.insecure_channel(self.master_address, options=CHANNEL_OPTIONS)
+
+    def _serves_grpc(self, address: str, server_name: str = "") -> bool:
+        tls = self.tls
+        if tls is None:
+            return serves_grpc(address)
+        return serves_grpc(address, open_=lambda at: tls.channel(at, Role.ADMIN, "test", server_name))
 
     # -- the daemons --
 
@@ -101,6 +119,9 @@ class Grid:
         config: dict[str, dict[str, Any]] = {
             "master": {"listen": self.master_address, "registry_url": self.registry_url}
         }
+        if self.tls is not None:
+            config["master"]["token_listen"] = self.token_address
+            config["tls"] = {**self.tls.section(Role.MASTER, "master"), "ca_key_file": str(self.tls.ca_key)}
         if self.spec.with_metrics:
             config["metrics"] = {"listen": self.master_metrics_address}
         for section, values in self.spec.master_extra.items():
@@ -110,18 +131,20 @@ class Grid:
             "master",
             "sutra-grid-master",
             path,
-            ready=lambda: serves_grpc(self.master_address),
+            ready=lambda: self._serves_grpc(self.master_address),
             run_in=self.spec.run_in.get("master", ()),
         )
 
     def _make_admin(self) -> Daemon:
-        config = {
+        config: dict[str, dict[str, Any]] = {
             "admin": {
                 "listen": self.admin_address,
                 "registry_url": self.registry_url,
                 "master": self.master_address,
             }
         }
+        if self.tls is not None:
+            config["master_tls"] = self.tls.section(Role.ADMIN, "admin")
         path = write_config(self.root / "admin.toml", config)
         return Daemon(
             "admin",
@@ -158,6 +181,8 @@ class Grid:
         if link := self.links.get(agent_id):
             config["agent"] |= {"master_host": link.master_address, "advertise": LINK_HOST}
             config["storage"]["bind"] = LINK_HOST  # nodes are reached without a link
+        if self.tls is not None:
+            config["tls"] = self.tls.section(Role.AGENT, agent_id)
         if self.spec.with_metrics:
             config["metrics"] = {"listen": self._agent_metrics_address(index)}
         for section, values in self.spec.extra.items():
@@ -168,7 +193,7 @@ class Grid:
             agent_id,
             "sutra-grid-agent",
             path,
-            ready=lambda: serves_grpc(address),
+            ready=lambda: self._serves_grpc(address, agent_server_name("grid", agent_id)),
             run_in=self.spec.run_in.get(agent_id, ()),
         )
 

@@ -6,7 +6,7 @@ Each interface answers the same ``NodeView`` and refuses with the same ``Refused
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -221,11 +221,12 @@ class RestInterface:
 class CliInterface:
     """The command line as a process of its own."""
 
-    def __init__(self, master_address: str) -> None:
+    def __init__(self, master_address: str, options: Sequence[str] = ()) -> None:
         self._master_address = master_address
+        self._options = options
 
     def run(self, *arguments: str) -> Outcome:
-        return run_program("sutra-grid-cli", "--master", self._master_address, "-o", "json", *arguments)
+        return run_program("sutra-grid-cli", "--master", self._master_address, *self._options, "-o", "json", *arguments)
 
     def spawn(self, agent_id: str = "", **fields: Any) -> NodeView:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in fields.items()]

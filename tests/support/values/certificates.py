@@ -54,6 +54,10 @@ class TestAuthority:
             .public_bytes(serialization.Encoding.PEM)
         )
 
+    @property
+    def key_pem(self) -> bytes:
+        return _pem(self.key)
+
     def issue(
         self,
         role: Role,
