@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from sutra_grid.master.config import SCHEMA as MASTER
 from sutra_grid.runtime.config import Schema
 from sutra_grid.storage.config import SCHEMA as STORAGE
 from sutra_grid.wire.errors import STATUS_CODES
+from sutra_grid.wire.keepalive import PING_FLOOR_SECONDS
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -77,6 +79,28 @@ def anchors_of(page: Path) -> set[str]:
 def test_links_to_a_heading_find_it(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", page.read_text()):
         assert anchor in anchors_of(page.parent / target if target else page), f"{page.name} links to {target}#{anchor}"
+
+
+def paragraph_of(page: Path, pattern: str) -> str:
+    """The first paragraph or row in which the pattern is found."""
+    return next(text for text in re.split(r"\n\n|\n(?=\|)", page.read_text()) if re.search(pattern, text))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "storage.md"], ids=lambda page: page.name)
+def test_who_is_told_of_clients_of_etcd_is_told_what_is_not_there(page: Path) -> None:
+    assert "#what-is-not-there)" in paragraph_of(page, r"\betcd(?:'s)? clients?\b")
+
+
+def test_the_sysctl_of_the_page_reserves_the_ports_of_the_example() -> None:
+    ports = tomllib.loads((ROOT / "etc/agent-config.toml").read_text())["storage"]["default_port_range"]
+    assert f"'net.ipv4.ip_local_reserved_ports = {ports}' > /etc/sysctl.d/" in page_of("deploying.md")
+
+
+@pytest.mark.parametrize("page", ["api.md", "master.md", "storage.md"])
+def test_the_floor_of_keepalive_pings_is_told_with_what_happens_below_it(page: str) -> None:
+    assert f" {PING_FLOOR_SECONDS} s, with or without calls" in " ".join(
+        paragraph_of(DOCS / page, "too_many_pings").split()
+    )
 
 
 def names_of_tests(module: Path) -> set[str]:
