@@ -58,6 +58,19 @@ def test_another_agent_at_the_address_is_told(harness: MasterHarness, agent: Fak
         assert mentions(harness.agent("agent-2").reachability_message, "agent-1", agent.endpoint)
 
 
+def test_an_agent_of_the_same_name_on_the_masters_host_is_not_the_one_with_the_default_listen(
+    harness: MasterHarness, agent: FakeAgent, make_agent: MakeAgent
+) -> None:
+    """Both listen on 127.0.0.1: the master calls the one on its own host, and the other one gets no node."""
+    with make_agent("agent-2") as here, make_agent("agent-2", host_id="other", slots=50) as elsewhere:
+        elsewhere.endpoint = here.endpoint
+        elsewhere.register(harness.stub)
+        eventually_shown(harness, elsewhere, "unreachable", "wrong_agent")
+        assert mentions(harness.agent("agent-2").reachability_message, here.endpoint, here.host_id, "other")
+        agent.heartbeat(harness.stub)
+        assert harness.spawn().node.agent_id == "agent-1", "though the other has more free slots"
+
+
 def test_a_program_that_is_no_agent_is_told(harness: MasterHarness, agent: FakeAgent) -> None:
     agent.endpoint = harness.master.address
     agent.register(harness.stub)
