@@ -9,6 +9,7 @@ from support.values.cli_records import Ran
 
 Cli = Callable[..., Ran]
 
+SYSCTL = Path("/proc/sys/net/ipv4")
 GOOD = {
     "master": '[master]\nlisten = "127.0.0.1:7000"\n',
     "admin": '[admin]\nlisten = "127.0.0.1:7080"\n',
@@ -33,6 +34,18 @@ def test_warnings_are_printed_and_the_file_stays_valid(cli: Cli, tmp_path: Path)
     assert ran.code == 0
     assert has_line(ran.err, "warning:", "agent.listen", "127.0.0.1", "master")
     assert mentions(ran.out, file, "valid")
+
+
+def test_ports_that_outgoing_connections_of_this_host_may_get_are_warned_of(cli: Cli, tmp_path: Path) -> None:
+    if (SYSCTL / "ip_local_reserved_ports").read_text().strip():
+        pytest.skip("ports are reserved on this host")
+    first = int((SYSCTL / "ip_local_port_range").read_text().split()[0])
+    ports = f"{first}-{first + 9}"
+    file = tmp_path / "x.toml"
+    file.write_text(GOOD["agent"].replace("20000-20009", ports))
+    ran = cli("config", "check", str(file))
+    assert ran.code == 0
+    assert has_line(ran.err, "warning:", "storage.default_port_range", f"ip_local_reserved_ports={ports}")
 
 
 def test_a_misspelt_key_is_named_with_its_line_and_what_is_meant(cli: Cli, tmp_path: Path) -> None:

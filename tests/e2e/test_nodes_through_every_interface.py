@@ -159,8 +159,9 @@ def test_a_port_out_of_range_is_refused(shared_grid: Grid, interface: Interface)
     assert refusal.value.reason == "port_out_of_range"
 
 
-def test_an_unknown_engine_is_refused_with_those_that_exist(interface: Interface) -> None:
+@pytest.mark.parametrize("agent_id", ["agent-1", ""])
+def test_an_unknown_engine_is_refused_with_those_that_exist(interface: Interface, agent_id: str) -> None:
     with pytest.raises(Refused, match="storage") as refusal:
-        interface.spawn("agent-1", engine="no-such-engine")
+        interface.spawn(agent_id, engine="no-such-engine")
 
-    assert refusal.value.reason == "unknown_engine"
+    assert (refusal.value.code, refusal.value.reason) == ("invalid_argument", "unknown_engine"), "not to be tried again"

@@ -56,6 +56,8 @@ def test_a_minus_sorts_descending_and_so_does_the_old_parameter(client: FlaskCli
     page = open_page(client, f"/ui/nodes?{query}")
     assert nodes_of(page) == ["node-00000003", "node-00000002", "node-00000001"]
     assert "/ui/nodes?sort=id" in page.links, "a second click sorts the other way"
+    best_first = nodes_of(open_page(client, f"/ui/nodes?{query.replace('id', 'status')}"))
+    assert best_first == ["node-00000001", "node-00000002", "node-00000003"], "not as without the parameter"
 
 
 def test_the_worst_come_first_unless_sorted_otherwise(client: FlaskClient) -> None:
