@@ -11,6 +11,10 @@ from pathlib import Path
 from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import MAX_PORT
+from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.member import configured_member
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
+from sutra_grid.runtime.tls.section import SECTION_NAME as TLS
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
 
 SECTION = "storage_node"
@@ -73,6 +77,7 @@ SCHEMA = Schema(
             ],
             help="One storage node",
         ),
+        tls_section(CERT_FILE, KEY_FILE, CA_FILE),
         LOGGING_SECTION,
     ]
 )
@@ -91,6 +96,14 @@ FLAGS = [
     _flag("listen", "SUTRA_STORAGE_LISTEN"),
     _flag("workers", "SUTRA_STORAGE_WORKERS"),
     _flag("pin_cpu", "SUTRA_STORAGE_PIN_CPU"),
+    Flag("--tls-cert", f"{TLS}.{CERT_FILE}", "Certificate of this server (PEM)", ("SUTRA_STORAGE_TLS_CERT",)),
+    Flag("--tls-key", f"{TLS}.{KEY_FILE}", "Private key of that certificate (PEM)", ("SUTRA_STORAGE_TLS_KEY",)),
+    Flag(
+        "--tls-client-ca",
+        f"{TLS}.{CA_FILE}",
+        "CA of the grid: clients need a certificate of it, of role client or above",
+        ("SUTRA_STORAGE_TLS_CLIENT_CA",),
+    ),
     _flag("restore"),
     Flag("--log-level", "logging.level", "Lowest level of records to write", ("SUTRA_STORAGE_LOG_LEVEL",)),
 ]
@@ -110,8 +123,9 @@ class StorageConfig:
     pin_cpu: bool
     stop_grace_secs: float
     restore: Path | None
+    tls: CredentialFiles | None = None
 
     @classmethod
     def of(cls, config: Config) -> StorageConfig:
-        """The section of a loaded configuration."""
-        return cls(**config.section(SECTION))
+        """The settings of a loaded configuration. Raises ``ConfigError`` for certificates that can't be used."""
+        return cls(**config.section(SECTION), tls=configured_member(config))

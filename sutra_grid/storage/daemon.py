@@ -13,6 +13,7 @@ from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
+from sutra_grid.runtime.tls.member import time_faults
 from sutra_grid.storage.config import FLAGS, SCHEMA, STANDALONE, StorageConfig
 
 HEALTH_SECONDS = 1.0
@@ -56,10 +57,11 @@ def _serve(settings: StorageConfig) -> int:
     from sutra_grid.storage.memory import MemoryBudget
     from sutra_grid.storage.services import services
     from sutra_grid.storage.store import Store
-    from sutra_grid.wire.server import ServerLimits, serve
+    from sutra_grid.wire.server import Security, ServerLimits, serve
+    from sutra_grid.wire.tls import ServerTls
 
     budget = MemoryBudget.of(settings.memory_limit_mb)
-    address = ClientAddress()
+    address = ClientAddress("https" if settings.tls else "http")
     descriptors = DescriptorBudget.of(descriptor_limit())
     with (
         Shutdown() as shutdown,
@@ -72,6 +74,7 @@ def _serve(settings: StorageConfig) -> int:
                 workers=settings.workers, calls=settings.max_concurrent_calls, connections=descriptors.connections
             ),
             name="storage",
+            security=Security(tls=ServerTls(settings.tls, mutual=True) if settings.tls else None),
         ) as server,
     ):
         address.bound(server.host, server.port)
@@ -85,6 +88,7 @@ def _serve(settings: StorageConfig) -> int:
             revision=store.state.revision,
             keys=store.state.keys,
             connections=descriptors.connections,
+            tls=settings.tls is not None,
             pid=os.getpid(),
         )
         while not shutdown.wait(HEALTH_SECONDS):
@@ -101,7 +105,7 @@ main = daemon_command(
     help="A durable key-value store that answers the key-value calls of etcd's v3 API: no watches, leases or users.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(StorageConfig.of),
+    checks=Checks(StorageConfig.of, time_faults),
     flags=FLAGS,
 )
 

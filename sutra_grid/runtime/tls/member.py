@@ -65,9 +65,12 @@ def trusted_authority(ca_file: Path) -> CredentialFiles:
 
 
 def configured_member(
-    config: Config, role: Role, name: str = "", section: str = SECTION_NAME
+    config: Config, role: Role | None = None, name: str = "", section: str = SECTION_NAME
 ) -> CredentialFiles | None:
-    """The credentials of a daemon, of its ``[tls]`` section; None without TLS. Raises ``ConfigError`` with the key."""
+    """The credentials of a daemon, of its ``[tls]`` section; None without TLS. Raises ``ConfigError`` with the key.
+
+    With ``role`` and ``name`` the certificate must be theirs.
+    """
     files = tls_files(config, section)
     if files is None:
         return None

@@ -17,7 +17,9 @@ BOUND_SECONDS = 5.0
 class ClientAddress:
     """Known once the server is bound, after its services were made. Safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
+        """``scheme`` is ``https`` for a server with TLS."""
+        self._scheme = scheme
         self._bound: Future[tuple[str, int]] = Future()
 
     def bound(self, host: str, port: int) -> None:
@@ -32,7 +34,7 @@ class ClientAddress:
         host, port = self._bound.result(BOUND_SECONDS)
         if _is_wildcard(host):
             host = _address_towards(peer) or socket.gethostname()
-        return f"http://{format_host_port(host, port)}"
+        return f"{self._scheme}://{format_host_port(host, port)}"
 
 
 def _is_wildcard(host: str) -> bool:
