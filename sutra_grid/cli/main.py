@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "agents": Lazy("agents", "agents", "List, show, drain and remove agents."),
     "nodes": Lazy("nodes", "nodes", "List, spawn, stop and explain storage nodes."),
     "events": Lazy("events", "events", "Show what happened, when and why."),
+    "tls": Lazy("tls", "tls", "Make certificates, and look at them."),
     "dev": Lazy("dev", "dev", "Run a whole grid on this machine."),
     "config": Lazy("config", "config", "Check configuration files."),
     "debug": Lazy("debug", "debug", "Collect data to diagnose a problem."),

@@ -30,6 +30,7 @@ from sutra_grid.runtime.certificates.describe import (
     validity,
 )
 from sutra_grid.runtime.certificates.profile import (
+    MAX_COMMON_NAME,
     authority_key_id,
     invalid,
     key_usage,
@@ -176,7 +177,7 @@ def create_authority(grid: str, now: datetime, lifetime: timedelta = AUTHORITY_L
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, grid),
-            x509.NameAttribute(NameOID.COMMON_NAME, "Sutra Grid certificate authority"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{grid} certificate authority"[:MAX_COMMON_NAME]),
         ]
     )
     certificate = (

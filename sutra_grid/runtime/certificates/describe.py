@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sutra_grid.core.access.identity import SCHEME, Identity, parse_grid_uri, parse_uri
 
@@ -35,7 +35,8 @@ class CertificateFacts:
     """One certificate. Texts are as they stand in it: make them printable before you show them.
 
     ``identity`` is that of a member of a grid, ``grid`` the name of the grid whose authority this is. ``serial`` and
-    ``fingerprint`` (SHA-256 of the DER form) are lower-case hexadecimal digits.
+    ``fingerprint`` (SHA-256 of the DER form) are lower-case hexadecimal digits. ``may_serve`` and ``may_call`` say
+    whether a TLS server, or a client, may use it.
     """
 
     subject: str
@@ -51,6 +52,8 @@ class CertificateFacts:
     not_after: datetime
     fingerprint: str
     key_kind: str
+    may_serve: bool
+    may_call: bool
 
     def validity(self, now: datetime) -> Validity:
         """How its times stand to ``now``."""
@@ -74,6 +77,8 @@ def describe(certificate: x509.Certificate) -> CertificateFacts:
         not_after=certificate.not_valid_after_utc,
         fingerprint=fingerprint_of(certificate),
         key_kind=key_kind(certificate),
+        may_serve=_is_for(certificate, ExtendedKeyUsageOID.SERVER_AUTH),
+        may_call=_is_for(certificate, ExtendedKeyUsageOID.CLIENT_AUTH),
     )
 
 
@@ -167,6 +172,12 @@ def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return is_authority(authority)
+
+
+def _is_for(certificate: x509.Certificate, purpose: x509.ObjectIdentifier) -> bool:
+    """Whether it may be used for a purpose in TLS; one that names no purposes is for all of them."""
+    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    return not is_authority(certificate) and (usage is None or purpose in usage)
 
 
 def _uris(certificate: x509.Certificate) -> tuple[str, ...]:
