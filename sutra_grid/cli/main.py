@@ -112,9 +112,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     options = Options()
     print_in_utc(options.utc())
     try:
-        status = cli.main(
-            args=None if arguments is None else list(arguments), obj=options, prog_name=PROGRAM, standalone_mode=False
-        )
+        status = _invoke(None if arguments is None else list(arguments), options)
         flush_output()
     except click.ClickException as error:
         _print_usage_error(error)
@@ -135,6 +133,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_error(error, options.output)
         return exit_code(error)
     return status if isinstance(status, int) else ExitCode.DONE
+
+
+def _invoke(arguments: list[str] | None, options: Options) -> object:
+    """Run the command. Raises ``UsageError`` for an argument with bytes that are no text in this locale."""
+    try:
+        return cli.main(args=arguments, obj=options, prog_name=PROGRAM, standalone_mode=False)
+    except UnicodeEncodeError as error:  # never of output, which replaces characters
+        raise click.UsageError(
+            f"the argument {error.object!a} is no text in this terminal's encoding. "
+            "Use a UTF-8 locale, for example LC_ALL=C.UTF-8"
+        ) from error
 
 
 def _print_usage_error(error: click.ClickException) -> None:

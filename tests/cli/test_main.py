@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.fakes.fake_master import fake_master
 from support.needs import skip_for
-from support.values.cli_records import node
+from support.texts import mentions
+from support.values.cli_records import Ran, node
 
 from sutra_grid import __version__
 from sutra_grid.cli.main import COMMANDS, cli, run
@@ -49,6 +51,15 @@ def test_help_lines_are_those_of_the_commands() -> None:
         assert command is not None
         assert command.name == name
         assert lazy.help.endswith(".")
+
+
+def test_an_argument_that_is_no_text_is_a_usage_error(
+    cli: Callable[..., Ran],
+) -> None:
+    for rest, arguments in (("de", ["nodes", "show", "n\udcf6de"]), ("", ["nodes", "spawn", "--engine", "n\udcf6"])):
+        result = cli(*arguments)
+        assert result.code == 2, "as the shell of a Latin-1 terminal passes it"
+        assert mentions(result.err, f"n\\udcf6{rest}", "LC_ALL=C.UTF-8")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
