@@ -87,7 +87,7 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
     """The problem document of an error. ``instance`` is the path of the request."""
     return {
         "type": f"urn:sutra-grid:problem:{error.reason or error.code}",
-        "title": status.phrase if status else TITLES[error.code],
+        "title": title_of(status) if status else TITLES[error.code],
         "status": int(status or http_status(error)),
         "detail": error.message,
         "code": error.code,
@@ -95,6 +95,12 @@ def problem_document(error: GridError, instance: str, status: HTTPStatus | None 
         "hint": error.hint,
         "instance": instance,
     }
+
+
+def title_of(status: HTTPStatus) -> str:
+    """The phrase of an error of the HTTP layer, written as ``TITLES`` are: ``Not found``."""
+    first, *others = status.phrase.split(" ")
+    return " ".join([first, *(word.lower() for word in others)])
 
 
 def problem_response(error: GridError, status: HTTPStatus | None = None) -> Response:

@@ -10,7 +10,7 @@ from flask import Response, request
 from flask_wtf.csrf import CSRFError
 
 from sutra_grid.admin.http.origins import SAFE_METHODS
-from sutra_grid.admin.http.problems import TITLES, http_status, problem_response
+from sutra_grid.admin.http.problems import TITLES, http_status, problem_response, title_of
 from sutra_grid.admin.pages.blueprint import PREFIX, add_headers
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, render_page
 from sutra_grid.core.errors import GridError
@@ -59,7 +59,7 @@ def _is_for_browser() -> bool:
 
 
 def _page_of(error: GridError, status: HTTPStatus | None) -> Response:
-    title = status.phrase if status else _TITLES.get(error.reason, TITLES[error.code])
+    title = title_of(status) if status else _TITLES.get(error.reason, TITLES[error.code])
     hint = _HINTS.get(status or error.reason, error.hint)
     return _render(title, error.message, hint, status or http_status(error), error.reason)
 

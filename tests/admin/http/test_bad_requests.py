@@ -42,6 +42,7 @@ def test_an_unknown_place_is_not_found(client: FlaskClient) -> None:
     problem = problem_of(client.get("/nodse"), 404)
     assert (problem["code"], problem["instance"]) == ("not_found", "/nodse")
     assert "/nodse" in problem["detail"]
+    assert problem["title"] == TITLES["not_found"], "as that of an unknown node"
 
 
 def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:

@@ -35,7 +35,7 @@ def test_an_unknown_page_is_a_page_whoever_asks(client: FlaskClient, path: str) 
         assert client.get(path).status_code == 200
         return
     page = refused_page(client, path, 404)
-    assert mentions(page.text("live"), "Not Found", path)
+    assert mentions(page.text("live"), "Not found", path)
 
 
 def test_an_unknown_address_is_a_page_for_a_browser_and_a_problem_for_a_program(client: FlaskClient) -> None:
