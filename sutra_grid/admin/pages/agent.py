@@ -17,7 +17,8 @@ from sutra_grid.admin.pages.renderer import now_ms, render_page
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.services import registry
-from sutra_grid.core.types import AgentStatus
+from sutra_grid.core.agent.memory_limits import limits_text
+from sutra_grid.core.types import AgentStatus, Desired
 from sutra_grid.registry import EventQuery, NodeQuery, NodeSort
 
 SHOWN_EVENTS: Final = 10
@@ -30,7 +31,9 @@ def show_agent(agent_id: str) -> Response:
     rows = registry()
     agent = find_agent(rows, agent_id)
     nodes = rows.node_page(NodeQuery(agent_id=agent_id, sort=NodeSort.STATUS, limit=SHOWN_NODES), counted=True)
-    by_drain = sum(node.stopped_by_drain for node in rows.nodes(agent_id))
+    everything = rows.nodes(agent_id)
+    by_drain = sum(node.stopped_by_drain for node in everything)
+    limits_mb = [node.spec.memory_limit_mb for node in everything if node.desired is Desired.RUNNING]
     return render_page(
         "agent.html",
         section="agents",
@@ -39,6 +42,7 @@ def show_agent(agent_id: str) -> Response:
         status_reason=status_reason(agent),
         is_offline=agent.status is AgentStatus.OFFLINE,
         gauges=gauges(agent.host) if agent.host else [],
+        memory_limits=limits_text(limits_mb, agent.host.memory_total_bytes if agent.host else 0),
         rows=node_rows(map(listed_node, nodes.items), now_ms()),
         node_count=nodes.total,
         stopped_by_drain=nodes_text(by_drain) if by_drain else "",

@@ -123,6 +123,7 @@ def test_an_agent_shows_its_host_its_nodes_and_its_events(client: FlaskClient) -
     page = open_page(client, "/ui/agents/agent-1")
     for words in ("healthy", "512Gi free of 1.0Ti", "12% of 8", "zone=eu-1", "/data/sutra", "node-00000002", "stopped"):
         assert words in page.text(), words
+    assert mentions(page.text(), "Memory limits", "2.0Gi of 1 node"), "of the nodes that should run"
     assert "/ui/agents/agent-1/drain" in page.links
     assert "/ui/agents/agent-1/undrain" not in page.links
 
