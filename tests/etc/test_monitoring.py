@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,6 +27,7 @@ from support.documents.monitoring import (
 from support.documents.promql import grouped_by, selectors
 
 FIRING = Path(__file__).with_name("alerts_that_fire.yml")
+SILENT = Path(__file__).with_name("alerts_that_stay_silent.yml")
 ANNOTATIONS = Path(__file__).with_name("annotations_that_show.yml")
 OF_PROMETHEUS = {"job", "instance", "le"}
 OF_GRAFANA = {"datasource"}
@@ -128,6 +130,15 @@ def test_prometheus_can_read_every_expression_of_the_dashboard(tmp_path: Path) -
 def test_every_alert_fires_for_what_it_is_for_and_no_other_does(tmp_path: Path) -> None:
     cases = yaml.safe_load(FIRING.read_text())
     assert {case["name"] for case in cases["tests"]} == ALERT_NAMES
+    check_rules(cases, tmp_path)
+
+
+def test_no_alert_fires_for_what_is_none(tmp_path: Path) -> None:
+    check_rules(yaml.safe_load(SILENT.read_text()), tmp_path)
+
+
+def check_rules(cases: dict[str, Any], tmp_path: Path) -> None:
+    """Run cases against the alerts."""
     file = tmp_path / "cases.yml"
     file.write_text(yaml.safe_dump(cases | {"rule_files": [str(ALERTS)]}))
     promtool("test", "rules", str(file))
