@@ -16,7 +16,7 @@ from sutra_grid.core.samples import NodeSample
 from sutra_grid.core.types import LogProblem, NodeReport
 from sutra_grid.runtime.clock import Clock
 
-SampleOf = Callable[[str], NodeSample | None]
+SampleOf = Callable[[str, int], NodeSample | None]
 
 
 class Inventory:
@@ -25,7 +25,7 @@ class Inventory:
     def __init__(
         self,
         clock: Clock,
-        sample_of: SampleOf = lambda node_id: None,
+        sample_of: SampleOf = lambda node_id, launch: None,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self._clock = clock
@@ -124,6 +124,6 @@ class Inventory:
 
     def _report(self, view: NodeView) -> NodeReport:
         node_id = view.runtime.node_id
-        report = node_report(view, self._clock.monotonic(), self._sample_of(node_id))
+        report = node_report(view, self._clock.monotonic(), self._sample_of(node_id, view.runtime.record.launches))
         problem = self._log_problems.get(node_id)  # without the lock: a dictionary's get is atomic
         return replace(report, log_problem=problem) if problem else report

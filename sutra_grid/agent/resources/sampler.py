@@ -61,8 +61,9 @@ class ResourceSampler:
         self._memory = ResidentMemory()
         self._cpu: dict[str, CpuAccount] = {}
         self._cpu_percent: dict[str, float] = {}
-        self._lock = threading.Lock()  # guards _histories and _host
+        self._lock = threading.Lock()  # guards _histories, _launches and _host
         self._histories: dict[str, deque[NodeSample]] = {}
+        self._launches: dict[str, int] = {}  # of which launch the newest sample is
         self._host: HostSample | None = None
         psutil.cpu_percent()  # the first call returns 0 and starts the measurement
 
@@ -79,15 +80,16 @@ class ResourceSampler:
         with self._lock:
             self._host = host
             for gone in self._histories.keys() - shown.keys():
-                del self._histories[gone]
+                del self._histories[gone], self._launches[gone]
             for node_id, sample in samples.items():
                 self._histories.setdefault(node_id, deque(maxlen=HISTORY)).append(sample)
+                self._launches[node_id] = shown[node_id].runtime.record.launches
 
-    def newest(self, node_id: str) -> NodeSample | None:
-        """The last sample of a node."""
+    def newest(self, node_id: str, launch: int) -> NodeSample | None:
+        """The last sample of a node; None if it is of an earlier launch."""
         with self._lock:
             history = self._histories.get(node_id)
-            return history[-1] if history else None
+            return history[-1] if history and self._launches[node_id] == launch else None
 
     def history(self, node_id: str) -> list[NodeSample]:
         """All samples of a node that are kept, oldest first."""

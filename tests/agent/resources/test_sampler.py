@@ -91,7 +91,7 @@ time.sleep(60)
 
 def sample_of(sampler: ResourceSampler, view: NodeView) -> NodeSample:
     sampler.take_samples([view])
-    sample = sampler.newest("node-1")
+    sample = sampler.newest("node-1", 0)
     assert sample is not None
     return sample
 
@@ -160,7 +160,7 @@ def test_the_history_is_bounded_and_ends_with_the_node(sampler: ResourceSampler,
     assert len(sampler.history("node-1")) == HISTORY
     sampler.take_samples([])
     assert sampler.history("node-1") == []
-    assert sampler.newest("node-1") is None
+    assert sampler.newest("node-1", 0) is None
 
 
 def test_a_process_that_is_gone_or_another_has_no_sample(sampler: ResourceSampler, run: Run) -> None:
@@ -170,4 +170,13 @@ def test_a_process_that_is_gone_or_another_has_no_sample(sampler: ResourceSample
     for wrong in (replace(process, pid=2**22 + 5), replace(process, start_ticks=1), None):
         record = replace(view.runtime.record, process=wrong)
         sampler.take_samples([replace(view, runtime=NodeRuntime(record))])
-        assert sampler.newest("node-1") is None
+        assert sampler.newest("node-1", 0) is None
+
+
+def test_a_process_that_was_just_started_has_not_the_measurements_of_the_one_before(
+    sampler: ResourceSampler, run: Run
+) -> None:
+    sampler.take_samples([run(IDLE)])
+    assert sampler.newest("node-1", 0) is not None
+    assert sampler.newest("node-1", 1) is None
+    assert len(sampler.history("node-1")) == 1, "the history goes on"
