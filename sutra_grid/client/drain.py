@@ -41,6 +41,13 @@ def is_at_rest(node: pb.NodeStatus) -> bool:
     return confirmed and ended and not node.backoff_ms
 
 
+def left_text(agent: pb.AgentRecord, left: list[pb.NodeStatus], hint: str) -> str:
+    """Which nodes a drain has left, and with ``hint`` how to stop them. Of an offline agent that is not known."""
+    if agent.status == AgentStatus.OFFLINE:
+        return f"it is offline, so it is not known whether its {len(left)} nodes have a process: {names(left)}"
+    return f"{len(left)} run on: {names(left)}. To stop them: {hint}"
+
+
 def names(nodes: list[pb.NodeStatus]) -> str:
     """The first few ids, for a message."""
     more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""

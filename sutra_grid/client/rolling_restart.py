@@ -190,11 +190,10 @@ class Roll:
                 self._on_wait(f"waiting for nodes that are down: {', '.join(blocked_by)}")
         if not may_recover or now - self._blocked_since >= self._client.timeout_seconds:
             first = nodes[blocked_by[0]]
-            self.progress.failure = _not_up_error(
-                first,
-                f"is already down ({len(blocked_by)} nodes are down, at most {self._spec.max_unavailable} may be)",
-                self._client.hints,
-            )
+            is_known = first.status != NodeStatus.UNKNOWN
+            what = "is already down" if is_known else "can't be restarted now and counts as down"
+            bound = f"({len(blocked_by)} of the nodes are down, at most {self._spec.max_unavailable} may be)"
+            self.progress.failure = _not_up_error(first, f"{what} {bound}", self._client.hints)
             return
         self._given_up.wait(POLL_SECONDS)
 

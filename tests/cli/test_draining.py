@@ -33,6 +33,16 @@ def test_an_agent_whose_nodes_run_on_is_not_called_drained(master: FakeMaster, c
     assert not master.calls["StopStorageNode"]
 
 
+def test_of_an_offline_agent_nothing_is_said_to_run(master: FakeMaster, cli: Cli) -> None:
+    lost = node("n1", status="unknown", reason="agent_offline")
+    master.answers["DrainAgent"] = agent("a", drained=True, status="offline", storage_nodes=[lost])
+    ran = cli("agents", "drain", "a")
+    assert ran.code == 0
+    assert mentions(ran.out, "a", "takes no new nodes", "offline", "not known", "n1")
+    assert "run on" not in ran.out
+    assert not commands_in(ran.out), "a stop could not be carried out"
+
+
 def test_it_is_drained_when_the_last_process_has_ended(master: FakeMaster, cli: Cli) -> None:
     master.answers["DrainAgent"] = agent("a", drained=True)
     stopping = node("n1", status="stopping", desired="stopped")

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from support.texts import mentions
 from support.values.cli_records import node
 
 from sutra_grid.client.hints import Hints
@@ -80,3 +81,14 @@ def test_a_restart_that_is_under_way_is_not_commanded_again() -> None:
     progress = again.run()
     assert (progress.failure, list(progress.restarted)) == (None, ["a"])
     assert waited == ["a: stopping, waiting until it is running"]
+
+
+def test_a_node_of_an_offline_agent_is_not_said_to_be_down() -> None:
+    lost = node("a", status="unknown", reason="agent_offline", message="its agent agent-3 is offline")
+    grid = {"a": lost}
+    progress = Roll(
+        cast(MasterClient, SlowNode()), RollSpec(), ["a"], lambda: grid, lambda _node: None, lambda _line: None
+    ).run()
+    assert progress.failure is not None
+    assert mentions(progress.failure.message, "a", "can't be restarted now", "counts as down", "agent-3 is offline")
+    assert "already down" not in progress.failure.message

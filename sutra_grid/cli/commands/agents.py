@@ -99,7 +99,7 @@ def drain(ctx: click.Context, agent_ids: tuple[str, ...], stop_nodes: bool) -> N
             forgotten = agent_drain.forgotten_text(agent, ran)
             return agent, f"drained{f'; it has stopped {stopped}' if stopped else ''}{forgotten}"
         hint = f"sutra-grid-cli agents drain {agent_id} --stop-nodes"
-        return agent, f"takes no new nodes; {len(left)} run on: {agent_drain.names(left)}. To stop them: {hint}"
+        return agent, f"takes no new nodes; {agent_drain.left_text(agent, left, hint)}"
 
     undo = f"sutra-grid-cli agents undrain {' '.join(agent_ids)}{' --start-nodes' if stop_nodes else ''}"
     rest = f"{_INTERRUPTED} to finish it, or take it back with `{undo}`"
