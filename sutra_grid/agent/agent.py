@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from sutra_grid import __version__
+from sutra_grid.agent.access.revocations import FollowedRevocations
 from sutra_grid.agent.addresses import agent_host, find_addresses
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.engines import LISTEN_VARIABLE
@@ -58,7 +59,7 @@ from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.wire.grid_pb2_grpc import add_GridAgentServicer_to_server
-from sutra_grid.wire.server import RunningServer, Security, ServerLimits, serve
+from sutra_grid.wire.server import Access, RunningServer, Security, ServerLimits, serve
 from sutra_grid.wire.tls import ServerTls, TlsOpener
 
 log = get_logger(__name__)
@@ -93,6 +94,7 @@ class GridAgent:
         self._environ = environ
         self._parts = contextlib.ExitStack()
         self._metrics = AgentMetrics()
+        self._revocations = FollowedRevocations()
         self._server: RunningServer | None = None
         self._heartbeat: Heartbeat | None = None
         self._sampler: Ticker | None = None
@@ -172,7 +174,7 @@ class GridAgent:
         parts.enter_context(watch_logs)
         parts.enter_context(Ticker("orphans", ORPHAN_SECONDS, supervisor.check_orphans))
         opener = TlsOpener(config.tls) if config.tls else None
-        link = parts.enter_context(MasterLink(format_host_port(*config.master), opener))
+        link = parts.enter_context(MasterLink(format_host_port(*config.master), opener, revocations=self._revocations))
         report = HeartbeatSource(described(), inventory, resources.host)
         heartbeat = Heartbeat(
             report,
@@ -248,7 +250,10 @@ class GridAgent:
             limits=ServerLimits(workers=self._config.workers, calls=self._config.max_concurrent_calls),
             name="agent-service",
             observe_call=self._metrics.calls.observe if self._config.metrics else None,
-            security=Security(tls=ServerTls(self._config.tls, mutual=True) if self._config.tls else None),
+            security=Security(
+                Access(revocation=self._revocations.refusal),
+                ServerTls(self._config.tls, mutual=True) if self._config.tls else None,
+            ),
         )
 
     def _describe(self, host_id: str) -> Agent:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from sutra_grid.agent.access.revocations import FollowedRevocations
 from sutra_grid.core.agent.sessions import HeartbeatInstruction, heartbeat_instruction
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.samples import HostSample
@@ -17,6 +18,7 @@ from sutra_grid.wire.convert import (
     assignment_from_message,
     host_sample_to_message,
     node_report_to_message,
+    revocations_from_message,
 )
 from sutra_grid.wire.errors import from_detail
 from sutra_grid.wire.grid_pb2 import AgentId, Empty, HeartbeatRequest, HeartbeatResponse, RegistrationResponse
@@ -68,10 +70,18 @@ class Master(Protocol):
 class MasterLink:
     """Calls the master over one connection, which is opened by the first call. Threads may share it."""
 
-    def __init__(self, target: str, opener: Opener | None = None, *, call_seconds: float = CALL_SECONDS) -> None:
-        """``opener`` opens TLS channels; without one they are plaintext."""
+    def __init__(
+        self,
+        target: str,
+        opener: Opener | None = None,
+        *,
+        call_seconds: float = CALL_SECONDS,
+        revocations: FollowedRevocations | None = None,
+    ) -> None:
+        """``opener`` opens TLS channels; without one they are plaintext. ``revocations`` follows the master's list."""
         self._target = target
         self._call_seconds = call_seconds
+        self._revocations = revocations or FollowedRevocations()
         self._connection = Connection(target, _MASTER, GridMasterStub, opener)
 
     def register(self, agent: Agent, reports: Iterable[NodeReport]) -> Registration:
@@ -101,8 +111,11 @@ class MasterLink:
             session_id=session_id,
             nodes=[node_report_to_message(report) for report in reports],
             host=host_sample_to_message(host) if host else None,
+            revocation_version=self._revocations.version,
         )
         answer = self._connection.call(lambda stub: stub.Heartbeat, request, HeartbeatResponse, self._call_seconds)
+        if answer.HasField("revoked"):
+            self._revocations.follow(revocations_from_message(answer.revoked))
         assignments = tuple(assignment_from_message(one) for one in answer.assignments)
         instruction = heartbeat_instruction(answer.instruction)
         return HeartbeatAnswer(answer.acknowledged, instruction, answer.message, assignments)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sutra_grid.core.access.identity import Role
 from sutra_grid.core.agent.liveness import LivenessPolicy
+from sutra_grid.core.errors import GridError
 from sutra_grid.runtime.config import (
     Config,
     ConfigError,
@@ -148,7 +149,15 @@ SCHEMA = Schema(
                     "path",
                     None,
                     help="Private key of the CA in ca_file, by which the master signs certificates of agents that join",
-                )
+                ),
+                Key(
+                    "agent_certificate_days",
+                    "float",
+                    30.0,
+                    unit="days",
+                    help="Lifetime of the certificates that the master signs; agents renew them after two thirds",
+                    check=between(0.0001, 3650),
+                ),
             ],
         ),
         metrics_section(DEFAULT_METRICS_PORT),
@@ -176,13 +185,16 @@ class MasterConfig:
     metrics: Listen = None
     tls: CredentialFiles | None = None
     token_listen: tuple[str, int] = ("127.0.0.1", DEFAULT_TOKEN_PORT)
+    ca_file: Path | None = None
     ca_key_file: Path | None = None
+    agent_certificate_days: float = 30.0
 
 
 def master_config(config: Config) -> MasterConfig:
     """The values of a checked configuration. Raises ``ConfigError`` for keys that contradict each other."""
     master, liveness, events = (config.section(name) for name in ("master", "liveness", "events"))
     host, port = parse_host_port(master["listen"], DEFAULT_PORT)
+    tls = config.section(SECTION_NAME)
     policy = LivenessPolicy(liveness["degraded_after_missed"], liveness["offline_after_missed"])
     if policy.offline_after_missed <= policy.degraded_after_missed:
         raise _fault(
@@ -208,8 +220,27 @@ def master_config(config: Config) -> MasterConfig:
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
         tls=configured_member(config, Role.MASTER),
         token_listen=parse_host_port(token_listen, DEFAULT_TOKEN_PORT) if token_listen else (host, DEFAULT_TOKEN_PORT),
-        ca_key_file=config.section(SECTION_NAME)["ca_key_file"],
+        ca_file=tls["ca_file"],
+        ca_key_file=_ca_key_file(config),
+        agent_certificate_days=tls["agent_certificate_days"],
     )
+
+
+def _ca_key_file(config: Config) -> Path | None:
+    """The key of the authority, checked with its certificate. Raises ``ConfigError``."""
+    values = config.section(SECTION_NAME)
+    ca_file, ca_key_file = values["ca_file"], values["ca_key_file"]
+    if ca_key_file is None:
+        return None
+    if ca_file is None:
+        raise _fault(config, f"{SECTION_NAME}.ca_key_file", "is set without ca_file, cert_file and key_file")
+    from sutra_grid.runtime.certificates.files import read_authority
+
+    try:
+        read_authority(ca_file, ca_key_file)
+    except GridError as error:
+        raise _fault(config, f"{SECTION_NAME}.ca_key_file", str(error)) from error
+    return Path(ca_key_file)
 
 
 def config_warnings(config: Config) -> list[Fault]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from sutra_grid.core.access.identity import agent_server_name
+from sutra_grid.master.access.master_access import MasterAccess
 from sutra_grid.master.access.service import SERVICE_NAME as ACCESS_SERVICE_NAME
 from sutra_grid.master.access.service import AccessParts, AccessService
+from sutra_grid.master.access.signer import Signer
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Applier
@@ -41,6 +44,7 @@ from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, SystemClock
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.metrics.endpoint import MetricsEndpoint
+from sutra_grid.runtime.net import format_host_port, is_wildcard
 from sutra_grid.runtime.ticker import Ticker
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.wire.access_pb2_grpc import add_GridAccessServicer_to_server
@@ -106,7 +110,8 @@ class MasterCore:
         forget = (calls.forget, hosts.forget)
         self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
         self.service = self._service(calls)
-        self.access_service = AccessService(AccessParts(config.tls.current().grid if config.tls else ""))
+        self.access = MasterAccess(registry, clock, _signer(config, clock), _endpoint(config))
+        self.access_service = AccessService(AccessParts(self.access, config.tls.current().grid if config.tls else ""))
 
     def metric_sources(self) -> MetricSources:
         """The parts that the metrics read at each scrape."""
@@ -137,6 +142,7 @@ class MasterCore:
             views=views,
             forwarded_reads=ForwardedReads(self.state, calls, self.reads_limit),
             event_reads=EventReads(self.registry, self.registry_writer, self.reads_limit),
+            revocations=self.access.revocations,
         )
         return MasterService(parts, self.clock, int(config.default_interval_seconds * 1000))
 
@@ -170,6 +176,7 @@ class Master:
             stack.enter_context(core.reconciliation_writer)
             stack.enter_context(core.registry_recovery)
             stack.enter_context(core.pruner)
+            stack.enter_context(core.access)
             self.server = serve(
                 {
                     SERVICE_NAME: lambda server: add_GridMasterServicer_to_server(core.service, server),
@@ -194,7 +201,8 @@ class Master:
 
     def _security(self) -> Security:
         """With TLS, a port for certificates of the grid, and one for tokens and for agents that join."""
-        config, access = self.core.config, Access()
+        config, own = self.core.config, self.core.access
+        access = Access(check_token=own.tokens.check, revocation=own.revocations.refusal)
         if config.tls is None:
             return Security(access)
         for_tokens = TlsPort(*config.token_listen, ServerTls(config.tls, mutual=False))
@@ -204,6 +212,18 @@ class Master:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def _signer(config: MasterConfig, clock: Clock) -> Signer | None:
+    """What signs certificates of agents, when the master has the key of the authority. Raises ``GridError``."""
+    if config.ca_file is None or config.ca_key_file is None:
+        return None
+    return Signer(config.ca_file, config.ca_key_file, clock, timedelta(days=config.agent_certificate_days))
+
+
+def _endpoint(config: MasterConfig) -> str:
+    """Where agents that join reach this master; without a host when it listens on all addresses."""
+    return format_host_port("" if is_wildcard(config.host) else config.host, config.port)
 
 
 def _openers(files: CredentialFiles) -> Callable[[str], TlsOpener]:

@@ -11,6 +11,7 @@ import grpc
 from sutra_grid import __version__
 from sutra_grid.core.errors import GridError, InvalidArgument, ResourceExhausted, Unavailable
 from sutra_grid.core.types import NodeReport
+from sutra_grid.master.access.revocations import RevocationBook
 from sutra_grid.master.commands.handler import CommandHandler
 from sutra_grid.master.commands.nodes import Command
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
@@ -27,6 +28,7 @@ from sutra_grid.wire.convert import (
     assignment_to_message,
     host_sample_from_message,
     node_report_from_message,
+    revocations_to_message,
 )
 from sutra_grid.wire.errors import error_detail, handle_errors
 from sutra_grid.wire.grid_pb2_grpc import GridMasterServicer
@@ -45,6 +47,7 @@ class Parts:
     views: Views
     forwarded_reads: ForwardedReads
     event_reads: EventReads
+    revocations: RevocationBook
 
 
 class MasterService(GridMasterServicer):
@@ -98,6 +101,7 @@ class MasterService(GridMasterServicer):
             assignments=[assignment_to_message(assignment) for assignment in answer.assignments],
             instruction=answer.instruction,
             message=answer.message,
+            revoked=revocations_to_message(self._parts.revocations.newer_than(request.revocation_version)),
         )
 
     @handle_errors

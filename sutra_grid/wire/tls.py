@@ -31,7 +31,7 @@ class ServerTls:
     """The certificate of a server.
 
     ``mutual``: clients need a certificate of the grid, or no call begins. Without it, a client shows none, and is known
-    by its token alone.
+    by its token alone; and the server shows its authority too, because a host that joins knows only the digest of that.
     """
 
     def __init__(self, files: CredentialFiles, *, mutual: bool) -> None:
@@ -58,10 +58,14 @@ class ServerTls:
         return self._configuration(current)
 
     def _configuration(self, current: Credentials) -> Any:
-        roots = current.ca_pem if self._mutual else None
-        return grpc.ssl_server_certificate_configuration(
-            [(current.key_pem, current.certificate_pem)], root_certificates=roots
-        )
+        if self._mutual:
+            return grpc.ssl_server_certificate_configuration(
+                [(current.key_pem, current.certificate_pem)], root_certificates=current.ca_pem
+            )
+        from sutra_grid.runtime.certificates.describe import with_authority
+
+        chain = with_authority(current.certificate_pem, current.ca_pem)
+        return grpc.ssl_server_certificate_configuration([(current.key_pem, chain)])
 
 
 class TlsOpener:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sutra_grid.core.access.identity import MAX_NAME, Role
 from sutra_grid.core.access.principal import Principal
-from sutra_grid.core.errors import InvalidArgument
+from sutra_grid.core.errors import GridError, InvalidArgument, Unauthenticated
 from sutra_grid.core.types import Reason
 
 MAX_REVOCATIONS: Final = 10_000
@@ -65,6 +65,17 @@ class RevocationList:
     def of(cls, version: int, revoked: Iterable[Revoked]) -> RevocationList:
         """The list of some entries."""
         return cls(version, frozenset(revoked))
+
+    def refusal(self, principal: Principal) -> GridError | None:
+        """The error for a caller whose certificate is revoked, else None."""
+        if not self.covers(principal):
+            return None
+        return Unauthenticated(
+            f"the certificate of {principal.role} {principal.name} (serial {principal.serial}) is revoked",
+            reason=Reason.CERTIFICATE_REVOKED,
+            hint="An admin sees why with 'sutra-grid-cli tls revocations', and takes it back with "
+            "'sutra-grid-cli tls restore'",
+        )
 
     def covers(self, principal: Principal) -> bool:
         """Whether the caller's certificate is revoked. One without a certificate never is."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import grpc
 
+from sutra_grid.master.access.credential_calls import CredentialCalls
+from sutra_grid.master.access.master_access import MasterAccess
 from sutra_grid.wire import access_pb2 as pb
 from sutra_grid.wire import caller
-from sutra_grid.wire.access_pb2_grpc import GridAccessServicer
 from sutra_grid.wire.errors import handle_errors
 
 SERVICE_NAME = "grid.GridAccess"
@@ -19,14 +20,16 @@ SERVICE_NAME = "grid.GridAccess"
 class AccessParts:
     """The parts that answer the calls. ``grid`` is empty without TLS."""
 
+    access: MasterAccess
     grid: str = ""
     insecure: bool = False
 
 
-class AccessService(GridAccessServicer):
+class AccessService(CredentialCalls):
     """Converts each request, delegates it, and converts the result."""
 
     def __init__(self, parts: AccessParts) -> None:
+        super().__init__(parts.access)
         self._parts = parts
 
     @handle_errors

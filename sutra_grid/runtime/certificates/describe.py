@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sutra_grid.core.access.identity import SCHEME, Identity, parse_grid_uri, parse_uri
@@ -161,6 +162,18 @@ def is_signed_by(chain: Sequence[x509.Certificate], authorities: Sequence[x509.C
         others.remove(found)
         current = found
     return False
+
+
+def with_authority(certificate_pem: bytes, ca_pem: bytes) -> bytes:
+    """A certificate with its chain, then the authority that has signed it, if ``ca_pem`` has that one.
+
+    A caller that knows only the digest of the authority finds it so.
+    """
+    chain = x509.load_pem_x509_certificates(certificate_pem)
+    for authority in x509.load_pem_x509_certificates(ca_pem):
+        if authority not in chain and _issued(authority, chain[-1]):
+            return certificate_pem.rstrip() + b"\n" + authority.public_bytes(Encoding.PEM)
+    return certificate_pem
 
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}

@@ -31,6 +31,7 @@ from sutra_grid.wire.convert.nodes import (
     node_status,
     spec_from_spawn_request,
 )
+from sutra_grid.wire.convert.revocations import revocations_from_message, revocations_to_message
 from sutra_grid.wire.errors import error_detail
 
 __all__ = [
@@ -53,6 +54,8 @@ __all__ = [
     "node_spec_from_message",
     "node_spec_to_message",
     "node_status",
+    "revocations_from_message",
+    "revocations_to_message",
     "spec_from_spawn_request",
     "to_json",
 ]

@@ -18,15 +18,11 @@ from sutra_grid.core.errors import GridError, PermissionDenied, Unauthenticated
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import caller
 from sutra_grid.wire.errors import abort
-from sutra_grid.wire.server.callers import Callers, TokenCheck
+from sutra_grid.wire.server.callers import Callers, RevocationCheck, TokenCheck, nobody_is_revoked
 from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor
 
 RefusedCall = Callable[[str, Reason], object]
 """Gets the method's path and the reason of each refusal; must be quick and must not raise."""
-
-
-def _nobody_is_revoked(_principal: Principal) -> GridError | None:
-    return None
 
 
 def _not_counted(_path: str, _reason: Reason) -> None:
@@ -35,13 +31,10 @@ def _not_counted(_path: str, _reason: Reason) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a server needs to know of access, beside the table.
-
-    ``revocation`` returns the error for a certificate that does not count any more, else None; any thread.
-    """
+    """What a server needs to know of access, beside the table."""
 
     check_token: TokenCheck | None = None
-    revocation: Callable[[Principal], GridError | None] = _nobody_is_revoked
+    revocation: RevocationCheck = nobody_is_revoked
     on_refusal: RefusedCall = _not_counted
 
 
@@ -59,7 +52,7 @@ class AccessGuard(MethodInterceptor):
     def __init__(self, access: Access) -> None:
         super().__init__()
         self._access = access
-        self._callers = Callers(access.check_token)
+        self._callers = Callers(access.check_token, access.revocation)
 
     def wrap(self, handler: Any, path: str) -> Handler:
         """The same method, for callers that the table allows."""
@@ -90,12 +83,9 @@ class AccessGuard(MethodInterceptor):
         """The caller, when it may make the call; else ends the call."""
         try:
             principal = self._callers.of(context)
-            revoked = self._access.revocation(principal)
         except GridError as error:
             self._refuse(path, error, context)
             raise
-        if revoked is not None:
-            self._refuse(path, revoked, context)
         denied = refusal(principal, path, agent_id)
         if denied is not None:
             kind, reason = (

@@ -12,7 +12,7 @@ import grpc
 
 from sutra_grid.core.access.identity import parse_uri
 from sutra_grid.core.access.principal import LOCAL, Principal, PrincipalKind
-from sutra_grid.core.errors import Unauthenticated
+from sutra_grid.core.errors import GridError, Unauthenticated
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.net import is_loopback
 from sutra_grid.wire.caller import on_behalf_of
@@ -27,12 +27,25 @@ MAX_CACHED_CERTIFICATES: Final = 32_768
 TokenCheck = Callable[[str, str], Principal]
 """Takes a token and the caller's address; raises ``Unauthenticated`` for one that is not accepted."""
 
+RevocationCheck = Callable[[Principal], GridError | None]
+"""Returns the error for the holder of a certificate that does not count any more, else None; any thread."""
+
+
+def nobody_is_revoked(_principal: Principal) -> GridError | None:
+    """The check of a server that knows no revocations."""
+    return None
+
 
 class Callers:
-    """Thread-safe; quick, as every call passes here. ``check_token`` is None for a server that knows no tokens."""
+    """Thread-safe; quick, as every call passes here. ``check_token`` is None for a server that knows no tokens.
 
-    def __init__(self, check_token: TokenCheck | None = None) -> None:
+    A certificate that is revoked opens nothing, also not for a caller that shows a token beside it, or that calls for
+    somebody else.
+    """
+
+    def __init__(self, check_token: TokenCheck | None = None, revocation: RevocationCheck = nobody_is_revoked) -> None:
         self._check_token = check_token
+        self._revocation = revocation
 
     def of(self, context: grpc.ServicerContext) -> Principal:
         """The caller. Raises ``Unauthenticated`` for a token or a certificate that is not accepted."""
@@ -40,6 +53,9 @@ class Callers:
         address = address_of(context.peer())
         security: Mapping[str, Any] = context.auth_context()
         is_tls = security.get("transport_security_type") == [TLS_SECURITY]
+        connected = _by_connection(security, is_tls, address)
+        if (revoked := self._revocation(connected)) is not None:
+            raise revoked
         token = _token(metadata)
         if token and self._check_token is not None:
             if not is_tls and not is_loopback(address):
@@ -49,7 +65,7 @@ class Callers:
                     hint="Revoke it, because others may have read it, and use TLS (--tls-ca)",
                 )
             return self._check_token(token, address)
-        return on_behalf_of(_by_connection(security, is_tls, address), metadata)
+        return on_behalf_of(connected, metadata)
 
 
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
