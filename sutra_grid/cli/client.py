@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sutra_grid.cli.context import Options
+from sutra_grid.cli.context import CA_VARIABLE, Options
+from sutra_grid.cli.login_file import read_login
 from sutra_grid.client.hints import Hints
 from sutra_grid.client.master_client import READ_SECONDS, ClientConfig, MasterClient
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import Reason
-from sutra_grid.runtime.net import format_host_port, parse_host_port
+from sutra_grid.runtime.net import format_host_port, is_loopback, parse_host_port
 from sutra_grid.wire.correlation_ids import Metadata
 from sutra_grid.wire.keepalive import DENSE_KEEPALIVE
 from sutra_grid.wire.tls import TlsOpener
@@ -35,6 +36,11 @@ def connect(options: Options) -> MasterClient:
     return make_client(target, source, options.timeout_seconds, Credentials.of(options))
 
 
+def master_address(options: Options) -> str:
+    """The master's ``host:port``, with the port."""
+    return format_host_port(*parse_host_port(options.target()[0], DEFAULT_PORT, free_port=False))
+
+
 def whole_task(client: MasterClient, options: Options) -> MasterClient:
     """The client for a command that changes several things: a timeout that is given is for all of them together."""
     return client.within(options.timeout_seconds) if options.timeout_given else client
@@ -49,8 +55,24 @@ class Credentials:
 
     @classmethod
     def of(cls, options: Options) -> Credentials:
-        """Those that the options and the environment name. Raises ``InvalidArgument`` for files that can't be used."""
-        return cls(_credential_files(*options.tls_paths()), options.token())
+        """Those that the options and the environment name, else those of the login at this master.
+
+        Raises ``InvalidArgument`` for files that can't be used, and for a token that others could read on its way.
+        """
+        target = master_address(options)
+        ca, cert, key = options.tls_paths()
+        token = options.token()
+        if not (token or cert):
+            login = read_login(options.environ, target)
+            token, ca = login.token, ca or login.ca
+        files = _credential_files(ca, cert, key)
+        if token and files is None and not is_loopback(parse_host_port(target)[0]):
+            raise InvalidArgument(
+                f"a token can't be sent to {target} without TLS, because others could read it",
+                reason=Reason.INVALID_ARGUMENT,
+                hint=f"Give the authority of the grid: --tls-ca FILE, or the variable {CA_VARIABLE}",
+            )
+        return cls(files, token)
 
     @property
     def opener(self) -> TlsOpener | None:

@@ -25,6 +25,7 @@ from sutra_grid.client.retry import RetryPolicy
 from sutra_grid.core.errors import DeadlineExceeded, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.access_pb2_grpc import GridAccessStub
 from sutra_grid.wire.channels import open_channel
 from sutra_grid.wire.connection import Connection, Opener, Peer, no_metadata
 from sutra_grid.wire.correlation_ids import Metadata
@@ -72,6 +73,7 @@ class _Stubs:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.master = GridMasterStub(channel)
+        self.access = GridAccessStub(channel)
         self.health: Any = health_pb2_grpc.HealthStub(channel)
 
 
@@ -201,6 +203,24 @@ class MasterClient:
         """The measurements of a node that its agent has kept."""
         request = pb.NodeId(node_id=node_id)
         return self._read(lambda stubs: stubs.master.ListNodeSamples, request, pb.NodeSampleList, timeout_seconds)
+
+    # -- access; the calls are in ``client.access`` --
+
+    def call_access(
+        self,
+        method: Callable[[GridAccessStub], Callable[..., Any]],
+        request: Message,
+        response: type[M],
+        *,
+        timeout_seconds: float | None = None,
+        repeatable: bool = False,
+    ) -> M:
+        """Make a call of GridAccess, without retries. ``repeatable``: again on a new connection if its own was dead."""
+        self._refuse_when_closed()
+        seconds = min(timeout_seconds or self._config.read_seconds, max(LAST_READ_SECONDS, self.seconds_left()))
+        return self._connection.call(
+            lambda stubs: method(stubs.access), request, response, seconds, repeatable=repeatable
+        )
 
     # -- changes; an empty ``key`` is replaced by one of ``key_of`` --
 

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from sutra_grid.cli.commands.tls_look import show, verify
+from sutra_grid.cli.commands.tls_revocations import COMMANDS as OF_THE_MASTER
 from sutra_grid.cli.context import GridCommand, GridGroup, Options, options_of
 from sutra_grid.cli.output.certificates import Made, made_text
 from sutra_grid.cli.output.printer import emit
@@ -32,7 +33,7 @@ days_type: Final = click.IntRange(1, MAX_DAYS)
 
 @click.group(cls=GridGroup)
 def tls() -> None:
-    """Make certificates, and look at them."""
+    """Make certificates, look at them, and revoke them."""
 
 
 @tls.group(cls=GridGroup)
@@ -143,8 +144,8 @@ def create_cert(
     _tell(options_of(ctx), made)
 
 
-tls.add_command(show)
-tls.add_command(verify)
+for command in (show, verify, *OF_THE_MASTER):
+    tls.add_command(command)
 
 
 def default_hosts() -> tuple[str, ...]:
