@@ -109,8 +109,8 @@ class MasterCore:
         self.node_commands = NodeCommands(registry, self.state, applier, self.reconciliation_writer, clock)
         forget = (calls.forget, hosts.forget)
         self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
-        self.service = self._service(calls)
         self.access = MasterAccess(registry, clock, _signer(config, clock), _endpoint(config))
+        self.service = self._service(calls)
         self.access_service = AccessService(AccessParts(self.access, config.tls.current().grid if config.tls else ""))
 
     def metric_sources(self) -> MetricSources:

@@ -58,9 +58,9 @@ def test_a_token_is_shown_once_and_listed_without_its_secret(cli: Command) -> No
     status, out, _ = cli("token", "create", "--kind=api", "--role=viewer", "--name=grafana", "--ttl=1h30m")
     assert status == 0
     text = out.splitlines()[0]
-    token_id, secret = text.split("_")[1:3]
+    token_id, secret = text[4:12], text[13:]
     assert f"Token {token_id} of grafana, role viewer" in out
-    assert "1h30m" in out
+    assert " is valid until " in out
     status, listed, _ = cli("token", "list", "-o", "wide")
     assert status == 0
     assert token_id in listed
@@ -71,7 +71,7 @@ def test_a_token_is_shown_once_and_listed_without_its_secret(cli: Command) -> No
 
 def test_a_revoked_token_is_refused_with_the_reason(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     text = new_token(cli)
-    assert cli("token", "revoke", text.split("_")[1])[1].endswith("revoked\n")
+    assert cli("token", "revoke", text[4:12])[1].endswith("revoked\n")
     assert "revoked" in cli("token", "list")[1]
     monkeypatch.setenv("SUTRA_GRID_TOKEN", text)
     status, _, err = cli("status")

@@ -21,6 +21,9 @@ from sutra_grid.core.access.tokens import TokenKind
 from sutra_grid.core.age import age, duration
 from sutra_grid.wire import access_pb2 as pb
 
+KINDS: Final = [str(kind) for kind in TokenKind]
+ROLES: Final = [str(role) for role in PEOPLE]
+
 
 @click.group(cls=GridGroup)
 def token() -> None:
@@ -35,7 +38,7 @@ def token() -> None:
 @click.option(
     "--kind", type=click.Choice([str(kind) for kind in TokenKind]), required=True, help="What the token is good for."
 )
-@click.option("--role", type=click.Choice([str(role) for role in PEOPLE]), help="What its holder may do, for kind api.")
+@click.option("--role", type=click.Choice(ROLES), help="What its holder may do, for kind api.")
 @click.option("--name", metavar="NAME", default="", help="Whose it is; events show it. Kind api needs one.")
 @click.option(
     "--ttl",
