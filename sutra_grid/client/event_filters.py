@@ -5,6 +5,7 @@ Such a master ignores fields that it does not know, and answers as if they were 
 
 from __future__ import annotations
 
+from sutra_grid.core.actor_names import matches_actor
 from sutra_grid.wire import grid_pb2 as pb
 
 
@@ -14,7 +15,7 @@ def ignored_filters(request: pb.ListEventsRequest, event: pb.Event) -> list[str]
     searched = (event.message, event.kind, event.reason, event.agent_id, event.node_id)
     excludes = {
         "--reason": request.reason not in ("", event.reason),
-        "--actor": request.actor not in ("", event.actor),
+        "--actor": bool(request.actor) and not matches_actor(request.actor, event.actor, event.actor_name),
         "--since": event.at_ms < request.since_ms,
         "--until": bool(request.until_ms) and event.at_ms > request.until_ms,
         "--grep": not any(text in value.lower() for value in searched),

@@ -354,7 +354,11 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. ``event_id`` is 0 until the registry gives it one."""
+    """Something that happened. ``event_id`` is 0 until the registry gives it one.
+
+    ``actor_name`` says which operator it was, such as ``user alice``, and ``actor_address`` from which IP address;
+    both are empty when that is not known.
+    """
 
     kind: AnyEventKind
     at_ms: int
@@ -364,6 +368,8 @@ class Event:
     reason: Reason = Reason.NONE
     message: str = ""
     event_id: int = 0
+    actor_name: str = ""
+    actor_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

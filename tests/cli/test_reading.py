@@ -408,7 +408,6 @@ def test_a_filter_that_an_earlier_master_ignores_is_refused(master: FakeMaster, 
     [
         (["--since", "yesterday"], ["yesterday", "15m"]),
         (["--reason", "crash-loop"], ["crash-loop"]),
-        (["--actor", "me"], ["operator"]),
         (["-f", "--until", "1h"], ["--follow", "--until"]),
     ],
 )

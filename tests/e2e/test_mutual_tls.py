@@ -35,6 +35,21 @@ def test_a_node_is_spawned_through_every_interface(grid: Grid) -> None:
     assert grid.agent().reachability == "reachable"
 
 
+def test_events_say_whose_command_it_was(grid: Grid) -> None:
+    assert grid.tls is not None
+    node = grid.cli.spawn()
+    [event] = grid.events(node_id=node.node_id, kind="node.spawned")
+    assert (event.actor, event.actor_name, event.actor_address) == ("operator", "certificate test", "127.0.0.1")
+    ann = grid.tls.options(Role.OPERATOR, "ann")
+    command = ("sutra-grid-cli", "--master", grid.master_address, *ann)
+    assert run_program(*command, "nodes", "stop", node.node_id).exit_code == 0
+    listed = run_program(*command, "events", "--actor", "ann", "-o", "wide").stdout
+    assert "node.commanded" in listed
+    assert "certificate ann (127.0.0.1)" in listed
+    assert "by certificate ann (127.0.0.1)" in run_program(*command, "nodes", "explain", node.node_id).stdout
+    grid.cli.remove(node.node_id)
+
+
 def test_a_stranger_gets_nothing_from_master_and_agent(grid: Grid) -> None:
     assert grid.tls is not None
     for address in (grid.master_address, grid.agent_address("agent-1"), grid.token_address):

@@ -55,7 +55,10 @@ class EventFilter(RequestSchema):
         max_characters=MAX_NAME_CHARACTERS,
     )
     reason = Text("Only events with this reason", choices=REASONS)
-    actor = Text("Only events caused by this actor", choices=ACTORS)
+    actor = Text(
+        "Only events caused by this actor: `operator`, `agent`, `master`, or the name of a user, token or certificate",
+        max_characters=MAX_NAME_CHARACTERS,
+    )
     q = Text(
         "Only events whose message, kind, reason, agent or node contains this text; ignores case",
         max_characters=MAX_NAME_CHARACTERS,
@@ -75,7 +78,7 @@ class EventFilter(RequestSchema):
     @post_load
     def the_request(self, data: dict[str, Any], **_: Any) -> EventRequest:
         """Convert to the registry's query and what it does not have."""
-        kinds = {"reason": Reason, "actor": Actor}
+        kinds = {"reason": Reason}
         names = {"q": "text"}
         others = {"since", "until", "wait_seconds"}
         filters: dict[str, Any] = {

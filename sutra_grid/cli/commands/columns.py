@@ -8,6 +8,7 @@ from sutra_grid.cli.output.printer import Listing
 from sutra_grid.cli.output.table import Column
 from sutra_grid.cli.output.times import clock_time
 from sutra_grid.client.descriptions import agent_status, is_measured, is_observed, node_status
+from sutra_grid.core.actor_names import actor_text
 from sutra_grid.core.age import age
 from sutra_grid.core.size import size
 from sutra_grid.core.types import AgentStatus
@@ -68,7 +69,7 @@ def event_columns(now_ms: int) -> Sequence[Column[pb.Event]]:
         Column("AGENT", lambda e: e.agent_id, cut="middle", min_width=8),
         Column("NODE", lambda e: e.node_id, cut="middle", min_width=8),
         Column("REASON", lambda e: e.reason, wide=True),
-        Column("BY", lambda e: e.actor, wide=True),
+        Column("BY", lambda e: actor_text(e.actor, e.actor_name, e.actor_address), wide=True),
         Column("MESSAGE", lambda e: e.message, cut="end", min_width=10),
     ]
 

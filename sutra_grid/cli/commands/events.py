@@ -65,9 +65,10 @@ def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
               help="Only events with this reason, such as crash_loop.")  # fmt: skip
 @click.option(
     "--actor",
-    type=click.Choice([actor.value for actor in Actor]),
-    default=None,
-    help="Only events that this actor caused.",
+    default="",
+    metavar="ACTOR",
+    shell_complete=lambda _ctx, _param, typed: [actor for actor in ACTORS if actor.startswith(typed)],
+    help="Only events that this actor caused: operator, agent, master, or the name of a user, token or certificate.",
 )
 @click.option("--grep", "text", default="", metavar="TEXT",
               help="Only events whose message, kind, reason, agent or node contains TEXT. Ignores case.")  # fmt: skip

@@ -22,6 +22,7 @@ from sutra_grid.cli.output.times import clock_time
 from sutra_grid.client.descriptions import agent_status, exit_text, generation_text, node_status, own_host_only
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.next_steps import grid_does_next, next_step
+from sutra_grid.core.actor_names import actor_text
 from sutra_grid.core.age import age, duration
 from sutra_grid.core.errors import DeadlineExceeded, GridError, NotFound, Unavailable
 from sutra_grid.core.event_kinds import EventKind
@@ -164,4 +165,7 @@ def _since(node: pb.NodeStatus, agent: pb.AgentRecord | None, events: list[pb.Ev
 
 
 def _event_text(event: pb.Event, now: int) -> str:
-    return f"{age(event.at_ms, now)} ago: {event.kind} {printable(event.message)}".rstrip()
+    text = f"{age(event.at_ms, now)} ago: {event.kind} {printable(event.message)}".rstrip()
+    # Agent and master are no news; who of the people it was, is.
+    by = printable(actor_text(event.actor, event.actor_name, event.actor_address))
+    return f"{text}, by {by}" if event.actor_name else text

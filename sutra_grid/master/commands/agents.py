@@ -9,6 +9,7 @@ from sutra_grid.core.agent.removal import Removal, removal_of
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Agent, AgentStatus, Event, Reason
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.master.lookups import known_agent
 from sutra_grid.master.membership.refusals import HostRefusals
 from sutra_grid.master.state.cluster_state import ClusterState
@@ -71,7 +72,9 @@ class AgentCommands:
         log.info("agent removed", agent=agent_id, nodes=len(nodes), may_run=len(removal.may_run))
 
     def _event(self, kind: EventKind, agent_id: str, message: str) -> Event:
-        return Event(kind, wall_ms(self._clock), Actor.OPERATOR, agent_id, reason=Reason.COMMANDED, message=message)
+        return by_caller(
+            Event(kind, wall_ms(self._clock), Actor.OPERATOR, agent_id, reason=Reason.COMMANDED, message=message)
+        )
 
 
 def _not_offline(agent: Agent, nodes: int) -> FailedPrecondition:

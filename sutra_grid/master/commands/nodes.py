@@ -15,6 +15,7 @@ from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import Outcome, Verdict, judge_report
 from sutra_grid.core.reconcile import Action
 from sutra_grid.core.types import Actor, Desired, Event, Node, NodeReport, NodeState, Reason
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotent_calls import Attempt
 from sutra_grid.master.lookups import known_node
@@ -123,14 +124,16 @@ class NodeCommands:
         return order.desired is node.desired and order.desired is not Desired.RUNNING and not _ends_mark(order, node)
 
     def _record(self, order: _Order, node: Node, attempt: Attempt, step: int = 1) -> Node:
-        event = Event(
-            EventKind.NODE_COMMANDED,
-            wall_ms(self._clock),
-            Actor.OPERATOR,
-            node.agent_id,
-            node.node_id,
-            Reason.COMMANDED,
-            f"{order.verb} requested{' by the drain of its agent' if order.for_drain else ''}",
+        event = by_caller(
+            Event(
+                EventKind.NODE_COMMANDED,
+                wall_ms(self._clock),
+                Actor.OPERATOR,
+                node.agent_id,
+                node.node_id,
+                Reason.COMMANDED,
+                f"{order.verb} requested{' by the drain of its agent' if order.for_drain else ''}",
+            )
         )
         changed = self._registry.change_desired(
             node.node_id,

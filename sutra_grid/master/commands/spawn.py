@@ -32,6 +32,7 @@ from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.outcome import Verdict, judge_report
 from sutra_grid.core.placement import no_agent_available, obstacle_to_spawn, place, refusal, unknown_agent
 from sutra_grid.core.types import Actor, Agent, Desired, Event, Node, NodeReport, NodeSpec, NodeState, Reason
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.master.commands.applier import Applier, Deadline
 from sutra_grid.master.commands.idempotent_calls import Attempt
 from sutra_grid.master.reconciliation.writer import ReconciliationWriter
@@ -238,7 +239,8 @@ class Spawner:
         return node
 
     def _event(self, kind: EventKind, node: Node, reason: Reason, message: str, actor: Actor) -> Event:
-        return Event(kind, wall_ms(self._clock), actor, node.agent_id, node.node_id, reason, message)
+        event = Event(kind, wall_ms(self._clock), actor, node.agent_id, node.node_id, reason, message)
+        return by_caller(event) if actor is Actor.OPERATOR else event
 
 
 def _check(spec: NodeSpec) -> None:

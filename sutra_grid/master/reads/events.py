@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from sutra_grid.core.errors import InvalidArgument
-from sutra_grid.core.types import Actor, Event, Reason
+from sutra_grid.core.types import Event, Reason
 from sutra_grid.master.concurrency_limit import ConcurrencyLimit
 from sutra_grid.master.registry_writes.write_behind import RegistryWriter
 from sutra_grid.registry import EventQuery, Registry
@@ -52,14 +52,14 @@ class EventReads:
 
 
 def _query(request: pb.ListEventsRequest, limit: int) -> EventQuery:
-    """The registry's query. Raises ``InvalidArgument`` for a reason or an actor that does not exist."""
+    """The registry's query. Raises ``InvalidArgument`` for a reason that does not exist."""
     return EventQuery(
         after_event_id=request.after_event_id,
         agent_id=request.agent_id,
         node_id=request.node_id,
         kind=request.kind,
         reason=_choice(Reason, "reason", request.reason),
-        actor=_choice(Actor, "actor", request.actor),
+        actor=request.actor,
         since_ms=min(request.since_ms, MAX_MS),
         until_ms=min(request.until_ms, MAX_MS),
         text=request.text,

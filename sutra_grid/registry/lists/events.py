@@ -33,11 +33,10 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     conditions = [
         columns[name] == value for name, value in (("agent_id", query.agent_id), ("node_id", query.node_id)) if value
     ]
-    conditions += [
-        columns[name] == value.value
-        for name, value in (("reason", query.reason), ("actor", query.actor))
-        if value is not None
-    ]
+    if query.reason is not None:
+        conditions.append(columns.reason == query.reason.value)
+    if query.actor:
+        conditions.append(_caused_by(query.actor))
     if query.kind:
         first_part = query.kind + "."
         same_start = func.substr(columns.kind, 1, len(first_part)) == first_part
@@ -53,3 +52,10 @@ def _conditions(query: EventQuery) -> list[ColumnElement[bool]]:
     if query.until_ms:
         conditions.append(columns.at_ms <= query.until_ms)
     return conditions
+
+
+def _caused_by(wanted: str) -> ColumnElement[bool]:
+    """The condition of ``core.actor_names.matches_actor``."""
+    columns = EVENTS.c
+    by_name = columns.actor_name.endswith(f" {wanted}", autoescape=True)
+    return or_(columns.actor == wanted, columns.actor_name == wanted, by_name)

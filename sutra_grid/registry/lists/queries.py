@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.core.status import ShownStatus
-from sutra_grid.core.types import Actor, Agent, AgentStatus, Health, Node, Reason
+from sutra_grid.core.types import Agent, AgentStatus, Health, Node, Reason
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT
 
 
@@ -84,7 +84,8 @@ class EventQuery:
 
     ``kind`` is a kind or its first part. ``after_event_id`` reads forward from that id; without it,
     the newest events are read, or the newest before ``before_event_id``. Times are inclusive.
-    ``text`` is searched in message, kind, reason and ids, ignoring case.
+    ``text`` is searched in message, kind, reason and ids, ignoring case. ``actor`` is a kind of actor or a name, see
+    ``core.actor_names``.
     """
 
     after_event_id: int = 0
@@ -93,7 +94,7 @@ class EventQuery:
     node_id: str = ""
     kind: str = ""
     reason: Reason | None = None
-    actor: Actor | None = None
+    actor: str = ""
     since_ms: int = 0
     until_ms: int = 0
     text: str = ""

@@ -61,6 +61,8 @@ def _columns(event: Event) -> dict[str, Any]:
         "reason": event.reason.value,
         "message": clean(event.message),
         "actor": event.actor.value,
+        "actor_name": clean(event.actor_name),
+        "actor_address": clean(event.actor_address),
     }
 
 
@@ -75,4 +77,6 @@ def from_row(row: Row[Any]) -> Event:
         reason=reason_of(row.reason),
         message=row.message,
         actor=Actor(row.actor),
+        actor_name=row.actor_name,
+        actor_address=row.actor_address,
     )

@@ -18,6 +18,8 @@ def event_to_message(event: Event) -> grid_pb2.Event:
         reason=event.reason,
         message=utf8(event.message),
         actor=event.actor,
+        actor_name=utf8(event.actor_name),
+        actor_address=utf8(event.actor_address),
     )
 
 

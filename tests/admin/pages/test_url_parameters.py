@@ -29,7 +29,6 @@ def nodes_of(page: Page) -> list[str]:
         ("/ui/nodes?q=a&q=b", ["q", "2 times"]),
         ("/ui/nodes?cursor=x", ["cursor", "not valid"]),
         ("/ui/agents?platfrom=k8s", ["platfrom", "did you mean platform"]),
-        ("/ui/events?actor=me", ["actor", "operator"]),
         ("/ui/events?before_event_id=x", ["before_event_id", "integer"]),
         ("/ui/events?since=yesterday", ["since", "15m", "yesterday"]),
         ("/ui/events?since=1h&since_ms=5", ["since_ms", "since"]),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
+from sutra_grid.core.actor_names import actor_text
 from sutra_grid.core.event_kinds import AnyEventKind, EventKind
 from sutra_grid.core.text import printable
 from sutra_grid.core.types import Event
@@ -67,7 +68,7 @@ def event_rows(events: list[Event], now_ms: int) -> list[EventRow]:
             _TONES.get(event.kind, "rest"),
             event.agent_id,
             event.node_id,
-            event.actor,
+            printable(actor_text(event.actor, event.actor_name, event.actor_address)),
             event.reason,
             printable(event.message),
         )
