@@ -69,12 +69,16 @@ def tls_server(
     host: str = "127.0.0.1",
     chain: bytes = b"",
     quiet: bool = False,
+    ciphers: str = "",
 ) -> contextlib.AbstractContextManager[int]:
     """A TLS server that says a word, unless it is ``quiet``, and waits; its files are written to ``directory``."""
     cert, key = directory / "served.pem", directory / "served-key.pem"
     write_pair(cert, key, leaf.certificate_pem + chain, leaf.key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
+    if ciphers:
+        context.set_ciphers(ciphers)
+    context.minimum_version = min(version, ssl.TLSVersion.TLSv1_2)
     context.maximum_version = version
     if client_ca is not None:
         context.load_verify_locations(client_ca)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,7 +62,7 @@ def create_ca(ctx: click.Context, grid: str, directory: Path, days: int) -> None
     authority = create_authority(grid, _now(), timedelta(days=days))
     cert, key = directory / "ca.pem", directory / "ca-key.pem"
     write_pair(cert, key, authority.certificate_pem, authority.key_pem)
-    place = "" if directory == Path() else f" --dir {directory}"
+    place = "" if directory == Path() else f" --dir {shlex.quote(str(directory))}"
     made = Made(
         what=f"certificate authority of grid {grid!r}",
         facts=describe(authority.certificate),
@@ -138,7 +139,7 @@ def create_cert(
         key=key_file,
         cert_note="not secret",
         key_note="secret: copy it to the host of its holder only",
-        next_command=f"sutra-grid-cli tls show {cert_file}",
+        next_command=f"sutra-grid-cli tls show {shlex.quote(str(cert_file))}",
         warnings=[_shortened(days, facts.not_after, now)] if facts.not_after < now + timedelta(days=days - 1) else [],
     )
     _tell(options_of(ctx), made)

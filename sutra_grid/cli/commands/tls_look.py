@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 from cryptography import x509
 
 from sutra_grid.cli.commands.each import Many, for_each
@@ -40,8 +41,12 @@ client_key_option = click.option(
 )
 
 
+def _complete_files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
 @click.command(cls=GridCommand)
-@click.argument("targets", metavar="FILE|HOST:PORT...", nargs=-1, required=True)
+@click.argument("targets", metavar="FILE|HOST:PORT...", nargs=-1, required=True, shell_complete=_complete_files)
 @client_cert_option
 @client_key_option
 @click.pass_context

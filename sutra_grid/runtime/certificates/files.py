@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -204,7 +205,7 @@ def _read(path: Path, *, secret: bool = False) -> bytes:
     if (secret or _KEY_MARK in data) and status.st_mode & OTHERS:
         raise _fault(
             f"{path} has a private key that others may read (mode {stat.S_IMODE(status.st_mode):04o})",
-            f"Run `chmod 600 {path}`. If others could read it, make a new key and certificate",
+            f"Run `chmod 600 {shlex.quote(str(path))}`. If others could read it, make a new key and certificate",
         )
     return data
 
@@ -239,7 +240,7 @@ def _key(path: Path, data: bytes) -> AuthorityKey:
     if b"BEGIN ENCRYPTED PRIVATE KEY" in data or b"Proc-Type: 4,ENCRYPTED" in data:
         raise _fault(
             f"the private key in {path} is encrypted, and nobody is there to type its password",
-            f"Remove the password: `(umask 077; openssl pkey -in {path} -out NEW-key.pem)`",
+            f"Remove the password: `(umask 077; openssl pkey -in {shlex.quote(str(path))} -out NEW-key.pem)`",
         )
     try:
         key = serialization.load_pem_private_key(data, password=None)
@@ -259,7 +260,7 @@ def _not_pem(path: Path, data: bytes, what: str, command: str) -> InvalidArgumen
     if data.startswith(b"\x30\x82"):  # how DER begins
         return _fault(
             f"{path} is in DER form; PEM is needed",
-            f"Convert it with `openssl {command} -inform der -in {path} -out FILE.pem`",
+            f"Convert it with `openssl {command} -inform der -in {shlex.quote(str(path))} -out FILE.pem`",
         )
     return _fault(f"{path} is not a PEM file with a {what}", f"Name a file with a line -----BEGIN {what.upper()}-----")
 

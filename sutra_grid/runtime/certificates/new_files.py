@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,11 +82,16 @@ def _failed(path: Path, error: OSError) -> GridError:
         return ResourceExhausted(
             f"{path} can't be written: {error.strerror}", reason=Reason.DISK_FULL, hint="Free space on the disk"
         )
-    missing = error.errno == errno.ENOENT
+    if error.errno == errno.ENOENT:
+        return FailedPrecondition(
+            f"{path} can't be written: its directory does not exist",
+            reason=Reason.PATH_NOT_WRITABLE,
+            hint=f"Create it with `mkdir -p -m 700 {shlex.quote(str(path.parent))}`",
+        )
     return FailedPrecondition(
-        f"{path} can't be written: {'its directory does not exist' if missing else error.strerror}",
+        f"{path} can't be written: {error.strerror}",
         reason=Reason.PATH_NOT_WRITABLE,
-        hint=f"Create it with `mkdir -p -m 700 {path.parent}`" if missing else "Check the directory's permissions",
+        hint="Check the directory's permissions",
     )
 
 

@@ -204,18 +204,18 @@ def _host(facts: CertificateFacts, host: str) -> Finding:
 def _client(seen: Look, expected: Expected) -> Finding:
     who = f"with the certificate of {expected.client}" if expected.client else "without a client certificate"
     if seen.ending is Ending.OPEN:
-        return Finding(Check.CLIENT, f"the connection stays open {who}")
+        return Finding(Check.CLIENT, f"{who}, the connection stays open")
     how = f"with the alert {seen.alert!r}" if seen.alert else "and does not say why"
     if expected.client:
         return Finding(
             Check.CLIENT,
-            f"the server closes the connection {who} {how}",
+            f"{who}, the server closes the connection {how}",
             Fault.CLIENT_CERTIFICATE_REFUSED,
             "Check the authority, the times and the role of the client certificate, and read the server's log",
         )
     return Finding(
         Check.CLIENT,
-        f"the server closes the connection {who} {how}; it probably requires one",
+        f"{who}, the server closes the connection {how}; it probably requires one",
         Fault.CLIENT_CERTIFICATE_NEEDED,
         "Repeat with a client certificate: --cert FILE --key FILE",
     )

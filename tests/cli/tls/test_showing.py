@@ -1,5 +1,7 @@
 """``tls show``: what certificates say."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -61,3 +63,13 @@ def test_the_certificate_of_a_server_is_shown_and_not_judged(cli: Cli, tmp_path:
         ran = cli("show", f"127.0.0.1:{port}")
     assert ran.code == 0
     assert mentions(ran.out, "admin m-1 of grid 'other'", "EXPIRED")
+
+
+def test_a_shell_completes_files() -> None:
+    environ = {"COMP_WORDS": "sutra-grid-cli tls show ca", "COMP_CWORD": "3"}
+    result = subprocess.run(
+        [sys.executable, "-c", "from sutra_grid.cli.main import main; main()"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
+        env={**environ, "_SUTRA_GRID_CLI_COMPLETE": "bash_complete"},
+    )  # fmt: skip
+    assert result.stdout.split() == ["file,ca"]

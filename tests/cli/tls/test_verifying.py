@@ -174,6 +174,26 @@ def test_a_port_without_tls_is_said_so(cli: Cli, grid: Authority) -> None:
             assert f"no TLS at 127.0.0.1:{port}" in ran.err
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_a_server_of_old_versions_of_tls_only_is_said_so(cli: Cli, grid: Authority, tmp_path: Path) -> None:
+    leaf = issued(grid, Role.MASTER, "127.0.0.1")
+    with tls_server(tmp_path, leaf, version=ssl.TLSVersion.TLSv1_1, ciphers="ALL:@SECLEVEL=0") as port:
+        ran = cli("verify", f"127.0.0.1:{port}")
+    assert ran.code == 1
+    assert mentions(ran.err, "TLS 1.2", "TLS 1.3")
+
+
+def test_a_web_server_without_tls_is_said_so(cli: Cli, grid: Authority) -> None:
+    def refuse(stream: socket.socket) -> None:
+        stream.recv(4096)
+        stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket_server(refuse) as port:
+        ran = cli("verify", f"127.0.0.1:{port}")
+    assert ran.code == 1
+    assert f"no TLS at 127.0.0.1:{port}" in ran.err
+
+
 def test_a_port_that_closes_is_not_claimed_to_be_more_than_that(cli: Cli, grid: Authority) -> None:
     with socket_server(lambda stream: None) as port:
         ran = cli("verify", f"127.0.0.1:{port}")
