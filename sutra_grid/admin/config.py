@@ -16,7 +16,7 @@ from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.runtime.tls.member import configured_member
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
 
 SECTION: Final = "admin"
 MASTER_TLS: Final = "master_tls"
@@ -164,6 +164,7 @@ SCHEMA: Final = Schema(
             ],
             help="The HTTP API and the web pages",
         ),
+        tls_section(CERT_FILE, KEY_FILE),
         tls_section(
             CERT_FILE,
             KEY_FILE,
@@ -199,12 +200,14 @@ class AdminConfig:
     trusted_proxies: Sequence[str] = ()
     url_prefix: str = ""
     hsts_secs: int = HSTS_SECS
+    tls: TlsFiles | None = None
     master_tls: CredentialFiles | None = None
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:
         """The settings of a loaded configuration. Raises ``ConfigError`` for certificates that can't be used."""
-        return cls(**config.section(SECTION), master_tls=configured_member(config, Role.ADMIN, section=MASTER_TLS))
+        member = configured_member(config, Role.ADMIN, section=MASTER_TLS)
+        return cls(**config.section(SECTION), tls=tls_files(config), master_tls=member)
 
     def host_rule(self) -> HostRule | None:
         """The hosts that the admin answers for; None for all."""

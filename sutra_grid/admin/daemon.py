@@ -12,6 +12,7 @@ from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.listening import check_can_listen
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.tls.https import certificate_warnings, checked_tls_files
 
 if TYPE_CHECKING:
     from sutra_grid.runtime.config import Config
@@ -61,12 +62,17 @@ def _refuse_wrong_registry(url: str) -> None:
         log.warning("registry not available", error=error.message, hint=error.hint)
 
 
+def _check(config: Config) -> None:
+    AdminConfig.of(config)
+    checked_tls_files(config)
+
+
 main = daemon_command(
     "sutra-grid-admin",
     help="The HTTP API and the web pages of a grid. Reads come from the registry, commands go to the master.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(AdminConfig.of),
+    checks=Checks(_check, certificate_warnings),
     flags=FLAGS,
 )
 

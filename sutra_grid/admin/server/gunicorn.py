@@ -21,6 +21,8 @@ from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port, parse_host_port
+from sutra_grid.runtime.tls.https import ServedCertificate
+from sutra_grid.runtime.tls.section import TlsFiles
 
 log = get_logger(__name__)
 access = get_logger("sutra_grid.admin.access")
@@ -36,11 +38,13 @@ class AdminServer(BaseApplication):
     def __init__(self, settings: AdminConfig) -> None:
         self._settings = settings
         self._secret_key = secret_key_of(settings.secret_key_file)  # before the fork: the workers share it
+        # Made once: at a reload gunicorn would end over files that can't be read just then.
+        self._certificate = ServedCertificate(settings.tls) if settings.tls else None
         super().__init__()
 
     def load_config(self) -> None:
         """Set gunicorn's settings. Called by gunicorn at start and reload."""
-        for name, value in gunicorn_settings(self._settings).items():
+        for name, value in gunicorn_settings(self._settings, self._certificate).items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
@@ -50,9 +54,13 @@ class AdminServer(BaseApplication):
         return create_app(self._settings, secret_key=self._secret_key)
 
 
-def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
-    """The gunicorn settings by name. ``etc/gunicorn.conf.py`` uses them for a gunicorn started by hand."""
+def gunicorn_settings(settings: AdminConfig, certificate: ServedCertificate | None = None) -> dict[str, Any]:
+    """The gunicorn settings by name. ``etc/gunicorn.conf.py`` uses them for a gunicorn started by hand.
+
+    ``certificate``: what HTTPS is served with, if the settings have ``[tls]``; made if it is missing.
+    """
     return {
+        **(_tls_settings(settings.tls, certificate) if settings.tls else {}),
         "bind": format_host_port(*parse_host_port(settings.listen, DEFAULT_PORT)),
         "worker_class": "sutra_grid.admin.server.worker.PatientWorker",
         "workers": settings.workers,
@@ -74,6 +82,16 @@ def gunicorn_settings(settings: AdminConfig) -> dict[str, Any]:
     }
 
 
+def _tls_settings(files: TlsFiles, certificate: ServedCertificate | None) -> dict[str, Any]:
+    served = certificate or ServedCertificate(files)
+    return {
+        "certfile": str(files.cert_file),  # with it gunicorn knows that it serves HTTPS
+        "keyfile": str(files.key_file),
+        "ssl_context": lambda _config, _make_default: served.context(),  # asked for each connection
+        "do_handshake_on_connect": False,  # server.worker does it
+    }
+
+
 class AdminLogger(Logger):
     """Writes gunicorn's records to the daemon's log, and one access record per request."""
 
@@ -90,7 +108,7 @@ class AdminLogger(Logger):
         access.info(
             "request",
             method=environ["REQUEST_METHOD"],
-            path=environ.get("RAW_URI", environ["PATH_INFO"]),
+            path=environ.get("RAW_URI") or environ.get("PATH_INFO", ""),
             status=str(resp.status).partition(" ")[0],
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000, 1),
@@ -114,5 +132,7 @@ def _when_worker_ready(worker: Worker) -> None:
 
 
 def _when_ready(arbiter: Arbiter) -> None:
-    addresses = ",".join(str(listener) for listener in arbiter.LISTENERS)
-    log.info("ready", address=addresses.removeprefix("http://"), workers=arbiter.cfg.workers)
+    # gunicorn writes http:// before an IPv6 address whatever it serves.
+    addresses = ",".join(str(listener).partition("://")[2] for listener in arbiter.LISTENERS)
+    scheme = "https" if arbiter.cfg.is_ssl else "http"
+    log.info("ready", address=addresses, scheme=scheme, workers=arbiter.cfg.workers)
