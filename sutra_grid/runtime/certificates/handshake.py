@@ -30,6 +30,7 @@ _NO_TLS: Final = {
     "UNEXPECTED_MESSAGE",
 }
 _OLD_VERSIONS: Final = {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
+_CLOSED: Final = "UNEXPECTED_EOF_WHILE_READING"
 #: Codes of OpenSSL's verification that say that no trusted authority has signed.
 _UNTRUSTED: Final = {2, 18, 19, 20, 21, 27}
 
@@ -150,11 +151,11 @@ def _shaken(
         return context.wrap_socket(stream, server_hostname=host)
     except ssl.SSLCertVerificationError:
         raise
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _handshake_fault(format_host_port(host, port), client, error) from error
 
 
-def _handshake_fault(target: str, client: ClientFiles | None, error: OSError | ValueError) -> GridError:
+def _handshake_fault(target: str, client: ClientFiles | None, error: OSError) -> GridError:
     if isinstance(error, TimeoutError):
         return FailedPrecondition(
             f"{target} accepts connections and does not answer a TLS handshake",
@@ -179,6 +180,12 @@ def _handshake_fault(target: str, client: ClientFiles | None, error: OSError | V
             f"{target} ended the TLS handshake with the alert {alert_words(why)!r}",
             reason=Reason.UNAUTHENTICATED,
             hint=_client_hint(client),
+        )
+    if why and why != _CLOSED:
+        return FailedPrecondition(
+            f"the TLS handshake with {target} failed: {why.replace('_', ' ').lower()}",
+            reason=Reason.UNSUPPORTED,
+            hint="Check the TLS settings of the server",
         )
     return FailedPrecondition(
         f"{target} closed the connection during the TLS handshake: there is no TLS at this port, or the server "

@@ -194,6 +194,18 @@ def test_a_web_server_without_tls_is_said_so(cli: Cli, grid: Authority) -> None:
     assert f"no TLS at 127.0.0.1:{port}" in ran.err
 
 
+def test_a_handshake_that_fails_otherwise_is_told_in_the_words_of_the_library(cli: Cli, grid: Authority) -> None:
+    def answer_with_an_empty_hello(stream: socket.socket) -> None:
+        stream.recv(4096)
+        stream.sendall(bytes.fromhex("160303000402000000"))
+        stream.recv(4096)
+
+    with socket_server(answer_with_an_empty_hello) as port:
+        ran = cli("verify", f"127.0.0.1:{port}")
+    assert ran.code == 1
+    assert f"the TLS handshake with 127.0.0.1:{port} failed: length" in ran.err
+
+
 def test_a_port_that_closes_is_not_claimed_to_be_more_than_that(cli: Cli, grid: Authority) -> None:
     with socket_server(lambda stream: None) as port:
         ran = cli("verify", f"127.0.0.1:{port}")
