@@ -60,7 +60,8 @@ def test_the_table_of_error_codes_is_that_of_the_program() -> None:
 
 def test_every_kind_of_event_stands_in_the_list_of_events() -> None:
     section = (DOCS / "master.md").read_text().partition("\n## Events\n")[2].partition("\n## ")[0]
-    assert sorted(re.findall(r"`((?:agent|node|registry|token|certificate)\.\w+)`", section)) == sorted(EventKind)
+    kinds = r"`((?:agent|node|registry|token|certificate|user)\.\w+)`"
+    assert sorted(re.findall(kinds, section)) == sorted(EventKind)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

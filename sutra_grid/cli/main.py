@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "whoami": Lazy("login", "whoami", "Show who you are to the master."),
     "login": Lazy("login", "login", "Keep an API token for a master."),
     "logout": Lazy("login", "logout", "Forget the token for a master."),
+    "user": Lazy("user", "user", "Add and remove users of the pages."),
     "dev": Lazy("dev", "dev", "Run a whole grid on this machine."),
     "config": Lazy("config", "config", "Check configuration files."),
     "debug": Lazy("debug", "debug", "Collect data to diagnose a problem."),

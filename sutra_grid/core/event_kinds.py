@@ -54,6 +54,9 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token.revoked"
     CERTIFICATE_REVOKED = "certificate.revoked"
     CERTIFICATE_RESTORED = "certificate.restored"
+    USER_ADDED = "user.added"
+    USER_PASSWORD_CHANGED = "user.password_changed"
+    USER_REMOVED = "user.removed"
     REGISTRY_REBUILT = "registry.rebuilt"  # a damaged registry was set aside, and an empty one was made
     REGISTRY_REFILLED = "registry.refilled"  # the registry was lost, and was restored from the master's memory
 

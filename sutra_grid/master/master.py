@@ -13,6 +13,7 @@ from sutra_grid.master.access.master_access import MasterAccess
 from sutra_grid.master.access.service import SERVICE_NAME as ACCESS_SERVICE_NAME
 from sutra_grid.master.access.service import AccessParts, AccessService
 from sutra_grid.master.access.signer import Signer
+from sutra_grid.master.access.users import Users
 from sutra_grid.master.agent_calls import AgentCaller, AgentCalls
 from sutra_grid.master.commands.agents import AgentCommands
 from sutra_grid.master.commands.applier import Applier
@@ -111,7 +112,8 @@ class MasterCore:
         self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
         self.access = MasterAccess(registry, clock, _signer(config, clock), _endpoint(config))
         self.service = self._service(calls)
-        self.access_service = AccessService(AccessParts(self.access, config.tls.current().grid if config.tls else ""))
+        grid = config.tls.current().grid if config.tls else ""
+        self.access_service = AccessService(AccessParts(self.access, grid, users=Users(registry, clock)))
 
     def metric_sources(self) -> MetricSources:
         """The parts that the metrics read at each scrape."""

@@ -26,6 +26,7 @@ from sutra_grid.registry.lists import events as event_lists
 from sutra_grid.registry.lists import nodes as node_lists
 from sutra_grid.registry.lists.paging import DEFAULT_LIMIT, Page
 from sutra_grid.registry.lists.queries import AgentCell, AgentQuery, EventQuery, ListedAgent, ListedNode, NodeQuery
+from sutra_grid.registry.people import PeopleMethods
 from sutra_grid.registry.repair.refill import refill
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
@@ -39,7 +40,7 @@ from sutra_grid.runtime.clock import Clock, SystemClock, wall_ms
 LOCK_WAIT_SECONDS = 5.0
 
 
-class Registry(AccessMethods):
+class Registry(AccessMethods, PeopleMethods):
     """Agents, nodes, events and idempotency keys of one grid. Made by ``Registry.open``."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -17,6 +17,7 @@ from sutra_grid.registry.rows.statements import (
     TOKENS,
     TOMBSTONES,
 )
+from sutra_grid.registry.rows.users import SESSIONS
 
 _DAY_MS: Final = 24 * 3600 * 1000
 
@@ -42,6 +43,7 @@ def delete_old_rows(connection: Connection, now_ms: int, events_max_age_ms: int,
     connection.execute(delete(IDEMPOTENCY_RECORDS).where(created_at_ms < now_ms - IDEMPOTENCY_MAX_AGE_MS))
     removed_at_ms = TOMBSTONES.c.removed_at_ms
     connection.execute(delete(TOMBSTONES).where(removed_at_ms < now_ms - TOMBSTONE_MAX_AGE_MS))
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.ends_at_ms <= now_ms))
     _delete_ended_access(connection, now_ms - ENDED_ACCESS_MAX_AGE_MS)
 
 

@@ -41,7 +41,7 @@ _TONES: Final[Mapping[AnyEventKind, str]] = {
 }
 
 #: The choices of the filter. The first part of a kind matches all kinds that begin with it.
-KINDS: Final = ("agent", "node", "registry", "token", "certificate", *sorted(EventKind))
+KINDS: Final = ("agent", "node", "registry", "token", "certificate", "user", *sorted(EventKind))
 
 
 class EventRow(NamedTuple):
