@@ -22,6 +22,12 @@ def numbers_in(text: str) -> set[str]:
     return set(_NUMBER.findall(text))
 
 
+def tries_in(message: str) -> int:
+    """How often a node has tried to start, by the message of one that waits; 0 when it does not say."""
+    counted = re.search(r"this was try (\d+)", message)
+    return int(counted[1]) if counted else 0
+
+
 def has_line(text: str, *values: object) -> bool:
     """Whether one line of ``text`` mentions all of ``values``."""
     return any(mentions(line, *values) for line in text.splitlines())

@@ -10,6 +10,7 @@ from support.faults.tmpfs import fill, small_disk
 from support.harness.agent_harness import AgentHarness, is_alive, kill_now, refusal_of
 from support.harness.grid import Grid, GridSpec
 from support.harness.processes import kill_and_wait, processes_below
+from support.texts import tries_in
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, NodeState, Reason
@@ -84,6 +85,6 @@ def test_a_node_that_ends_on_a_full_disk_comes_back_when_there_is_room(agent: Ag
     waiting = agent.wait_for("node-1", lambda one: one.reason is Reason.DISK_FULL)
     assert waiting.pid == 0
     crash_loop = agent.sections["restart"]["max_crashes"]
-    agent.wait_for("node-1", lambda one: len(one.exits) > crash_loop and one.state is NodeState.STARTING)
+    agent.wait_for("node-1", lambda one: tries_in(one.message) > crash_loop and one.state is NodeState.STARTING)
     filler.unlink()
     assert agent.wait_for("node-1", NodeState.RUNNING).pid != running.pid

@@ -11,6 +11,7 @@ from support.harness.agent_harness import AgentHarness
 from support.harness.daemons import run_program, script
 from support.harness.processes import kill
 from support.harness.two_hosts import two_hosts
+from support.texts import tries_in
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, Health
@@ -42,7 +43,9 @@ def test_a_node_waits_for_a_bind_address_that_its_host_has_lost(tmp_path: Path) 
 
         right.ip("address", "del", f"{EXTRA}/32", "dev", "lo")
         kill([node.pid])
-        eventually(lambda: len(hosts.status(node).exits) > patience["max_crashes"], message="more tries than crashes")
+        eventually(
+            lambda: tries_in(hosts.status(node).message) > patience["max_crashes"], message="more tries than crashes"
+        )
         waiting = hosts.status(node)
         assert (waiting.status, waiting.reason) == ("starting", "address_missing")
         assert f"can't listen on {EXTRA}: this host does not have the address" in waiting.message

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.harness.agent_harness import AgentHarness, kill_now, refusal_of
-from support.texts import mentions
+from support.texts import mentions, tries_in
 from support.waiting import eventually
 
 from sutra_grid.core.types import Desired, NodeReport, NodeSpec, NodeState, Reason
@@ -61,8 +61,8 @@ def late_engine(directory: Path) -> dict[str, Any]:
     return {"binary_path": str(program), "args": ["{port}", "{storage_path}"], "environment": {"HOST": "{host}"}}
 
 
-def waits_for_port(launches: int) -> Callable[[NodeReport], bool]:
-    return lambda one: (one.reason, one.pid) == (Reason.PORT_TAKEN, 0) and len(one.exits) >= launches
+def waits_for_port(tries: int) -> Callable[[NodeReport], bool]:
+    return lambda one: one.reason is Reason.PORT_TAKEN and tries_in(one.message) >= tries
 
 
 def test_a_killed_node_waits_for_the_outgoing_connection_that_took_its_port(make_agent: MakeAgent) -> None:
@@ -73,6 +73,10 @@ def test_a_killed_node_waits_for_the_outgoing_connection_that_took_its_port(make
         waiting = agent.wait_for("node-1", waits_for_port(5))
         assert waiting.state is NodeState.STARTING
         assert waiting.backoff_ms > 0
+        assert [(ended.signal, ended.reason) for ended in waiting.exits] == [
+            (0, Reason.START_FAILED),
+            (9, Reason.CRASHED),
+        ], "the tries do not push out how it ended"
         assert mentions(waiting.message, node.spec.port, "connection", os.getpid(), other_end)
         error = refusal_of(lambda: agent.run("node-2", port=node.spec.port))
         assert mentions(error.message, "node-1")
