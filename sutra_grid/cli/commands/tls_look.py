@@ -30,14 +30,18 @@ DEFAULT_CA: Final = Path("ca.pem")
 LOOK_SECONDS: Final = 10.0
 
 client_cert_option = click.option(
-    "--cert", type=path_type, default=None, metavar="FILE", help="The certificate that a client shows."
+    "--cert",
+    type=path_type,
+    default=None,
+    metavar="FILE",
+    help="The certificate of the client. [default: --tls-cert]",
 )
 client_key_option = click.option(
     "--key",
     type=path_type,
     default=None,
     metavar="FILE",
-    help="Its private key. [default: NAME-key.pem beside NAME.pem]",
+    help="Its private key. [default: --tls-key, or NAME-key.pem beside NAME.pem]",
 )
 
 
@@ -56,11 +60,11 @@ def show(ctx: click.Context, targets: tuple[str, ...], cert: Path | None, key: P
     A file is read without the network. A server's certificate is shown, not judged: `tls verify` does that.
     """
     options = options_of(ctx)
-    client = _client_files(cert, key)
+    client = _client_files(options, cert, key) if any(_is_server(target) for target in targets) else None
     shown: list[dict[str, Any]] = []
 
     def show_one(target: str) -> list[x509.Certificate]:
-        if Path(target).exists() or not _is_address(target):
+        if not _is_server(target):
             return list(read_certificate(Path(target)))
         host, port = parse_host_port(target, free_port=False)
         return [look(host, port, client, _seconds(options)).certificate]
@@ -92,7 +96,7 @@ def show(ctx: click.Context, targets: tuple[str, ...], cert: Path | None, key: P
     type=path_type,
     default=None,
     metavar="FILE",
-    help=f"The authorities that a client trusts. [default: {DEFAULT_CA} here]",
+    help=f"The authorities that a client trusts. [default: --tls-ca, or {DEFAULT_CA} here]",
 )
 @client_cert_option
 @client_key_option
@@ -116,11 +120,9 @@ def verify(
     options = options_of(ctx)
     wanted["role"] = None if wanted["role"] is None else Role(wanted["role"])
     _check_wanted(**wanted)
-    if ca is None and not DEFAULT_CA.exists():
-        raise click.UsageError(f"there is no {DEFAULT_CA} here. Name the certificate authority with --ca FILE.")
-    ca = ca or DEFAULT_CA
+    ca = _authorities(options, ca)
     host, port = parse_host_port(target, free_port=False)
-    bundle, client = read_bundle(ca), _client_files(cert, key)
+    bundle, client = read_bundle(ca), _client_files(options, cert, key)
     now, who = datetime.now(UTC), ""
     if client is not None:
         pair = read_pair(client.cert, client.key)
@@ -180,17 +182,32 @@ def _raise_first(seen: Look, findings: list[Finding]) -> None:
             )
 
 
-def _client_files(cert: Path | None, key: Path | None) -> ClientFiles | None:
+def _authorities(options: Options, ca: Path | None) -> Path:
+    """The file of --ca, of the global options, or of this directory."""
+    everywhere, _, _ = options.tls_paths()
+    if ca is None and not everywhere and not DEFAULT_CA.exists():
+        raise click.UsageError(f"there is no {DEFAULT_CA} here. Name the certificate authority with --ca FILE.")
+    return ca or Path(everywhere or DEFAULT_CA)
+
+
+def _client_files(options: Options, cert: Path | None, key: Path | None) -> ClientFiles | None:
+    """The files of --cert and --key, or those of the global options."""
+    if cert is None and key is not None:
+        raise click.UsageError("--key belongs to a certificate: give --cert too.")
     if cert is None:
-        if key is not None:
-            raise click.UsageError("--key belongs to a certificate: give --cert too.")
-        return None
+        _, cert_everywhere, key_everywhere = options.tls_paths()
+        if not cert_everywhere:
+            return None
+        cert, key = Path(cert_everywhere), Path(key_everywhere) if key_everywhere else None
     files = ClientFiles(cert, key or cert.with_name(f"{cert.stem}-key{cert.suffix}"))
     read_pair(files.cert, files.key)  # every fault of the files is named before the network is used
     return files
 
 
-def _is_address(target: str) -> bool:
+def _is_server(target: str) -> bool:
+    """Whether it is an address, and not the name of a file that looks like one."""
+    if Path(target).exists():
+        return False
     try:
         parse_host_port(target, free_port=False)
     except InvalidArgument:

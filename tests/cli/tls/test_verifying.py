@@ -240,6 +240,20 @@ def test_faults_of_our_own_side_are_named_before_the_network_is_used(
     assert word in ran.err
 
 
+def test_the_files_for_the_master_are_used_too(
+    cli: Cli, grid: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = issued(grid, Role.VIEWER, name="alice")
+    write_pair(Path("alice.pem"), Path("other-key.pem"), own.certificate_pem, own.key_pem)
+    Path("ca.pem").rename("moved.pem")
+    for name, file in (("CA", "moved.pem"), ("CERT", "alice.pem"), ("KEY", "other-key.pem")):
+        monkeypatch.setenv(f"SUTRA_GRID_TLS_{name}", file)
+    with grpc_server(issued(grid, Role.MASTER), grid.certificate_pem) as port:
+        assert "viewer alice" in " ".join(cli("verify", f"127.0.0.1:{port}").out.split())
+    monkeypatch.setenv("SUTRA_GRID_TLS_CERT", "gone.pem")
+    assert cli("show", "alice.pem").code == 0
+
+
 def test_the_authority_must_be_known(cli: Cli) -> None:
     ran = cli("verify", "127.0.0.1:1")
     assert ran.code == 2
