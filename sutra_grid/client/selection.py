@@ -41,7 +41,21 @@ def choose_from(client: MasterClient, selection: Selection) -> Nodes:
         )
     if selection.agent_id and not nodes:
         client.get_agent(selection.agent_id)
+    if selection.engine and not nodes:
+        require_engine(client, selection.engine)
     return nodes
+
+
+def require_engine(client: MasterClient, engine: str) -> None:
+    """Raise NotFound if no agent has the engine and no node is of it."""
+    engines = {name for agent in client.list_agents().agents for name in agent.engines}
+    if engine in engines or client.list_nodes(pb.ListNodesRequest(engine=engine)).nodes:
+        return
+    raise NotFound(
+        f"no agent has the engine {engine!r}, and no node is of it",
+        reason=Reason.UNKNOWN_ENGINE,
+        hint=f"Engines of the agents: {', '.join(sorted(engines)) or 'none, no agent is registered'}",
+    )
 
 
 def due(chosen: Nodes, selection: Selection, started_before_ms: int | None) -> list[str]:

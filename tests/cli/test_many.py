@@ -175,3 +175,14 @@ def test_ctrl_c_ends_it_and_says_how_many_are_done(
     assert said == "interrupted: 1 of 30 nodes stopped"
     assert mentions(hint, "goes on", "again")
     assert commands_in(hint) == ["sutra-grid-cli nodes list"]
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "restart"])
+def test_an_engine_that_does_not_exist_is_not_found(master: FakeMaster, cli: Cli, command: str) -> None:
+    master.answers["ListStorageNodes"] = pb.NodeList()
+    master.answers["ListAgents"] = pb.AgentList(agents=[agent("agent-1")])
+    ran = cli("nodes", command, "--engine", "typo")
+    assert (ran.code, ran.out) == (3, "")
+    assert mentions(ran.err, "typo", "storage")
+    ran = cli("nodes", command, "--engine", "storage")
+    assert (ran.code, ran.out) == (0, f"Nothing to {command}.\n"), "an engine without nodes"

@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.errors import GridError, InvalidArgument, NotFound
 from sutra_grid.core.types import Reason
-from sutra_grid.wire import grid_pb2 as pb
 
 T = TypeVar("T")
 
@@ -43,18 +42,6 @@ def full_node_ids(client: MasterClient, given: Iterable[str]) -> list[str]:
 def full_agent_ids(client: MasterClient, given: Iterable[str]) -> list[str]:
     """As ``full_node_ids``."""
     return _full(given, _agent_ids(client), matching_agents, "agent")
-
-
-def require_engine(client: MasterClient, engine: str) -> None:
-    """Raise NotFound if no agent has the engine and no node is of it."""
-    engines = {name for agent in client.list_agents().agents for name in agent.engines}
-    if engine in engines or client.list_nodes(pb.ListNodesRequest(engine=engine)).nodes:
-        return
-    raise NotFound(
-        f"no agent has the engine {engine!r}, and no node is of it",
-        reason=Reason.UNKNOWN_ENGINE,
-        hint=f"Engines of the agents: {', '.join(sorted(engines)) or 'none, no agent is registered'}",
-    )
 
 
 def matching_nodes(given: str, ids: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sutra_grid.cli.client import connect
-from sutra_grid.cli.commands.ids import full_agent_ids, require_engine
+from sutra_grid.cli.commands.ids import full_agent_ids
 from sutra_grid.cli.commands.options import (
     DEFAULT_PARALLEL,
     MAX_PARALLEL,
@@ -21,7 +21,7 @@ from sutra_grid.cli.commands.options import (
 from sutra_grid.cli.context import Options
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.client.matching import Filters, should_run
-from sutra_grid.client.selection import Selection
+from sutra_grid.client.selection import Selection, require_engine
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.wire import grid_pb2 as pb
 

@@ -8,7 +8,7 @@ from sutra_grid.cli.client import connect
 from sutra_grid.cli.commands import many, node_changes
 from sutra_grid.cli.commands.columns import NODES
 from sutra_grid.cli.commands.explain import explain
-from sutra_grid.cli.commands.ids import on_agent, require_engine
+from sutra_grid.cli.commands.ids import on_agent
 from sutra_grid.cli.commands.node_logs import logs
 from sutra_grid.cli.commands.node_show import show
 from sutra_grid.cli.commands.options import complete_agents, complete_engines, watch_options
@@ -17,6 +17,7 @@ from sutra_grid.cli.context import GridGroup, options_of
 from sutra_grid.cli.output.printer import emit, list_text
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client.matching import Filters
+from sutra_grid.client.selection import require_engine
 from sutra_grid.core.listed_status import ListedStatus
 from sutra_grid.wire import grid_pb2 as pb
 
