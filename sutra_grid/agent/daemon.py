@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from sutra_grid.agent.access.join_command import join
 from sutra_grid.agent.config import SCHEMA, agent_config
 from sutra_grid.agent.config_warnings import config_warnings
 from sutra_grid.runtime.affinity import reset_affinity
 from sutra_grid.runtime.config import Config
-from sutra_grid.runtime.daemon import Checks, Flag, daemon_command, disable_grpc_fork_support
+from sutra_grid.runtime.daemon import Checks, Flag, daemon_command, disable_grpc_fork_support, with_commands
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
 from sutra_grid.runtime.start_environment import start_environment
@@ -53,13 +54,16 @@ def run(config: Config) -> int:
     return EXIT_SUPERSEDED if superseded else 0
 
 
-main = daemon_command(
-    "sutra-grid-agent",
-    help="Supervises the storage nodes of this host. Its stop, crash or upgrade never touches a node.",
-    schema=SCHEMA,
-    run=run,
-    checks=Checks(agent_config, config_warnings),
-    flags=FLAGS,
+main = with_commands(
+    daemon_command(
+        "sutra-grid-agent",
+        help="Supervises the storage nodes of this host. Its stop, crash or upgrade never touches a node.",
+        schema=SCHEMA,
+        run=run,
+        checks=Checks(agent_config, config_warnings),
+        flags=FLAGS,
+    ),
+    join,
 )
 
 if __name__ == "__main__":

@@ -88,6 +88,31 @@ class DaemonCommand(click.Command):
         sys.exit(run_program(str(self.name), lambda: self.main(*args, **settings)))
 
 
+class DaemonGroup(DaemonCommand, click.Group):
+    """The command of a daemon that has others beside its start. Without one of their names, it starts the daemon."""
+
+
+def with_commands(daemon: click.Command, *commands: click.Command) -> click.Command:
+    """The command of a daemon, with ``commands`` that are called by their names instead of its start."""
+    start = daemon.callback
+    assert start is not None
+
+    def main(**given: Any) -> None:
+        if click.get_current_context().invoked_subcommand is None:
+            start(**given)
+
+    return DaemonGroup(
+        daemon.name,
+        commands={str(command.name): command for command in commands},
+        invoke_without_command=True,
+        subcommand_metavar="[COMMAND]",
+        callback=main,
+        params=daemon.params,
+        help=daemon.help,
+        context_settings=daemon.context_settings,
+    )
+
+
 def daemon_command(
     name: str,
     *,

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 
@@ -91,6 +91,42 @@ def look(host: str, port: int, client: ClientFiles | None, timeout_seconds: floa
         version = tls.version() or ""  # it is forgotten when the server closes the connection
         ending, alert = _ending(tls, deadline)
         return Look(host, port, certificate, facts, version, ending, alert)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedChain:
+    """The certificates that a server has shown, the leaf first, and this host's address on the way to it."""
+
+    certificates: tuple[x509.Certificate, ...]
+    own_address: str
+
+
+def served_chain(host: str, port: int, timeout_seconds: float) -> ServedChain:
+    """All certificates that a server shows, without judging any. Nothing is sent but the handshake. Blocks.
+
+    Raises as ``look`` does.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    context = _context(None)
+    with _connected(host, port, deadline) as stream, _shaken(context, stream, host, port, None, deadline) as tls:
+        try:
+            return ServedChain(tuple(map(x509.load_der_x509_certificate, _chain_of(tls))), tls.getsockname()[0])
+        except ValueError as error:
+            raise FailedPrecondition(
+                f"the certificates of {format_host_port(host, port)} can't be decoded: {error}",
+                reason=Reason.CERTIFICATE_INVALID,
+                hint="Replace the certificate of the server",
+            ) from error
+
+
+def _chain_of(tls: ssl.SSLSocket) -> list[bytes]:
+    """The chain as the server sent it, in DER form."""
+    public = getattr(tls, "get_unverified_chain", None)  # from Python 3.13
+    if public is not None:
+        return list(public())
+    encoding_der = 2  # ssl's private constant for it
+    inner: Any = tls._sslobj  # type: ignore[attr-defined]
+    return [certificate.public_bytes(encoding_der) for certificate in inner.get_unverified_chain() or ()]
 
 
 def is_trusted(seen: Look, bundle_pem: bytes, client: ClientFiles | None, timeout_seconds: float) -> bool:

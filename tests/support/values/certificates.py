@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sutra_grid.core.access.identity import Identity, Role, grid_uri
+from sutra_grid.runtime.certificates.authority import Authority
 from sutra_grid.runtime.tls.credentials import CredentialFiles, Credentials
 
 DAY = timedelta(days=1)
@@ -89,6 +90,11 @@ class TestAuthority:
             .sign(self.key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+    def sign(self, request_pem: bytes, role: Role, name: str) -> bytes:
+        """A certificate for the key of a signing request, as PEM."""
+        authority = Authority.load(self.pem, self.key_pem)
+        return authority.sign(request_pem, Identity(self.grid, role, name), (), DAY, datetime.now(UTC)).certificate_pem
 
     def credentials(self, role: Role, name: str, **kinds: object) -> Credentials:
         """What files with such a certificate contain."""
