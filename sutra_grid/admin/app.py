@@ -39,7 +39,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     long_requests = LongRequests(config.threads)
     rolls = RollStore(directory_for(config.listen, config.master, config.registry_url))
     services = Services(
-        RegistryLink(config.registry_url, clock),
+        RegistryLink(config.registry_url, clock, config.registry_password_file),
         client,
         MasterCheck(client, clock),
         long_requests,

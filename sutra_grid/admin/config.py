@@ -14,6 +14,7 @@ from sutra_grid.core.access.identity import Role
 from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, host_port, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
+from sutra_grid.runtime.registry_settings import PASSWORD_FILE, password_file_key, registry_password_file, url_problem
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.runtime.tls.member import configured_member
 from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
@@ -72,7 +73,7 @@ def _url_prefix(value: str) -> str | None:
 
 def _registry_url(value: str) -> str | None:
     if value.startswith(REGISTRY_SCHEMES):
-        return None
+        return url_problem(value)
     return "sqlite:////PATH or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
@@ -95,6 +96,7 @@ SCHEMA: Final = Schema(
                     help="URL of the registry that the master uses; the admin only reads it",
                     check=_registry_url,
                 ),
+                password_file_key(),
                 Key(
                     "master",
                     "str",
@@ -202,12 +204,14 @@ class AdminConfig:
     hsts_secs: int = HSTS_SECS
     tls: TlsFiles | None = None
     master_tls: CredentialFiles | None = None
+    registry_password_file: Path | None = None
 
     @classmethod
     def of(cls, config: Config) -> AdminConfig:
-        """The settings of a loaded configuration. Raises ``ConfigError`` for certificates that can't be used."""
+        """The settings of a loaded configuration. Raises ``ConfigError`` for files that can't be used."""
         member = configured_member(config, Role.ADMIN, section=MASTER_TLS)
-        return cls(**config.section(SECTION), tls=tls_files(config), master_tls=member)
+        values = {**config.section(SECTION), PASSWORD_FILE: registry_password_file(config, SECTION)}
+        return cls(**values, tls=tls_files(config), master_tls=member)
 
     def host_rule(self) -> HostRule | None:
         """The hosts that the admin answers for; None for all."""

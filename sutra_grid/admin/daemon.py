@@ -27,7 +27,7 @@ def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT. Raises ``GridError`` for an address in use or an unusable registry."""
     settings = AdminConfig.of(config)
     _refuse_taken_port(settings.listen)
-    _refuse_wrong_registry(settings.registry_url)
+    _refuse_wrong_registry(settings)
     from sutra_grid.admin.server.gunicorn import AdminServer
 
     AdminServer(settings).run()
@@ -52,12 +52,14 @@ def _refuse_taken_port(listen: str) -> None:
             return
 
 
-def _refuse_wrong_registry(url: str) -> None:
+def _refuse_wrong_registry(settings: AdminConfig) -> None:
     """Raise ``GridError`` for a registry that is newer than this program. One that is unavailable may recover."""
     from sutra_grid.registry import Registry
 
     try:
-        Registry.open(url, migrate=False).close()  # each worker opens its own after the fork
+        Registry.open(
+            settings.registry_url, password_file=settings.registry_password_file, migrate=False
+        ).close()  # each worker opens its own after the fork
     except Unavailable as error:
         log.warning("registry not available", error=error.message, hint=error.hint)
 

@@ -23,6 +23,7 @@ from sutra_grid.runtime.config import (
 from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import parse_host_port
+from sutra_grid.runtime.registry_settings import password_file_key, registry_password_file, url_problem
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.runtime.tls.member import configured_member, time_faults
 from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, SECTION_NAME, tls_section
@@ -61,8 +62,9 @@ SCHEMA = Schema(
                     "str",
                     "sqlite:///sutra-grid.db",
                     help="sqlite:////PATH or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
-                    check=not_empty,
+                    check=lambda value: not_empty(value) or url_problem(value),
                 ),
+                password_file_key(),
                 Key("workers", "int", 16, help="Threads for short calls", check=between(1, 256)),
                 Key(
                     "max_concurrent_commands",
@@ -173,6 +175,7 @@ class MasterConfig:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     registry_url: str = "sqlite:///sutra-grid.db"
+    registry_password_file: Path | None = None
     workers: int = 16
     max_concurrent_commands: int = 24
     max_concurrent_calls: int = 20_000
@@ -208,6 +211,7 @@ def master_config(config: Config) -> MasterConfig:
         host=host,
         port=port,
         registry_url=master["registry_url"],
+        registry_password_file=registry_password_file(config, "master"),
         workers=master["workers"],
         max_concurrent_commands=master["max_concurrent_commands"],
         max_concurrent_calls=master["max_concurrent_calls"],

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sutra_grid import __version__
+from sutra_grid.core.redaction import redact_text
 from sutra_grid.master.config import SCHEMA, config_warnings, master_config
 from sutra_grid.runtime.config import Config
 from sutra_grid.runtime.daemon import Checks, Flag, Mode, daemon_command
@@ -65,7 +66,9 @@ def _registry(settings: MasterConfig, *, rebuild: bool) -> Iterator[Registry]:
             lock = file.with_name(f"{file.name}.master-lock")
             stack.enter_context(lock_file(lock, "as the master of this registry"))
         first_events = _set_aside(settings) if rebuild else []
-        registry = Registry.open(settings.registry_url, migrate=True, hold=True)
+        registry = Registry.open(
+            settings.registry_url, password_file=settings.registry_password_file, migrate=True, hold=True
+        )
         stack.callback(registry.close)
         registry.append_events(first_events)
         yield registry
@@ -80,7 +83,7 @@ def _set_aside(settings: MasterConfig) -> list[Event]:
 
     now_ms = wall_ms(SystemClock())
     why, kept = set_damaged_aside(settings.registry_url, now_ms)
-    log.warning("registry set aside", registry=settings.registry_url, kept=kept, why=why)
+    log.warning("registry set aside", registry=redact_text(settings.registry_url), kept=kept, why=why)
     message = f"rebuilt from the agents' reports; the old registry was corrupt ({why}) and is kept as {kept}"
     return [Event(EventKind.REGISTRY_REBUILT, now_ms, Actor.OPERATOR, reason=Reason.REGISTRY_DAMAGED, message=message)]
 

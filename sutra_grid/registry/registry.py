@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -52,6 +53,7 @@ class Registry(AccessMethods, PeopleMethods):
         cls,
         url: str,
         *,
+        password_file: Path | None = None,
         migrate: bool,
         create: bool = True,
         hold: bool = False,
@@ -60,6 +62,7 @@ class Registry(AccessMethods, PeopleMethods):
     ) -> Registry:
         """Open ``sqlite:////path/file.db`` or ``postgresql+psycopg://…``.
 
+        ``password_file`` has the password of the URL's user; each new connection reads it again.
         ``migrate``: migrate to this program's schema, under a lock between processes;
         ``create``: with it, create an SQLite file that does not exist; ``hold``: refuse an
         SQLite file that takes this one's place, until ``refill``. A call waits at most
@@ -69,7 +72,7 @@ class Registry(AccessMethods, PeopleMethods):
         that is not a registry; ``InvalidArgument`` for an invalid URL; ``Unavailable`` when
         there is no registry yet, or it does not answer.
         """
-        database = open_database(url, wait_seconds=lock_wait_seconds)
+        database = open_database(url, password_file, wait_seconds=lock_wait_seconds)
         try:
             if migrate:
                 schema.bring_up_to_date(database, create=create)

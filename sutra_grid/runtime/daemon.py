@@ -26,6 +26,7 @@ from sutra_grid.runtime.config import Config, ConfigError, Fault, Key, Schema, S
 from sutra_grid.runtime.descriptors import raise_descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
 from sutra_grid.runtime.inherited_signals import reset_inherited_signals
+from sutra_grid.runtime.known_secrets import without_secrets
 from sutra_grid.runtime.logging import FORMATS, LEVELS, get_logger, setup_logging
 from sutra_grid.runtime.standard_output import run_program
 
@@ -250,5 +251,5 @@ def _run(name: str, run: Callable[[Config], int | None], config: Config) -> int:
 
 
 def _end(name: str, error: Exception, code: int) -> NoReturn:
-    click.echo(f"{name}: {error}", err=True)
+    click.echo(without_secrets(f"{name}: {error}"), err=True)
     sys.exit(code)

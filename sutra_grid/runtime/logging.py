@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
 from sutra_grid.runtime import correlation_id
+from sutra_grid.runtime.known_secrets import without_secrets
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("text", "json")
@@ -88,7 +89,7 @@ class TextFormatter(logging.Formatter):
         head = f"{_timestamp(record)} {record.levelname} {_short_name(record.name)} {_quoted(record.getMessage())}"
         fields = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record).items())
         trace = "".join(f"\n    {line}" for line in self._traceback(record).splitlines())
-        return head + fields + trace
+        return without_secrets(head + fields + trace)
 
     def _traceback(self, record: logging.LogRecord) -> str:
         return self.formatException(record.exc_info) if record.exc_info else ""
@@ -108,7 +109,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             out["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(out)
+        return without_secrets(json.dumps(out))
 
 
 def _timestamp(record: logging.LogRecord) -> str:

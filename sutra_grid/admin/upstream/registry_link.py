@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.types import Reason
@@ -23,8 +24,9 @@ class RegistryLink:
     requests do not queue up behind an unavailable server.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, password_file: Path | None = None) -> None:
         self._url = url
+        self._password_file = password_file
         self._clock = clock
         self._lock = threading.Lock()  # guards the fields below; not held while opening
         self._registry: Registry | None = None
@@ -39,7 +41,7 @@ class RegistryLink:
             if self._failure is not None and self._clock.monotonic() < self._next_try:
                 raise _unavailable(self._failure)
         try:
-            opened = Registry.open(self._url, migrate=False, clock=self._clock)
+            opened = Registry.open(self._url, password_file=self._password_file, migrate=False, clock=self._clock)
         except GridError as error:
             self._record_failure(error)
             raise _unavailable(error) from error

@@ -24,9 +24,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from sutra_grid.core.errors import FailedPrecondition, InvalidArgument, Unavailable
+from sutra_grid.core.redaction import redact_text
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.faults import lock_fault, lost_fault, translated, unavailable
 from sutra_grid.registry.database.write_queue import WriteQueue
+from sutra_grid.runtime.known_secrets import remember_secret, without_secrets
+from sutra_grid.runtime.registry_settings import password_of, url_problem
+from sutra_grid.runtime.secret_file import read_secret_file
 
 POOL_CONNECTIONS = 8
 POOL_OVERFLOW = 24
@@ -136,15 +140,15 @@ class Database:
             raise unavailable(self.name, lost_fault(loss))
 
 
-def open_database(url_text: str, *, wait_seconds: float) -> Database:
+def open_database(url_text: str, password_file: Path | None = None, *, wait_seconds: float) -> Database:
     """The database at a URL. Reads nothing yet; ``wait_seconds`` limits each wait for a lock."""
     url = _parse(url_text)
     if url.get_backend_name() == "sqlite":
         return open_file(_sqlite_file(url), wait_seconds)
     if url.get_backend_name() == "postgresql":
-        return _open_postgres(url.set(drivername="postgresql+psycopg"), wait_seconds)
+        return _open_postgres(url.set(drivername="postgresql+psycopg"), password_file, wait_seconds)
     raise InvalidArgument(
-        f"registry {url.render_as_string()} is not a supported database",
+        f"registry {name_of(url)} is not a supported database",
         reason=Reason.INVALID_ARGUMENT,
         hint=f"Use {SCHEMES}",
     )
@@ -158,15 +162,25 @@ def sqlite_file(url_text: str) -> Path | None:
 
 def _parse(url_text: str) -> URL:
     try:
-        return make_url(url_text)
+        url = make_url(url_text)
     except (exc.ArgumentError, ValueError) as error:
         raise InvalidArgument("invalid registry URL", reason=Reason.INVALID_ARGUMENT, hint=f"Use {SCHEMES}") from error
+    if allowed := url_problem(url_text):
+        raise InvalidArgument("invalid registry URL", reason=Reason.INVALID_ARGUMENT, hint=f"Use {allowed}")
+    if password := password_of(url_text):
+        remember_secret(password)
+    return url
+
+
+def name_of(url: URL) -> str:
+    """The URL for people, without a password, also of its options."""
+    return redact_text(url.render_as_string())
 
 
 def _sqlite_file(url: URL) -> Path:
     if not url.database or url.database == ":memory:":
         raise InvalidArgument(
-            f"registry {url.render_as_string()} names no file",
+            f"registry {name_of(url)} names no file",
             reason=Reason.INVALID_ARGUMENT,
             hint="The master and the admin share the registry, so it can't be in memory. Use sqlite:////path/registry.db",
         )
@@ -186,6 +200,7 @@ def open_file(file: Path, wait_seconds: float, *, name: str = "") -> Database:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         json_serializer=_to_json,
+        hide_parameters=True,
     )
     event.listen(engine, "connect", partial(_remember_file, file))
     event.listen(engine, "checkout", partial(_refuse_other_file, file))
@@ -238,7 +253,8 @@ def file_identity(file: Path) -> FileIdentity | None:
 # -- PostgreSQL --------------------------------------------------------------
 
 
-def _open_postgres(url: URL, wait_seconds: float) -> Database:
+def _open_postgres(url: URL, password_file: Path | None, wait_seconds: float) -> Database:
+    remember_secret(os.environ.get("PGPASSWORD", ""))  # its client library takes this one if there is no other
     try:
         engine = create_engine(
             url,
@@ -246,6 +262,7 @@ def _open_postgres(url: URL, wait_seconds: float) -> Database:
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             json_serializer=_to_json,
+            hide_parameters=True,  # a statement in an error has no values of rows
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
                 "tcp_user_timeout": 2_000 * CONNECT_TIMEOUT_SECONDS,
@@ -255,23 +272,48 @@ def _open_postgres(url: URL, wait_seconds: float) -> Database:
         )
     except ImportError as error:
         raise FailedPrecondition(
-            f"registry {url.render_as_string()} needs the PostgreSQL driver psycopg, which is not installed",
+            f"registry {name_of(url)} needs the PostgreSQL driver psycopg, which is not installed",
             reason=Reason.REGISTRY_UNAVAILABLE,
             hint="Install it: pip install 'sutra-grid[postgres]'",
         ) from error
-    event.listen(engine, "do_connect", _connect_postgres)
+    except exc.ArgumentError as error:
+        problem = without_secrets(redact_text(str(error)))
+        raise InvalidArgument(
+            f"registry {name_of(url)}: {problem}", reason=Reason.INVALID_ARGUMENT, hint=f"Use {SCHEMES}"
+        ) from error
+    event.listen(engine, "do_connect", partial(_connect_postgres, password_file))
     event.listen(engine, "checkout", partial(_ping_postgres, engine.dialect))
-    return Database(engine, url.render_as_string(), None, wait_seconds)
+    return Database(engine, name_of(url), None, wait_seconds)
 
 
 def _connect_postgres(
-    _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
+    password_file: Path | None,
+    _dialect: Dialect,
+    _entry: ConnectionPoolEntry,
+    arguments: list[Any],
+    options: dict[str, Any],
 ) -> DBAPIConnection:
     from sutra_grid.registry.database.postgres_connection import BoundedConnection  # its driver is an extra
 
+    if password_file is not None:
+        options = {**options, "password": _read_password(password_file)}
     connection = BoundedConnection.connect(*arguments, **options)
     connection.answer_timeout_seconds = ANSWER_TIMEOUT_SECONDS
     return cast(DBAPIConnection, connection)
+
+
+def _read_password(file: Path) -> str:
+    """The password as it is now. Raises ``Unavailable``: the file may be in the middle of being replaced."""
+    try:
+        password = read_secret_file(file)
+    except InvalidArgument as error:
+        raise Unavailable(
+            f"the password of the registry can't be read: {error.message}",
+            reason=Reason.REGISTRY_UNAVAILABLE,
+            hint=error.hint,
+        ) from error
+    remember_secret(password)
+    return password
 
 
 def _ping_postgres(

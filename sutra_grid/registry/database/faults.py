@@ -15,6 +15,7 @@ from sqlalchemy import exc
 from sutra_grid.core.errors import Aborted, GridError, Internal, InvalidArgument, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.descriptors import descriptors_free
+from sutra_grid.runtime.known_secrets import without_secrets
 
 
 class Fault(NamedTuple):
@@ -196,4 +197,4 @@ def _sqlstate(error: exc.DBAPIError) -> str:
 
 def _driver_text(error: Exception) -> str:
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    return " ".join(str(cause).split())
+    return without_secrets(" ".join(str(cause).split()))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from sutra_grid.core.redaction import redact_text
 from sutra_grid.runtime.config.schema import Check, Key, toml_text
 from sutra_grid.runtime.net import InvalidAddress, is_host, parse_host_port
 
@@ -41,7 +42,7 @@ def parse(key: Key, text: str) -> Any:
     try:
         value: object = _PARSERS[key.kind](text)
     except ValueError:
-        raise BadValue(f"found {toml_text(text)}, allowed: {_allowed(key, _KINDS[key.kind][1])}") from None
+        raise BadValue(f"found {_shown(text)}, allowed: {_allowed(key, _KINDS[key.kind][1])}") from None
     return accept(key, value)
 
 
@@ -192,5 +193,5 @@ def _allowed(key: Key, kind_text: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = toml_text(value)
+    text = redact_text(toml_text(value))
     return text if len(text) <= 80 else f"{text[:80]}…"

@@ -114,6 +114,19 @@ class OwnServer:
         options = f"-h 127.0.0.1 -p {self._port}{settings}"
         self._control("-t", START_TIMEOUT_SECONDS, "-l", self._root / "log", "-o", options, "start")
 
+    def add_user(self, name: str, password: str) -> str:
+        """A superuser who has to give a password, or a new one for it; the URL, without the password."""
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            known = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}).scalar()
+            verb = "ALTER" if known else "CREATE"
+            connection.execute(text(f"{verb} ROLE {name} LOGIN SUPERUSER PASSWORD '{password}'"))
+        engine.dispose()
+        rules = self._root / "data/pg_hba.conf"
+        rules.write_text(f"host all {name} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        self._control("reload")
+        return self.url.replace("postgres@", f"{name}@")
+
     def stop(self) -> None:
         """At once, with every connection."""
         self._control("-m", "immediate", "stop")
