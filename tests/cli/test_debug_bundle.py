@@ -143,3 +143,27 @@ def test_the_logs_of_the_init_scripts_are_collected_when_none_is_named() -> None
     for script in scripts:
         (log,) = re.findall(r"^LOGFILE=(\S+)$", script.read_text(), re.MULTILINE)
         assert any(fnmatch(log.replace("$NAME", script.name), pattern) for pattern in LOGS), log
+
+
+def test_a_secret_of_a_configuration_is_left_out_wherever_it_appears(
+    master: FakeMaster, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_grid(master)
+    monkeypatch.setenv("SUTRA_GRID_TOKEN", "s3cret-of-the-shell")
+    password = tmp_path / "password"
+    password.write_text("s3cret-of-the-file\n")
+    config = tmp_path / "agent.toml"
+    config.write_text(
+        f'[admin]\nregistry_password_file = "{password}"\nregistry_url = "postgresql://u:s3cret-of-the-url@db/x"\n'
+        '[engines.redis]\nargs = ["--requirepass", "s3cret-of-an-argument"]\n'
+        '[engines.redis.environment]\nX = "s3cret-of-an-engine"\n'
+    )
+    places = ("the-shell", "the-file", "the-url", "an-argument", "an-engine")
+    told = " ".join(f"read s3cret-of-{place}," for place in places)
+    master.answers["ReadNodeLog"] = pb.LogChunk(data=told.encode())
+    log = tmp_path / "agent.log"
+    log.write_text(told)
+    parts, _ = bundle(cli, tmp_path, "--config", str(config), "--log", str(log))
+    assert [name for name, text in parts.items() if "s3cret" in text] == []
+    assert parts["logs/n1.log"] == "read ***, read ***, read ***, read ***, read ***,"
+    assert str(password) in parts[next(name for name in parts if name.startswith("config/"))]

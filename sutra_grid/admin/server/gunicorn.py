@@ -16,6 +16,7 @@ from gunicorn.workers.base import Worker
 
 from sutra_grid.admin.config import DEFAULT_PORT, AdminConfig
 from sutra_grid.admin.server.secret_key import secret_key_of
+from sutra_grid.core.redaction import redact_text
 from sutra_grid.runtime import hangup
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.hangup import HangupHandler
@@ -108,7 +109,7 @@ class AdminLogger(Logger):
         access.info(
             "request",
             method=environ["REQUEST_METHOD"],
-            path=environ.get("RAW_URI") or environ.get("PATH_INFO", ""),
+            path=redact_text(environ.get("RAW_URI") or environ.get("PATH_INFO", "")),
             status=str(resp.status).partition(" ")[0],
             bytes=getattr(resp, "sent", None),
             ms=round(request_time.total_seconds() * 1000, 1),

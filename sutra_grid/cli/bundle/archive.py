@@ -7,14 +7,14 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from sutra_grid import __version__
 from sutra_grid.core.errors import FailedPrecondition, GridError
-from sutra_grid.core.redaction import redact_settings, redact_text
+from sutra_grid.core.redaction import redact_settings, redact_text, redact_values
 from sutra_grid.core.types import Reason
 
 FORMAT: Final = 1
@@ -51,6 +51,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = Manifest(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        self._secrets: set[str] = set()
         self._folder = path.name.removesuffix(".tar.gz")
         self._unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
@@ -90,6 +91,7 @@ class Archive:
             self.miss(name, f"{type(error).__name__}: {error}")
             return False
         text = redact_text(found) if isinstance(found, str) else _json(redact_settings(found))
+        text = redact_values(text, self._secrets)
         data = text.encode(errors="replace")
         cut = len(data) > MAX_PART_BYTES
         data = data[-MAX_PART_BYTES:]
@@ -97,9 +99,13 @@ class Archive:
         self.manifest.parts.append({"name": name, "bytes": len(data), "from": source, "cut": cut})
         return True
 
+    def know_secrets(self, values: Iterable[str]) -> None:
+        """Replace these values wherever they appear in what is added from now on."""
+        self._secrets.update(values)
+
     def miss(self, name: str, why: str) -> None:
         """List a part that could not be collected."""
-        self.manifest.missing.append({"name": name, "why": redact_text(why)})
+        self.manifest.missing.append({"name": name, "why": redact_values(redact_text(why), self._secrets)})
 
     def _write(self, name: str, data: bytes) -> None:
         entry = tarfile.TarInfo(f"{self._folder}/{name}")

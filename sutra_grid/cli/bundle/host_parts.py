@@ -8,7 +8,8 @@ import platform
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from sutra_grid import __version__
 from sutra_grid.cli.bundle.archive import Archive
 from sutra_grid.cli.scripts import daemon_command, storage_server
 from sutra_grid.core.errors import GridError
-from sutra_grid.core.redaction import MASK
+from sutra_grid.core.redaction import MASK, is_secret_name, secret_values
 
 ROLES: Final = ("master", "agent", "admin")
 LIBRARIES: Final = ("alembic", "click", "flask", "grpcio", "gunicorn", "protobuf", "psutil", "psycopg", "rocksdict",
@@ -26,20 +27,32 @@ LIBRARIES: Final = ("alembic", "click", "flask", "grpcio", "gunicorn", "protobuf
 VERSION_SECONDS: Final = 10.0
 MAX_READ_BYTES: Final = 4 * 1024 * 1024
 MAX_JOURNALS: Final = 2000
+#: The keys that name a file with one secret.
+SECRET_FILES: Final = ("registry_password_file", "secret_key_file")
 #: Of an agent's state directory: the journal, with files that were set aside. The nodes' logs come through the master.
 JOURNAL_DIRECTORY: Final = "nodes"
 
 
 def add_host(archive: Archive) -> None:
     """Versions of everything that is installed here, and the settings in the environment."""
+    archive.know_secrets(value for name, value in os.environ.items() if is_secret_name(name))
     archive.add("host/versions.json", "this host", _versions)
     archive.add("host/environment.json", "this host", _environment)
 
 
 def add_config(archive: Archive, file: Path) -> None:
-    """A configuration without secrets and comments, as JSON. An invalid file is listed as missing."""
+    """A configuration without secrets and comments, as JSON. An invalid file is listed as missing.
 
-    archive.add(f"config/{_flat(file)}.json", str(file), lambda: tomllib.loads(_read(file).decode()))
+    What is added later has none of its secrets, nor of those in the files that it names.
+    """
+
+    def collect() -> dict[str, Any]:
+        settings = tomllib.loads(_read(file).decode())
+        archive.know_secrets(secret_values(settings))
+        archive.know_secrets(_in_secret_files(settings))
+        return settings
+
+    archive.add(f"config/{_flat(file)}.json", str(file), collect)
 
 
 def add_state(archive: Archive, directory: Path) -> None:
@@ -87,6 +100,15 @@ def _read(path: Path, *, from_end: bool = False) -> bytes:
         if from_end and size > MAX_READ_BYTES:
             file.seek(-MAX_READ_BYTES, os.SEEK_END)
         return file.read(MAX_READ_BYTES)
+
+
+def _in_secret_files(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The secrets in the files that a configuration names, as far as this user may read them."""
+    for section in settings.values():
+        for name, value in section.items() if isinstance(section, Mapping) else ():
+            if name in SECRET_FILES and isinstance(value, str):
+                with suppress(OSError):
+                    yield _read(Path(value)).decode("utf-8", "replace").strip()
 
 
 def _flat(path: Path) -> str:

@@ -58,9 +58,9 @@ def bundle(
     path = (file or Path(time.strftime("sutra-grid-debug-%Y%m%dT%H%M%SZ.tar.gz", time.gmtime()))).absolute()
     with progress(options, "collecting"), Archive(path) as archive, connect(options) as client:
         add_host(archive)
-        add_grid(archive, client, log_lines)
         for config in configs or _found(CONFIGS):
-            add_config(archive, config)
+            add_config(archive, config)  # before the parts that may have secrets of it
+        add_grid(archive, client, log_lines)
         for state in states:
             add_state(archive, state)
         for log in logs or _found(LOGS):
