@@ -11,10 +11,11 @@ from typing import Final
 from sutra_grid.core.access.forwarding import PREFIX_ALLOWED, Network, is_prefix, network_of
 from sutra_grid.core.access.hosts import ANY, HostRule, host_rule
 from sutra_grid.core.access.identity import Role
-from sutra_grid.runtime.config import Config, Key, Schema, Section, at_least, between, host_port, load
+from sutra_grid.runtime.config import Config, Fault, Key, Schema, Section, at_least, between, host_port, load
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
 from sutra_grid.runtime.registry_settings import PASSWORD_FILE, password_file_key, registry_password_file, url_problem
+from sutra_grid.runtime.secret_file import others_read
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.runtime.tls.member import configured_member
 from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
@@ -221,6 +222,17 @@ class AdminConfig:
     def proxy_networks(self) -> list[Network]:
         """The proxies whose headers are used."""
         return [network_of(each) for each in self.trusted_proxies]
+
+
+def config_warnings(config: Config) -> list[Fault]:
+    """What is valid and likely to be a mistake: a key that others may read, with which they can forge forms."""
+    key, file = f"{SECTION}.secret_key_file", config.section(SECTION)["secret_key_file"]
+    try:
+        is_open = bool(file) and others_read(os.stat(file))
+    except OSError:
+        return []  # the start says what is wrong with it
+    problem = f"{file} can be read by others, who could forge forms of the pages. Run: chmod 600 {file}"
+    return [Fault(config.source(key), key, problem)] if is_open else []
 
 
 def load_from_environment(environ: Mapping[str, str] = os.environ) -> Config:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig
+from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig, config_warnings
 from sutra_grid.core.errors import AlreadyExists, Unavailable
 from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.listening import check_can_listen
@@ -74,7 +74,7 @@ main = daemon_command(
     help="The HTTP API and the web pages of a grid. Reads come from the registry, commands go to the master.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(_check, certificate_warnings),
+    checks=Checks(_check, lambda config: [*config_warnings(config), *certificate_warnings(config)]),
     flags=FLAGS,
 )
 

@@ -18,7 +18,7 @@ from support.harness.ports import free_port
 from support.values.grid_values import an_agent
 from support.waiting import eventually
 
-from sutra_grid.admin.config import FILE_VARIABLE, SCHEMA, AdminConfig
+from sutra_grid.admin.config import FILE_VARIABLE, SCHEMA, AdminConfig, config_warnings
 from sutra_grid.admin.daemon import main
 from sutra_grid.admin.server.gunicorn import AdminServer, gunicorn_settings
 from sutra_grid.registry import Registry
@@ -131,6 +131,19 @@ def test_the_example_in_etc_shows_every_key_with_its_default() -> None:
         if section == "admin":
             expected["registry_url"] = "sqlite:////var/lib/sutra-grid/registry.db"
         assert shown == expected
+
+
+def test_a_secret_key_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 32)
+    config = load(SCHEMA, None, environ={"SUTRA_GRID_ADMIN__SECRET_KEY_FILE": str(file)}, overrides={})
+    file.chmod(0o644)
+    [warning] = config_warnings(config)
+    assert f"chmod 600 {file}" in warning.problem
+    file.chmod(0o600)
+    assert config_warnings(config) == []
+    file.unlink()
+    assert config_warnings(config) == []
 
 
 def test_gunicorn_is_set_up_without_preload_and_control_socket() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from werkzeug.local import LocalProxy
@@ -13,6 +14,7 @@ from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.admin.reads.grid_status import last_known_ms
 from sutra_grid.admin.services import master_fault
+from sutra_grid.core.redaction import is_secret_name
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
 
@@ -68,13 +70,21 @@ def render_page(
         layout=layout,
         section=section,
         poll_seconds=poll_seconds,
-        here=request.full_path.rstrip("?"),
+        here=_here(),
         master_fault=fault,
         last_known=ago(last_known_ms()) if fault else None,
         version=__version__,
         **values,
     )
     return make_response(text, status)
+
+
+def _here() -> str:
+    """The page's own address, for its links, without what was sent as a secret: others may see the page."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if not is_secret_name(name)]
+    if len(kept) == len(list(request.args.items(multi=True))):
+        return request.full_path.rstrip("?")
+    return f"{request.path}?{urlencode(kept)}".rstrip("?")
 
 
 def page_state() -> PageState:
