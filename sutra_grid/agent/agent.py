@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from sutra_grid import __version__
+from sutra_grid.agent.access.renewal import CertificateRenewal, RenewalLink
 from sutra_grid.agent.access.revocations import FollowedRevocations
 from sutra_grid.agent.addresses import agent_host, find_addresses
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
@@ -184,8 +185,17 @@ class GridAgent:
             on_assignments=supervisor.assign_all,
             on_superseded=self._on_superseded,
         )
-        self._metrics.watch(MetricsSources(report.agent, inventory.reports, resources.host, heartbeat), self._server)
+        sources = MetricsSources(report.agent, inventory.reports, resources.host, heartbeat, config.tls)
+        self._metrics.watch(sources, self._server)
         self._heartbeat = parts.enter_context(heartbeat)
+        self._renew_certificate(parts)
+
+    def _renew_certificate(self, parts: contextlib.ExitStack) -> None:
+        config = self._config
+        if config.tls is None or config.tls_files is None:
+            return
+        link = parts.enter_context(RenewalLink(format_host_port(*config.master), TlsOpener(config.tls)))
+        parts.enter_context(CertificateRenewal(config.tls_files, config.tls, link.renew, self._clock))
 
     def _check_names(self, parts: contextlib.ExitStack) -> None:
         """Say which names have a problem, in a thread: the name service may not answer for long."""

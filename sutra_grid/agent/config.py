@@ -43,7 +43,7 @@ from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_s
 from sutra_grid.runtime.net import MAX_PORT, is_wildcard, parse_host_port
 from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.runtime.tls.member import configured_member
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
@@ -241,6 +241,7 @@ class AgentConfig:
     metrics: Listen = None
     bind: str = ""
     tls: CredentialFiles | None = None
+    tls_files: TlsFiles | None = None
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -281,6 +282,7 @@ def agent_config(config: Config) -> AgentConfig:
         metrics=metrics_listen(config, DEFAULT_METRICS_PORT),
         bind=storage["bind"],
         tls=configured_member(config, Role.AGENT, agent["agent_id"]),
+        tls_files=tls_files(config),
     )
 
 

@@ -16,6 +16,7 @@ from sutra_grid.agent.engines import DEFAULT_ENGINE
 from sutra_grid.core.samples import HostSample
 from sutra_grid.core.types import Agent, Desired, Health, NodeReport, NodeState
 from sutra_grid.runtime.metrics.process import new_registry
+from sutra_grid.runtime.tls.credentials import CredentialFiles
 from sutra_grid.wire.server import RunningServer
 from sutra_grid.wire.server.call_metrics import CallMetrics
 
@@ -56,6 +57,7 @@ class MetricsSources(NamedTuple):
     reports: Callable[[], Iterable[NodeReport]]
     host: Callable[[], HostSample | None]
     heartbeat: HeartbeatStatistics
+    tls: CredentialFiles | None = None
 
 
 class AgentMetrics:
@@ -107,6 +109,12 @@ def _agent(sources: MetricsSources) -> Iterator[Metric]:
     for code, count in heartbeat.counts().items():
         heartbeats.add_metric([agent.agent_id, code], count)
     yield heartbeats
+    yield _gauge(
+        "sutra_grid_agent_certificate_expiry_seconds",
+        "When the agent's certificate expires, in seconds since 1970; 0 without TLS",
+        agent.agent_id,
+        sources.tls.current().not_after_seconds if sources.tls else 0,
+    )
 
 
 def _nodes(agent_id: str, reports: Iterable[NodeReport]) -> Iterator[Metric]:
