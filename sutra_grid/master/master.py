@@ -87,7 +87,8 @@ class MasterCore:
         self.reads_limit = ConcurrencyLimit("reads", MAX_CONCURRENT_READS)
         self.reconciler = Reconciler(self.state, self.registry_writer, clock)
         self.reconciliation_writer = ReconciliationWriter(self.state, registry, self.reconciler, clock)
-        self.registry_recovery = RegistryRecovery(registry, self.state, clock)
+        self.access = MasterAccess(registry, clock, _signer(config, clock), _endpoint(config))
+        self.registry_recovery = RegistryRecovery(registry, self.state, clock, self.access.revocations.write_again)
         self.pruner = Pruner(registry, clock, config.events_max_age_ms, config.max_events)
         self.statuses = AgentStatuses(self.state, self.registry_writer)
         self.monitor = HealthMonitor(self.state, self.statuses, config.liveness, clock, CHECK_SECONDS)
@@ -110,7 +111,6 @@ class MasterCore:
         self.node_commands = NodeCommands(registry, self.state, applier, self.reconciliation_writer, clock)
         forget = (calls.forget, hosts.forget)
         self.agent_commands = AgentCommands(registry, self.state, hosts.refusals, forget, clock)
-        self.access = MasterAccess(registry, clock, _signer(config, clock), _endpoint(config))
         self.service = self._service(calls)
         grid = config.tls.current().grid if config.tls else ""
         self.access_service = AccessService(AccessParts(self.access, grid, users=Users(registry, clock)))

@@ -122,10 +122,13 @@ class AccessMethods:
         with self._database.reading() as connection:
             return revocation_rows.version(connection)
 
-    def add_revocation(self, revocation: Revocation, events: Sequence[Event] = ()) -> bool:
-        """Store a revocation. False, without effect, when there is one. ``ResourceExhausted``: the list is full."""
+    def add_revocation(self, revocation: Revocation, events: Sequence[Event] = (), *, at_ms: int = 0) -> bool:
+        """Store a revocation. False, without effect, when there is one. ``ResourceExhausted``: the list is full.
+
+        ``at_ms`` is when the list changes; by default when the revocation was made.
+        """
         with self._database.writing() as connection:
-            if not revocation_rows.insert(connection, revocation):
+            if not revocation_rows.insert(connection, revocation, at_ms or revocation.at_ms):
                 return False
             if revocation_rows.count(connection) > MAX_REVOCATIONS:
                 raise ResourceExhausted(

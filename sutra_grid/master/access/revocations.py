@@ -23,7 +23,9 @@ class RevocationBook:
         self._registry = registry
         self._clock = clock
         self._changing = threading.Lock()  # one change at a time, so that memory follows the registry in order
-        self._current = registry.revocations().as_list  # replaced as a whole
+        read = registry.revocations()
+        self._entries = read.entries  # guarded by _changing
+        self._current = read.as_list  # replaced as a whole
 
     @property
     def current(self) -> RevocationList:
@@ -81,8 +83,16 @@ class RevocationBook:
             )
         log.info("certificate restored", what=revoked, by=by)
 
+    def write_again(self) -> None:
+        """Write what is in memory to a registry that was lost and made again. Raises ``GridError``; may be repeated."""
+        with self._changing:
+            for entry in self._entries:
+                self._registry.add_revocation(entry, at_ms=wall_ms(self._clock))
+            self._read()
+
     def _read(self) -> None:
-        self._current = self._registry.revocations().as_list
+        read = self._registry.revocations()
+        self._entries, self._current = read.entries, read.as_list
 
     def _event(self, kind: EventKind, revoked: Revoked, message: str) -> Event:
         agent_id = revoked.name if revoked.role == "agent" else ""

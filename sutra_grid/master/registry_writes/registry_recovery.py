@@ -7,6 +7,7 @@ then, and a person who moves files has finished.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -29,14 +30,25 @@ UNSEEN_EVENTS = 10_000
 
 
 class RegistryRecovery:
-    """A context manager around its thread."""
+    """A context manager around its thread.
 
-    def __init__(self, registry: Registry, state: ClusterState, clock: Clock) -> None:
+    ``write_again`` writes what else is in memory to the new file, such as revocations; it may be called repeatedly.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        state: ClusterState,
+        clock: Clock,
+        write_again: Callable[[], object] = lambda: None,
+    ) -> None:
         self._registry = registry
         self._state = state
         self._clock = clock
+        self._write_again = write_again
         self._ticker = Ticker("registry-recovery", CHECK_INTERVAL_SECONDS, self.check)
         # used by its own thread alone, once that runs:
+        self._incomplete = False
         self._lost_at: float | None = None  # monotonic seconds
         self._last_event_id = 0
         self._last_error = ""
@@ -47,6 +59,8 @@ class RegistryRecovery:
         if not loss:
             self._lost_at = None
             self._note_last_event()
+            if self._incomplete:
+                self._complete()
             return
         now = self._clock.monotonic()
         if self._lost_at is None:
@@ -72,8 +86,17 @@ class RegistryRecovery:
             self._last_error = str(error)
             return
         self._state.load(contents)  # what this master did not know, when a backup took the place of the file
-        self._lost_at, self._last_error = None, ""
+        self._lost_at, self._last_error, self._incomplete = None, "", True
+        self._complete()
         log.warning(event.kind, registry=self._registry.name, agents=len(contents.agents), nodes=len(contents.nodes))
+
+    def _complete(self) -> None:
+        try:
+            self._write_again()
+        except GridError as error:
+            log.warning("registry is not complete yet; the master retries", why=error)
+            return
+        self._incomplete = False
 
     def _note_last_event(self) -> None:
         try:

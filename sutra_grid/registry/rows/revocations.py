@@ -36,8 +36,8 @@ def count(connection: Connection) -> int:
     return connection.execute(_COUNT).scalar() or 0
 
 
-def insert(connection: Connection, revocation: Revocation) -> bool:
-    """Store a revocation and raise the version; False, without effect, when there is one already."""
+def insert(connection: Connection, revocation: Revocation, at_ms: int) -> bool:
+    """Store a revocation and raise the version at ``at_ms``; False, without effect, when there is one already."""
     revoked = revocation.revoked
     values = {
         "serial": revoked.serial,
@@ -49,7 +49,7 @@ def insert(connection: Connection, revocation: Revocation) -> bool:
     }
     if not insert_new_on(connection, REVOCATIONS, _SUBJECT, values):
         return False
-    _raise_version(connection, revocation.at_ms)
+    _raise_version(connection, at_ms)
     return True
 
 

@@ -13,7 +13,7 @@ from support.values.certificates import DAY, TestAuthority, files_of
 from support.waiting import eventually
 
 from sutra_grid.core.access.identity import Role, agent_server_name
-from sutra_grid.core.access.principal import Principal
+from sutra_grid.core.access.principal import Principal, PrincipalKind
 from sutra_grid.core.errors import GridError, PermissionDenied, Unauthenticated, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.tls.credentials import CHECK_SECONDS, CredentialFiles, Credentials
@@ -184,6 +184,24 @@ def test_a_revoked_certificate_is_refused_on_a_connection_that_exists() -> None:
         revoked.clear()
         assert beat(connection).acknowledged
     assert refusals == [("/grid.GridMaster/Heartbeat", Reason.CERTIFICATE_REVOKED)]
+
+
+def test_a_revoked_admin_is_refused_though_it_calls_for_a_user_or_shows_a_token() -> None:
+    """What a caller says of itself never hides the certificate that it has."""
+
+    def revocation(principal: Principal) -> GridError | None:
+        is_revoked = principal.name == "web"
+        return Unauthenticated("revoked", reason=Reason.CERTIFICATE_REVOKED) if is_revoked else None
+
+    alice = Principal(PrincipalKind.USER, Role.OPERATOR, "alice")
+    service, access = _Master(), Access(check_token=lambda token, address: alice, revocation=revocation)
+    admin = CA.credentials(Role.ADMIN, "web")
+    for metadata in (caller.metadata_for(alice), (("authorization", "Bearer x"),)):
+        with serving(service, access=access) as server, TlsOpener(files_of(admin))(server.address) as channel:
+            with pytest.raises(grpc.RpcError) as raised:
+                GridMasterStub(channel).DrainAgent(pb.AgentCommand(agent_id="a"), timeout=5, metadata=metadata)
+            assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert service.callers == []
 
 
 def test_without_a_certificate_the_other_port_asks_for_a_token() -> None:
