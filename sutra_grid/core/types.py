@@ -143,6 +143,7 @@ class Reason(StrEnum):
     TOKEN_REVOKED = "token_revoked"
     WRONG_TOKEN_KIND = "wrong_token_kind"
     TOKEN_OF_OTHER_AGENTS = "token_of_other_agents"
+    AGENT_HAS_CERTIFICATE = "agent_has_certificate"
     UNTRUSTED_AUTHORITY = "untrusted_authority"
     NO_SIGNING_KEY = "no_signing_key"
     TLS_FAILED = "tls_failed"

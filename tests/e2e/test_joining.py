@@ -84,6 +84,9 @@ def test_a_host_joins_renews_its_certificate_and_is_revoked_while_its_nodes_run_
     eventually(lambda: serial(files) != first, 60, "the certificate is renewed")
     eventually(lambda: "certificate files read again" in agent.log_text(), 10, "the new certificate is taken up")
     assert status_of(grid, "agent-2") == "healthy"
+    impostor = join(grid, tmp_path / "impostor", join_token(grid), "agent-2")
+    assert impostor.exit_code == 1
+    assert "has a valid certificate" in impostor.stderr
     issued = json.loads(grid.cli.run("tls", "certs", "agent-2").stdout)["certificates"]
     assert issued[0]["issued_for"].startswith("renewal of ")
     assert issued[-1]["issued_for"] == f"join with token {token[4:12]}"
@@ -93,7 +96,8 @@ def test_a_host_joins_renews_its_certificate_and_is_revoked_while_its_nodes_run_
     eventually(lambda: status_of(grid, "agent-2") == "offline", 30, "a revoked agent is offline")
     eventually(lambda: "list of revoked certificates received" in grid.agents["agent-1"].log_text(), 10, "followed")
     assert grid.pids()[node.node_id] == pid  # its nodes run on
-    again = join(grid, tmp_path / "again", join_token(grid), "agent-2")
+    own = "--agent-id=agent-2"
+    again = join(grid, tmp_path / "again", join_token(grid, own), "agent-2")
     assert again.exit_code == 1
     assert "is revoked" in again.stderr
 
@@ -101,10 +105,10 @@ def test_a_host_joins_renews_its_certificate_and_is_revoked_while_its_nodes_run_
     grid.master.start()
     grid.master.wait_ready()
     assert "agent/agent-2" in grid.cli.run("tls", "revocations", "-o", "name").stdout
-    assert join(grid, tmp_path / "again", join_token(grid), "agent-2").exit_code == 1
+    assert join(grid, tmp_path / "again", join_token(grid, own), "agent-2").exit_code == 1
 
     assert grid.cli.run("tls", "restore", "agent/agent-2").exit_code == 0
-    assert join(grid, tmp_path / "again", join_token(grid), "agent-2").exit_code == 0
+    assert join(grid, tmp_path / "again", join_token(grid, own), "agent-2").exit_code == 0
     kinds = {event.kind for event in grid.events(agent_id="agent-2")}
     assert {"agent.joined", "certificate.revoked", "certificate.restored"} <= kinds
 

@@ -118,7 +118,24 @@ class Joining:
                 reason=Reason.CERTIFICATE_REVOKED,
                 hint=f"An admin takes this back with 'sutra-grid-cli tls restore agent/{agent_id}'",
             )
+        if token.agent_pattern != agent_id and self._has_certificate(agent_id):
+            return PermissionDenied(
+                f"agent {agent_id} has a valid certificate, and a token for agents {token.agent_pattern!r} can't "
+                "replace that",
+                reason=Reason.AGENT_HAS_CERTIFICATE,
+                hint="If it is another agent, choose another id with --agent-id. If this host was set up anew, join "
+                f"with a token made for it: 'sutra-grid-cli token create --kind join --agent-id {agent_id}'",
+            )
         return None
+
+    def _has_certificate(self, agent_id: str) -> bool:
+        """Whether a master has issued one to the agent that counts now: who joins may be somebody else."""
+        now_ms = wall_ms(self._clock)
+        revoked = self._revocations.current
+        return any(
+            one.role == Role.AGENT and one.not_after_ms > now_ms and not revoked.has(one.serial, one.role, one.name)
+            for one in self._registry.certificates(agent_id)
+        )
 
     def _take_use(self, token: Token, request: JoinRequest, signed: Signed) -> None:
         """Take a use, and record the certificate with it. Another agent may have taken the last one meanwhile."""

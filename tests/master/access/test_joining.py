@@ -117,7 +117,7 @@ def test_what_can_be_no_agent_id_takes_no_use(access: AccessHarness, agent_id: s
 
 
 def test_an_agent_that_is_revoked_joins_again_only_when_it_is_restored(access: AccessHarness) -> None:
-    token = access.join_token(uses=2)
+    token = access.join_token("agent-1", uses=2)
     access.join(token)
     access.access.revocations.revoke(Revoked(role="agent", name="agent-1"), LOCAL, "stolen")
     error = refusal(access, token)
@@ -125,6 +125,18 @@ def test_an_agent_that_is_revoked_joins_again_only_when_it_is_restored(access: A
     assert "tls restore agent/agent-1" in error.hint
     access.access.revocations.restore(Revoked(role="agent", name="agent-1"), LOCAL)
     access.join(token)
+
+
+def test_a_token_for_many_agents_does_not_give_the_id_of_one_that_has_a_certificate(access: AccessHarness) -> None:
+    token = access.join_token("agent-*", uses=5)
+    first = access.join(token, "agent-1")
+    error = refusal(access, token, "agent-1", address="10.0.0.66")
+    assert error.reason is Reason.AGENT_HAS_CERTIFICATE
+    assert "--agent-id agent-1" in error.hint
+    access.join(access.join_token("agent-1"), "agent-1")  # a host that was set up anew
+    for one in access.registry.certificates("agent-1"):
+        access.access.revocations.revoke(Revoked(serial=one.serial), LOCAL, "")
+    assert access.join(token, "agent-1").serial != first.serial
 
 
 def test_failures_are_slowed_down_and_another_address_is_not(access: AccessHarness) -> None:
