@@ -14,7 +14,7 @@ from support.waiting import eventually
 
 from sutra_grid.runtime.certificates.files import read_pair
 
-pytestmark = [pytest.mark.e2e, pytest.mark.soak]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
