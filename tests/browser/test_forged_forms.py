@@ -38,6 +38,19 @@ def test_a_form_on_a_page_of_another_origin_does_nothing(
     assert grid.pids()[node.node_id] == node.pid
 
 
+@pytest.mark.parametrize("path", ["/ui/", "/docs", "/status", "/ui/nothing"])
+def test_no_page_of_another_origin_shows_the_admin_in_a_frame(
+    page: Page, grid: Grid, page_errors: PageErrors, path: str
+) -> None:
+    page_errors.expect("another origin|frame|the server responded with a status of 404|ERR_BLOCKED_BY_RESPONSE")
+    address = f"http://{grid.admin_address}{path}"
+    with served(f'<iframe src="{address}" width="800" height="600"></iframe>') as elsewhere:
+        page.goto(elsewhere, wait_until="load")
+        [frame] = page.main_frame.child_frames
+        assert "chrome-error" in frame.url
+        assert "Sutra Grid" not in frame.content()
+
+
 @pytest.mark.parametrize("token", ["", "forged"])
 def test_a_form_without_a_token_of_the_page_is_refused_and_says_what_to_do(
     page: Page, grid: Grid, node: NodeView, page_errors: PageErrors, token: str
