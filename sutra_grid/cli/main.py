@@ -113,7 +113,7 @@ def cli() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code. Errors are printed to stderr."""
     # Keep gRPC's own log lines out of the output. The variable is read when grpc is imported.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     options = Options()
     print_in_utc(options.utc())
     try:

@@ -40,6 +40,10 @@ class ServerTls:
         self._lock = threading.Lock()
         self._served = 0  # version of the certificate that gRPC has; guarded by _lock
 
+    def grid(self) -> str:
+        """The grid of the certificate."""
+        return self._files.current().grid
+
     def credentials(self) -> grpc.ServerCredentials:
         """For one port of one server."""
         current = self._files.current()

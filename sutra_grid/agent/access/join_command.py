@@ -62,7 +62,7 @@ def join(
     known by the digest in the token, before the token's secret is sent. The private key is made here and
     never leaves this host. Existing files are never overwritten.
     """
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # keep gRPC's own lines out of the output
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # keep gRPC's own lines out of the output
     name = agent_id or socket.gethostname().partition(".")[0]
     if not is_name(name):
         raise click.UsageError(f"invalid agent id {name!r}: use {NAME_ALLOWED}. Give one with --agent-id.")

@@ -60,7 +60,7 @@ class CredentialFiles:
         self._stamp = _stamp(paths)
         self._current = read()
         self._next_look = time.monotonic() + CHECK_SECONDS
-        self._failed_stamp: _Stamp | None = None
+        self._failure = ""  # of the last look, so that the log has each once
 
     def current(self) -> Credentials:
         """What to use now. Never raises: files that can't be used leave the ones before in use, and a log line."""
@@ -72,13 +72,15 @@ class CredentialFiles:
 
     def _look(self) -> None:
         stamp = _stamp(self._paths)
-        if stamp in (self._stamp, self._failed_stamp):
+        if stamp == self._stamp:
+            self._failure = ""
             return
         try:
             fresh = self._read()
-        except GridError as error:
-            self._failed_stamp = stamp
-            log.warning("new certificate files can't be used; the ones before stay in use", error=error.message)
+        except GridError as error:  # tried again at each look: what is wrong may be the mode of a file or a directory
+            if error.message != self._failure:
+                self._failure = error.message
+                log.warning("new certificate files can't be used; the ones before stay in use", error=error.message)
             return
         version = self._current.version + 1
         self._current = Credentials(
@@ -91,7 +93,7 @@ class CredentialFiles:
             version,
         )
         # The files may have changed again while they were read; then the stamp from before is not theirs.
-        self._stamp, self._failed_stamp = stamp, None
+        self._stamp, self._failure = stamp, ""
         log.info("certificate files read again", identity=fresh.identity or "", version=version)
 
 

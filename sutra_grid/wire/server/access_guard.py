@@ -18,7 +18,14 @@ from sutra_grid.core.errors import GridError, PermissionDenied, Unauthenticated
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import caller
 from sutra_grid.wire.errors import abort
-from sutra_grid.wire.server.callers import Callers, RevocationCheck, TokenCheck, nobody_is_revoked
+from sutra_grid.wire.server.callers import (
+    Callers,
+    GridName,
+    RevocationCheck,
+    TokenCheck,
+    no_grid,
+    nobody_is_revoked,
+)
 from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor
 
 RefusedCall = Callable[[str, Reason], object]
@@ -47,12 +54,12 @@ _MAKERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
 
 
 class AccessGuard(MethodInterceptor):
-    """Guards every method of a server."""
+    """Guards every method of a server, whose grid is ``grid``."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, grid: GridName = no_grid) -> None:
         super().__init__()
         self._access = access
-        self._callers = Callers(access.check_token, access.revocation)
+        self._callers = Callers(access.check_token, access.revocation, grid)
 
     def wrap(self, handler: Any, path: str) -> Handler:
         """The same method, for callers that the table allows."""

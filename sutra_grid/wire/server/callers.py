@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 
@@ -31,21 +33,47 @@ RevocationCheck = Callable[[Principal], GridError | None]
 """Returns the error for the holder of a certificate that does not count any more, else None; any thread."""
 
 
+GridName = Callable[[], str]
+"""Returns the grid of the server, as its certificate says; empty when it has none."""
+
+
+class _Holder(NamedTuple):
+    """What a certificate says. ``not_after`` is in wall-clock seconds."""
+
+    principal: Principal
+    grid: str
+    not_after: float
+
+
 def nobody_is_revoked(_principal: Principal) -> GridError | None:
     """The check of a server that knows no revocations."""
     return None
 
 
+def no_grid() -> str:
+    """The grid of a server without TLS."""
+    return ""
+
+
 class Callers:
     """Thread-safe; quick, as every call passes here. ``check_token`` is None for a server that knows no tokens.
 
-    A certificate that is revoked opens nothing, also not for a caller that shows a token beside it, or that calls for
-    somebody else.
+    A certificate that is revoked or expired, or that is of another grid, opens nothing, also not for a caller that
+    shows a token beside it, or that calls for somebody else. gRPC checks none of this on a connection that exists, and
+    an authority may sign for several grids.
     """
 
-    def __init__(self, check_token: TokenCheck | None = None, revocation: RevocationCheck = nobody_is_revoked) -> None:
+    def __init__(
+        self,
+        check_token: TokenCheck | None = None,
+        revocation: RevocationCheck = nobody_is_revoked,
+        grid: GridName = no_grid,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._check_token = check_token
         self._revocation = revocation
+        self._grid = grid
+        self._wall = wall
 
     def of(self, context: grpc.ServicerContext) -> Principal:
         """The caller. Raises ``Unauthenticated`` for a token or a certificate that is not accepted."""
@@ -53,7 +81,7 @@ class Callers:
         address = address_of(context.peer())
         security: Mapping[str, Any] = context.auth_context()
         is_tls = security.get("transport_security_type") == [TLS_SECURITY]
-        connected = _by_connection(security, is_tls, address)
+        connected = self._by_connection(security, is_tls, address)
         if (revoked := self._revocation(connected)) is not None:
             raise revoked
         token = _token(metadata)
@@ -67,6 +95,20 @@ class Callers:
             return self._check_token(token, address)
         return on_behalf_of(connected, metadata)
 
+    def _by_connection(self, security: Mapping[str, Any], is_tls: bool, address: str) -> Principal:
+        if not is_tls:
+            return _local_at(address)
+        certificate = security.get("x509_pem_cert")
+        if not certificate:
+            return Principal(PrincipalKind.ANONYMOUS, address=address)
+        holder = _of_certificate(certificate[0])
+        grid = self._grid()
+        if grid and holder.grid != grid:
+            raise _other_grid(holder, grid)
+        if self._wall() >= holder.not_after:
+            raise _expired(holder)
+        return replace(holder.principal, address=address)
+
 
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
 def address_of(peer: str) -> str:
@@ -77,22 +119,13 @@ def address_of(peer: str) -> str:
     return urllib.parse.unquote(rest).rpartition(":")[0].strip("[]")
 
 
-def _by_connection(security: Mapping[str, Any], is_tls: bool, address: str) -> Principal:
-    if not is_tls:
-        return _local_at(address)
-    certificate = security.get("x509_pem_cert")
-    if not certificate:
-        return Principal(PrincipalKind.ANONYMOUS, address=address)
-    return replace(_of_certificate(certificate[0]), address=address)
-
-
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
 def _local_at(address: str) -> Principal:
     return replace(LOCAL, address=address)
 
 
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)
-def _of_certificate(pem: bytes) -> Principal:
+def _of_certificate(pem: bytes) -> _Holder:
     """The holder of a certificate, whose chain gRPC has checked. Raises ``Unauthenticated`` for one of another kind."""
     from cryptography import x509
 
@@ -112,7 +145,26 @@ def _of_certificate(pem: bytes) -> Principal:
             "spiffe://GRID/ROLE/NAME as subject alternative name",
         )
     serial = format(certificate.serial_number, "x")
-    return Principal(PrincipalKind.CERTIFICATE, identity.role, identity.name, serial=serial)
+    principal = Principal(PrincipalKind.CERTIFICATE, identity.role, identity.name, serial=serial)
+    return _Holder(principal, identity.grid, certificate.not_valid_after_utc.timestamp())
+
+
+def _other_grid(holder: _Holder, grid: str) -> Unauthenticated:
+    principal = holder.principal
+    return Unauthenticated(
+        f"the certificate of {principal.role} {principal.name} is of grid {holder.grid!r}, and this is grid {grid!r}",
+        reason=Reason.CERTIFICATE_INVALID,
+        hint=f"Use a certificate of grid {grid!r}",
+    )
+
+
+def _expired(holder: _Holder) -> Unauthenticated:
+    principal, end = holder.principal, datetime.fromtimestamp(holder.not_after, UTC)
+    return Unauthenticated(
+        f"the certificate of {principal.role} {principal.name} expired at {end:%Y-%m-%d %H:%M:%S} UTC",
+        reason=Reason.CERTIFICATE_INVALID,
+        hint="Replace its files with new ones, or set the clock of the server if that is wrong",
+    )
 
 
 def _metadata(context: grpc.ServicerContext) -> dict[str, str]:

@@ -20,6 +20,7 @@ from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.keepalive import PING_FLOOR_SECONDS, PING_FLOOR_TOLERANCE_SECONDS
 from sutra_grid.wire.server.access_guard import Access, AccessGuard
 from sutra_grid.wire.server.call_observer import CallObserver, CallReporter
+from sutra_grid.wire.server.callers import no_grid
 from sutra_grid.wire.server.correlation_binder import CorrelationBinder
 from sutra_grid.wire.server.health import SERVICE_NAME as HEALTH_SERVICE
 from sutra_grid.wire.server.health import HealthServicer
@@ -61,8 +62,9 @@ class ServerLimits:
     """What clients may take of a server.
 
     ``workers`` threads run handlers. Calls above ``calls``, running and waiting together, are refused with
-    RESOURCE_EXHAUSTED. A connection above ``connections`` is closed at once; 0 is half of the process's descriptors,
-    so that files, and connections to others, find some.
+    RESOURCE_EXHAUSTED. A connection above ``connections`` of all ports is closed at once; 0 is half of the process's
+    descriptors, so that files, and connections to others, find some. Each port has an equal part of them: strangers
+    who fill the one for tokens leave the one for certificates as it is.
     """
 
     workers: int
@@ -170,10 +172,11 @@ def serve(
     for address in ((host, port), *((more.host, more.port) for more in security.more_ports)):
         check_can_listen(*address)
     pool = WorkerPool(limits.workers, name)
+    each = max(1, limits.most_connections // (1 + len(security.more_ports)))  # gRPC counts by port
     server = grpc.server(
         pool,
-        options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", limits.most_connections)),
-        interceptors=_interceptors(observe_call, security.access),
+        options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", each)),
+        interceptors=_interceptors(observe_call, security),
         maximum_concurrent_rpcs=limits.calls,
     )
     for add in services.values():
@@ -201,7 +204,8 @@ def _add_port(server: grpc.Server, host: str, port: int, tls: ServerTls | None) 
         raise port_taken(host, port) from error
 
 
-def _interceptors(observe_call: CallObserver | None, access: Access) -> list[grpc.ServerInterceptor]:
+def _interceptors(observe_call: CallObserver | None, security: Security) -> list[grpc.ServerInterceptor]:
     """The outermost first: the observer also sees calls that the others refuse. The guard sees decoded requests."""
     observing = [CallReporter(observe_call)] if observe_call else []
-    return [*observing, CorrelationBinder(), RequestDecoder(), AccessGuard(access)]
+    guard = AccessGuard(security.access, security.tls.grid if security.tls else no_grid)
+    return [*observing, CorrelationBinder(), RequestDecoder(), guard]

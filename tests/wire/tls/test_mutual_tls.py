@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -55,6 +57,7 @@ def serving(
     access: Access | None = None,
     *,
     with_token_port: bool = False,
+    connections: int = 0,
 ) -> Iterator[RunningServer]:
     files = files or files_of(MASTER)
     more = (TlsPort("127.0.0.1", 0, ServerTls(files, mutual=False)),) if with_token_port else ()
@@ -62,7 +65,7 @@ def serving(
         {"grid.GridMaster": lambda server: add_GridMasterServicer_to_server(service, server)},
         host="127.0.0.1",
         port=0,
-        limits=ServerLimits(workers=4, calls=100),
+        limits=ServerLimits(workers=4, calls=100, connections=connections),
         name="tls-test",
         security=Security(access or Access(), ServerTls(files, mutual=True), more),
     ) as server:
@@ -270,8 +273,65 @@ def test_files_that_do_not_fit_leave_the_ones_before_in_use(tmp_path: Path) -> N
 
     files = CredentialFiles((path,), read)
     path.write_text("bad")
-    eventually(lambda: files.current() is not None and files._failed_stamp is not None, CHECK_SECONDS * 5)
+    eventually(lambda: files.current() is not None and files._failure != "", CHECK_SECONDS * 5)
     assert files.current().ca_pem == b"1"
     path.write_text("22")
     eventually(lambda: files.current().ca_pem == b"22", CHECK_SECONDS * 5)
     assert files.current().version == 2
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.AGENT])
+def test_a_certificate_of_another_grid_opens_nothing_though_the_same_authority_has_signed_it(role: Role) -> None:
+    service = _Master()
+    stranger = CA.credentials(role, "agent-1", uris=(f"spiffe://staging/{role}/agent-1",))
+    with serving(service) as server, connected(server, stranger) as connection:
+        error = refused(beat if role is Role.AGENT else status, connection)
+    assert isinstance(error, Unauthenticated)
+    assert "is of grid 'staging', and this is grid 'grid'" in error.message
+    assert error.reason is Reason.CERTIFICATE_INVALID
+    assert service.callers == []
+
+
+def test_a_certificate_that_expires_is_refused_on_a_connection_that_exists() -> None:
+    seconds = timedelta(seconds=2.5)
+    short = CA.credentials(Role.AGENT, "agent-1", ends=seconds)
+    with serving(_Master()) as server, connected(server, short) as connection:
+        assert beat(connection).acknowledged
+        error = eventually(lambda: _refusal_of_beat(connection), 10, "the end of the certificate")
+    assert isinstance(error, Unauthenticated)
+    assert "the certificate of agent agent-1 expired at " in error.message
+
+
+def _refusal_of_beat(connection: Connection[GridMasterStub]) -> GridError | None:
+    try:
+        beat(connection)
+    except GridError as error:
+        return error
+    return None
+
+
+def test_the_connections_of_all_ports_together_are_bounded() -> None:
+    """A stranger who fills both ports leaves descriptors to the process, and one port can't take the other's part."""
+    with serving(_Master(), with_token_port=True, connections=8) as server, ExitStack() as stack:
+        ports = (*server.more_ports, server.port)
+        opened = {port: [_connect(port, stack) for _ in range(12)] for port in ports}
+
+        def kept(port: int) -> int:
+            return sum(not _is_closed(stream) for stream in opened[port])
+
+        eventually(lambda: [kept(port) for port in ports] == [4, 4], 10, "half of the connections on each port")
+
+
+def _connect(port: int, stack: ExitStack) -> socket.socket:
+    stream = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+    stream.setblocking(False)
+    return stream
+
+
+def _is_closed(stream: socket.socket) -> bool:
+    try:
+        return stream.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
