@@ -53,9 +53,17 @@ class AgentCaller(Protocol):
 class AgentCalls:
     """The real ``AgentCaller``. Thread-safe; every call blocks up to its timeout. Close it at the end."""
 
-    def __init__(self, opener_of: Callable[[str], Opener | None] = lambda agent_id: None) -> None:
-        """``opener_of`` gives what opens channels to the agent of an id; None opens plaintext ones."""
+    def __init__(
+        self,
+        opener_of: Callable[[str], Opener | None] = lambda agent_id: None,
+        is_revoked: Callable[[str], bool] = lambda agent_id: False,
+    ) -> None:
+        """``opener_of`` gives what opens channels to the agent of an id; None opens plaintext ones.
+
+        ``is_revoked`` says whether all certificates of an agent are: then it is not called, whoever answers there.
+        """
         self._opener_of = opener_of
+        self._is_revoked = is_revoked
         self._lock = threading.Lock()
         self._connections: dict[str, Connection[GridAgentStub]] = {}  # by agent id; guarded by _lock
         self._closed = False  # guarded by _lock
@@ -80,6 +88,7 @@ class AgentCalls:
         opener = self._opener_of(agent.agent_id)
         with Connection(agent.endpoint, _peer(agent.agent_id), GridAgentStub, opener) as connection:
             try:
+                self._check_not_revoked(agent)
                 return connection.call(lambda stub: stub.Identify, pb.Empty(), pb.AgentInfo, timeout_seconds)
             except Unimplemented:
                 return self._identify_older(connection, agent, timeout_seconds)
@@ -125,7 +134,18 @@ class AgentCalls:
         timeout_seconds: float,
     ) -> Response:
         """Everything that is called here may safely arrive twice."""
+        self._check_not_revoked(agent)
         return self._connection(agent).call(method, request, response, timeout_seconds, repeatable=True)
+
+    def _check_not_revoked(self, agent: Agent) -> None:
+        if self._is_revoked(agent.agent_id):
+            raise PeerUnreachable(
+                f"agent {agent.agent_id} is revoked and is not called",
+                reason=Reason.AGENT_UNREACHABLE,
+                hint=f"Take this back with 'sutra-grid-cli tls restore agent/{agent.agent_id}', or act on its host",
+                may_have_arrived=False,
+                cause=Reason.CERTIFICATE_REVOKED,
+            )
 
     def _connection(self, agent: Agent) -> Connection[GridAgentStub]:
         """The connection to the agent, at the address that it has now."""

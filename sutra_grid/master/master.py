@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.core.access.identity import agent_server_name
+from sutra_grid.core.access.identity import Role, agent_server_name
 from sutra_grid.master.access.master_access import MasterAccess
 from sutra_grid.master.access.service import SERVICE_NAME as ACCESS_SERVICE_NAME
 from sutra_grid.master.access.service import AccessParts, AccessService
@@ -153,7 +153,7 @@ class Master:
     """A master that serves while the context lasts. Owns its threads, its port and its channels, not the registry."""
 
     def __init__(self, config: MasterConfig, registry: Registry, clock: Clock | None = None) -> None:
-        self._calls = AgentCalls(_openers(config.tls)) if config.tls else AgentCalls()
+        self._calls = AgentCalls(_openers(config.tls), self._is_revoked) if config.tls else AgentCalls()
         self._metrics = MasterMetrics()
         self.core = MasterCore(
             config, registry, self._calls, clock or SystemClock(), on_flush=self._metrics.observe_flush
@@ -200,6 +200,9 @@ class Master:
             stack.enter_context(Ticker("health-monitor", CHECK_SECONDS, core.monitor.check))
             self._stack = stack.pop_all()
         return self
+
+    def _is_revoked(self, agent_id: str) -> bool:
+        return self.core.access.revocations.current.has_identity(Role.AGENT, agent_id)
 
     def _security(self) -> Security:
         """With TLS, a port for certificates of the grid, and one for tokens and for agents that join."""

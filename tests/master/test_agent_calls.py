@@ -80,3 +80,19 @@ def test_a_connection_that_is_always_reset_is_an_agent_that_cannot_be_reached(
 
     assert away.value.reason is Reason.AGENT_UNREACHABLE
     assert samples(calls, proxy) == 1
+
+
+def test_an_agent_that_is_revoked_is_not_called_whoever_answers_there(proxy: FaultProxy) -> None:
+    revoked = {"agent-1"}
+    calls = AgentCalls(is_revoked=revoked.__contains__)
+    agent = Agent("agent-1", "host", "desktop", 3, endpoint=proxy.address)
+    with pytest.raises(Unavailable, match="is revoked") as caught:
+        samples(calls, proxy)
+    assert caught.value.reason is Reason.AGENT_UNREACHABLE
+    with pytest.raises(Unavailable) as looked:
+        calls.identify(agent, 5.0)
+    assert looked.value.reason is Reason.CERTIFICATE_REVOKED
+    assert proxy.accepted == 0
+    revoked.clear()
+    assert samples(calls, proxy) == 1
+    calls.close()
