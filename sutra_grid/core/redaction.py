@@ -26,9 +26,10 @@ _SECRET_TABLES: Final = frozenset({"environment", "env"})
 _SECRET_NAME: Final = re.compile(rf"{_SECRET_WORD}(?![a-z])|{_SECRET_WORD}s?$", re.IGNORECASE)
 _PLACE_NAME: Final = re.compile(r"[_-](?:files?|paths?|dir|directory)$", re.IGNORECASE)
 # postgresql://user:password@host, up to the last @ before a space or a quote: a password may hold one.
-_URL_PASSWORD: Final = re.compile(r"""([a-z][a-z0-9+.-]*://[^\s:/@"']*):([^\s"']+)@""", re.IGNORECASE)
+_URL_PASSWORD: Final = re.compile(r"""([a-z][a-z0-9+.-]{0,30}://[^\s:/@"']*):([^\s"']+)@""", re.IGNORECASE)
+# Begins where a name does: tried from each letter of a long one, it would take its square in time.
 _ASSIGNED: Final = re.compile(
-    rf"""((?:[\w.-]*{_SECRET_WORD}[\w-]*)["']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?(\\"[^"]*"|"[^"]*"|'[^']*'|[^\s"',;&}}\]]+)""",
+    rf"""((?:(?<![\w.-])[\w.-]*{_SECRET_WORD}[\w-]*)["']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?(\\"[^"]*"|"[^"]*"|'[^']*'|[^\s"',;&}}\]]+)""",
     re.IGNORECASE,
 )
 _FLAG: Final = re.compile(
