@@ -6,16 +6,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, SCHEMA, AdminConfig, config_warnings
+from sutra_grid.admin.config import DEFAULT_PORT, FLAGS, MASTER_TLS, SCHEMA, AdminConfig, config_warnings
 from sutra_grid.core.errors import AlreadyExists, Unavailable
 from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.listening import check_can_listen
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import parse_host_port
 from sutra_grid.runtime.tls.https import certificate_warnings, checked_tls_files
+from sutra_grid.runtime.tls.member import time_faults
 
 if TYPE_CHECKING:
-    from sutra_grid.runtime.config import Config
+    from sutra_grid.runtime.config import Config, Fault
 
 log = get_logger("sutra_grid.admin.daemon")  # when run as a module, __name__ is __main__
 
@@ -69,12 +70,16 @@ def _check(config: Config) -> None:
     checked_tls_files(config)
 
 
+def _warnings(config: Config) -> list[Fault]:
+    return [*config_warnings(config), *certificate_warnings(config), *time_faults(config, MASTER_TLS)]
+
+
 main = daemon_command(
     "sutra-grid-admin",
     help="The HTTP API and the web pages of a grid. Reads come from the registry, commands go to the master.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(_check, lambda config: [*config_warnings(config), *certificate_warnings(config)]),
+    checks=Checks(_check, _warnings),
     flags=FLAGS,
 )
 

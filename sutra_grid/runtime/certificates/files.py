@@ -36,6 +36,7 @@ __all__ = [
     "MAX_FILE",
     "Bundle",
     "KeyPair",
+    "check_grid_of",
     "check_role",
     "check_trusted",
     "read_authority",
@@ -154,6 +155,17 @@ def check_trusted(cert_path: Path, pair: KeyPair, ca_path: Path, bundle: Bundle)
         raise _fault(
             f"the certificate in {cert_path} is not signed by a certificate authority in {ca_path}",
             "Name the ca.pem of the grid that issued the certificate; `sutra-grid-cli tls show FILE` shows the issuer",
+        )
+
+
+def check_grid_of(cert_path: Path, pair: KeyPair, ca_path: Path, bundle: Bundle) -> None:
+    """Raise ``InvalidArgument`` when the authorities name grids, and the certificate is of another one."""
+    if bundle.grids and pair.identity.grid not in bundle.grids:
+        raise _fault(
+            f"the certificate in {cert_path} is of grid {pair.identity.grid!r}, and the certificate authorities in "
+            f"{ca_path} are of grid {', '.join(map(repr, bundle.grids))}",
+            f"Make one with `sutra-grid-cli tls cert create --role {pair.identity.role} --name {pair.identity.name}` "
+            "and this authority",
         )
 
 

@@ -10,7 +10,7 @@ from sutra_grid.core.errors import GridError, InvalidArgument
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.config import Config, ConfigError, Fault
 from sutra_grid.runtime.tls.credentials import CredentialFiles, Credentials
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, SECTION_NAME, TlsFiles, tls_files
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, SECTION_NAME, TlsFiles, tls_files
 
 
 def member_files(files: TlsFiles, role: Role | None = None, name: str = "") -> CredentialFiles:
@@ -27,10 +27,17 @@ def member_files(files: TlsFiles, role: Role | None = None, name: str = "") -> C
         )
 
     def read() -> Credentials:
-        from sutra_grid.runtime.certificates.files import check_role, check_trusted, read_bundle, read_pair
+        from sutra_grid.runtime.certificates.files import (
+            check_grid_of,
+            check_role,
+            check_trusted,
+            read_bundle,
+            read_pair,
+        )
 
         bundle, pair = read_bundle(ca_file), read_pair(files.cert_file, files.key_file)
         check_trusted(files.cert_file, pair, ca_file, bundle)
+        check_grid_of(files.cert_file, pair, ca_file, bundle)
         if role is not None:
             check_role(files.cert_file, pair, role, name)
         return Credentials(
@@ -80,8 +87,19 @@ def configured_member(
     try:
         return member_files(files, role, name)
     except GridError as error:
-        key = f"{section}.{CERT_FILE}"
+        key = f"{section}.{_named_in(error.message, files)}"
         raise ConfigError([Fault(config.source(key), key, str(error))]) from error
+
+
+def _named_in(message: str, files: TlsFiles) -> str:
+    """The key of the file that an error is about: the one that its message names first."""
+    places = {CERT_FILE: files.cert_file, KEY_FILE: files.key_file, CA_FILE: files.ca_file}
+    found = [
+        (message.index(str(path)), -len(str(path)), name)  # a path may begin with another one
+        for name, path in places.items()
+        if path is not None and str(path) in message
+    ]
+    return min(found)[2] if found else CERT_FILE
 
 
 def time_faults(config: Config, section: str = SECTION_NAME) -> list[Fault]:

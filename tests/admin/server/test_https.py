@@ -13,9 +13,11 @@ import pytest
 from support.harness.daemons import run_program, write_config
 from support.harness.https_admin import HOST, HttpsAdmin, Site, received, running
 from support.texts import mentions
+from support.values.certificates import DAY, TestAuthority, write_files
 from support.waiting import eventually
 
 from sutra_grid.admin.http.security_headers import HEADERS
+from sutra_grid.core.access.identity import Role
 
 pytestmark = pytest.mark.e2e
 
@@ -219,3 +221,12 @@ def test_check_config_names_what_is_wrong_with_the_files(tmp_path: Path) -> None
         code, said = _check(tmp_path, **files)
         assert code == 2, said
         assert mentions(said, *words)
+
+
+def test_check_config_warns_of_the_certificate_for_the_master_too(tmp_path: Path) -> None:
+    ca, cert, key = write_files(tmp_path / "tls", TestAuthority().credentials(Role.ADMIN, "admin", ends=-DAY / 2))
+    files = {"ca_file": str(ca), "cert_file": str(cert), "key_file": str(key)}
+    config = write_config(tmp_path / "admin.toml", {"master_tls": files})
+    outcome = run_program("sutra-grid-admin", "--check-config", "--config", str(config))
+    assert outcome.exit_code == 0
+    assert mentions(outcome.stdout + outcome.stderr, "master_tls.cert_file", cert, "expired at")
