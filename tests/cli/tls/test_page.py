@@ -14,11 +14,15 @@ from sutra_grid.runtime.certificates.files import read_pair
 from sutra_grid.runtime.certificates.verdict import Fault
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "security.md").read_text()
+#: Its parts about files and servers. Commands about tokens and revocations need a master.
+ABOUT_FILES = "".join(
+    part for part in re.split("^## ", PAGE, flags=re.MULTILINE) if part.startswith(("Make cert", "Look at", "Check a"))
+)
 
 
 def shown() -> list[tuple[list[str], str]]:
     """Each command of the page in its order, and the output below it."""
-    blocks = re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\n(.*?)^```$", ABOUT_FILES, re.MULTILINE | re.DOTALL)
     commands = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE) if part.strip()]
     pairs = [part.partition("\n") for part in commands]
     return [(shlex.split(line.removeprefix("sutra-grid-cli tls ")), output) for line, _, output in pairs]
