@@ -57,6 +57,8 @@ class Credentials:
     def of(cls, options: Options) -> Credentials:
         """Those that the options and the environment name, else those of the login at this master.
 
+        Of a dev grid here, a certificate stands for whoever shows none, and its authority is known.
+
         Raises ``InvalidArgument`` for files that can't be used, and for a token that others could read on its way.
         """
         target = master_address(options)
@@ -65,6 +67,10 @@ class Credentials:
         if not (token or cert):
             login = read_login(options.environ, target)
             token, ca = login.token, ca or login.ca
+        dev_ca, dev_cert, dev_key = options.dev_tls_paths()
+        ca = ca or dev_ca
+        if not (cert or key):
+            cert, key = dev_cert, dev_key
         files = _credential_files(ca, cert, key)
         if token and files is None and not is_loopback(parse_host_port(target)[0]):
             raise InvalidArgument(

@@ -28,6 +28,10 @@ UTC_VARIABLE: Final = "SUTRA_GRID_UTC"
 ALIASES: Final = {"ls": "list", "rm": "remove"}
 DEV_DIRECTORY: Final = "sutra-grid-dev"
 DEV_ADDRESS_FILE: Final = "master.address"
+#: Beside it while the dev grid runs with TLS: the paths of CA, certificate and key, one a line.
+DEV_TLS_FILE: Final = "master.tls"
+
+_DEV_ADDRESS: Final = Path(DEV_DIRECTORY, DEV_ADDRESS_FILE)
 
 
 @dataclass
@@ -57,9 +61,8 @@ class Options:
             return self.master, "--master"
         if from_environment := self.environ.get(MASTER_VARIABLE, ""):
             return from_environment, f"environment variable {MASTER_VARIABLE}"
-        address_file = Path(DEV_DIRECTORY, DEV_ADDRESS_FILE)
         try:
-            return address_file.read_text(encoding="utf-8").strip() or DEFAULT_MASTER, str(address_file)
+            return _DEV_ADDRESS.read_text(encoding="utf-8").strip() or DEFAULT_MASTER, str(_DEV_ADDRESS)
         except (OSError, UnicodeDecodeError):
             return DEFAULT_MASTER, "default"
 
@@ -74,6 +77,16 @@ class Options:
             self.tls_cert or self.environ.get(CERT_VARIABLE, ""),
             self.tls_key or self.environ.get(KEY_VARIABLE, ""),
         )
+
+    def dev_tls_paths(self) -> tuple[str, str, str]:
+        """The same of the dev grid below the current directory if that is the target and has TLS; else empty."""
+        if self.target()[1] != str(_DEV_ADDRESS):
+            return "", "", ""
+        try:
+            ca, cert, key = Path(DEV_DIRECTORY, DEV_TLS_FILE).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):  # without TLS, or a file of something else
+            return "", "", ""
+        return ca, cert, key
 
     def utc(self) -> bool:
         """Whether the environment asks for times in UTC."""

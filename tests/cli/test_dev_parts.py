@@ -140,7 +140,7 @@ def test_ports_that_contradict_each_other_or_are_too_few_are_refused(wishes: Por
 
 def test_a_start_without_options_asks_for_no_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[PortWishes] = []
-    monkeypatch.setattr("sutra_grid.cli.dev.session.run", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr("sutra_grid.cli.dev.session.run", lambda *given, with_tls: asked.append(given[-1]))
     assert run(["dev", "--data-dir", str(tmp_path)]) == 0
     assert run(["dev", "--data-dir", str(tmp_path), "--admin-port", "7081", "--node-ports", "51000-51001"]) == 0
     assert asked == [PortWishes(), PortWishes(admin=7081, nodes=range(51000, 51002))]

@@ -30,6 +30,7 @@ def _range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> r
 
 
 @click.command(cls=GridCommand)
+@click.option("--tls", "with_tls", is_flag=True, help="Close the grid: certificates, a token and a user, printed once.")
 @click.option("--agents", type=click.IntRange(1, MAX_AGENTS), default=None, help="How many agents. [default: 3]")
 @click.option(
     "--nodes-per-agent",
@@ -41,6 +42,8 @@ def _range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> r
               help="The master's port. [default: as before, or 7000 or the next free one]")  # fmt: skip
 @click.option("--admin-port", type=PORT, default=None, metavar="PORT",
               help="The admin's port. [default: as before, or 7080 or the next free one]")  # fmt: skip
+@click.option("--token-port", type=PORT, default=None, metavar="PORT",
+              help="The port for tokens, with --tls. [default: as before, or 7002 or the next free one]")  # fmt: skip
 @click.option("--agent-ports", callback=_range, metavar="FIRST-LAST",
               help="The ports of the agents. [default: as before, or free ones from 7001]")  # fmt: skip
 @click.option("--node-ports", callback=_range, metavar="FIRST-LAST",
@@ -48,27 +51,42 @@ def _range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> r
               "[default: as before, or free ones from 50051]")  # fmt: skip
 @click.option(
     "--data-dir",
+    "--dir",
     type=click.Path(path_type=Path, file_okay=False),
     default=DEV_DIRECTORY,
     show_default=True,
     help="The directory for all files of the grid.",
 )
 @click.pass_context
-def dev(ctx: click.Context, /, agents: int | None, nodes_per_agent: int | None, data_dir: Path, **ports: Any) -> None:
+def dev(
+    ctx: click.Context,
+    /,
+    with_tls: bool,
+    agents: int | None,
+    nodes_per_agent: int | None,
+    data_dir: Path,
+    **ports: Any,
+) -> None:
     """Run a whole grid on this machine: a master, an admin, agents and storage nodes.
 
     All are real processes with one directory for their files. Ctrl-C stops them. The same
     command starts them again with the same agents, nodes, ports and data.
+
+    With --tls every connection of the control plane is encrypted, and needs a certificate, a token or a login.
+    The same directory may be started with and without it.
     """
     from sutra_grid.cli.dev.ports import PortWishes
     from sutra_grid.cli.dev.session import run
     from sutra_grid.runtime.shutdown import Shutdown
 
-    wishes = PortWishes(ports["master_port"] or 0, ports["admin_port"] or 0, ports["agent_ports"], ports["node_ports"])
+    if ports["token_port"] and not with_tls:
+        raise click.UsageError("--token-port is for a grid with TLS. Give --tls too.")
+    numbers = {name: ports[f"{name}_port"] or 0 for name in ("master", "admin", "token")}
+    wishes = PortWishes(**numbers, agents=ports["agent_ports"], nodes=ports["node_ports"])
     with Shutdown() as shutdown:
         # Closing the terminal stops the grid, as Ctrl-C does.
         former = signal.signal(signal.SIGHUP, lambda *_: shutdown.request("SIGHUP"))
         try:
-            run(options_of(ctx), shutdown, data_dir, agents, nodes_per_agent, wishes)
+            run(options_of(ctx), shutdown, data_dir, agents, nodes_per_agent, wishes, with_tls=with_tls)
         finally:
             signal.signal(signal.SIGHUP, former)

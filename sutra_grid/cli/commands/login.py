@@ -47,7 +47,7 @@ def login(ctx: click.Context, from_stdin: bool) -> None:
             reason=Reason.UNAUTHENTICATED,
             hint="Use the master's port for tokens (7002 by default): --master HOST:7002",
         )
-    ca = options.tls_paths()[0]
+    ca = options.tls_paths()[0] or options.dev_tls_paths()[0]
     path = save_login(
         options.environ, master_address(options), Login(given.text, str(Path(ca).absolute()) if ca else "")
     )

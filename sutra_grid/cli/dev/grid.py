@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sutra_grid.cli.client import make_client
+from sutra_grid.cli.client import NO_CREDENTIALS, Credentials, make_client
 from sutra_grid.cli.dev import tagged
+from sutra_grid.cli.dev.access import withdraw_access
+from sutra_grid.cli.dev.certificates import OPERATOR
 from sutra_grid.cli.dev.configs import HOST, write_configs
 from sutra_grid.cli.dev.daemon import Daemon, end_daemons
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
@@ -18,6 +21,7 @@ from sutra_grid.core.errors import DeadlineExceeded, FailedPrecondition, GridErr
 from sutra_grid.core.types import AgentStatus, Reason
 from sutra_grid.runtime.files import write_atomically
 from sutra_grid.runtime.shutdown import Shutdown
+from sutra_grid.runtime.tls.member import member_files
 
 READY_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.1
@@ -37,20 +41,22 @@ class Interrupted(Exception):
 class DevGrid:
     """The processes of one dev grid. The caller holds the directory's lock. Used by one thread.
 
-    ``say(who, what)`` prints a line per step.
+    ``say(who, what)`` prints a line per step. ``with_tls``: the certificates are made already.
     """
 
-    def __init__(self, layout: Layout, plan: GridPlan, shutdown: Shutdown, say: Say) -> None:
+    def __init__(self, layout: Layout, plan: GridPlan, shutdown: Shutdown, say: Say, *, with_tls: bool = False) -> None:
         self.layout = layout
         self.plan = plan
+        self.with_tls = with_tls
         self.master_address = f"{HOST}:{plan.master_port}"
-        self.admin_address = f"{HOST}:{plan.admin_port}"
+        self.admin_url = f"http{'s' if with_tls else ''}://{HOST}:{plan.admin_port}"
         self._shutdown = shutdown
         self._say = say
         self._master = Daemon("master", "master", layout)
         self._admin = Daemon("admin", "admin", layout)
         self._agents = [Daemon(agent.agent_id, "agent", layout) for agent in plan.agents]
-        self._client = make_client(self.master_address, "the dev grid's plan", READY_SECONDS)
+        credentials = Credentials(member_files(layout.tls.files("admin"))) if with_tls else NO_CREDENTIALS
+        self._client = make_client(self.master_address, "the dev grid's plan", READY_SECONDS, credentials)
 
     @property
     def client(self) -> MasterClient:
@@ -60,13 +66,15 @@ class DevGrid:
     def start(self) -> None:
         """Start master, admin and agents. Raises GridError that names a daemon that does not start, or Interrupted."""
         self.layout.make_subdirectories(self.plan)
-        write_configs(self.layout, self.plan, storage_server())
+        write_configs(self.layout, self.plan, storage_server(), with_tls=self.with_tls)
         self.layout.save_plan(self.plan)
         began = time.monotonic()
         self._master.start()
         self._await_ready(self._master, self._master_answers)
         self._say("master", f"ready at {self.master_address} ({_since(began)})")
-        write_atomically(self.layout.address_file, self.master_address.encode() + b"\n")
+        self._tell_other_commands()
+        if not self.with_tls and self.layout.tls.directory.exists():
+            withdraw_access(self._client)  # with a user, the admin would ask for a login
         began = time.monotonic()
         began_ms = time.time_ns() // 1_000_000
         for daemon in (*self._agents, self._admin):
@@ -75,7 +83,7 @@ class DevGrid:
             self._await_ready(daemon, lambda name=agent.agent_id: self._agent_is_healthy(name, began_ms))  # type: ignore[misc]
             self._say(agent.agent_id, f"ready at {HOST}:{agent.port} ({_since(began)})")
         self._await_ready(self._admin, self._admin_answers)
-        self._say("admin", f"ready at http://{self.admin_address} ({_since(began)})")
+        self._say("admin", f"ready at {self.admin_url} ({_since(began)})")
 
     def save_spawned(self, agent: AgentPlan, spawned: int) -> None:
         """Save that one more node was spawned on an agent."""
@@ -115,6 +123,7 @@ class DevGrid:
             tagged.end_all(rest, STOP_SECONDS)
         self._client.close()
         self.layout.address_file.unlink(missing_ok=True)
+        self.layout.tls_file.unlink(missing_ok=True)
         hard = f"; killed {', '.join(killed)}" if killed else ""
         what += [f"{number} {kind}" for number, kind in ((agents, "agents"), (count, "nodes")) if number]
         self._say("stopped", f"{', '.join(what) or 'nothing ran'} ({_since(began)}){hard}")
@@ -137,6 +146,16 @@ class DevGrid:
                 )
             self.pause(POLL_SECONDS)
 
+    def _tell_other_commands(self) -> None:
+        """Write down where the master is, after what its callers need."""
+        if self.with_tls:
+            files = self.layout.tls.files(OPERATOR)
+            lines = f"{files.ca_file}\n{files.cert_file}\n{files.key_file}\n"
+            write_atomically(self.layout.tls_file, lines.encode())
+        else:
+            self.layout.tls_file.unlink(missing_ok=True)
+        write_atomically(self.layout.address_file, self.master_address.encode() + b"\n")
+
     def _master_answers(self) -> bool:
         try:
             self._client.cluster_status(timeout_seconds=PROBE_SECONDS)
@@ -153,7 +172,7 @@ class DevGrid:
         return agent.status == AgentStatus.HEALTHY and agent.last_heartbeat * 1000 >= began_ms - 1000
 
     def _admin_answers(self) -> bool:
-        connection = http.client.HTTPConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS)
+        connection = self._connection()
         try:
             connection.request("GET", "/readyz?exclude=master")
             return connection.getresponse().status < 300
@@ -161,6 +180,12 @@ class DevGrid:
             return False
         finally:
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.with_tls:
+            return http.client.HTTPConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS)
+        context = ssl.create_default_context(cafile=self.layout.tls.ca)
+        return http.client.HTTPSConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS, context=context)
 
 
 def end_leftovers(layout: Layout, say: Say) -> None:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sutra_grid.cli.context import DEV_ADDRESS_FILE
+from sutra_grid.cli.context import DEV_ADDRESS_FILE, DEV_TLS_FILE
+from sutra_grid.cli.dev.certificates import DevTls
 from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.files import write_atomically
@@ -30,12 +31,13 @@ class AgentPlan:
 
 @dataclass(frozen=True, slots=True)
 class GridPlan:
-    """What a dev grid consists of, and where it listens."""
+    """What a dev grid consists of, and where it listens. ``token_port`` is 0 until it starts with TLS."""
 
     master_port: int = 0
     admin_port: int = 0
     nodes_per_agent: int = 0
     agents: tuple[AgentPlan, ...] = field(default_factory=tuple)
+    token_port: int = 0
 
     def with_spawned(self, agent_id: str, spawned: int) -> GridPlan:
         """The plan after one more node of an agent."""
@@ -51,6 +53,8 @@ class Layout:
         self.lock = self.directory / "dev.lock"
         self.registry = self.directory / "registry.db"
         self.address_file = self.directory / DEV_ADDRESS_FILE
+        self.tls_file = self.directory / DEV_TLS_FILE
+        self.tls = DevTls(self.directory / "tls")
         self._plan_file = self.directory / _PLAN_FILE
 
     def config(self, name: str) -> Path:
@@ -125,4 +129,5 @@ def _plan(values: Mapping[str, Any]) -> GridPlan:
         admin_port=int(values["admin_port"]),
         nodes_per_agent=int(values["nodes_per_agent"]),
         agents=tuple(AgentPlan(**agent) for agent in values["agents"]),
+        token_port=int(values.get("token_port", 0)),
     )

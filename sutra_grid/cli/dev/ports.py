@@ -13,6 +13,7 @@ from sutra_grid.runtime.net import MAX_PORT
 
 MASTER_PORT: Final = 7000
 FIRST_AGENT_PORT: Final = 7001
+TOKEN_PORT: Final = 7002
 ADMIN_PORT: Final = 7080
 FIRST_NODE_PORT: Final = 50051
 LEAST_SLOTS: Final = 10
@@ -30,10 +31,11 @@ class PortWishes:
     admin: int = 0
     agents: range | None = None
     nodes: range | None = None
+    token: int = 0
 
     def all(self) -> set[int]:
         """Every port that was asked for."""
-        return {*filter(None, (self.master, self.admin)), *(self.agents or ()), *(self.nodes or ())}
+        return {*filter(None, (self.master, self.admin, self.token)), *(self.agents or ()), *(self.nodes or ())}
 
 
 NO_WISHES: Final = PortWishes()
@@ -51,8 +53,11 @@ def plan_grid(
     is_free: IsFree,
     wishes: PortWishes = NO_WISHES,
     holder_of: HolderOf = lambda _port: None,
+    with_tls: bool = False,
 ) -> GridPlan:
     """The plan of this start. ``before`` is that of the last one; None for a number: as it was, or 3.
+
+    The master has a port for tokens ``with_tls`` alone; without it, the former one is kept for later.
 
     Raises InvalidArgument when fewer agents are asked for than have data, or when wishes contradict each other;
     AlreadyExists for a wished port that is in use; ResourceExhausted when no ports are left; FailedPrecondition for
@@ -69,10 +74,13 @@ def plan_grid(
     nodes = nodes_per_agent if nodes_per_agent is not None else old.nodes_per_agent if before else 3
     _refuse_overlaps(wishes)
     asked = _Asked(is_free, holder_of)
-    former = {old.master_port, old.admin_port, *(agent.port for agent in old.agents)}
+    former = {old.master_port, old.admin_port, old.token_port, *(agent.port for agent in old.agents)}
     chooser = _Chooser(is_free, former, wishes.all())
     master_port = asked.one("--master-port", wishes.master) or chooser.port(old.master_port, MASTER_PORT)
     admin_port = asked.one("--admin-port", wishes.admin) or chooser.port(old.admin_port, ADMIN_PORT)
+    token_port = old.token_port
+    if with_tls:
+        token_port = asked.one("--token-port", wishes.token) or chooser.port(old.token_port, TOKEN_PORT)
     agent_ports = asked.each("--agent-ports", wishes.agents, count)
     ranges = asked.split("--node-ports", wishes.nodes, old.agents, count, nodes)
     planned: list[AgentPlan] = []
@@ -85,7 +93,7 @@ def plan_grid(
             first = chooser.range_start(slots_of(nodes), (*old.agents, *planned))
             last = first + slots_of(nodes) - 1
         planned.append(replace(agent, port=port, first_node_port=first, last_node_port=last))
-    return GridPlan(master_port, admin_port, nodes, tuple(planned))
+    return GridPlan(master_port, admin_port, nodes, tuple(planned), token_port)
 
 
 class _Asked:
@@ -198,6 +206,7 @@ def _refuse_overlaps(wishes: PortWishes) -> None:
     asked = [
         ("--master-port", range(wishes.master, wishes.master + bool(wishes.master))),
         ("--admin-port", range(wishes.admin, wishes.admin + bool(wishes.admin))),
+        ("--token-port", range(wishes.token, wishes.token + bool(wishes.token))),
         ("--agent-ports", wishes.agents or range(0)),
         ("--node-ports", wishes.nodes or range(0)),
     ]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sutra_grid.cli.context import DEFAULT_MASTER, DEV_DIRECTORY, Options
+from sutra_grid.cli.context import Options
+from sutra_grid.cli.dev.access import renew_access
+from sutra_grid.cli.dev.certificates import ensure_certificates, members
 from sutra_grid.cli.dev.grid import DevGrid, Interrupted, end_leftovers
-from sutra_grid.cli.dev.layout import Layout
+from sutra_grid.cli.dev.layout import GridPlan, Layout
 from sutra_grid.cli.dev.nodes import bring_up_nodes
 from sutra_grid.cli.dev.ports import PortWishes, plan_grid
 from sutra_grid.cli.dev.view import watch
-from sutra_grid.cli.scripts import this_command
-from sutra_grid.core.errors import GridError
+from sutra_grid.cli.dev.welcome import closed_welcome, welcome
 from sutra_grid.runtime.files import lock_file
 from sutra_grid.runtime.net import is_port_free
 from sutra_grid.runtime.port_use import port_uses
@@ -26,6 +28,8 @@ def run(
     agents: int | None,
     nodes_per_agent: int | None,
     wishes: PortWishes,
+    *,
+    with_tls: bool = False,
 ) -> None:
     """Run a grid in ``directory`` until ``shutdown``, and always stop it. Raises GridError."""
     layout = Layout(directory)
@@ -34,12 +38,17 @@ def run(
         before = layout.load_plan()
         tell(f"{'Starting a new grid' if before is None else 'Continuing the grid'} in {directory}")
         end_leftovers(layout, say)
-        plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, _holder)
-        grid = DevGrid(layout, plan, shutdown, say)
+        plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, _holder, with_tls=with_tls)
+        if with_tls:
+            layout.save_plan(plan)  # with it, a start that ends here leaves the directory of a dev grid
+            _make_certificates(layout, plan)
+        elif layout.tls.directory.exists():
+            say("open", "this grid had TLS; now everybody on this machine may use it. 'dev --tls' closes it again")
+        grid = DevGrid(layout, plan, shutdown, say, with_tls=with_tls)
         try:
             grid.start()
             bring_up_nodes(grid, say)
-            print(welcome(grid), flush=True)
+            print(closed_welcome(grid, renew_access(grid.client)) if with_tls else welcome(grid), flush=True)
             watch(grid, shutdown, options)
         except Interrupted:
             pass
@@ -47,26 +56,6 @@ def run(
             tell(f"Stopping ({shutdown.reason or 'because of an error'})")
             grid.stop()
     tell(f"Everything is stopped. The same command continues with the data in {directory}.")
-
-
-def welcome(grid: DevGrid) -> str:
-    """The addresses, and the first commands to try."""
-    node_id = _any_node(grid)
-    cli = f"{this_command()}{_master_option(grid)}"
-    url = f"http://{grid.admin_address}"
-    return f"""
-The grid runs.  Master {grid.master_address}  Admin {url}  Logs {grid.layout.log("x").parent}
-
-  open {url}/ in a browser
-
-  curl {url}/status
-  curl {url}/nodes
-  curl -X POST {url}/nodes/{node_id}/restart
-
-  {cli} nodes list
-  {cli} nodes explain {node_id}
-  {cli} nodes spawn
-"""
 
 
 def tell(line: str) -> None:
@@ -86,16 +75,8 @@ def _holder(port: int) -> str | None:
     return uses[0].description() if uses else None
 
 
-def _any_node(grid: DevGrid) -> str:
-    try:
-        nodes = grid.client.list_nodes().nodes
-    except GridError:
-        return "NODE"
-    return nodes[0].node_id if nodes else "NODE"
-
-
-def _master_option(grid: DevGrid) -> str:
-    """The ``--master`` option for this grid; empty if the command line finds its master without it."""
-    if grid.master_address == DEFAULT_MASTER or grid.layout.directory == Path(DEV_DIRECTORY).resolve():
-        return ""
-    return f" --master {grid.master_address}"
+def _make_certificates(layout: Layout, plan: GridPlan) -> None:
+    layout.directory.chmod(0o700)  # the registry has hashes of passwords
+    wanted = members(agent.agent_id for agent in plan.agents)
+    made = ensure_certificates(layout.tls, wanted, datetime.now(UTC))
+    say("certificates", f"{len(made)} made in {layout.tls.directory}" if made else f"kept in {layout.tls.directory}")

@@ -80,7 +80,7 @@ class Observer:
 
 def watch(grid: DevGrid, shutdown: Shutdown, options: Options) -> None:
     """Show the grid and keep its daemons running until a stop is requested."""
-    observer = Observer(grid.client, f"Admin http://{grid.admin_address}  Ctrl-C stops the grid.")
+    observer = Observer(grid.client, f"Admin {grid.admin_url}  Ctrl-C stops the grid.")
     if is_terminal(sys.stdout):
         _watch_live(grid, observer, shutdown, options)
     else:

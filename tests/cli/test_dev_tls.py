@@ -1,0 +1,117 @@
+"""``sutra-grid-cli dev --tls`` with real processes: every printed command as printed, and the way to TLS and back."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.harness.dev_run import DevRun
+from support.needs import skip_for
+from support.texts import has_line
+
+from sutra_grid.cli.dev.access import DevAccess
+from sutra_grid.cli.dev.grid import DevGrid
+from sutra_grid.cli.dev.layout import Layout
+from sutra_grid.cli.dev.welcome import closed_welcome
+from sutra_grid.runtime.shutdown import Shutdown
+
+pytestmark = [pytest.mark.e2e, pytest.mark.soak]
+
+FIRST_LINE = "  TLS="
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[DevRun]:
+    dev = DevRun(tmp_path, nodes=1, name="sutra-grid-dev")
+    yield dev
+    dev.clean()
+
+
+def lines_to_type(text: str) -> list[str]:
+    """The commands of the welcome, as printed."""
+    printed = text.partition("The grid runs.")[2]
+    lines = [line for line in printed.splitlines() if line.startswith("  ")]
+    return lines[next(at for at, line in enumerate(lines) if line.startswith(FIRST_LINE)) :]
+
+
+def typed(lines: list[str], directory: Path) -> list[str]:
+    """Type each line into one shell; returns what each one has printed. Every one must succeed."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SUTRA_GRID_")} | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(directory),
+        "COLUMNS": "200",
+    }
+    script = "\n".join(f"{line}\necho '<end>'" for line in lines)
+    command = ["bash", "-ec", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environ, cwd=directory, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("<end>\n")
+
+
+def token_of(text: str) -> str:
+    return next(line for line in lines_to_type(text) if "TOKEN=" in line).partition("=")[2].strip()
+
+
+def test_every_printed_command_works_and_the_directory_goes_to_tls_and_back(run: DevRun, tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        skip_for("curl")
+    run.start("--tls")
+    text = run.await_up()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    lines = lines_to_type(text)
+    _, _, over_https, restarted, by_token, nodes, tokens, _ = typed(lines, tmp_path)
+    assert json.loads(over_https)["status"] == "healthy"
+    node = json.loads(restarted)
+    assert node["status"] == "running"
+    assert has_line(by_token, "healthy")
+    assert has_line(nodes, node["node_id"], "running")
+    assert has_line(tokens, "dev", "operator", "valid")
+    assert token_of(text) not in tokens
+
+    # In any other directory, the commands that a grid in another place prints.
+    layout = Layout(run.directory)
+    plan = layout.load_plan()
+    assert plan is not None
+    with Shutdown() as shutdown:
+        other = DevGrid(layout, plan, shutdown, lambda *_: None, with_tls=True)
+    with other.client:
+        printed = lines_to_type(closed_welcome(other, DevAccess("password", token_of(text))))
+    assert len(printed) == len(lines)
+    *_, nodes, tokens, _ = typed(printed, elsewhere)
+    assert has_line(nodes, node["node_id"], "running")
+    assert has_line(tokens, "dev", "operator", "valid")
+
+    assert run.end() == 0
+    assert not run.left()
+    assert not (run.directory / "master.tls").exists()
+
+    # Without TLS: the same nodes, for everybody here, and neither token nor user of the start before.
+    run.start()
+    opened = run.await_up()
+    status, listed, kept = typed(
+        ["sutra-grid-cli status", "sutra-grid-cli nodes list", "sutra-grid-cli token list -o json"], tmp_path
+    )[:3]
+    assert has_line(status, "healthy")
+    assert has_line(listed, node["node_id"], "running")
+    assert [token["status"] for token in json.loads(kept)["tokens"]] == ["revoked"]
+    assert json.loads(typed(["sutra-grid-cli user list -o json"], tmp_path)[0])["users"] == []
+    url = next(line for line in opened.splitlines() if "/status" in line)
+    answer = json.loads(typed([url], tmp_path)[0])
+    assert (answer["healthy_agents"], answer["running_storage_nodes"]) == (1, 1), answer
+    assert run.end() == 0
+
+    # And back: the same certificates, another token.
+    authority = (run.directory / "tls" / "ca.pem").read_bytes()
+    run.start("--tls")
+    again = run.await_up()
+    assert token_of(again) != token_of(text)
+    assert (run.directory / "tls" / "ca.pem").read_bytes() == authority
+    assert has_line(typed(["sutra-grid-cli nodes list"], tmp_path)[0], node["node_id"], "running")
+    assert run.end() == 0
+    assert not run.left()
