@@ -119,16 +119,18 @@ def _created_text(options: Options, made: pb.CreateTokenResponse) -> str:
 
 def _notes(made: pb.Token) -> list[str]:
     ends = f"until {clock_time(made.expires_at_ms)} (for {_span(made)})"
-    keep = "It is printed only now: keep it secret."
+    keep = "It is secret, and is printed only now."
     if made.kind == TokenKind.JOIN:
         uses = "one agent" if made.uses == 1 else f"{made.uses} agents"
         ids = "" if made.agent_pattern == "*" else f" with ids like {made.agent_pattern}"
         return [
-            f"Token {made.token_id}: {uses}{ids} may join with it {ends}. {keep}",
+            f"Token {made.token_id}: {uses}{ids} may join with it {ends}.",
+            keep,
             "On the host of the agent: sutra-grid-agent join MASTER:7002 TOKEN",
         ]
     return [
-        f"Token {made.token_id} of {made.name}, role {made.role}, is valid {ends}. {keep}",
+        f"Token {made.token_id} of {made.name}, role {made.role}, is valid {ends}.",
+        keep,
         "Use it with the variable SUTRA_GRID_TOKEN, or keep it with: sutra-grid-cli login",
     ]
 
@@ -147,11 +149,11 @@ def _columns(now_ms: int) -> Sequence[Column[pb.Token]]:
         Column("KIND", lambda t: t.kind),
         Column("STATUS", lambda t: t.status),
         Column("ROLE", lambda t: t.role),
-        Column("NAME", lambda t: t.name, cut="middle", min_width=6),
-        Column("AGENTS", lambda t: t.agent_pattern, cut="middle", min_width=6),
+        Column("FOR", lambda t: t.name or t.agent_pattern, cut="middle", min_width=10),
         Column("LEFT", _uses),
         Column("EXPIRES", lambda t: clock_time(t.expires_at_ms) if t.expires_at_ms else "never"),
         Column("USED", lambda t: age(t.last_used_at_ms, now_ms) if t.last_used_at_ms else ""),
+        Column("AGENTS", lambda t: t.agent_pattern, wide=True),
         Column("CREATED", lambda t: clock_time(t.created_at_ms), wide=True),
         Column("BY", lambda t: t.created_by, wide=True),
     ]
