@@ -57,6 +57,16 @@ class CredentialCalls(GridAccessServicer):
         signed = self._access.joining.renew(caller.current(), request.certificate_request, tuple(request.hosts))
         return _renewed(signed)
 
+    @handle_errors
+    def IssueNodeCertificate(
+        self, request: pb.NodeCertificateRequest, context: grpc.ServicerContext
+    ) -> pb.RenewResponse:
+        """Give a node of the calling agent a certificate."""
+        signed = self._access.node_certificates.issue(
+            caller.current(), request.node_id, request.certificate_request, tuple(request.hosts)
+        )
+        return _renewed(signed)
+
     # -- tokens --
 
     @handle_errors

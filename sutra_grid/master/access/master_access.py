@@ -8,6 +8,7 @@ from typing import Self
 
 from sutra_grid.master.access.attempt_guard import AttemptGuard
 from sutra_grid.master.access.joining import Joining
+from sutra_grid.master.access.node_certificates import NodeCertificates
 from sutra_grid.master.access.revocations import RevocationBook
 from sutra_grid.master.access.signer import Signer
 from sutra_grid.master.access.tokens import Tokens, no_joining
@@ -30,6 +31,7 @@ class MasterAccess:
         self.tokens = Tokens(registry, clock, self.attempts, digest)
         self.revocations = RevocationBook(registry, clock)
         self.joining = Joining(registry, self.tokens, self.revocations, self.attempts, signer, clock)
+        self.node_certificates = NodeCertificates(registry, self.revocations, signer)
 
     def __enter__(self) -> Self:
         self.tokens.__enter__()
