@@ -5,6 +5,7 @@ One bind address per agent is used by node, probe, port check and endpoint alike
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sutra_grid.runtime.net import (
     LOOPBACK,
     LOOPBACK_IPV6,
     format_host_port,
+    is_loopback,
     is_wildcard,
     listen_error,
     own_addresses,
@@ -50,6 +52,16 @@ class NodeAddresses:
         told = listen_host or self.bind
         first = _loopback(told) if is_wildcard(told) else told
         return tuple(dict.fromkeys((first, _loopback(told), LOOPBACK)))
+
+    def certificate_hosts(self) -> tuple[str, ...]:
+        """The names and addresses for which the certificates of nodes are, as certificates have them.
+
+        Loopback is among them only where nodes listen there.
+        """
+        loopback = (_loopback(self.bind), "localhost") if is_wildcard(self.bind) or is_loopback(self.bind) else ()
+        own = () if is_wildcard(self.bind) else (self.bind,)
+        named = (_canonical(host) for host in (self.advertised, *own, *loopback) if "%" not in host)
+        return tuple(dict.fromkeys(named))
 
     def to_claim(self, *, is_told: bool) -> tuple[str, ...]:
         """The addresses at which the port of a new launch must be free. The host must have the first one.
@@ -119,6 +131,14 @@ def _refused(host: str, problem: str) -> InvalidArgument:
         hint="Correct bind in [storage] (unset, it is the host of listen in [agent]). "
         f"This host has {', '.join(own_addresses())}",
     )
+
+
+def _canonical(host: str) -> str:
+    """One spelling of a name or an address."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.rstrip(".").lower()
 
 
 def _loopback(host: str) -> str:

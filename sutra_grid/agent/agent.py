@@ -19,9 +19,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from sutra_grid import __version__
+from sutra_grid.agent.access.node_certificates import CHECK_SECONDS as CERTIFICATE_SECONDS
+from sutra_grid.agent.access.node_certificates import NodeCertificateLink, NodeCertificates
 from sutra_grid.agent.access.renewal import CertificateRenewal, RenewalLink
 from sutra_grid.agent.access.revocations import FollowedRevocations
-from sutra_grid.agent.addresses import agent_host, find_addresses
+from sutra_grid.agent.addresses import NodeAddresses, agent_host, find_addresses
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.engines import LISTEN_VARIABLE
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
@@ -96,6 +98,7 @@ class GridAgent:
         self._parts = contextlib.ExitStack()
         self._metrics = AgentMetrics()
         self._revocations = FollowedRevocations()
+        self._certificates: NodeCertificates | None = None
         self._server: RunningServer | None = None
         self._heartbeat: Heartbeat | None = None
         self._sampler: Ticker | None = None
@@ -136,8 +139,14 @@ class GridAgent:
         parts.enter_context(MetricsEndpoint(config.metrics, self._metrics.registry))
         logs = NodeLogs(config.state_path / "logs", max_bytes=config.log_max_bytes, keep_files=config.log_keep_files)
         groups = make_memory_groups(config.memory_limits, host_id)
+        addresses = find_addresses(config)
+        self._certificates = certificates = self._node_certificates(parts, addresses)
         planner = LaunchPlanner(
-            agent_id=config.agent_id, host_id=host_id, log_directory=logs.directory, environ=self._environ
+            agent_id=config.agent_id,
+            host_id=host_id,
+            log_directory=logs.directory,
+            environ=self._environ,
+            tls_files=certificates.paths if certificates else None,
         )
         if withheld := planner.withheld_names(config.engines.values()):
             log.warning(
@@ -156,8 +165,10 @@ class GridAgent:
             group_bytes=groups.resident_bytes,
         )
         inventory = Inventory(clock, resources.newest, self._report_soon)
-        supervisor = self._recovered_supervisor(search, inventory, logs, groups, planner, disk)
+        supervisor = self._recovered_supervisor(search, inventory, logs, groups, planner, disk, addresses)
         parts.enter_context(supervisor)
+        if certificates is not None:
+            self._watch_certificates(parts, certificates, inventory)
         described = functools.cache(lambda: self._describe(host_id))  # its endpoint is known once the server runs
         service = GridAgentService(supervisor, inventory, logs, resources, clock, described)
         self._server = parts.enter_context(self._serve(service))
@@ -190,6 +201,34 @@ class GridAgent:
         self._heartbeat = parts.enter_context(heartbeat)
         self._renew_certificate(parts)
 
+    def _node_certificates(self, parts: contextlib.ExitStack, addresses: NodeAddresses) -> NodeCertificates | None:
+        config = self._config
+        if config.tls is None or config.tls_files is None:
+            return None
+        target, opener = format_host_port(*config.master), TlsOpener(config.tls)
+        link = parts.enter_context(NodeCertificateLink(config.agent_id, target, opener))
+        hosts = addresses.certificate_hosts()
+        files = config.tls_files
+        return parts.enter_context(
+            NodeCertificates(config.state_path, config.tls, files, link.issue, hosts, self._clock)
+        )
+
+    def _watch_certificates(
+        self, parts: contextlib.ExitStack, certificates: NodeCertificates, inventory: Inventory
+    ) -> None:
+        """Renew the certificates of nodes, and get those of nodes that will need one at their next start."""
+        engines = self._config.engines
+
+        def check() -> None:
+            for view in inventory.views():
+                record = view.runtime.record
+                engine = engines.get(record.assignment.spec.engine)
+                if record.tls or (engine is not None and engine.tls):
+                    certificates.check([record.assignment.node_id])
+
+        ticker = parts.enter_context(Ticker("node-certificates", CERTIFICATE_SECONDS, check))
+        ticker.trigger()
+
     def _renew_certificate(self, parts: contextlib.ExitStack) -> None:
         config = self._config
         if config.tls is None or config.tls_files is None:
@@ -216,9 +255,9 @@ class GridAgent:
         groups: MemoryGroups,
         planner: LaunchPlanner,
         disk: DataDisk,
+        addresses: NodeAddresses,
     ) -> Supervisor:
         config = self._config
-        addresses = find_addresses(config)
         journal = Journal(config.state_path / "nodes", boot_id(), disk.problem)
         try:
             journal.open()
@@ -242,7 +281,10 @@ class GridAgent:
             members=OsLaunchMembers(search),
             orphans=OrphanKeeper(search),
             host_memory=functools.partial(node_memory, groups.place),
+            certificates=self._certificates,
         )
+        if self._certificates is not None:
+            self._certificates.forget_all_but(entry.node_id for entry in entries)
         supervisor = Supervisor(config, collaborators, addresses)
         log.info("recovering", journaled=len(entries))
         with unread_processes_as_error():

@@ -20,7 +20,7 @@ from sutra_grid.agent.engines import (
 )
 from sutra_grid.agent.inherited_environment import is_of_the_agent
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
-from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders
+from sutra_grid.agent.placeholders import PLACEHOLDERS, SHARE_ALLOWED, invalid_shares, unknown_placeholders, uses_tls
 from sutra_grid.core.access.identity import Role
 from sutra_grid.core.platforms import PLATFORM_ALLOWED, is_platform
 from sutra_grid.core.restart import RestartPolicy
@@ -49,6 +49,7 @@ DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
 DEFAULT_METRICS_PORT: Final = 7071
 STATE_DIRECTORY: Final = ".agent"
+TLS: Final = "tls"  # the key of an engine
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RANGE = re.compile(r"^\s*(\d{1,5})\s*-\s*(\d{1,5})\s*$")
@@ -126,6 +127,7 @@ _PROCESS_KEYS = [
     Key("stop_grace_secs", "float", 10.0, "seconds", "Time from the stop signal to SIGKILL", check=at_least(0)),
     Key("stop_scope", "str", STOP_LEADER, help="Who gets the stop signal first: the program, or all its processes too",
         choices=STOP_SCOPES),
+    Key(TLS, "bool", False, help="Give each node a certificate and probe it over TLS; needs [tls]"),
     Key("pass_secrets", "list[str]", [], help="Variables of the agent's environment that nodes get although they look "
         "like secrets", check=_check_pass_secrets),
 ]  # fmt: skip
@@ -201,7 +203,8 @@ SCHEMA: Final = Schema(
         Section("engines", [
             Key("binary_path", "str", REQUIRED, help="Path or name of the program", check=not_empty),
             Key("args", "list[str]", [], help="Arguments, with {host} {port} {address} {storage_path} {node_id} "
-                "{memory_limit_mb}, or a share of it: {memory_limit_mb*0.75}", check=_check_args),
+                "{memory_limit_mb}, a share of it ({memory_limit_mb*0.75}), and with tls {tls_cert} {tls_key} {tls_ca}",
+                check=_check_args),
             Key("environment", "dict[str,str]", {}, help="Environment variables to add, with the same placeholders",
                 check=_check_environment),
             _health_probe("tcp"),
@@ -254,6 +257,8 @@ def agent_config(config: Config) -> AgentConfig:
     if point is not None and point != data_path and point not in data_path.parents:
         problem = f"found {point}, allowed: data_path ({data_path}) or a directory above it"
         raise ConfigError([Fault(config.source("storage.require_mount"), "storage.require_mount", problem)])
+    if faults := _tls_faults(config):
+        raise ConfigError(faults)
     return AgentConfig(
         agent_id=agent["agent_id"],
         master=parse_host_port(agent["master_host"], DEFAULT_MASTER_PORT),
@@ -286,6 +291,21 @@ def agent_config(config: Config) -> AgentConfig:
     )
 
 
+def _tls_faults(config: Config) -> list[Fault]:
+    """Engines that need what is not there: a certificate authority, or certificates that nodes do not get."""
+    faults = []
+    engines = {f"engines.{name}": values for name, values in config.table("engines").items()}
+    for section, values in {"storage": config.section("storage"), **engines}.items():
+        key = f"{section}.{TLS}"
+        if values[TLS] and tls_files(config) is None:
+            faults.append(Fault(config.source(key), key, "needs cert_file, key_file and ca_file in [tls]"))
+        texts = [*values.get("args", []), *values.get("environment", {}).values()]
+        if uses_tls(texts) and not values[TLS]:
+            problem = "must be true, because args or environment has {tls_cert}, {tls_key} or {tls_ca}"
+            faults.append(Fault(config.source(key), key, problem))
+    return faults
+
+
 def _restart_policy(values: Mapping[str, Any], *, enabled: bool) -> RestartPolicy:
     return RestartPolicy(
         enabled=enabled,
@@ -315,4 +335,5 @@ def _process_values(values: Mapping[str, Any]) -> dict[str, Any]:
         "stop_scope": values["stop_scope"],
         "start_timeout_seconds": values["start_timeout_secs"],
         "pass_secrets": tuple(values["pass_secrets"]),
+        "tls": values[TLS],
     }

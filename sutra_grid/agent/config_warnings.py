@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sutra_grid.agent.addresses import agent_host, node_host
-from sutra_grid.agent.config import AgentConfig, MemoryLimits, agent_config
+from sutra_grid.agent.config import TLS, AgentConfig, MemoryLimits, agent_config
 from sutra_grid.agent.limits.host_memory import host_memory
-from sutra_grid.agent.placeholders import SHARE_EXAMPLE, passes_whole_limit
+from sutra_grid.agent.placeholders import SHARE_EXAMPLE, passes_whole_limit, uses_tls
 from sutra_grid.runtime.config import Config, Fault
 from sutra_grid.runtime.net import format_host_port, is_loopback, own_addresses
 from sutra_grid.runtime.outgoing_ports import RESERVED_KEY, read_outgoing_ports, shown
@@ -26,6 +26,7 @@ def config_warnings(config: Config) -> list[Fault]:
         *_default_limit(config),
         *_outgoing_ports(config, settings),
         *_loopback(config, settings),
+        *_unused_certificates(config),
         *time_faults(config),
     ]
 
@@ -83,6 +84,18 @@ def _whole_limits(config: Config) -> Iterator[Fault]:
                     f"that fills its own limit is ended before it can refuse. Give it a share: {SHARE_EXAMPLE}"
                 )
                 yield Fault(config.source(dotted), dotted, problem)
+
+
+def _unused_certificates(config: Config) -> Iterator[Fault]:
+    """Engines whose nodes get certificates, and whose program is not told where they are."""
+    for engine, values in config.table("engines").items():
+        if values[TLS] and not uses_tls([*values["args"], *values["environment"].values()]):
+            key = f"engines.{engine}.{TLS}"
+            problem = (
+                "is true, but neither args nor environment has {tls_cert}, {tls_key} or {tls_ca}: the program is not "
+                "told its certificate, and a probe over TLS fails"
+            )
+            yield Fault(config.source(key), key, problem)
 
 
 def _default_limit(config: Config) -> Iterator[Fault]:

@@ -20,6 +20,7 @@ from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.restart import RestartPolicy
 from sutra_grid.core.types import NodeSpec, Reason
 from sutra_grid.runtime.net import format_host_port
+from sutra_grid.runtime.tls.section import TlsFiles
 
 DEFAULT_ENGINE: Final = "storage"
 NO_PROBE: Final = "none"
@@ -29,6 +30,11 @@ STOP_ALL: Final = "all"
 STOP_SCOPES: Final = (STOP_LEADER, STOP_ALL)
 MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
 LISTEN_VARIABLE: Final = "SUTRA_STORAGE_LISTEN"
+TLS_VARIABLES: Final = {
+    "SUTRA_STORAGE_TLS_CERT": "{tls_cert}",
+    "SUTRA_STORAGE_TLS_KEY": "{tls_key}",
+    "SUTRA_STORAGE_TLS_CLIENT_CA": "{tls_ca}",
+}
 
 _ADDRESS_PLACEHOLDERS = frozenset({"host", "address"})
 
@@ -47,7 +53,10 @@ NOT_PROBED: Final = ProbeSpec(NO_PROBE)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One kind of storage node. Its program must stay in the foreground."""
+    """One kind of storage node. Its program must stay in the foreground.
+
+    ``tls``: each node gets a certificate of its own, and its program serves with it.
+    """
 
     name: str
     binary_path: str
@@ -59,15 +68,21 @@ class Engine:
     stop_scope: str = STOP_LEADER
     start_timeout_seconds: float = 60.0
     pass_secrets: tuple[str, ...] = ()
+    tls: bool = False
 
     @classmethod
-    def storage(cls, binary_path: str, **process: Any) -> Engine:
+    def storage(cls, binary_path: str, *, tls: bool = False, **process: Any) -> Engine:
         """The default engine. Its arguments are fixed, so that any program with this interface works."""
         return cls(
             name=DEFAULT_ENGINE,
             binary_path=binary_path,
             args=("--port", "{port}", "--storage-path", "{storage_path}", "--node-id", "{node_id}"),
-            environment={MEMORY_VARIABLE: "{memory_limit_mb}", LISTEN_VARIABLE: "{host}"},
+            environment={
+                MEMORY_VARIABLE: "{memory_limit_mb}",
+                LISTEN_VARIABLE: "{host}",
+                **(TLS_VARIABLES if tls else {}),
+            },
+            tls=tls,
             **process,
         )
 
@@ -112,14 +127,17 @@ class Engine:
         texts = (*self.args, *self.environment.values())
         return any(name in _ADDRESS_PLACEHOLDERS for text in texts for name in names_in(text))
 
-    def command(self, node_id: str, spec: NodeSpec, host: str) -> tuple[str, ...]:
-        """Program and arguments for one node that listens on ``host``. Raises as ``binary`` does."""
-        values = _values(node_id, spec, host)
+    def command(self, node_id: str, spec: NodeSpec, host: str, tls: TlsFiles | None = None) -> tuple[str, ...]:
+        """Program and arguments for one node that listens on ``host``. Raises as ``binary`` does.
+
+        ``tls``: the files of its certificate; None for a launch without.
+        """
+        values = _values(node_id, spec, host, tls)
         return (str(self.binary()), *(fill(arg, values) for arg in self.args))
 
-    def variables(self, node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
-        """The environment variables that this engine adds."""
-        values = _values(node_id, spec, host)
+    def variables(self, node_id: str, spec: NodeSpec, host: str, tls: TlsFiles | None = None) -> dict[str, str]:
+        """The environment variables that this engine adds; ``tls`` as for ``command``."""
+        values = _values(node_id, spec, host, tls)
         return {name: fill(text, values) for name, text in self.environment.items()}
 
     def rules(
@@ -135,12 +153,15 @@ class Engine:
             start_timeout_seconds=self.start_timeout_seconds,
             probe_interval_seconds=probe_interval_seconds,
             restart_unhealthy_after_seconds=restart_unhealthy_after_seconds,
+            tls=self.tls,
         )
 
 
-def _values(node_id: str, spec: NodeSpec, host: str) -> dict[str, str]:
+def _values(node_id: str, spec: NodeSpec, host: str, tls: TlsFiles | None) -> dict[str, str]:
     """What each placeholder stands for."""
+    files = {"tls_cert": tls.cert_file, "tls_key": tls.key_file, "tls_ca": tls.ca_file} if tls else {}
     return {
+        **{name: str(path) for name, path in files.items()},
         "host": host,
         "port": str(spec.port),
         "address": format_host_port(host, spec.port),

@@ -12,8 +12,19 @@ from typing import Final
 
 MEMORY_LIMIT: Final = "memory_limit_mb"
 
+#: Files of a node's own certificate, its key, and the authorities of the grid; only with ``tls = true``.
+TLS_PLACEHOLDERS: Final = ("tls_cert", "tls_key", "tls_ca")
+
 #: ``address`` is host and port for URLs: an IPv6 host has its brackets.
-PLACEHOLDERS: Final = ("host", "port", "address", "storage_path", "node_id", MEMORY_LIMIT)
+PLACEHOLDERS: Final = (
+    "host",
+    "port",
+    "address",
+    "storage_path",
+    "node_id",
+    MEMORY_LIMIT,
+    *TLS_PLACEHOLDERS,
+)
 
 SHARE_EXAMPLE: Final = f"{{{MEMORY_LIMIT}*0.75}}"
 SHARE_ALLOWED: Final = f"{SHARE_EXAMPLE}, with a number above 0 and at most 1 for the share of the limit"
@@ -32,6 +43,11 @@ def names_in(text: str) -> list[str]:
 def unknown_placeholders(texts: Iterable[str]) -> list[str]:
     """The names in braces that are not placeholders."""
     return [name for text in texts for name in names_in(text) if name not in PLACEHOLDERS]
+
+
+def uses_tls(texts: Iterable[str]) -> bool:
+    """Whether a text has the placeholder of a certificate, a key or an authority."""
+    return any(name in TLS_PLACEHOLDERS for text in texts for name in names_in(text))
 
 
 def invalid_shares(texts: Iterable[str]) -> list[str]:

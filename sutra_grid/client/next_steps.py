@@ -84,6 +84,11 @@ NEXT_STEPS: Final[dict[str, Step]] = {
         "Bring the address up on {agent}'s host, or correct [storage] bind in its configuration and restart the agent.",
         _AGENT,
     ),
+    Reason.CERTIFICATE_MISSING: Step(
+        "It needs a certificate from the master, and the message says why it has none. Correct that; it starts by "
+        "itself then.",
+        _AGENT,
+    ),
     Reason.ENDPOINT_UNREACHABLE: Step(
         "It runs, but not where others look for it. Its endpoint says what to change on {agent}'s host.", _SHOW
     ),

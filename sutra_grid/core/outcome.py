@@ -41,6 +41,7 @@ RESTART_OBSTACLES = frozenset(
         Reason.DISK_NOT_MOUNTED,
         Reason.ADDRESS_MISSING,
         Reason.LIMIT_REACHED,
+        Reason.CERTIFICATE_MISSING,
     }
 )
 

@@ -115,6 +115,7 @@ class Reason(StrEnum):
     DISK_NOT_MOUNTED = "disk_not_mounted"
     LIMIT_REACHED = "limit_reached"
     ADDRESS_MISSING = "address_missing"
+    CERTIFICATE_MISSING = "certificate_missing"
     ENDPOINT_UNREACHABLE = "endpoint_unreachable"
     REQUEST_ID_REUSED = "request_id_reused"
     WRONG_AGENT = "wrong_agent"

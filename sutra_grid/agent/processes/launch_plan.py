@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from sutra_grid.agent.processes.launch_tag import (
 )
 from sutra_grid.agent.processes.member_search import LaunchClues
 from sutra_grid.core.node.record import NodeRecord, ProcessIdentity
+from sutra_grid.runtime.tls.section import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,19 @@ class LaunchPlanner:
     """Plans the launches of one agent. The mark identifies a process as launched from this state directory."""
 
     def __init__(
-        self, *, agent_id: str, host_id: str, log_directory: Path, environ: Mapping[str, str] | None = None
+        self,
+        *,
+        agent_id: str,
+        host_id: str,
+        log_directory: Path,
+        environ: Mapping[str, str] | None = None,
+        tls_files: Callable[[str], TlsFiles] | None = None,
     ) -> None:
+        """``tls_files`` names the files of a node's certificate; None for an agent that has no TLS."""
         self._agent_id = agent_id
         self._host_id = host_id
         self._log_directory = log_directory
+        self._tls_files = tls_files
         self._inherited = InheritedEnvironment.of(os.environ if environ is None else environ)
 
     @property
@@ -92,11 +101,19 @@ class LaunchPlanner:
         inherited = self._inherited.for_engine(engine.pass_secrets)
         return LaunchPlan(
             mark=mark,
-            argv=engine.command(node_id, spec, host),
+            argv=self.command(record, engine),
             environment={
                 **inherited,
-                **engine.variables(node_id, spec, host),
+                **engine.variables(node_id, spec, host, self._tls(record)),
                 **tags,
             },
             directory=Path(spec.storage_path),
         )
+
+    def command(self, record: NodeRecord, engine: Engine) -> tuple[str, ...]:
+        """Program and arguments of the record's launch. Raises ``GridError`` when the program can't be executed."""
+        assignment = record.assignment
+        return engine.command(assignment.node_id, assignment.spec, record.listen_host, self._tls(record))
+
+    def _tls(self, record: NodeRecord) -> TlsFiles | None:
+        return self._tls_files(record.assignment.node_id) if record.tls and self._tls_files else None

@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sutra_grid.agent.engines import NO_PROBE, ProbeSpec
 from sutra_grid.agent.processes.descriptors import look_at_descriptors
+from sutra_grid.agent.processes.probe_tls import ProbeTls
 from sutra_grid.core.node.record import ProcessIdentity
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
@@ -41,7 +42,7 @@ class ProbeTarget:
 
     ``advertised`` is the host of the endpoint that is told if the node answers there. If it does not, ``if_at_first``
     says what to do about a node that answers at the first of ``hosts``, ``if_elsewhere`` about one at another.
-    ``leader``: the process that a failed probe looks at; None for none.
+    ``leader``: the process that a failed probe looks at; None for none. ``tls``: how to ask a node with a certificate.
     """
 
     port: int
@@ -50,6 +51,7 @@ class ProbeTarget:
     if_at_first: str = ""
     if_elsewhere: str = ""
     leader: ProcessIdentity | None = None
+    tls: ProbeTls | None = None
 
     def remedy(self, answered: str) -> str:
         """What to do about a node that answers at ``answered`` and not at its endpoint."""
@@ -137,12 +139,12 @@ def _explained(problem: str, target: ProbeTarget) -> str:
 def _ask_where_it_listens(probe: ProbeSpec, target: ProbeTarget) -> tuple[str, str]:
     """The address that was asked, and the problem there. Others are asked only if nothing listens at the first."""
     first, *others = target.hosts
-    problem = _ask(probe, first, target.port)
+    problem = _ask(probe, first, target)
     if not problem or not _connect(probe, first, target.port):
         return first, problem
     for other in others:
         if not _connect(probe, other, target.port):
-            return other, _ask(probe, other, target.port)
+            return other, _ask(probe, other, target)
     return first, problem
 
 
@@ -152,7 +154,7 @@ def _look(probe: ProbeSpec, target: ProbeTarget, answered: str) -> str:
         return ""
     problem = _connect(probe, target.advertised, target.port)
     if not problem:  # the port is open there; now see that it is a node that answers
-        problem = _ask(probe, target.advertised, target.port)
+        problem = _ask(probe, target.advertised, target)
     if not problem:
         return ""
     where = format_host_port(target.advertised, target.port)
@@ -185,15 +187,15 @@ def _connect(probe: ProbeSpec, host: str, port: int) -> str:
     return ""
 
 
-def _ask(probe: ProbeSpec, host: str, port: int) -> str:
+def _ask(probe: ProbeSpec, host: str, target: ProbeTarget) -> str:
     """The problem that the probe has with the node at this address."""
     try:
-        _PROBES[probe.kind](probe, host, port)
+        _PROBES[probe.kind](probe, host, target.port, target.tls)
     except ProbeFailure as failure:
         return str(failure)
     except (OSError, http.client.HTTPException) as error:
         _check_shortage(error)
-        return f"{probe.kind} probe of {format_host_port(host, port)}: {_said(error)}"
+        return f"{probe.kind} probe of {format_host_port(host, target.port)}: {_said(error)}"
     return ""
 
 
@@ -208,13 +210,13 @@ def _said(error: Exception) -> str:
     return text or str(error) or type(error).__name__
 
 
-def _probe_tcp(probe: ProbeSpec, host: str, port: int) -> None:
+def _probe_tcp(probe: ProbeSpec, host: str, port: int, tls: ProbeTls | None) -> None:
     socket.create_connection((host, port), timeout=probe.timeout_seconds).close()
 
 
-def _probe_grpc(probe: ProbeSpec, host: str, port: int) -> None:
+def _probe_grpc(probe: ProbeSpec, host: str, port: int, tls: ProbeTls | None) -> None:
     address = format_host_port(host, port)
-    with open_channel(address) as channel:
+    with tls.channel(address) if tls else open_channel(address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # the package has no type information
         try:
             response, call = health.Check.with_call(health_pb2.HealthCheckRequest(), timeout=probe.timeout_seconds)
@@ -237,9 +239,12 @@ def _words(error: grpc.RpcError) -> str:
     return f"{error.code().name}{f' ({details})' if details else ''}"
 
 
-def _probe_http(probe: ProbeSpec, host: str, port: int) -> None:
-    connection = http.client.HTTPConnection(host, port, timeout=probe.timeout_seconds)
+def _probe_http(probe: ProbeSpec, host: str, port: int, tls: ProbeTls | None) -> None:
+    seconds = probe.timeout_seconds
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
     try:
+        if tls:
+            connection.sock = tls.connect(host, port, seconds)
         connection.request("GET", probe.path)
         status = connection.getresponse().status
     finally:
@@ -248,7 +253,7 @@ def _probe_http(probe: ProbeSpec, host: str, port: int) -> None:
         raise ProbeFailure(f"http probe of {format_host_port(host, port)}{probe.path}: status {status}")
 
 
-_PROBES: dict[str, Callable[[ProbeSpec, str, int], None]] = {
+_PROBES: dict[str, Callable[[ProbeSpec, str, int, ProbeTls | None], None]] = {
     "tcp": _probe_tcp,
     "grpc": _probe_grpc,
     "http": _probe_http,

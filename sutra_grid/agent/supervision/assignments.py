@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sutra_grid.agent.config import AgentConfig
+from sutra_grid.agent.engines import Engine
 from sutra_grid.agent.limits.host_memory import check_memory_limit
 from sutra_grid.agent.names import NAME_ALLOWED, is_name
 from sutra_grid.agent.os_errors import from_os_error, os_errors_as
@@ -71,7 +72,8 @@ class AssignmentHandler:
         if not restarts_process(record, assignment):
             return None
         try:
-            self._parts.admission.check_restart(node.spec)
+            engine = self._parts.admission.check_restart(node.spec)
+            self._check_certificate(assignment.node_id, engine)
             with os_errors_as(f"the journal of node {assignment.node_id} can't be written", Reason.PATH_NOT_WRITABLE):
                 self._parts.journal.write(record)  # without it nothing is launched
         except GridError as error:
@@ -92,6 +94,17 @@ class AssignmentHandler:
             log.warning("assignment refused", node=node_id, reason=error.reason, error=error)
             if self._nodes.find(node_id) is None and error.reason is not Reason.WRONG_AGENT:
                 self._parts.inventory.put_refused(refused_report(assignment, error.reason, error.message))
+
+    def _check_certificate(self, node_id: str, engine: Engine) -> None:
+        """Raise ``FailedPrecondition`` while a launch would have to wait for its certificate."""
+        certificates = self._parts.certificates
+        problem = certificates.problem(node_id) if engine.tls and certificates is not None else ""
+        if problem:
+            raise FailedPrecondition(
+                f"node {node_id} needs a certificate from the master to start: {problem}",
+                reason=Reason.CERTIFICATE_MISSING,
+                hint="The agent asks for one every few seconds, and its log says why it gets none. Try again then",
+            )
 
     def _check(self, assignment: Assignment) -> None:
         if assignment.agent_id and assignment.agent_id != self._agent_id:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sutra_grid.agent.access.node_certificates import NodeCertificates
 from sutra_grid.agent.engines import ProbeSpec
 from sutra_grid.agent.inventory import Inventory
 from sutra_grid.agent.limits.host_memory import ReadHostMemory, host_memory
@@ -32,6 +33,10 @@ class NodeMonitor(Protocol):
         """Probe a node once; then ``probe_finished`` is called."""
         ...
 
+    def get_certificate(self, node_id: str, launch: int) -> None:
+        """Get a certificate for the launch of a node; then ``certificate_obtained`` is called."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
@@ -54,3 +59,4 @@ class Collaborators:
     members: LaunchMembers = field(default_factory=NoMembers)
     orphans: OrphanKeeper | None = None
     host_memory: ReadHostMemory = host_memory
+    certificates: NodeCertificates | None = None  # of an agent with TLS

@@ -16,6 +16,7 @@ from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import NOT_PROBED
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.member_search import LaunchClues
+from sutra_grid.agent.processes.probe_tls import ProbeTls
 from sutra_grid.agent.processes.probes import ProbeTarget
 from sutra_grid.agent.processes.process import ProcessHandle
 from sutra_grid.agent.report import NodeView
@@ -53,10 +54,10 @@ from sutra_grid.core.node.instructions import (
     WriteJournal,
 )
 from sutra_grid.core.node.machine import step
-from sutra_grid.core.node.record import Member, Suspect, signal_name
+from sutra_grid.core.node.record import Member, NodeRecord, Suspect, signal_name
 from sutra_grid.core.node.rules import NodeRules
 from sutra_grid.core.states import Phase
-from sutra_grid.core.types import NodeSpec, Reason
+from sutra_grid.core.types import Desired, NodeSpec, Reason
 from sutra_grid.runtime.clock import wall_ms
 from sutra_grid.runtime.logging import get_logger
 
@@ -98,6 +99,19 @@ class InstructionExecutor:
             events.extend(self._execute(node, instructions))
         if node.runtime.record.phase is not Phase.REMOVED:
             self._publish(node)
+
+    def continue_launch(self, node: ManagedNode, launch: int, error: GridError | None) -> None:
+        """Start the process that has waited for a certificate, or let the start fail with ``error``."""
+        record = node.runtime.record
+        if record.phase is not Phase.LAUNCHING or record.launches != launch:
+            return
+        if error is not None:
+            message = f"it needs a certificate and got none: {error.message}. {error.hint}"
+            self.handle(node, LaunchFailed(Reason.CERTIFICATE_MISSING, message))
+        elif record.assignment.desired is not Desired.RUNNING:
+            self.handle(node, LaunchFailed(Reason.COMMANDED, "stopped by command before its process had started"))
+        else:
+            self.handle(node, self._launch_when_clear(node))
 
     def leftovers(self, node: ManagedNode) -> tuple[Member, ...]:
         """The members of the node's last launch that live, without its leader. Raises as ``MemberKeeper.find``."""
@@ -151,10 +165,8 @@ class InstructionExecutor:
                     unsaved = self._save(node)
                 case DeleteJournal():
                     self._delete(node)
-                case Launch() if unsaved is not None:
-                    results.append(self._not_journaled(unsaved))
                 case Launch():
-                    results.append(self._launch_when_clear(node))
+                    results.extend(self._begin_launch(node, unsaved))
                 case LookAtSuspect():
                     results.append(self._look_at_suspect(node))
                 case SendSignal(number):
@@ -170,6 +182,19 @@ class InstructionExecutor:
                 case CancelTimers():
                     self._timers.cancel(node.runtime.node_id)
         return results
+
+    def _begin_launch(self, node: ManagedNode, unsaved: OSError | None) -> list[NodeEvent]:
+        """Start the process, unless it has to wait for a certificate; ``continue_launch`` starts it then.
+
+        A certificate that can be used needs no master. ``unsaved``: why the intent could not be journaled.
+        """
+        certificates, record = self._parts.certificates, node.runtime.record
+        if unsaved is not None:
+            return [self._not_journaled(unsaved)]
+        if record.tls and certificates is not None and certificates.problem(node.runtime.node_id):
+            self._monitor.get_certificate(node.runtime.node_id, record.launches)
+            return []
+        return [self._launch_when_clear(node)]
 
     def _launch_when_clear(self, node: ManagedNode) -> Launched | LaunchFailed | LaunchBlocked | MembersFound:
         """Start the process if nothing is left of earlier launches, and nothing looks like the node."""
@@ -250,8 +275,14 @@ class InstructionExecutor:
             self._addresses.if_as_told(record.listen_host),
             self._addresses.if_elsewhere(record.listen_host, engine),
             record.process,
+            self._certificates_of(record),
         )
         self._monitor.probe(record.assignment.node_id, record.launches, engine.probe if engine else NOT_PROBED, target)
+
+    def _certificates_of(self, record: NodeRecord) -> ProbeTls | None:
+        """How to reach a process that serves with a certificate; None for one that was started without."""
+        certificates = self._parts.certificates
+        return certificates.probe_tls(record.assignment.node_id) if record.tls and certificates is not None else None
 
     # -- the journal ------------------------------------------------------------
 
@@ -264,6 +295,8 @@ class InstructionExecutor:
         node_id = node.runtime.node_id
         if node.runtime.record.made_path:
             self._parts.admission.remove_empty_directory(node.spec, node.runtime.record.made_path)
+        if self._parts.certificates is not None:
+            self._parts.certificates.forget(node_id)
         self.abandon(node_id)
         self._nodes.record_removal(node.runtime.record.assignment)
         self._writer.delete(node_id)

@@ -19,6 +19,7 @@ from sutra_grid.agent.supervision.executor import InstructionExecutor
 from sutra_grid.agent.supervision.node_table import ManagedNode, NodeTable
 from sutra_grid.agent.supervision.recovery import StartupRecovery
 from sutra_grid.agent.supervision.suspects import SuspectSearch
+from sutra_grid.core.errors import GridError
 from sutra_grid.core.node.events import Exited, MembersOomKilled, MemoryExceeded, ProbeFailed, ProbeNotMade, ProbePassed
 from sutra_grid.core.node.record import ExitStatus
 from sutra_grid.core.states import Phase
@@ -84,6 +85,14 @@ class NodeManager:
             return
         passed = ProbePassed(launch, result.endpoint_problem)
         self._executor.handle(node, ProbeFailed(launch, result.problem) if result.problem else passed)
+
+    def certificate_obtained(self, node_id: str, launch: int, error: GridError | None) -> None:
+        """The launch of a node has the certificate that it waited for, or ``error`` says why there is none."""
+        node = self._nodes.find(node_id)
+        if node is not None:
+            self._executor.continue_launch(node, launch, error)
+        elif self._parts.certificates is not None:
+            self._parts.certificates.forget(node_id)  # it was removed meanwhile
 
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """A node uses more memory than its limit."""

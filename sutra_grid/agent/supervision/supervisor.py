@@ -99,6 +99,15 @@ class Supervisor:
 
         self._prober.submit(probe, target, on_result)
 
+    def get_certificate(self, node_id: str, launch: int) -> None:
+        """Implement ``NodeMonitor``: get a certificate for the launch of a node."""
+
+        def on_done(error: GridError | None) -> None:
+            self._calls.put(lambda: self._nodes.certificate_obtained(node_id, launch, error))
+
+        assert self._parts.certificates is not None, "only a launch with a certificate asks for one"
+        self._parts.certificates.obtain(node_id, on_done)
+
     def memory_exceeded(self, node_id: str, launch: int, message: str) -> None:
         """Report that a node uses more memory than its limit. Any thread; never blocks."""
         self._calls.put(lambda: self._nodes.memory_exceeded(node_id, launch, message))

@@ -49,11 +49,11 @@ class SuspectSearch:
         return find_suspect(traits, seen, journaled, boot_id(), never=self._nodes.pids(), adopters=parents)
 
     def _command(self, record: NodeRecord) -> tuple[str, ...]:
-        node_id, spec = record.assignment.node_id, record.assignment.spec
+        spec = record.assignment.spec
         if not spec.engine:
             return ()
         try:
-            return self._parts.admission.engine(spec.engine).command(node_id, spec, record.listen_host)
+            return self._parts.planner.command(record, self._parts.admission.engine(spec.engine))
         except GridError:
             return ()  # the engine is no longer configured, or its program is missing
 

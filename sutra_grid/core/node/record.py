@@ -149,6 +149,7 @@ class NodeRecord:
     ``oom_kills``: processes that the kernel killed for lack of memory since the node was created;
     ``launch_oom_kills``: those of the last launch, which were told.
     ``listen_host``: the IP address that the newest launch was told to listen on; empty for one of an older version.
+    ``tls``: whether the newest launch serves with a certificate of the node.
     ``endpoint``: where the process was seen to answer; ``endpoint_problem``: why there is none, in words.
     ``unstable``: the process crashed, and none was ready for long enough since to be stable. ``stable_at``: when the
     running one is.
@@ -179,6 +180,7 @@ class NodeRecord:
     oom_kills: int = 0
     launch_oom_kills: int = 0
     listen_host: str = ""
+    tls: bool = False
     endpoint: str = ""
     endpoint_problem: str = ""
     grace_ends_at: float = 0.0

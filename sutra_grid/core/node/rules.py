@@ -25,4 +25,5 @@ class NodeRules:
     unhealthy_after_failures: int = 3
     restart_unhealthy_after_seconds: float = 0.0  # 0: a hung node is left to a person
     listen_host: str = "127.0.0.1"  # the IP address that the next launch listens on
+    tls: bool = False  # whether the next launch needs a certificate of the node
     endpoint: str = ""  # host:port that is told when the node answers there; empty: none

@@ -29,7 +29,13 @@ ANSWERS_PROBES = frozenset({Phase.STARTING, Phase.RUNNING})
 
 #: Causes of a failed start that pass without a change of the node: it is never given up for them.
 CAUSED_BY_THE_HOST = frozenset(
-    {Reason.DISK_FULL, Reason.DISK_NOT_MOUNTED, Reason.ADDRESS_MISSING, Reason.LIMIT_REACHED}
+    {
+        Reason.DISK_FULL,
+        Reason.DISK_NOT_MOUNTED,
+        Reason.ADDRESS_MISSING,
+        Reason.LIMIT_REACHED,
+        Reason.CERTIFICATE_MISSING,
+    }
 )
 
 
@@ -97,7 +103,7 @@ class NodeStep:
 
     def launch(self, reason: Reason, message: str) -> None:
         """Ask for a process under a new launch number."""
-        self.move(transitions.launching(self.record, reason, message, self.rules.listen_host))
+        self.move(transitions.launching(self.record, reason, message, self.rules.listen_host, self.rules.tls))
         self.forget_health()
         self.do(Launch())
 

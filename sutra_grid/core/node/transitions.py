@@ -14,7 +14,7 @@ from sutra_grid.core.states import Phase
 from sutra_grid.core.types import Desired, Reason
 
 
-def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str) -> NodeRecord:
+def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str, tls: bool) -> NodeRecord:
     """A process is asked for, under a new launch number and for the newest generation."""
     return replace(
         _cleared(record),
@@ -25,6 +25,7 @@ def launching(record: NodeRecord, reason: Reason, message: str, listen_host: str
         launches=record.launches + 1,
         launch_generation=record.assignment.generation,
         listen_host=listen_host,
+        tls=tls,
         endpoint="",
         endpoint_problem="",
         ready_at=None,
