@@ -203,7 +203,7 @@ SCHEMA: Final = Schema(
         Section("engines", [
             Key("binary_path", "str", REQUIRED, help="Path or name of the program", check=not_empty),
             Key("args", "list[str]", [], help="Arguments, with {host} {port} {address} {storage_path} {node_id} "
-                "{memory_limit_mb}, a share of it ({memory_limit_mb*0.75}), and with tls {tls_cert} {tls_key} {tls_ca}",
+                "{memory_limit_mb} {memory_limit_mb*0.75}, and with tls {tls_cert} {tls_key} {tls_ca}",
                 check=_check_args),
             Key("environment", "dict[str,str]", {}, help="Environment variables to add, with the same placeholders",
                 check=_check_environment),

@@ -81,10 +81,7 @@ class ClusterHealth(StrEnum):
 
 
 class Reason(StrEnum):
-    """The enumerated cause of a refusal, a state or an event.
-
-    A message for people goes with it. Programs decide by the reason only.
-    """
+    """The enumerated cause of a refusal, a state or an event. Programs decide by it; its message is for people."""
 
     NONE = ""
     # requests that are refused

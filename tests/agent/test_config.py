@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from support.texts import mentions
+from support.values.certificates import TestAuthority, write_files
 
 from sutra_grid.agent.config import SCHEMA, AgentConfig, agent_config
+from sutra_grid.core.access.identity import Role
 from sutra_grid.runtime.config import ConfigError, load
 
 # The file of the first published specification, word for word.
@@ -71,11 +73,15 @@ def test_the_shipped_file_is_accepted() -> None:
     agent_config(load(SCHEMA, file, environ={}, overrides={}))
 
 
-def test_every_commented_key_of_the_shipped_file_is_known(read: Callable[[str], AgentConfig]) -> None:
+def test_every_commented_key_of_the_shipped_file_is_known(read: Callable[[str], AgentConfig], tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "etc" / "agent-config.toml").read_text()
-    lines = [line.removeprefix("# ") for line in text.splitlines() if "/etc/sutra-grid/tls" not in line]
+    ca, cert, key = write_files(tmp_path / "tls", TestAuthority().credentials(Role.AGENT, "agent-1"))
+    for name, path in {"agent.pem": cert, "agent-key.pem": key, "ca.pem": ca}.items():
+        text = text.replace(f"/etc/sutra-grid/tls/{name}", str(path))
+    lines = [line.removeprefix("# ") for line in text.splitlines()]
     config = read("\n".join(line for line in lines if line.startswith("[") or " = " in line))
     assert config.engines["redis"].args[:2] == ("--bind", "{host}")
+    assert config.engines["redis-tls"].tls
     assert config.labels == {"rack": "a3"}
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from support.texts import mentions
+from support.values.certificates import TestAuthority, write_files
 
 from sutra_grid.agent import config_warnings as module
 from sutra_grid.agent.config import SCHEMA, agent_config
 from sutra_grid.agent.config_warnings import config_warnings
 from sutra_grid.agent.daemon import main
 from sutra_grid.agent.limits.host_memory import host_memory
+from sutra_grid.core.access.identity import Role
 from sutra_grid.runtime.config import Config, ConfigError, load
 from sutra_grid.runtime.outgoing_ports import OutgoingPorts
 
@@ -114,7 +116,7 @@ def test_checking_prints_the_warning_and_calls_the_file_valid(tmp_path: Path) ->
 def test_the_examples_that_are_shipped_and_shown_leave_the_program_room(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     shipped = (root / "etc" / "agent-config.toml").read_text()
-    lines = shipped[shipped.index("# [engines.redis]") :].splitlines()
+    lines = shipped[shipped.index("# [engines.redis]") : shipped.index("# Redis with TLS")].splitlines()
     commented = "\n".join(line.removeprefix("# ") for line in lines if not line.startswith(("# Redis", "# While")))
     shown = (root / "docs" / "agent.md").read_text()
     shown = shown[shown.index("[engines.redis]") :]
@@ -124,3 +126,34 @@ def test_the_examples_that_are_shipped_and_shown_leave_the_program_room(tmp_path
         config = load(SCHEMA, file, environ={}, overrides={})
         assert "{memory_limit_mb*0.45}mb" in agent_config(config).engines["redis"].args
         assert config_warnings(config) == []
+
+
+# -- certificates of nodes --
+
+TLS = 'args = ["--tls-port", "{port}", "--tls-cert-file", "{tls_cert}"]\n'
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [(TLS, "engines.redis.tls: must be true"), ("tls = true\n" + TLS, "engines.redis.tls: needs cert_file, key_file")],
+)
+def test_certificates_that_nodes_do_not_get_are_a_fault(tmp_path: Path, engine: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, engine)
+    assert words in str(caught.value)
+
+
+def test_the_default_engine_with_certificates_needs_a_grid_with_tls(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(f"{HEAD}tls = true\n")
+    with pytest.raises(ConfigError, match=r"storage\.tls: needs cert_file, key_file and ca_file"):
+        agent_config(load(SCHEMA, file, environ={}, overrides={}))
+
+
+def test_a_certificate_that_the_program_is_not_told_is_warned_of(tmp_path: Path) -> None:
+    ca, cert, key = write_files(tmp_path / "tls", TestAuthority().credentials(Role.AGENT, "a"))
+    tls = f'[tls]\ncert_file = "{cert}"\nkey_file = "{key}"\nca_file = "{ca}"\n'
+    told = config_warnings(read(tmp_path, "tls = true\n" + TLS, tls))
+    untold = config_warnings(read(tmp_path, "tls = true\n", tls))
+    assert "engines.redis.tls" not in {fault.key for fault in told}
+    assert "engines.redis.tls" in {fault.key for fault in untold}

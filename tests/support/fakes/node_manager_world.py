@@ -9,6 +9,7 @@ from typing import Any
 
 from support.fakes.clock import FakeClock
 from support.fakes.processes import BOOT, FakeProcess, FakeProcesses
+from sutra_grid.agent.access.node_certificates import NodeCertificates
 from sutra_grid.agent.addresses import NodeAddresses
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import ProbeSpec
@@ -74,6 +75,7 @@ class NodeMonitor:
     watched: list[tuple[str, ProcessHandle]] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     targets: list[ProbeTarget] = field(default_factory=list)
+    certificates: list[tuple[str, int]] = field(default_factory=list)
 
     def watch(self, node_id: str, process: ProcessHandle) -> None:
         self.watched.append((node_id, process))
@@ -82,13 +84,19 @@ class NodeMonitor:
         self.asked.append((node_id, launch, target.port))
         self.targets.append(target)
 
+    def get_certificate(self, node_id: str, launch: int) -> None:
+        self.certificates.append((node_id, launch))
+
 
 class World:
     """One agent's node manager, on a disk and a process table that outlive it."""
 
-    def __init__(self, config: AgentConfig, addresses: NodeAddresses = ADDRESSES) -> None:
+    def __init__(
+        self, config: AgentConfig, addresses: NodeAddresses = ADDRESSES, certificates: NodeCertificates | None = None
+    ) -> None:
         self.config = config
         self.addresses = addresses
+        self.certificates = certificates
         self.clock = FakeClock()
         self.switch = KillSwitch()
         self.processes = FakeProcesses(self.switch.around)
@@ -105,7 +113,13 @@ class World:
         collaborators = Collaborators(
             journal=self.journal,
             launcher=self.processes,
-            planner=LaunchPlanner(agent_id="agent-1", host_id=HOST, log_directory=self.config.state_path, environ={}),
+            planner=LaunchPlanner(
+                agent_id="agent-1",
+                host_id=HOST,
+                log_directory=self.config.state_path,
+                environ={},
+                tls_files=self.certificates.paths if self.certificates else None,
+            ),
             admission=Admission(self.config, self.addresses),
             inventory=self.inventory,
             log_tail=lambda node_id: (f"last words of {node_id}",),
@@ -113,6 +127,7 @@ class World:
             chance=lambda: 0.5,
             sightings=self.processes.sightings,
             members=self.processes,
+            certificates=self.certificates,
         )
         self.manager = NodeManager(self.config, collaborators, self.monitor, self.addresses)
         self.manager.recover(self.journal.load(), self.processes.sightings())
