@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -140,3 +141,24 @@ def test_certificates_are_replaced_under_a_live_grid_without_a_missed_heartbeat(
         assert grid.pids()[node.node_id] != pid
         statuses = [event.kind for event in grid.events(agent_id="agent-1")]
         assert not {"agent.degraded", "agent.offline"} & set(statuses)
+
+
+@pytest.mark.soak
+def test_an_agent_whose_certificate_expires_is_refused_and_comes_back_with_new_files(tmp_path: Path) -> None:
+    with Grid(tmp_path, GridSpec(agents=1, with_tls=True, heartbeat_seconds=0.3, with_admin=False)) as grid:
+        assert grid.tls is not None
+        agent = grid.agents["agent-1"]
+        node = grid.cli.spawn()
+        grid.wait_node(node.node_id, "running")
+        pids = grid.pids()
+        grid.tls.ca_key.rename(grid.tls.ca_key.with_suffix(".away"))  # the master can't renew certificates
+        grid.tls.issue(Role.AGENT, "agent-1", ends=timedelta(seconds=4))
+        eventually(lambda: grid.agent_statuses() == {"agent-1": "offline"}, 30, "the expired agent offline")
+        assert "the certificate of agent agent-1 expired at" in agent.log_text()
+        lines = len(agent.log_text().splitlines())
+        assert grid.pids() == pids
+        assert len(agent.log_text().splitlines()) < lines + 5
+        grid.tls.issue(Role.AGENT, "agent-1")
+        grid.wait_agents("healthy")
+        grid.wait_node(node.node_id, "running")
+        assert grid.pids() == pids

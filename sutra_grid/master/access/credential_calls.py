@@ -18,6 +18,7 @@ from sutra_grid.wire import access_pb2 as pb
 from sutra_grid.wire import caller
 from sutra_grid.wire.access_pb2_grpc import GridAccessServicer
 from sutra_grid.wire.errors import handle_errors
+from sutra_grid.wire.server.callers import certificate_of
 
 MAX_REASON: Final = 200
 """Characters of why a certificate is revoked, as lists show it."""
@@ -54,7 +55,8 @@ class CredentialCalls(GridAccessServicer):
     @handle_errors
     def Renew(self, request: pb.RenewRequest, context: grpc.ServicerContext) -> pb.RenewResponse:
         """Give an agent a new certificate."""
-        signed = self._access.joining.renew(caller.current(), request.certificate_request, tuple(request.hosts))
+        own = certificate_of(context)
+        signed = self._access.joining.renew(caller.current(), request.certificate_request, tuple(request.hosts), own)
         return _renewed(signed)
 
     @handle_errors

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from cryptography import x509
 
 from sutra_grid.core.access.identity import Role
 from sutra_grid.core.access.principal import Principal, PrincipalKind
@@ -17,6 +20,7 @@ from sutra_grid.master.access.revocations import RevocationBook
 from sutra_grid.master.access.signer import Signed, Signer
 from sutra_grid.master.access.tokens import Tokens, no_joining, refusal_of
 from sutra_grid.registry import Registry
+from sutra_grid.runtime.certificates.describe import describe
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
 
@@ -74,16 +78,26 @@ class Joining:
         )
         return signed
 
-    def renew(self, principal: Principal, request_pem: bytes, hosts: Sequence[str]) -> Signed:
-        """A new certificate for the identity of the caller's own, which is valid and not revoked.
+    def renew(
+        self, principal: Principal, request_pem: bytes, hosts: Sequence[str], own_pem: bytes | None = None
+    ) -> Signed:
+        """A new certificate for the identity and hosts of the caller's own, ``own_pem``, which is valid.
 
-        Raises ``PermissionDenied`` for a caller without a certificate, and as ``join`` does.
+        A stolen key must not gain the names of other hosts. Raises ``PermissionDenied`` for a caller without a
+        certificate, and for a host that is not in it; else as ``join`` does.
         """
         if principal.kind is not PrincipalKind.CERTIFICATE or principal.role is not Role.AGENT:
             raise PermissionDenied(
                 "only an agent with a certificate can renew it",
                 reason=Reason.FORBIDDEN,
                 hint="Join with a token: 'sutra-grid-agent join HOST:PORT TOKEN'",
+            )
+        own = _hosts_of(own_pem) if own_pem else frozenset()
+        if gained := [host for host in hosts if _plain(host) not in own]:
+            raise PermissionDenied(
+                f"the certificate of agent {principal.name} does not name the host {gained[0]!r}, so a renewal can't",
+                reason=Reason.FORBIDDEN,
+                hint="Join again with a token for other hosts: 'sutra-grid-agent join HOST:PORT TOKEN --host HOST'",
             )
         signed = self._working_signer().sign(request_pem, Role.AGENT, principal.name, hosts)
         self._registry.record_certificate(_record(signed, f"renewal of {principal.serial}"))
@@ -167,6 +181,19 @@ def _verdict_now(token: Token | None, request: JoinRequest, now_ms: int) -> Verd
     """Why no use was left to take."""
     verdict = judge(parse_token(request.token), token, TokenKind.JOIN, now_ms)
     return Verdict.USED_UP if verdict is Verdict.VALID else verdict
+
+
+def _hosts_of(certificate_pem: bytes) -> frozenset[str]:
+    facts = describe(x509.load_pem_x509_certificate(certificate_pem))
+    return frozenset(_plain(host) for host in (*facts.dns_names, *facts.addresses))
+
+
+def _plain(host: str) -> str:
+    """The host in the form in which a certificate has it."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.rstrip(".").lower()
 
 
 def _record(signed: Signed, issued_for: str) -> IssuedCertificate:

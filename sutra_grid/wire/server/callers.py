@@ -23,6 +23,9 @@ from sutra_grid.wire.tls import TLS_SECURITY
 AUTHORIZATION_KEY: Final = "authorization"
 BEARER: Final = "bearer "
 
+_CERTIFICATE: Final = "x509_pem_cert"
+"""In gRPC's auth context: the certificate that the client has shown, as PEM."""
+
 MAX_CACHED_CERTIFICATES: Final = 32_768
 """Above the agents of a large grid. A certificate is read once; each entry takes about 2 KiB."""
 
@@ -98,7 +101,7 @@ class Callers:
     def _by_connection(self, security: Mapping[str, Any], is_tls: bool, address: str) -> Principal:
         if not is_tls:
             return _local_at(address)
-        certificate = security.get("x509_pem_cert")
+        certificate = security.get(_CERTIFICATE)
         if not certificate:
             return Principal(PrincipalKind.ANONYMOUS, address=address)
         holder = _of_certificate(certificate[0])
@@ -108,6 +111,12 @@ class Callers:
         if self._wall() >= holder.not_after:
             raise _expired(holder)
         return replace(holder.principal, address=address)
+
+
+def certificate_of(context: grpc.ServicerContext) -> bytes | None:
+    """The certificate of the caller's connection, as PEM; None without one."""
+    security: Mapping[str, Any] = context.auth_context()
+    return next(iter(security.get(_CERTIFICATE, ())), None)
 
 
 @lru_cache(maxsize=MAX_CACHED_CERTIFICATES)

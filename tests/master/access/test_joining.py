@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from support.harness.access_harness import AUTHORITY, AccessHarness
+from support.values.certificates import TestAuthority
 
 from sutra_grid.core.access.attempts import BURST, SECONDS_EACH
 from sutra_grid.core.access.identity import Identity, Role
@@ -171,9 +172,19 @@ CALLER = Principal(PrincipalKind.CERTIFICATE, Role.AGENT, "agent-1", "10.0.0.9",
 
 
 def test_an_agent_renews_the_certificate_of_its_own_id_alone(access: AccessHarness) -> None:
-    signed = access.access.joining.renew(CALLER, make_request(new_key()), ("10.0.0.9",))
+    own, _ = TestAuthority().issue(Role.AGENT, "agent-1", hosts=("10.0.0.9", "h.example.net"))
+    signed = access.access.joining.renew(CALLER, make_request(new_key()), ("10.0.0.9", "H.example.net."), own)
     assert describe(x509.load_pem_x509_certificate(signed.certificate_pem)).identity == AGENT
     assert [one.issued_for for one in access.registry.certificates("agent-1")] == ["renewal of ab12"]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "m1.example.net", "::1"])
+def test_a_renewal_gains_no_host(access: AccessHarness, host: str) -> None:
+    """Else the holder of a stolen key could stand as the master's host to clients that check hosts."""
+    own, _ = TestAuthority().issue(Role.AGENT, "agent-1", hosts=("10.0.0.9",))
+    with pytest.raises(PermissionDenied, match="does not name the host"):
+        access.access.joining.renew(CALLER, make_request(new_key()), ("10.0.0.9", host), own)
+    assert access.registry.certificates("agent-1") == []
 
 
 @pytest.mark.parametrize(

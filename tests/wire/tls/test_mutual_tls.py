@@ -322,6 +322,18 @@ def test_the_connections_of_all_ports_together_are_bounded() -> None:
         eventually(lambda: [kept(port) for port in ports] == [4, 4], 10, "half of the connections on each port")
 
 
+def test_handshakes_that_never_end_keep_nobody_out() -> None:
+    with serving(_Master(), with_token_port=True) as server, ExitStack() as stack:
+        for number in range(400):
+            stream = _connect((server.port, *server.more_ports)[number % 2], stack)
+            if number % 4 < 2:
+                stream.send(b"\x16\x03\x01\x02\x00\x01")  # how a ClientHello begins
+        with connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection:
+            assert beat(connection).acknowledged
+        with connected(server, Credentials(CA.pem, grid="grid"), server.more_ports[0]) as connection:
+            assert isinstance(refused(status, connection), Unauthenticated)
+
+
 def _connect(port: int, stack: ExitStack) -> socket.socket:
     stream = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
     stream.setblocking(False)
