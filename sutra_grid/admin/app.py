@@ -16,7 +16,7 @@ from sutra_grid.admin.http.proxies import TrustedProxies
 from sutra_grid.admin.pages import errors
 from sutra_grid.admin.rolling.runner import RollRunner, RollServices
 from sutra_grid.admin.rolling.store import RollStore, directory_for
-from sutra_grid.admin.services import Services, install_services
+from sutra_grid.admin.services import INSECURE, Services, install_services
 from sutra_grid.admin.upstream.master import make_client
 from sutra_grid.admin.upstream.master_check import MasterCheck
 from sutra_grid.admin.upstream.registry_link import RegistryLink
@@ -54,6 +54,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.before_request(origins.refuse_cross_site_commands)
     app.after_request(correlation_ids.add_correlation_id)
     security_headers.install(app, config.hsts_secs)
+    app.config[INSECURE] = config.insecure
     api = make_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)

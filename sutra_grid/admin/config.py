@@ -17,8 +17,9 @@ from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
 from sutra_grid.runtime.registry_settings import PASSWORD_FILE, password_file_key, registry_password_file, url_problem
 from sutra_grid.runtime.secret_file import others_read
 from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.exposure import Listening, cert_command, check_exposure, insecure_warning
 from sutra_grid.runtime.tls.member import configured_member
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, INSECURE, KEY_FILE, TlsFiles, tls_files, tls_section
 
 SECTION: Final = "admin"
 MASTER_TLS: Final = "master_tls"
@@ -167,7 +168,7 @@ SCHEMA: Final = Schema(
             ],
             help="The HTTP API and the web pages",
         ),
-        tls_section(CERT_FILE, KEY_FILE),
+        tls_section(CERT_FILE, KEY_FILE, INSECURE),
         tls_section(
             CERT_FILE,
             KEY_FILE,
@@ -205,6 +206,7 @@ class AdminConfig:
     hsts_secs: int = HSTS_SECS
     tls: TlsFiles | None = None
     master_tls: CredentialFiles | None = None
+    insecure: bool = False
     registry_password_file: Path | None = None
 
     @classmethod
@@ -212,7 +214,8 @@ class AdminConfig:
         """The settings of a loaded configuration. Raises ``ConfigError`` for files that can't be used."""
         member = configured_member(config, Role.ADMIN, section=MASTER_TLS)
         values = {**config.section(SECTION), PASSWORD_FILE: registry_password_file(config, SECTION)}
-        return cls(**values, tls=tls_files(config), master_tls=member)
+        insecure = check_exposure(config, _listening(config))
+        return cls(**values, tls=tls_files(config), master_tls=member, insecure=insecure)
 
     def host_rule(self) -> HostRule | None:
         """The hosts that the admin answers for; None for all."""
@@ -225,7 +228,12 @@ class AdminConfig:
 
 
 def config_warnings(config: Config) -> list[Fault]:
-    """What is valid and likely to be a mistake: a key that others may read, with which they can forge forms."""
+    """What is valid in the configuration and likely to be a mistake."""
+    return [*insecure_warning(config, _listening(config)), *_open_secret_key(config)]
+
+
+def _open_secret_key(config: Config) -> list[Fault]:
+    """A key that others may read, with which they can forge forms."""
     key, file = f"{SECTION}.secret_key_file", config.section(SECTION)["secret_key_file"]
     try:
         is_open = bool(file) and others_read(os.stat(file))
@@ -233,6 +241,12 @@ def config_warnings(config: Config) -> list[Fault]:
         return []  # the start says what is wrong with it
     problem = f"{file} can be read by others, who could forge forms of the pages. Run: chmod 600 {file}"
     return [Fault(config.source(key), key, problem)] if is_open else []
+
+
+def _listening(config: Config) -> Listening:
+    host, _ = parse_host_port(config.section(SECTION)["listen"], DEFAULT_PORT)
+    danger = "whoever reaches it can stop, remove and spawn nodes on every host of the grid"
+    return Listening(f"{SECTION}.listen", host, danger, cert_command("admin", host))
 
 
 def load_from_environment(environ: Mapping[str, str] = os.environ) -> Config:

@@ -18,6 +18,8 @@ from sutra_grid.runtime.clock import Clock
 
 _KEY = "sutra_grid"
 _FAULT = "sutra_grid_master_fault"
+INSECURE = "SUTRA_GRID_INSECURE"
+"""Key of Flask's configuration: whether others reach this admin, and it has no TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ def master_fault() -> GridError | None:
         setattr(g, _FAULT, services_of(current_app).master_check.fault())
     fault: GridError | None = getattr(g, _FAULT)
     return fault
+
+
+def is_insecure() -> bool:
+    """Whether others reach this admin, and it has no TLS. Needs a request context."""
+    return bool(current_app.config.get(INSECURE))
 
 
 def long_requests() -> LongRequests:

@@ -42,8 +42,18 @@ from sutra_grid.runtime.daemon import LOGGING_SECTION
 from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_section
 from sutra_grid.runtime.net import MAX_PORT, is_wildcard, parse_host_port
 from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.exposure import Listening, cert_command, check_exposure
 from sutra_grid.runtime.tls.member import configured_member
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, TlsFiles, tls_files, tls_section
+from sutra_grid.runtime.tls.section import (
+    CA_FILE,
+    CERT_FILE,
+    INSECURE,
+    KEY_FILE,
+    SECTION_NAME,
+    TlsFiles,
+    tls_files,
+    tls_section,
+)
 
 DEFAULT_PORT: Final = 7001
 DEFAULT_MASTER_PORT: Final = 7000
@@ -195,7 +205,7 @@ SCHEMA: Final = Schema(
             Key("max_size_mb", "int", 16, "MiB", "Size at which the log of a node is rotated", check=at_least(1)),
             Key("keep_files", "int", 3, help="Rotated log files that are kept for each node", check=at_least(1)),
         ], help="The logs of the nodes"),
-        tls_section(CERT_FILE, KEY_FILE, CA_FILE),
+        tls_section(CERT_FILE, KEY_FILE, CA_FILE, INSECURE),
         metrics_section(DEFAULT_METRICS_PORT),
         LOGGING_SECTION,
     ],
@@ -245,6 +255,7 @@ class AgentConfig:
     bind: str = ""
     tls: CredentialFiles | None = None
     tls_files: TlsFiles | None = None
+    insecure: bool = False
 
 
 def agent_config(config: Config) -> AgentConfig:
@@ -274,7 +285,13 @@ def agent_config(config: Config) -> AgentConfig:
         heartbeat_interval_seconds=monitoring["heartbeat_interval_secs"],
         probe_interval_seconds=monitoring["health_check_interval_secs"],
         restart=_restart_policy(config.section("restart"), enabled=monitoring["restart_failed_nodes"]),
-        engines={DEFAULT_ENGINE: Engine.storage(storage["binary_path"], **_process_values(storage))}
+        engines={
+            DEFAULT_ENGINE: Engine.storage(
+                storage["binary_path"],
+                insecure=config.section(SECTION_NAME)[INSECURE],
+                **_process_values(storage),
+            )
+        }
         | {name: _engine(name, values) for name, values in config.table("engines").items()},
         log_max_bytes=logs["max_size_mb"] * 1024 * 1024,
         log_keep_files=logs["keep_files"],
@@ -288,6 +305,7 @@ def agent_config(config: Config) -> AgentConfig:
         bind=storage["bind"],
         tls=configured_member(config, Role.AGENT, agent["agent_id"]),
         tls_files=tls_files(config),
+        insecure=check_exposure(config, agent_listening(config)),
     )
 
 
@@ -304,6 +322,14 @@ def _tls_faults(config: Config) -> list[Fault]:
             problem = "must be true, because args or environment has {tls_cert}, {tls_key} or {tls_ca}"
             faults.append(Fault(config.source(key), key, problem))
     return faults
+
+
+def agent_listening(config: Config) -> Listening:
+    """Where the agent's own service listens."""
+    host, _ = parse_host_port(config.section("agent")["listen"], DEFAULT_PORT)
+    danger = "whoever reaches it can stop and remove every node of this host"
+    agent_id = config.section("agent")["agent_id"]
+    return Listening("agent.listen", host, danger, cert_command("agent", host).replace("NAME", agent_id))
 
 
 def _restart_policy(values: Mapping[str, Any], *, enabled: bool) -> RestartPolicy:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sutra_grid.agent.addresses import agent_host, node_host
-from sutra_grid.agent.config import TLS, AgentConfig, MemoryLimits, agent_config
+from sutra_grid.agent.config import TLS, AgentConfig, MemoryLimits, agent_config, agent_listening
 from sutra_grid.agent.limits.host_memory import host_memory
 from sutra_grid.agent.placeholders import SHARE_EXAMPLE, passes_whole_limit, uses_tls
 from sutra_grid.runtime.config import Config, Fault
 from sutra_grid.runtime.net import format_host_port, is_loopback, own_addresses
 from sutra_grid.runtime.outgoing_ports import RESERVED_KEY, read_outgoing_ports, shown
+from sutra_grid.runtime.tls.exposure import insecure_warning
 from sutra_grid.runtime.tls.member import time_faults
+from sutra_grid.runtime.tls.section import INSECURE, SECTION_NAME
 
 
 def config_warnings(config: Config) -> list[Fault]:
@@ -28,7 +30,22 @@ def config_warnings(config: Config) -> list[Fault]:
         *_loopback(config, settings),
         *_unused_certificates(config),
         *time_faults(config),
+        *insecure_warning(config, agent_listening(config)),
+        *_open_nodes(config, settings),
     ]
+
+
+def _open_nodes(config: Config, settings: AgentConfig) -> Iterator[Fault]:
+    """Nodes of the default engine that would not start, because others reach them and nobody has said that they may."""
+    host = node_host(settings)
+    if is_loopback(host) or config.section("storage")[TLS] or config.section(SECTION_NAME)[INSECURE]:
+        return
+    problem = (
+        f"nodes listen on {host}, which other hosts reach, and nodes of the engine storage have no TLS: "
+        "sutra-storage-server does not start so. Set [storage] tls = true, and give its clients certificates. "
+        "Or set [tls] insecure = true if you trust every host that reaches them"
+    )
+    yield Fault(config.source("storage.bind"), "storage.bind", problem)
 
 
 def _outgoing_ports(config: Config, settings: AgentConfig) -> Iterator[Fault]:

@@ -29,6 +29,7 @@ STOP_LEADER: Final = "leader"
 STOP_ALL: Final = "all"
 STOP_SCOPES: Final = (STOP_LEADER, STOP_ALL)
 MEMORY_VARIABLE: Final = "SUTRA_STORAGE_MEMORY_LIMIT_MB"
+INSECURE_VARIABLE: Final = "SUTRA_STORAGE_INSECURE"
 LISTEN_VARIABLE: Final = "SUTRA_STORAGE_LISTEN"
 TLS_VARIABLES: Final = {
     "SUTRA_STORAGE_TLS_CERT": "{tls_cert}",
@@ -71,8 +72,11 @@ class Engine:
     tls: bool = False
 
     @classmethod
-    def storage(cls, binary_path: str, *, tls: bool = False, **process: Any) -> Engine:
-        """The default engine. Its arguments are fixed, so that any program with this interface works."""
+    def storage(cls, binary_path: str, *, tls: bool = False, insecure: bool = False, **process: Any) -> Engine:
+        """The default engine. Its arguments are fixed, so that any program with this interface works.
+
+        ``insecure`` lets our own program listen without TLS on an address that other hosts reach.
+        """
         return cls(
             name=DEFAULT_ENGINE,
             binary_path=binary_path,
@@ -81,6 +85,7 @@ class Engine:
                 MEMORY_VARIABLE: "{memory_limit_mb}",
                 LISTEN_VARIABLE: "{host}",
                 **(TLS_VARIABLES if tls else {}),
+                **({INSECURE_VARIABLE: "true"} if insecure else {}),
             },
             tls=tls,
             **process,

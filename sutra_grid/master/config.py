@@ -25,8 +25,9 @@ from sutra_grid.runtime.metrics.section import Listen, metrics_listen, metrics_s
 from sutra_grid.runtime.net import parse_host_port
 from sutra_grid.runtime.registry_settings import password_file_key, registry_password_file, url_problem
 from sutra_grid.runtime.tls.credentials import CredentialFiles
+from sutra_grid.runtime.tls.exposure import Listening, cert_command, check_exposure, insecure_warning
 from sutra_grid.runtime.tls.member import configured_member, time_faults
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, SECTION_NAME, tls_section
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, INSECURE, KEY_FILE, SECTION_NAME, tls_section
 
 DEFAULT_PORT = 7000
 DEFAULT_TOKEN_PORT = 7002
@@ -145,6 +146,7 @@ SCHEMA = Schema(
             CERT_FILE,
             KEY_FILE,
             CA_FILE,
+            INSECURE,
             more=[
                 Key(
                     "ca_key_file",
@@ -191,6 +193,7 @@ class MasterConfig:
     ca_file: Path | None = None
     ca_key_file: Path | None = None
     agent_certificate_days: float = 30.0
+    insecure: bool = False
 
 
 def master_config(config: Config) -> MasterConfig:
@@ -227,6 +230,7 @@ def master_config(config: Config) -> MasterConfig:
         ca_file=tls["ca_file"],
         ca_key_file=_ca_key_file(config),
         agent_certificate_days=tls["agent_certificate_days"],
+        insecure=check_exposure(config, _listening(host)),
     )
 
 
@@ -249,7 +253,13 @@ def _ca_key_file(config: Config) -> Path | None:
 
 def config_warnings(config: Config) -> list[Fault]:
     """What is valid in the configuration and likely to be a mistake."""
-    return time_faults(config)
+    host, _ = parse_host_port(config.section("master")["listen"], DEFAULT_PORT)
+    return [*time_faults(config), *insecure_warning(config, _listening(host))]
+
+
+def _listening(host: str) -> Listening:
+    danger = "whoever reaches it can stop, remove and spawn nodes on every host of the grid"
+    return Listening("master.listen", host, danger, cert_command("master", host))
 
 
 def _fault(config: Config, key: str, problem: str) -> ConfigError:

@@ -126,7 +126,7 @@ class MasterCore:
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
-        views = Views(self.state, self.clock)
+        views = Views(self.state, self.clock, insecure=config.insecure)
         commands = CommandHandler(
             Operations(self.spawner, self.node_commands, self.agent_commands),
             IdempotentCalls(self.registry, self.clock),

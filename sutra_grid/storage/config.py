@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sutra_grid.runtime.config import REQUIRED, Config, Key, Schema, Section, at_least, between, host, not_empty
+from sutra_grid.runtime.config import REQUIRED, Config, Fault, Key, Schema, Section, at_least, between, host, not_empty
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import MAX_PORT
 from sutra_grid.runtime.tls.credentials import CredentialFiles
-from sutra_grid.runtime.tls.member import configured_member
-from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, KEY_FILE, tls_section
+from sutra_grid.runtime.tls.exposure import Listening, cert_command, check_exposure, insecure_warning
+from sutra_grid.runtime.tls.member import configured_member, time_faults
+from sutra_grid.runtime.tls.section import CA_FILE, CERT_FILE, INSECURE, KEY_FILE, tls_section
 from sutra_grid.runtime.tls.section import SECTION_NAME as TLS
 from sutra_grid.storage.memory import DEFAULT_LIMIT_MB, MIN_LIMIT_MB
 
@@ -77,7 +78,7 @@ SCHEMA = Schema(
             ],
             help="One storage node",
         ),
-        tls_section(CERT_FILE, KEY_FILE, CA_FILE),
+        tls_section(CERT_FILE, KEY_FILE, CA_FILE, INSECURE),
         LOGGING_SECTION,
     ]
 )
@@ -104,6 +105,12 @@ FLAGS = [
         "CA of the grid: clients need a certificate of it, of role client or above",
         ("SUTRA_STORAGE_TLS_CLIENT_CA",),
     ),
+    Flag(
+        "--insecure",
+        f"{TLS}.{INSECURE}",
+        "Listen without TLS on an address that other hosts reach",
+        ("SUTRA_STORAGE_INSECURE",),
+    ),
     _flag("restore"),
     Flag("--log-level", "logging.level", "Lowest level of records to write", ("SUTRA_STORAGE_LOG_LEVEL",)),
 ]
@@ -128,4 +135,18 @@ class StorageConfig:
     @classmethod
     def of(cls, config: Config) -> StorageConfig:
         """The settings of a loaded configuration. Raises ``ConfigError`` for certificates that can't be used."""
-        return cls(**config.section(SECTION), tls=configured_member(config))
+        values = config.section(SECTION)
+        if values["restore"] is None:
+            check_exposure(config, _listening(config))
+        return cls(**values, tls=configured_member(config))
+
+
+def config_warnings(config: Config) -> list[Fault]:
+    """What is valid in the configuration and likely to be a mistake."""
+    return [*time_faults(config), *insecure_warning(config, _listening(config))]
+
+
+def _listening(config: Config) -> Listening:
+    host = config.section(SECTION)["listen"]
+    danger = "whoever reaches it can read, change and delete all data of the node"
+    return Listening(f"{SECTION}.listen", host, danger, cert_command("master", host))

@@ -13,8 +13,7 @@ from sutra_grid.runtime.daemon import Checks, daemon_command
 from sutra_grid.runtime.descriptors import descriptor_limit
 from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.shutdown import Shutdown
-from sutra_grid.runtime.tls.member import time_faults
-from sutra_grid.storage.config import FLAGS, SCHEMA, STANDALONE, StorageConfig
+from sutra_grid.storage.config import FLAGS, SCHEMA, STANDALONE, StorageConfig, config_warnings
 
 HEALTH_SECONDS = 1.0
 """How often the health service gets the store's state."""
@@ -105,7 +104,7 @@ main = daemon_command(
     help="A durable key-value store that answers the key-value calls of etcd's v3 API: no watches, leases or users.",
     schema=SCHEMA,
     run=run,
-    checks=Checks(StorageConfig.of, time_faults),
+    checks=Checks(StorageConfig.of, config_warnings),
     flags=FLAGS,
 )
 

@@ -543,7 +543,7 @@ class NodeResult(_message.Message):
     def __init__(self, success: bool = ..., error_message: _Optional[str] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., node: _Optional[_Union[NodeStatus, _Mapping]] = ...) -> None: ...
 
 class ClusterStatus(_message.Message):
-    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms", "unhealthy_storage_nodes", "unstable_storage_nodes")
+    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms", "unhealthy_storage_nodes", "unstable_storage_nodes", "insecure")
     TOTAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_AGENTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -560,6 +560,7 @@ class ClusterStatus(_message.Message):
     AS_OF_MS_FIELD_NUMBER: _ClassVar[int]
     UNHEALTHY_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
     UNSTABLE_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_FIELD_NUMBER: _ClassVar[int]
     total_agents: int
     healthy_agents: int
     total_storage_nodes: int
@@ -576,7 +577,8 @@ class ClusterStatus(_message.Message):
     as_of_ms: int
     unhealthy_storage_nodes: int
     unstable_storage_nodes: int
-    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ...) -> None: ...
+    insecure: bool
+    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ..., insecure: bool = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor", "actor_name", "actor_address")

@@ -103,6 +103,7 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('ClusterStatus', 'as_of_ms'): "0: now. Otherwise the master can't be asked, the status is unknown, and the rest is as last known at this time.",
     ('ClusterStatus', 'unhealthy_storage_nodes'): 'run, and fail their health probe',
     ('ClusterStatus', 'unstable_storage_nodes'): 'run again after a crash, and were not stable since',
+    ('ClusterStatus', 'insecure'): 'Others reach who answers without TLS (insecure = true): the master, or over HTTP the admin.',
     ('Event', 'event_id'): 'increases with time',
     ('Event', 'kind'): 'agent.registered, node.restarted ...',
     ('Event', 'actor'): 'operator | agent | master',

@@ -9,6 +9,7 @@ from sutra_grid.core.agent.liveness import LivenessPolicy
 from sutra_grid.master.config import SCHEMA, MasterConfig, master_config
 from sutra_grid.runtime.config import ConfigError, load
 
+OPEN = {"SUTRA_GRID_TLS__INSECURE": "true"}
 SHIPPED = Path(__file__).parents[2] / "etc" / "master-config.toml"
 
 
@@ -45,7 +46,12 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
-    config = made_of('[master]\nlisten = "10.0.0.1:7000"\n', tmp_path, SUTRA_GRID_MASTER__LISTEN="10.0.0.2")
+    config = made_of(
+        '[master]\nlisten = "10.0.0.1:7000"\n',
+        tmp_path,
+        SUTRA_GRID_MASTER__LISTEN="10.0.0.2",
+        SUTRA_GRID_TLS__INSECURE="true",
+    )
     assert (config.host, config.port) == ("10.0.0.2", 7000)
 
 

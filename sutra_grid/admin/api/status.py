@@ -8,6 +8,7 @@ from sutra_grid.admin.http.operations import NOT_MODIFIED, Operations, ResponseS
 from sutra_grid.admin.http.responses import conditional_response
 from sutra_grid.admin.reads.grid_status import grid_summary
 from sutra_grid.admin.schemas.responses import MASTER_ONLY_FIELDS, ClusterStatus
+from sutra_grid.admin.services import is_insecure
 from sutra_grid.wire.convert import cluster_summary_to_message, to_json
 
 blueprint = Operations("status", __name__, description="Status of the grid")
@@ -24,5 +25,5 @@ def show_status() -> Response:
     `unknown`: the admin can't ask the master. The counts and the other reasons are then as last known at `as_of_ms`,
     which is 0 at all other times.
     """
-    status = to_json(cluster_summary_to_message(grid_summary()))
+    status = to_json(cluster_summary_to_message(grid_summary(), insecure=is_insecure()))
     return conditional_response({name: value for name, value in status.items() if name not in MASTER_ONLY_FIELDS})

@@ -13,7 +13,7 @@ from sutra_grid import __version__
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.admin.reads.grid_status import last_known_ms
-from sutra_grid.admin.services import master_fault
+from sutra_grid.admin.services import is_insecure, master_fault
 from sutra_grid.core.redaction import is_secret_name
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
@@ -74,6 +74,7 @@ def render_page(
         master_fault=fault,
         last_known=ago(last_known_ms()) if fault else None,
         version=__version__,
+        insecure=is_insecure(),
         **values,
     )
     return make_response(text, status)

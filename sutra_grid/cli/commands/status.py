@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from sutra_grid.cli.client import connect
@@ -14,6 +16,8 @@ from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
+
+INSECURE_WORDS: Final = "the master has no TLS (insecure = true): whoever reaches its address can change everything"
 
 
 @click.command(cls=GridCommand)
@@ -53,6 +57,8 @@ def describe_cluster(client: MasterClient, cluster: pb.ClusterStatus, *, colored
         f"Nodes   {_counts(cluster.total_storage_nodes, _node_counts(cluster))}",
     ]
     lines += [f"Why     {printable(reason)}" for reason in cluster.reasons]
+    if cluster.insecure:
+        lines.append(f"Open    {INSECURE_WORDS}")
     if not cluster.total_agents:
         lines.append("Next    start an agent: sutra-grid-agent --config FILE")
     elif not cluster.total_storage_nodes:

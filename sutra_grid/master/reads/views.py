@@ -18,9 +18,10 @@ from sutra_grid.wire.enums import member
 
 
 class Views:
-    """Thread-safe; never blocks."""
+    """Thread-safe; never blocks. ``insecure``: others reach this master, and it has no TLS."""
 
-    def __init__(self, state: ClusterState, clock: Clock) -> None:
+    def __init__(self, state: ClusterState, clock: Clock, *, insecure: bool = False) -> None:
+        self._insecure = insecure
         self._state = state
         self._clock = clock
         self._started_at_ms = wall_ms(clock)
@@ -69,7 +70,12 @@ class Views:
     def cluster(self) -> pb.ClusterStatus:
         """Counts of the cluster and its overall status."""
         summary = cluster_summary(self._state.agents.all(), self._state.nodes.all(), wall_ms(self._clock))
-        return cluster_summary_to_message(summary, master_version=__version__, master_started_at_ms=self._started_at_ms)
+        return cluster_summary_to_message(
+            summary,
+            master_version=__version__,
+            master_started_at_ms=self._started_at_ms,
+            insecure=self._insecure,
+        )
 
     def _shown(self, node: Node) -> ShownStatus:
         return shown_node(node, self._state.agents.registration(node.agent_id))

@@ -24,9 +24,12 @@ def event_to_message(event: Event) -> grid_pb2.Event:
 
 
 def cluster_summary_to_message(
-    summary: ClusterSummary, *, master_version: str = "", master_started_at_ms: int = 0
+    summary: ClusterSummary, *, master_version: str = "", master_started_at_ms: int = 0, insecure: bool = False
 ) -> grid_pb2.ClusterStatus:
-    """The summary as a message; a reader of the registry leaves the master's fields empty."""
+    """The summary as a message; a reader of the registry leaves the master's fields empty.
+
+    ``insecure``: others reach the server that answers, and it has no TLS.
+    """
     return grid_pb2.ClusterStatus(
         status=summary.status,
         total_agents=summary.total_agents,
@@ -44,4 +47,5 @@ def cluster_summary_to_message(
         master_version=master_version,
         master_started_at_ms=master_started_at_ms,
         as_of_ms=summary.as_of_ms,
+        insecure=insecure,
     )

@@ -27,6 +27,7 @@ from support.harness.processes import NodeProcess
 from support.harness.tls import GridTls
 from support.waiting import eventually
 from sutra_grid.core.access.identity import Role, agent_server_name
+from sutra_grid.runtime.net import is_loopback, parse_host_port
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire import grid_pb2_grpc as rpc
 
@@ -126,6 +127,7 @@ class Grid:
             config["metrics"] = {"listen": self.master_metrics_address}
         for section, values in self.spec.master_extra.items():
             config.setdefault(section, {}).update(values)
+        _open_where_others_reach(config, config["master"]["listen"])
         path = write_config(self.root / "master.toml", config)
         return Daemon(
             "master",
@@ -187,6 +189,7 @@ class Grid:
             config["metrics"] = {"listen": self._agent_metrics_address(index)}
         for section, values in self.spec.extra.items():
             config.setdefault(section, {}).update(values)
+        _open_where_others_reach(config, config["agent"]["listen"], config["storage"].get("bind", ""))
         self.data_path(agent_id).mkdir(parents=True, exist_ok=True)
         path = write_config(self.root / f"{agent_id}.toml", config)
         return Daemon(
@@ -347,3 +350,14 @@ class Grid:
 
     def events(self, **fields: Any) -> list[pb.Event]:
         return list(self.stub.ListEvents(pb.ListEventsRequest(limit=1000, **fields), timeout=10).events)
+
+
+def _open_where_others_reach(config: dict[str, dict[str, Any]], *addresses: str) -> None:
+    """Allow what a test without TLS does on addresses of its namespaces."""
+    hosts = [
+        parse_host_port(address, 1)[0] if address.count(":") < 2 or "[" in address else address
+        for address in addresses
+        if address
+    ]
+    if not all(is_loopback(host) for host in hosts):
+        config.setdefault("tls", {}).setdefault("insecure", True)
