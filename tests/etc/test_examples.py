@@ -20,7 +20,7 @@ from sutra_grid.runtime.config import Config, Schema, load
 
 TLS_FILES: Final = "/etc/sutra-grid/tls"
 FOLDER: Final = Path(__file__).parents[2] / "etc"
-HEADER: Final = re.compile(r"(?P<mark># ?)?\[(?P<table>[\w.]+)\]")
+HEADER: Final = re.compile(r"(?P<mark># ?)?\[(?P<table>[\w.-]+)\]")
 KEY: Final = re.compile(r"(?P<mark># ?)?(?P<key>[a-z][a-z0-9_]*) = (?P<value>.+)")
 
 
@@ -83,6 +83,8 @@ def is_engine(key: Commented) -> bool:
 
 def is_needed_by(key: Commented, other: Commented) -> bool:
     """Whether ``other`` is valid only with ``key``: an engine begins with its program, and files of TLS are a set."""
+    if is_engine(other) and other.table.endswith("tls"):  # its certificates come from those of the agent
+        return key.table in (other.table, "tls") and key.key != "insecure"
     if key.table != other.table:
         return False
     return key.key == "binary_path" if is_engine(key) else key.table.endswith("tls") and key.key.endswith("_file")
