@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sutra_grid.admin.access.login_keys import LOGIN_IDLE_SECS, LOGIN_KEYS, LOGIN_MAX_SECS
+from sutra_grid.admin.access.settings import AccessSettings
 from sutra_grid.core.access.forwarding import PREFIX_ALLOWED, Network, is_prefix, network_of
 from sutra_grid.core.access.hosts import ANY, HostRule, host_rule
 from sutra_grid.core.access.identity import Role
-from sutra_grid.runtime.config import Config, Fault, Key, Schema, Section, at_least, between, host_port, load
+from sutra_grid.core.access.login import LoginMode
+from sutra_grid.runtime.config import (
+    Config,
+    ConfigError,
+    Fault,
+    Key,
+    Schema,
+    Section,
+    at_least,
+    between,
+    host_port,
+    load,
+)
 from sutra_grid.runtime.daemon import LOGGING_SECTION, Flag
 from sutra_grid.runtime.net import is_host, is_loopback, parse_host_port
 from sutra_grid.runtime.registry_settings import PASSWORD_FILE, password_file_key, registry_password_file, url_problem
@@ -165,6 +179,7 @@ SCHEMA: Final = Schema(
                     help="How long browsers that came over HTTPS use nothing else for this host; 0: not told",
                     check=between(0, 63_072_000),
                 ),
+                *LOGIN_KEYS,
             ],
             help="The HTTP API and the web pages",
         ),
@@ -204,6 +219,12 @@ class AdminConfig:
     trusted_proxies: Sequence[str] = ()
     url_prefix: str = ""
     hsts_secs: int = HSTS_SECS
+    login: str = LoginMode.AUTO
+    login_idle_secs: int = LOGIN_IDLE_SECS
+    login_max_secs: int = LOGIN_MAX_SECS
+    sso_header: str = ""
+    sso_role_header: str = ""
+    sso_default_role: str = Role.VIEWER
     tls: TlsFiles | None = None
     master_tls: CredentialFiles | None = None
     insecure: bool = False
@@ -214,6 +235,9 @@ class AdminConfig:
         """The settings of a loaded configuration. Raises ``ConfigError`` for files that can't be used."""
         member = configured_member(config, Role.ADMIN, section=MASTER_TLS)
         values = {**config.section(SECTION), PASSWORD_FILE: registry_password_file(config, SECTION)}
+        if values["sso_header"] and not values["trusted_proxies"]:
+            problem = "is set, but trusted_proxies names no proxy whose header could be believed"
+            raise ConfigError([Fault(config.source(f"{SECTION}.sso_header"), f"{SECTION}.sso_header", problem)])
         insecure = check_exposure(config, _listening(config))
         return cls(**values, tls=tls_files(config), master_tls=member, insecure=insecure)
 
@@ -221,6 +245,21 @@ class AdminConfig:
         """The hosts that the admin answers for; None for all."""
         host, _ = parse_host_port(self.listen, DEFAULT_PORT)
         return host_rule(host, is_loopback(host), self.allowed_hosts)
+
+    def access_settings(self) -> AccessSettings:
+        """What the settings say about logins."""
+        host, _ = parse_host_port(self.listen, DEFAULT_PORT)
+        return AccessSettings(
+            mode=LoginMode(self.login),
+            has_tls=self.tls is not None,
+            is_exposed=not is_loopback(host),
+            is_insecure=self.insecure,
+            idle_ms=self.login_idle_secs * 1000,
+            absolute_ms=self.login_max_secs * 1000,
+            sso_header=self.sso_header,
+            sso_role_header=self.sso_role_header,
+            sso_default_role=Role(self.sso_default_role) if self.sso_default_role else None,
+        )
 
     def proxy_networks(self) -> list[Network]:
         """The proxies whose headers are used."""

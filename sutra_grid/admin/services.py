@@ -1,4 +1,4 @@
-"""What the requests of one application share: registry, master, limits and clock."""
+"""What the requests of one application share: registry, master, limits, logins and clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, g
 
+from sutra_grid.admin.access.attempts import LoginAttempts
+from sutra_grid.admin.access.guard import AccessGuard
 from sutra_grid.admin.http.long_requests import LongRequests
 from sutra_grid.admin.rolling.runner import RollRunner
 from sutra_grid.admin.rolling.store import RollStore
@@ -23,6 +25,14 @@ INSECURE = "SUTRA_GRID_INSECURE"
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do what, and how often a login may fail."""
+
+    guard: AccessGuard
+    attempts: LoginAttempts
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The shared objects of one application."""
 
@@ -33,6 +43,7 @@ class Services:
     clock: Clock
     rolls: RollStore
     runner: RollRunner
+    access: Access
 
     def close(self) -> None:
         """End what runs and close the connections, at the end of the application."""
@@ -93,3 +104,8 @@ def roll_store() -> RollStore:
 def roll_runner() -> RollRunner:
     """What runs rolling restarts in the background. Needs a request context."""
     return services_of(current_app).runner
+
+
+def access() -> Access:
+    """Logins and what they may do. Needs a request context."""
+    return services_of(current_app).access

@@ -1,8 +1,8 @@
-"""The methods of the registry about people: users, and their logins to the pages."""
+"""The methods of the registry about people: users, their logins to the pages, and counters of refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from sutra_grid.core.access.users import MAX_SESSIONS_PER_USER, MAX_USERS, Sessi
 from sutra_grid.core.errors import AlreadyExists, NotFound, ResourceExhausted
 from sutra_grid.core.types import Event, Reason
 from sutra_grid.registry.database.engine import Database
+from sutra_grid.registry.rows import counters as counter_rows
 from sutra_grid.registry.rows import users as user_rows
 from sutra_grid.registry.rows.codec import decoding
 
@@ -99,6 +100,18 @@ class PeopleMethods:
         """Delete the logins that have ended."""
         with self._database.writing() as connection:
             user_rows.delete_ended_sessions(connection, at_ms, idle_ms)
+
+    # -- counters --
+
+    def add_to_counters(self, numbers: Mapping[str, int]) -> None:
+        """Add to counters by name; one that is new begins at 0."""
+        with self._database.writing() as connection:
+            counter_rows.add(connection, numbers)
+
+    def counters(self, prefix: str) -> dict[str, int]:
+        """The counters whose names begin with ``prefix``."""
+        with self._database.reading() as connection:
+            return counter_rows.select_with_prefix(connection, prefix)
 
 
 def _unknown_user(name: str) -> NotFound:

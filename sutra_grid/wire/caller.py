@@ -44,6 +44,11 @@ def bound(principal: Principal) -> Iterator[None]:
         _current.reset(token)
 
 
+def act_for(principal: Principal) -> None:
+    """From now on the calls of this thread say that they are made for ``principal``, until another is named."""
+    _acting_for.set(principal)
+
+
 @contextmanager
 def acting_for(principal: Principal) -> Iterator[None]:
     """Within the block the calls of this thread say that they are made for ``principal``; see ``metadata_of_call``.

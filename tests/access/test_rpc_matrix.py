@@ -63,7 +63,8 @@ def path_of(method: MethodDescriptor) -> str:
 
 def documented() -> dict[str, dict[str, str]]:
     """Cells of the page by path and column."""
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    text = PAGE.read_text().partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
     columns = [cell.strip() for cell in lines[0].strip("|").split("|")][1:]
     table = {}
     for line in lines[2:]:

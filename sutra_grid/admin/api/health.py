@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 
+from sutra_grid.admin.access.guard import current_principal
 from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.http.responses import json_response
 from sutra_grid.admin.schemas.requests import ReadyQuery
@@ -20,7 +21,9 @@ blueprint = Operations("health", __name__, description="Health checks of the adm
 PROBLEMS = frozenset({400, 500})
 
 
-@blueprint.operation("GET", "/livez", ResponseSpec(AliveSchema, "The process is alive"), problems=PROBLEMS)
+@blueprint.operation(
+    "GET", "/livez", ResponseSpec(AliveSchema, "The process is alive"), problems=PROBLEMS, needs_login=False
+)
 def show_alive() -> Response:
     """Check that the process responds. Checks nothing else."""
     return json_response({"status": "alive"})
@@ -38,12 +41,14 @@ def show_alive() -> Response:
     ),
     query=ReadyQuery,
     problems=PROBLEMS,
+    needs_login=False,
 )
 def show_ready(query: Mapping[str, Any]) -> Response:
     """Check whether the registry and the master respond.
 
     503 unless both do. A load balancer that shall keep the pages reachable while the master is away asks with
-    `exclude=master`: the status is then `read_only`, with 200.
+    `exclude=master`: the status is then `read_only`, with 200. Without a login or a token, messages and hints are
+    empty.
     """
     parts = {"registry": _registry_part(), "master": _part(master_fault())}
     if not parts["registry"]["ok"]:
@@ -67,4 +72,6 @@ def _registry_part() -> dict[str, Any]:
 def _part(fault: GridError | None) -> dict[str, Any]:
     if fault is None:
         return {"ok": True, "reason": "", "message": "", "hint": ""}
+    if current_principal().role is None:  # the words name addresses and files
+        return {"ok": False, "reason": fault.reason.value, "message": "", "hint": ""}
     return {"ok": False, "reason": fault.reason.value, "message": fault.message, "hint": fault.hint}

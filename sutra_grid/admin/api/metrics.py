@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Response, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from sutra_grid.admin.access.refusals import COUNTER_PREFIX, totals
 from sutra_grid.admin.http.operations import Operations, ResponseSpec
 from sutra_grid.admin.reads.metrics_collector import EVENTS_WINDOW_MS, GridCollector
-from sutra_grid.admin.services import clock, master_fault, registry
+from sutra_grid.admin.services import access, clock, master_fault, registry
 from sutra_grid.core.errors import Unavailable
 from sutra_grid.registry import GridCounts
 from sutra_grid.runtime.clock import wall_ms
@@ -35,9 +38,19 @@ def show_metrics() -> Response:
     """
     now_ms = wall_ms(clock())
     metrics = CollectorRegistry()
-    metrics.register(GridCollector(_counts(now_ms), now_ms, is_master_up=master_fault() is None))
+    metrics.register(GridCollector(_counts(now_ms), now_ms, is_master_up=master_fault() is None, refused=_refused()))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics), content_type=content_type)
+
+
+def _refused() -> Mapping[str, int]:
+    """Refused requests by kind; empty while the registry is unavailable."""
+    try:
+        rows = registry()
+        access().guard.refusals.flush(rows)
+        return totals(rows.counters(COUNTER_PREFIX))
+    except Unavailable:
+        return {}
 
 
 def _counts(now_ms: int) -> GridCounts | None:

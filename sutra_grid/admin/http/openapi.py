@@ -10,15 +10,35 @@ from flask import Flask, Response, json, request
 from flask_smorest import Api
 
 from sutra_grid import __version__
+from sutra_grid.admin.access.sessions import COOKIE
+from sutra_grid.admin.http.operations import BEARER, LOGIN
 from sutra_grid.admin.http.problems import CONTENT_TYPE
 from sutra_grid.admin.http.schemas import ProblemSchema
 
 OPENAPI_VERSION: Final = "3.1.0"
 DESCRIPTION: Final = """\
 Reads come from the registry and continue while the master is down. They are at most one second behind the agents'
-reports. Commands go to the master, and the response is sent when the outcome is known. Field names are the same as in
-gRPC and end with their unit: `_ms`, `_bytes`, `_mb`; `_at_ms` is milliseconds since 1970.
+reports. Commands go to the master, and the response is sent when the outcome is known. A viewer reads, an operator
+and an admin also change nodes and agents. Field names are the same as in gRPC and end with their unit: `_ms`, `_bytes`,
+`_mb`; `_at_ms` is milliseconds since 1970.
 """
+
+
+SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
+    BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token: `sutra-grid-cli token create --kind api`. Over HTTPS or loopback only",
+    },
+    LOGIN: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The login of a browser, made at `/ui/login`. Commands then need the header `Sec-Fetch-Site` or "
+        "`Origin`, which browsers send",
+    },
+}
+"""An admin on loopback without users needs neither, see the key `[admin] login`."""
 
 
 class ShapePlugin(BasePlugin):
@@ -61,7 +81,10 @@ def make_api(app: Flask) -> GridApi:
         OPENAPI_URL_PREFIX="/",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0"}}},
     )
-    return GridApi(app, spec_kwargs={"extra_plugins": [ShapePlugin()]})
+    api = GridApi(app, spec_kwargs={"extra_plugins": [ShapePlugin()]})
+    for name, scheme in SECURITY_SCHEMES.items():
+        api.spec.components.security_scheme(name, scheme)
+    return api
 
 
 def _problem_response(status: HTTPStatus) -> dict[str, Any]:

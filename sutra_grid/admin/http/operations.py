@@ -23,6 +23,12 @@ SchemaClass = type[Schema]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
+#: Names of the security schemes in the document.
+BEARER: Final = "token"
+LOGIN: Final = "login"
+
+#: Error statuses of an operation that needs a login or a token.
+ACCESS_PROBLEMS: Final = frozenset({401, 403})
 #: Error statuses of a read.
 READ_PROBLEMS: Final = frozenset({400, 404, 500, 503})
 #: Error statuses of a read that calls the master.
@@ -60,8 +66,12 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         body: SchemaClass | None = None,
         takes_key: bool = False,
         problems: frozenset[int] = READ_PROBLEMS,
+        needs_login: bool = True,
     ) -> Callable[[View], View]:
-        """Register a view. It is called with those of ``query``, ``body`` and ``key`` that it declares, by name."""
+        """Register a view. It is called with those of ``query``, ``body`` and ``key`` that it declares, by name.
+
+        ``needs_login``: what the document says; ``core.access.route_rules`` decides.
+        """
 
         def register(view: View) -> View:
             decorated: Any = self._strict(view, method, query, body)
@@ -72,9 +82,10 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
                 decorated = self.arguments(CommandHeaders, location="headers", arg_name="key")(decorated)
             for response in responses:
                 decorated = self._document(response)(decorated)
-            for status in sorted(problems):
+            for status in sorted(problems | (ACCESS_PROBLEMS if needs_login else frozenset())):
                 decorated = self.alt_response(status, HTTPStatus(status).name)(decorated)
-            decorated = self.doc(operationId=view.__name__)(decorated)
+            security: list[dict[str, list[str]]] = [{BEARER: []}, {LOGIN: []}] if needs_login else []
+            decorated = self.doc(operationId=view.__name__, security=security)(decorated)
             self.route(rule, methods=[method])(decorated)
             return view
 

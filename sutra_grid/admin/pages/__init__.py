@@ -12,6 +12,7 @@ from sutra_grid.admin.pages import (
     agent_commands,
     agents,
     events,
+    login,
     node,
     node_commands,
     node_log,
@@ -40,6 +41,7 @@ PAGES = (
     spawn,
     events,
     search,
+    login,
 )
 """The modules that register views on the blueprint."""
 

@@ -10,10 +10,12 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from werkzeug.local import LocalProxy
 
 from sutra_grid import __version__
+from sutra_grid.admin.access.guard import current_principal, is_allowed_to_change
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
 from sutra_grid.admin.reads.grid_status import last_known_ms
-from sutra_grid.admin.services import is_insecure, master_fault
+from sutra_grid.admin.services import access, is_insecure, master_fault
+from sutra_grid.core.access.principal import PrincipalKind
 from sutra_grid.core.redaction import is_secret_name
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
@@ -37,6 +39,7 @@ def install_page_state(app: Flask, state: PageState) -> None:
     app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.globals["now_ms"] = now_ms
+    app.jinja_env.globals["may_change"] = is_allowed_to_change
     # For macros too, which do not see the values of a page.
     app.jinja_env.globals["root"] = LocalProxy(lambda: request.script_root)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -64,7 +67,7 @@ def render_page(
     layout = "page.html"
     if is_from_htmx():
         layout = "dialog.html" if request.headers.get("HX-Target") == DIALOG else "part.html"
-    fault = master_fault()
+    fault = master_fault() if current_principal().role else None  # it names addresses
     text = render_template(
         template,
         layout=layout,
@@ -75,6 +78,8 @@ def render_page(
         last_known=ago(last_known_ms()) if fault else None,
         version=__version__,
         insecure=is_insecure(),
+        who=current_principal(),
+        is_open_to_others=_is_open_to_others(),
         **values,
     )
     return make_response(text, status)
@@ -86,6 +91,11 @@ def _here() -> str:
     if len(kept) == len(list(request.args.items(multi=True))):
         return request.full_path.rstrip("?")
     return f"{request.path}?{urlencode(kept)}".rstrip("?")
+
+
+def _is_open_to_others() -> bool:
+    """Whether everyone who reaches this admin may change the grid; one that is insecure says so already."""
+    return access().guard.settings.is_exposed and not is_insecure() and current_principal().kind is PrincipalKind.LOCAL
 
 
 def page_state() -> PageState:

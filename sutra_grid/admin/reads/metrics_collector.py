@@ -26,13 +26,19 @@ DEFAULT_ENGINE: Final = "storage"
 """The engine that an agent assigns to a node without one."""
 
 
+_NONE: Final[Mapping[str, int]] = {}
+
+
 class GridCollector(Collector):
     """The metrics of one scrape. ``counts`` is None when the registry is unavailable.
 
     ``is_master_up``: the admin can ask the master. If not, the status of the grid is unknown.
     """
 
-    def __init__(self, counts: GridCounts | None, now_ms: int, *, is_master_up: bool = True) -> None:
+    def __init__(
+        self, counts: GridCounts | None, now_ms: int, *, is_master_up: bool = True, refused: Mapping[str, int] = _NONE
+    ) -> None:
+        self._refused = refused
         self._counts = counts
         self._now_ms = now_ms
         self._is_master_up = is_master_up
@@ -55,6 +61,18 @@ class GridCollector(Collector):
             yield from _agents(self._counts.agents, self._now_ms)
             yield from _nodes(self._counts.nodes)
             yield from _events(self._counts)
+            yield _refusals(self._refused)
+
+
+def _refusals(refused: Mapping[str, int]) -> Metric:
+    metric = CounterMetricFamily(
+        "sutra_grid_admin_refused_requests",
+        "Requests without a login or a right, and logins that failed, a few seconds late",
+        labels=["kind"],
+    )
+    for kind, number in refused.items():
+        metric.add_metric([kind], number)
+    return metric
 
 
 def _cluster_status(counts: GridCounts, *, is_master_up: bool) -> Metric:

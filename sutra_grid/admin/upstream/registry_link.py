@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sutra_grid.core.errors import GridError, Unavailable
 from sutra_grid.core.types import Reason
-from sutra_grid.registry import Registry
+from sutra_grid.registry import Registry, sqlite_file
 from sutra_grid.runtime.clock import Clock
 from sutra_grid.runtime.logging import get_logger
 
@@ -46,6 +46,11 @@ class RegistryLink:
             self._record_failure(error)
             raise _unavailable(error) from error
         return self._keep(opened)
+
+    def is_missing(self) -> bool:
+        """Whether there is no registry yet: an SQLite file that does not exist. A server that is away may have one."""
+        file = sqlite_file(self._url)
+        return file is not None and not file.exists()
 
     def close(self) -> None:
         """Close the registry. A later ``get`` opens it again."""

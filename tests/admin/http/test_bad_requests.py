@@ -16,6 +16,7 @@ from support.texts import mentions
 
 from sutra_grid.admin.app import MAX_BODY_BYTES
 from sutra_grid.admin.http.problems import STATUSES, TITLES
+from sutra_grid.core.access.route_rules import ROUTE_RULES
 from sutra_grid.core.errors import GridError
 from sutra_grid.registry import Registry
 
@@ -215,7 +216,11 @@ def test_a_locked_registry_is_still_read_and_a_missing_one_is_a_problem(
     assert problem_of(client.get("/nodes"), 503)["reason"] == "registry_unavailable"
 
 
-def test_a_fault_of_the_program_shows_nothing_of_it(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_of_the_program_shows_nothing_of_it(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ROUTE_RULES, "GET /fault", ROUTE_RULES["GET /"])
+
     @app.get("/fault")
     def fail() -> str:
         raise RuntimeError("secret of the inside")

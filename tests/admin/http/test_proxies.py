@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.services import services_of
+from sutra_grid.core.access.route_rules import ROUTE_RULES
 from sutra_grid.core.types import NodeState
 from sutra_grid.registry import Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
@@ -59,8 +60,10 @@ def below(config: AdminConfig, clock: FakeClock) -> Iterator[FlaskClient]:
 
 
 @pytest.fixture
-def seen(app: Flask) -> FlaskClient:
+def seen(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of an admin that tells at /seen what it sees."""
+
+    monkeypatch.setitem(ROUTE_RULES, "GET /seen", ROUTE_RULES["GET /"])
 
     @app.get("/seen")
     def show_seen() -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from sutra_grid.admin.app import create_app
 from sutra_grid.admin.config import AdminConfig
 from sutra_grid.admin.http.security_headers import HEADERS
 from sutra_grid.admin.services import services_of
+from sutra_grid.core.access.route_rules import ROUTE_RULES
 
 SAMPLES = {"node_id": "node-00000001", "agent_id": "agent-1", "verb": "stop", "filename": "ui/ui.css", "roll_id": "r"}
 
@@ -43,7 +44,9 @@ def test_every_route_and_every_method_answers_with_them(app: Flask, client: Flas
 
 
 @pytest.mark.usefixtures("registry")
-def test_errors_and_redirects_have_them(app: Flask, client: FlaskClient) -> None:
+def test_errors_and_redirects_have_them(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROUTE_RULES, "GET /fault", ROUTE_RULES["GET /"])
+
     @app.get("/fault")
     def fail() -> str:
         raise RuntimeError

@@ -54,6 +54,7 @@ class HttpsAdmin:
             "workers": 1,
             "threads": 4,
             "stop_grace_secs": 1,
+            "login": "off",  # it has no registry, so nobody can log in
             **settings,
         }
         tls = {"tls": {"cert_file": str(site.cert_file), "key_file": str(site.key_file)}} if site else {}
