@@ -7,7 +7,7 @@ here for every call: so a certificate that was revoked is refused on connections
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -27,13 +27,10 @@ from sutra_grid.wire.server.callers import (
     nobody_is_revoked,
 )
 from sutra_grid.wire.server.interceptor import Behaviour, Handler, MethodInterceptor
+from sutra_grid.wire.server.refusal_log import RefusalLog
 
-RefusedCall = Callable[[str, Reason], object]
-"""Gets the method's path and the reason of each refusal; must be quick and must not raise."""
-
-
-def _not_counted(_path: str, _reason: Reason) -> None:
-    return None
+RefusedCall = Callable[[str, GridError, str], object]
+"""Gets the method's path, the error and gRPC's text for the peer of each refusal; must be quick and must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Access:
 
     check_token: TokenCheck | None = None
     revocation: RevocationCheck = nobody_is_revoked
-    on_refusal: RefusedCall = _not_counted
+    on_refusal: RefusedCall = field(default_factory=RefusalLog)
 
 
 _MAKERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
@@ -104,5 +101,5 @@ class AccessGuard(MethodInterceptor):
         return principal
 
     def _refuse(self, path: str, error: GridError, context: grpc.ServicerContext) -> None:
-        self._access.on_refusal(path, error.reason)
+        self._access.on_refusal(path, error, context.peer())
         abort(context, error)

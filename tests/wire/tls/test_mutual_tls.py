@@ -176,7 +176,7 @@ def test_a_revoked_certificate_is_refused_on_a_connection_that_exists() -> None:
         return Unauthenticated("revoked", reason=Reason.CERTIFICATE_REVOKED) if principal.name in revoked else None
 
     refusals: list[tuple[str, Reason]] = []
-    access = Access(revocation=revocation, on_refusal=lambda path, reason: refusals.append((path, reason)))
+    access = Access(revocation=revocation, on_refusal=lambda path, error, peer: refusals.append((path, error.reason)))
     with (
         serving(_Master(), access=access) as server,
         connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection,
