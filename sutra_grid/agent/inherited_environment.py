@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sutra_grid.agent.engines import TLS_VARIABLES
 from sutra_grid.core.redaction import holds_secret, is_secret_name
 
 _OWN_PREFIX: Final = "SUTRA_GRID_"
@@ -56,8 +57,11 @@ class InheritedEnvironment:
 
 
 def is_of_the_agent(name: str) -> bool:
-    """Whether a variable is a setting of the agent, the tag of a node that may have started it, or of its unit."""
-    return name.startswith(_OWN_PREFIX) or name in _OF_THE_UNIT or name in _OF_ITS_LIBRARIES
+    """Whether a variable is a setting of the agent, the tag of a node that may have started it, or of its unit.
+
+    Those that name a node's certificate are too: ``tls`` of the engine decides, and probes count on it.
+    """
+    return name.startswith(_OWN_PREFIX) or name in (_OF_THE_UNIT | _OF_ITS_LIBRARIES | TLS_VARIABLES.keys())
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -36,6 +36,7 @@ SECRETS = {
 OF_THE_AGENT = {
     "SUTRA_GRID_AGENT__AGENT_ID": "a",
     "SUTRA_GRID_TOKEN": "sgt_0123456789",
+    "SUTRA_STORAGE_TLS_CERT": "/etc/node.pem",
     "WATCHDOG_USEC": "1",
     "JOURNAL_STREAM": "1:2",
     "CREDENTIALS_DIRECTORY": "/run/c",

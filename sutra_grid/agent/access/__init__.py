@@ -1,1 +1,1 @@
-"""How an agent becomes and stays a member of a grid: joining, renewal, and the list of revoked certificates."""
+"""Certificates on an agent's host: joining, renewal, those of its nodes, and the list of revoked ones."""
