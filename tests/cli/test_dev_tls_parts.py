@@ -124,6 +124,14 @@ def test_the_port_for_tokens_may_be_asked_for() -> None:
         plan_grid(None, 1, 1, everything_free, PortWishes(token=7100, admin=7100), with_tls=True)
 
 
+def test_a_port_for_tokens_that_another_part_got_meanwhile_is_chosen_again() -> None:
+    before = plan_grid(None, 1, 1, everything_free, with_tls=True)
+    without = plan_grid(before, None, None, everything_free, PortWishes(agents=range(7002, 7003)))
+    after = plan_grid(without, None, None, everything_free, with_tls=True)
+    assert after.agents[0].port == 7002
+    assert after.token_port == 7003
+
+
 def test_a_port_for_tokens_needs_tls(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["dev", "--token-port", "7100"]) == 2
     assert mentions(capsys.readouterr().err, "--tls")

@@ -78,7 +78,7 @@ def plan_grid(
     chooser = _Chooser(is_free, former, wishes.all())
     master_port = asked.one("--master-port", wishes.master) or chooser.port(old.master_port, MASTER_PORT)
     admin_port = asked.one("--admin-port", wishes.admin) or chooser.port(old.admin_port, ADMIN_PORT)
-    token_port = old.token_port
+    token_port = 0 if old.token_port in wishes.all() else old.token_port
     if with_tls:
         token_port = asked.one("--token-port", wishes.token) or chooser.port(old.token_port, TOKEN_PORT)
     agent_ports = asked.each("--agent-ports", wishes.agents, count)
