@@ -14,6 +14,7 @@ from support.waiting import eventually
 from sutra_grid.cli.dev import tagged
 from sutra_grid.cli.dev.configs import admin_config, agent_config, master_config
 from sutra_grid.cli.dev.daemon import Daemon
+from sutra_grid.cli.dev.grid import end_leftovers
 from sutra_grid.cli.dev.layout import AgentPlan, GridPlan, Layout
 from sutra_grid.cli.dev.ports import PortWishes, plan_grid
 from sutra_grid.cli.main import run
@@ -228,6 +229,23 @@ def test_only_processes_of_this_directory_are_found(spawn: Spawn, tmp_path: Path
         assert [(process.pid, process.name) for process in found] == [(daemon.pid, "master")]
     with tagged.find_nodes(ours) as found:
         assert [(process.pid, process.name) for process in found] == [(node.pid, "node-1")]
+
+
+@pytest.mark.parametrize("had_tls", [True, False])
+def test_nodes_that_a_killed_dev_has_left_run_on_unless_the_new_one_could_not_reach_them(
+    spawn: Spawn, tmp_path: Path, had_tls: bool
+) -> None:
+    layout = Layout(tmp_path)
+    layout.address_file.write_text("127.0.0.1:7000\n")
+    if had_tls:
+        layout.tls_file.write_text("ca\ncert\nkey\n")
+    node = spawn(
+        WAITS, SUTRA_GRID_NODE_ID="node-1", SUTRA_GRID_STORAGE_PATH=str(tmp_path / "agents/agent-1/data/node-1")
+    )
+    end_leftovers(layout, lambda *_: None, with_tls=had_tls)
+    assert node.poll() is None
+    end_leftovers(layout, lambda *_: None, with_tls=not had_tls)
+    assert node.wait(5) == -15
 
 
 def test_ending_asks_first_and_kills_only_what_stays(spawn: Spawn, tmp_path: Path) -> None:

@@ -56,16 +56,30 @@ def token_of(text: str) -> str:
     return next(line for line in lines_to_type(text) if "TOKEN=" in line).partition("=")[2].strip()
 
 
+def check_that_it_is_open(text: str, directory: Path, node_id: str) -> None:
+    """Without TLS: the same node, for everybody here, and neither token nor user of the start before."""
+    url = next(line for line in text.splitlines() if "/status" in line)
+    cli = ("status", "nodes list", "token list -o json", "user list -o json")
+    status, nodes, tokens, users, answer, _ = typed([*(f"sutra-grid-cli {command}" for command in cli), url], directory)
+    assert has_line(status, "Grid")
+    assert has_line(nodes, node_id, "running")
+    assert [token["status"] for token in json.loads(tokens)["tokens"]] == ["revoked"]
+    assert json.loads(users)["users"] == []
+    assert json.loads(answer)["running_storage_nodes"] == 1, answer
+
+
 def test_every_printed_command_works_and_the_directory_goes_to_tls_and_back(run: DevRun, tmp_path: Path) -> None:
-    if not shutil.which("curl"):
-        skip_for("curl")
+    for program in ("curl", "etcdctl"):
+        if not shutil.which(program):
+            skip_for(program)
     run.start("--tls")
     text = run.await_up()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
     lines = lines_to_type(text)
-    _, _, over_https, restarted, by_token, nodes, tokens, _ = typed(lines, tmp_path)
+    _, _, over_https, restarted, by_token, nodes, tokens, put, _ = typed(lines, tmp_path)
+    assert put.strip() == "OK"
     assert json.loads(over_https)["status"] == "healthy"
     node = json.loads(restarted)
     assert node["status"] == "running"
@@ -83,7 +97,8 @@ def test_every_printed_command_works_and_the_directory_goes_to_tls_and_back(run:
     with other.client:
         printed = lines_to_type(closed_welcome(other, DevAccess("password", token_of(text))))
     assert len(printed) == len(lines)
-    *_, nodes, tokens, _ = typed(printed, elsewhere)
+    *_, nodes, tokens, put, _ = typed(printed, elsewhere)
+    assert put.strip() == "OK"
     assert has_line(nodes, node["node_id"], "running")
     assert has_line(tokens, "dev", "operator", "valid")
 
@@ -91,19 +106,8 @@ def test_every_printed_command_works_and_the_directory_goes_to_tls_and_back(run:
     assert not run.left()
     assert not (run.directory / "master.tls").exists()
 
-    # Without TLS: the same nodes, for everybody here, and neither token nor user of the start before.
     run.start()
-    opened = run.await_up()
-    status, listed, kept = typed(
-        ["sutra-grid-cli status", "sutra-grid-cli nodes list", "sutra-grid-cli token list -o json"], tmp_path
-    )[:3]
-    assert has_line(status, "healthy")
-    assert has_line(listed, node["node_id"], "running")
-    assert [token["status"] for token in json.loads(kept)["tokens"]] == ["revoked"]
-    assert json.loads(typed(["sutra-grid-cli user list -o json"], tmp_path)[0])["users"] == []
-    url = next(line for line in opened.splitlines() if "/status" in line)
-    answer = json.loads(typed([url], tmp_path)[0])
-    assert (answer["healthy_agents"], answer["running_storage_nodes"]) == (1, 1), answer
+    check_that_it_is_open(run.await_up(), tmp_path, node["node_id"])
     assert run.end() == 0
 
     # And back: the same certificates, another token.

@@ -165,6 +165,7 @@ def test_each_daemon_is_configured_with_its_own_files_and_without_tls_with_none(
     assert written["master"]["tls"] == files("master") | {"ca_key_file": str(layout.tls.ca_key)}
     assert written["master"]["master"]["token_listen"] == "127.0.0.1:7002"
     assert written["agent-1"]["tls"] == files("agent-1")
+    assert written["agent-1"]["storage"]["tls"] is True
     assert written["admin"]["master_tls"] == files("admin")
     assert written["admin"]["tls"].keys() == {"cert_file", "key_file"}
     assert written["admin"]["admin"]["hsts_secs"] == 0, "other programs at localhost stay without HTTPS"

@@ -72,8 +72,8 @@ def dev(
     All are real processes with one directory for their files. Ctrl-C stops them. The same
     command starts them again with the same agents, nodes, ports and data.
 
-    With --tls every connection of the control plane is encrypted, and needs a certificate, a token or a login.
-    The same directory may be started with and without it.
+    With --tls every connection is encrypted, and needs a certificate, a token or a login. The same directory may
+    be started with and without it.
     """
     from sutra_grid.cli.dev.ports import PortWishes
     from sutra_grid.cli.dev.session import run

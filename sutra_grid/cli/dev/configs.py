@@ -76,6 +76,7 @@ binary_path = {_text(str(storage_server))}
 data_path = {_text(str(layout.agent_data(agent.agent_id)))}
 default_memory_mb = {NODE_MEMORY_MB}
 default_port_range = "{agent.first_node_port}-{agent.last_node_port}"
+tls = {"true" if with_tls else "false"}
 
 [monitoring]
 heartbeat_interval_secs = 5

@@ -188,13 +188,19 @@ class DevGrid:
         return http.client.HTTPSConnection(HOST, self.plan.admin_port, timeout=PROBE_SECONDS, context=context)
 
 
-def end_leftovers(layout: Layout, say: Say) -> None:
-    """Stop the daemons of an earlier dev that was killed. Their nodes run on, and the new agents adopt them."""
+def end_leftovers(layout: Layout, say: Say, *, with_tls: bool) -> None:
+    """Stop the daemons of an earlier dev that was killed. Their nodes run on, and the new agents adopt them.
+
+    Nodes with TLS are stopped before a start without it, and the other way round: agents could not reach them.
+    """
     with tagged.find_daemons(layout.directory) as leftovers:
         if leftovers:
             names = ", ".join(sorted({process.name for process in leftovers}))
             say("leftover", f"daemons of an earlier run; stopping {names}")
             tagged.end_all(leftovers, STOP_SECONDS)
+    if layout.address_file.exists() and layout.tls_file.exists() != with_tls:
+        with tagged.find_nodes(layout.directory) as nodes:
+            tagged.end_all(nodes, STOP_SECONDS)
 
 
 def _did_not_come_up(daemon: Daemon, ended: str, layout: Layout) -> FailedPrecondition:

@@ -37,7 +37,7 @@ def run(
     with lock_file(layout.lock, "sutra-grid-cli dev"):
         before = layout.load_plan()
         tell(f"{'Starting a new grid' if before is None else 'Continuing the grid'} in {directory}")
-        end_leftovers(layout, say)
+        end_leftovers(layout, say, with_tls=with_tls)
         plan = plan_grid(before, agents, nodes_per_agent, is_port_free, wishes, _holder, with_tls=with_tls)
         if with_tls:
             layout.save_plan(plan)  # with it, a start that ends here leaves the directory of a dev grid

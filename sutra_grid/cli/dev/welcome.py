@@ -12,11 +12,12 @@ from sutra_grid.cli.dev.configs import HOST
 from sutra_grid.cli.dev.grid import DevGrid
 from sutra_grid.cli.scripts import this_command
 from sutra_grid.core.errors import GridError
+from sutra_grid.wire import grid_pb2 as pb
 
 
 def welcome(grid: DevGrid) -> str:
     """The addresses, and the first commands to try."""
-    node_id = _any_node(grid)
+    node_id = _any_node(grid).node_id
     cli = f"{this_command()}{_master_option(grid)}"
     url = grid.admin_url
     return f"""
@@ -39,7 +40,7 @@ def closed_welcome(grid: DevGrid, access: DevAccess) -> str:
 
     The lines from ``TLS=`` on may be typed as they are.
     """
-    tls, node_id, url = grid.layout.tls.directory, _any_node(grid), grid.admin_url
+    tls, node, url = grid.layout.tls.directory, _any_node(grid), grid.admin_url
     tokens = f"{HOST}:{grid.plan.token_port}"
     authority = '--tls-ca "$TLS/ca.pem"'
     found = not _master_option(grid, default=False)
@@ -48,34 +49,40 @@ def closed_welcome(grid: DevGrid, access: DevAccess) -> str:
     cli = this_command()
     here = cli if found else f"{cli}{where} {operator}"
     curl = 'curl --cacert "$TLS/ca.pem" --oauth2-bearer "$TOKEN"'
+    data = '--cacert "$TLS/ca.pem" --cert "$TLS/operator.pem" --key "$TLS/operator-key.pem"'
+    etcdctl = f"etcdctl --endpoints https://{node.endpoint} {data}"
     return f"""
-The grid runs.  Master {grid.master_address}  Admin {url}  Logs {grid.layout.log("x").parent}
-Closed by TLS.  Certificates {tls}  Port for tokens {tokens}
+The grid runs.  Master {grid.master_address}  Admin {url}
+Closed by TLS.  Tokens {tokens}  Logs {grid.layout.log("x").parent}
 
   open {url}/ in a browser; it warns, unless it trusts ca.pem
   user      {NAME} (role {USER_ROLE})
   password  {access.password}
 
-  The password and the token below are shown only now. The next start makes new ones.
+  Shown only now; the next start makes a new password and a new token.
 
   TLS={shlex.quote(str(tls))}
   TOKEN={access.token}
 
   {curl} {url}/status
-  {curl} -X POST {url}/nodes/{node_id}/restart
+  {curl} -X POST {url}/nodes/{node.node_id}/restart
   SUTRA_GRID_TOKEN=$TOKEN {cli} --master {tokens} {authority} status
 
   {here} nodes list
   {cli}{where} {admin} token list
+
+  {etcdctl} put fruit apple
 """
 
 
-def _any_node(grid: DevGrid) -> str:
+def _any_node(grid: DevGrid) -> pb.NodeStatus:
+    """A node to show commands with; one with words in place of values while there is none."""
+    none = pb.NodeStatus(node_id="NODE", endpoint="HOST:PORT")
     try:
         nodes = grid.client.list_nodes().nodes
     except GridError:
-        return "NODE"
-    return nodes[0].node_id if nodes else "NODE"
+        return none
+    return nodes[0] if nodes else none
 
 
 def _master_option(grid: DevGrid, *, default: bool = True) -> str:
