@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import shutil
+import ssl
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.browser.html import Page
 from support.harness.dev_run import DevRun
 from support.needs import skip_for
 from support.texts import has_line
@@ -56,6 +61,25 @@ def token_of(text: str) -> str:
     return next(line for line in lines_to_type(text) if "TOKEN=" in line).partition("=")[2].strip()
 
 
+def pages_after_login(text: str, authority: Path, path: str) -> str:
+    """What a page shows to a browser that opens the printed address and logs in as the printed user."""
+    url = next(word.rstrip(";/") for word in text.split() if word.startswith("https://") and word.endswith("/"))
+    user, password = (re.search(rf"^  {word} +(\S+)", text, re.MULTILINE) for word in ("user", "password"))
+    assert user is not None
+    assert password is not None
+    https = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority))
+    browser = urllib.request.build_opener(https, urllib.request.HTTPCookieProcessor())
+    browser.addheaders = [("Accept", "text/html")]
+    with browser.open(f"{url}/") as answer:
+        assert answer.url.startswith(f"{url}/ui/login"), "a stranger sees the form alone"
+        [form] = [form for form in Page(answer.read().decode()).forms if form.method == "post"]
+    data = dict(form.values) | {"name": user[1], "password": password[1]}
+    browser.open(f"{url}/ui/login", urllib.parse.urlencode(data).encode()).close()
+    with browser.open(f"{url}{path}") as answer:
+        shown: str = answer.read().decode()
+    return shown
+
+
 def check_that_it_is_open(text: str, directory: Path, node_id: str) -> None:
     """Without TLS: the same node, for everybody here, and neither token nor user of the start before."""
     url = next(line for line in text.splitlines() if "/status" in line)
@@ -87,6 +111,8 @@ def test_every_printed_command_works_and_the_directory_goes_to_tls_and_back(run:
     assert has_line(nodes, node["node_id"], "running")
     assert has_line(tokens, "dev", "operator", "valid")
     assert token_of(text) not in tokens
+
+    assert node["node_id"] in pages_after_login(text, run.directory / "tls" / "ca.pem", "/ui/nodes")
 
     # In any other directory, the commands that a grid in another place prints.
     layout = Layout(run.directory)
