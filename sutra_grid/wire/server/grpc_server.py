@@ -44,7 +44,6 @@ HANDSHAKE_SECONDS: Final = 20
 
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_SECONDS * 1000),
     ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
@@ -78,11 +77,18 @@ class ServerLimits:
 
 
 class TlsPort(NamedTuple):
-    """Another port of a server."""
+    """Another port of a server, for callers who need no certificate.
+
+    It has threads and a bound of calls of its own, and takes small messages: strangers can neither keep those with
+    certificates waiting, nor fill the memory.
+    """
 
     host: str
     port: int
     tls: ServerTls
+    workers: int = 16
+    calls: int = 64
+    max_message_bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +115,11 @@ class RunningServer:
         host: str,
         port: int,
         more_ports: tuple[int, ...] = (),
+        others: Sequence[tuple[grpc.Server, WorkerPool]] = (),
     ) -> None:
         self._server = server
         self._pool = pool
+        self._others = tuple(others)
         self._health = health
         self.host = host
         self.port = port
@@ -137,8 +145,11 @@ class RunningServer:
         A handler that continues after its call was cancelled keeps its thread until it returns.
         """
         self._health.stop()
-        self._server.stop(grace_seconds).wait()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        every = ((self._server, self._pool), *self._others)
+        for stopped in [server.stop(grace_seconds) for server, _ in every]:
+            stopped.wait()
+        for _, pool in every:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
@@ -171,28 +182,43 @@ def serve(
     security = security or Security()
     for address in ((host, port), *((more.host, more.port) for more in security.more_ports)):
         check_can_listen(*address)
-    pool = WorkerPool(limits.workers, name)
-    each = max(1, limits.most_connections // (1 + len(security.more_ports)))  # gRPC counts by port
-    server = grpc.server(
-        pool,
-        options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", each)),
-        interceptors=_interceptors(observe_call, security),
-        maximum_concurrent_rpcs=limits.calls,
-    )
-    for add in services.values():
-        add(server)
     health = HealthServicer(services)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
+    each = max(1, limits.most_connections // (1 + len(security.more_ports)))
+    made: list[tuple[grpc.Server, WorkerPool]] = []
+
+    def make(threads: int, calls: int, max_bytes: int) -> grpc.Server:
+        pool = WorkerPool(threads, name)
+        server = grpc.server(
+            pool,
+            options=(
+                *OPTIONS,
+                ("grpc.max_receive_message_length", max_bytes),
+                ("grpc.max_allowed_incoming_connections", each),
+            ),
+            interceptors=_interceptors(observe_call, security),
+            maximum_concurrent_rpcs=calls,
+        )
+        made.append((server, pool))
+        for add in services.values():
+            add(server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        reflection.enable_server_reflection((*services, HEALTH_SERVICE, reflection.SERVICE_NAME), server)
+        return server
+
     try:
-        bound = _add_port(server, host, port, security.tls)
-        more_bound = tuple(_add_port(server, more.host, more.port, more.tls) for more in security.more_ports)
+        bound = _add_port(make(limits.workers, limits.calls, MAX_MESSAGE_BYTES), host, port, security.tls)
+        more_bound = tuple(
+            _add_port(make(more.workers, more.calls, more.max_message_bytes), more.host, more.port, more.tls)
+            for more in security.more_ports
+        )
     except GridError:
-        pool.shutdown(wait=False)
+        for _, pool in made:
+            pool.shutdown(wait=False)
         raise
-    server.start()
+    for server, _ in made:
+        server.start()
     log.debug("server started", server=name, address=format_host_port(host, bound), workers=limits.workers)
-    return RunningServer(server, pool, health, host, bound, more_bound)
+    return RunningServer(*made[0], health, host, bound, more_bound, made[1:])
 
 
 def _add_port(server: grpc.Server, host: str, port: int, tls: ServerTls | None) -> int:

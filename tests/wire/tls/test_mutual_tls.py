@@ -334,6 +334,18 @@ def test_handshakes_that_never_end_keep_nobody_out() -> None:
             assert isinstance(refused(status, connection), Unauthenticated)
 
 
+def test_a_stranger_can_not_send_large_messages_to_the_port_for_tokens() -> None:
+    """Else a few of them would fill the memory of the master before anybody asks who they are."""
+    large = pb.HeartbeatRequest(agent_id="a" * 2_000_000)
+    with serving(_Master(), with_token_port=True) as server:
+        with connected(server, Credentials(CA.pem, grid="grid"), server.more_ports[0]) as connection:
+            error = refused(connection.call, lambda stub: stub.Heartbeat, large, pb.HeartbeatResponse, 5)
+        assert not isinstance(error, Unauthenticated)
+        with connected(server, CA.credentials(Role.AGENT, "agent-1")) as connection:
+            error = refused(connection.call, lambda stub: stub.Heartbeat, large, pb.HeartbeatResponse, 5)
+        assert isinstance(error, PermissionDenied)  # it was read: certificates may send more
+
+
 def _connect(port: int, stack: ExitStack) -> socket.socket:
     stream = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
     stream.setblocking(False)
