@@ -45,7 +45,7 @@ class TestAuthority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self.grid} test CA")])
         self.name = name
         self.pem = (
-            self._builder(name, self.key, DAY * -1, DAY * 30)
+            self._builder(name, self.key, DAY * -1, DAY * 365)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
             .add_extension(
