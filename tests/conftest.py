@@ -11,6 +11,7 @@ from support.harness.grid import LIVE, Grid, GridSpec
 from support.harness.processes import kill_and_wait, processes_below
 
 from sutra_grid.runtime import correlation_id
+from sutra_grid.wire import caller
 
 # A shell starts background jobs with SIGINT ignored, and programs inherit that: a test that interrupts one would wait.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,8 +28,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(autouse=True)
 def no_request() -> Iterator[None]:
-    """What a test calls in its own thread does not go on under the correlation id of the test before it."""
-    with correlation_id.bound(""):
+    """What a test calls in its own thread does not go on for the request of the test before it, nor under its id."""
+    with correlation_id.bound(""), caller.acting_for(None):
         yield
 
 

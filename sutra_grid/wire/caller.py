@@ -50,8 +50,10 @@ def act_for(principal: Principal) -> None:
 
 
 @contextmanager
-def acting_for(principal: Principal) -> Iterator[None]:
+def acting_for(principal: Principal | None) -> Iterator[None]:
     """Within the block the calls of this thread say that they are made for ``principal``; see ``metadata_of_call``.
+
+    With None they are made for this program itself.
 
     A thread that works for the same person runs in a copy of the context (``contextvars.copy_context``).
     """

@@ -15,6 +15,7 @@ from typing import Final
 from flask import Response, request
 
 from sutra_grid.admin.access.settings import AccessSettings
+from sutra_grid.admin.http.login_cookie import LOGIN_COOKIE
 from sutra_grid.core.access.principal import Principal, PrincipalKind
 from sutra_grid.core.access.users import Session, User
 from sutra_grid.core.errors import Unavailable
@@ -24,7 +25,6 @@ from sutra_grid.runtime.logging import get_logger
 
 log = get_logger(__name__)
 
-COOKIE: Final = "sutra-grid-login"
 SECRET_BYTES: Final = 32
 TOUCH_MS: Final = 60_000
 """How late the registry may learn that a person uses a login: one write a minute at most for each."""
@@ -40,7 +40,7 @@ class Sessions:
 
     def principal(self, open_registry: Callable[[], Registry]) -> Principal | None:
         """The user of the request's cookie; None without one that counts."""
-        given = request.cookies.get(COOKIE, "")
+        given = request.cookies.get(LOGIN_COOKIE, "")
         if not given or len(given) > MAX_SECRET_CHARACTERS:
             return None
         registry, key, now = open_registry(), hash_of(given), wall_ms(self._clock)
@@ -64,15 +64,20 @@ class Sessions:
             Session(hash_of(secret), user.name, now, now, ends_at_ms, address=request.remote_addr or "")
         )
         response.set_cookie(
-            COOKIE, secret, httponly=True, samesite="Lax", secure=request.is_secure, path=request.script_root or "/",
+            LOGIN_COOKIE,
+            secret,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure,
+            path=request.script_root or "/",
             max_age=self._settings.absolute_ms // 1000,
-        )  # fmt: skip
+        )
 
     def end(self, registry: Registry, response: Response) -> None:
         """Log out: the secret of the request's cookie does not count any more, wherever else it is."""
         _forget(registry)
         response.delete_cookie(
-            COOKIE, httponly=True, samesite="Lax", secure=request.is_secure, path=request.script_root or "/"
+            LOGIN_COOKIE, httponly=True, samesite="Lax", secure=request.is_secure, path=request.script_root or "/"
         )
 
 
@@ -89,7 +94,7 @@ def hash_of(secret: str) -> str:
 
 def _forget(registry: Registry) -> None:
     """Delete the login of the request's cookie, if there is one."""
-    given = request.cookies.get(COOKIE, "")
+    given = request.cookies.get(LOGIN_COOKIE, "")
     if given and len(given) <= MAX_SECRET_CHARACTERS:
         registry.end_session(hash_of(given))
 

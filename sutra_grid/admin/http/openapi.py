@@ -10,7 +10,7 @@ from flask import Flask, Response, json, request
 from flask_smorest import Api
 
 from sutra_grid import __version__
-from sutra_grid.admin.access.sessions import COOKIE
+from sutra_grid.admin.http.login_cookie import LOGIN_COOKIE
 from sutra_grid.admin.http.operations import BEARER, LOGIN
 from sutra_grid.admin.http.problems import CONTENT_TYPE
 from sutra_grid.admin.http.schemas import ProblemSchema
@@ -33,7 +33,7 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
     LOGIN: {
         "type": "apiKey",
         "in": "cookie",
-        "name": COOKIE,
+        "name": LOGIN_COOKIE,
         "description": "The login of a browser, made at `/ui/login`. Commands then need the header `Sec-Fetch-Site` or "
         "`Origin`, which browsers send",
     },

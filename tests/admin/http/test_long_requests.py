@@ -94,7 +94,8 @@ def test_one_too_many_is_told_at_once_and_changes_nothing(
 def test_who_has_ended_makes_room(client: FlaskClient, master: FakeMaster) -> None:
     master.answers["ReadNodeLog"] = [chunk(b"x\n"), GONE]
     for _ in range(5):
-        assert client.get("/nodes/node-1/logs?follow=true").status_code in {200, 404}
+        with client.get("/nodes/node-1/logs?follow=true") as answer:
+            assert answer.status_code in {200, 404}
 
 
 def test_a_slot_that_is_given_back_twice_is_one_slot() -> None:
