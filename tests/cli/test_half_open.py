@@ -27,6 +27,7 @@ def proxy(master: FakeMaster) -> Iterator[FaultProxy]:
         yield proxy
 
 
+@pytest.mark.soak
 def test_a_change_whose_connection_is_forgotten_is_sent_again_and_takes_effect_once(
     master: FakeMaster, proxy: FaultProxy, start_cli: Start
 ) -> None:
@@ -46,6 +47,7 @@ def test_a_change_whose_connection_is_forgotten_is_sent_again_and_takes_effect_o
     assert first.request_id == second.request_id != ""
 
 
+@pytest.mark.soak
 def test_a_wait_whose_connection_is_forgotten_goes_on_over_a_new_one(
     master: FakeMaster, proxy: FaultProxy, start_cli: Start
 ) -> None:

@@ -32,6 +32,7 @@ def run(example: Example, names: dict[str, str], address: str) -> subprocess.Com
 
 
 @pytest.mark.e2e
+@pytest.mark.soak
 def test_every_example_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     curl_or_skip()
     found = list(examples(PAGE.read_text()))

@@ -39,6 +39,7 @@ def report_of(directory: Path) -> str:
     return path.read_text()
 
 
+@pytest.mark.soak
 def test_a_grid_without_violations_passes_and_leaves_only_the_report(tmp_path: Path) -> None:
     done = run_soak(tmp_path)
 

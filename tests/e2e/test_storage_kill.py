@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from soak.ledger import Ledger
 from soak.load import Load
 from support.harness.grid import Grid
@@ -11,6 +12,7 @@ from support.waiting import eventually
 KILLS = 4
 
 
+@pytest.mark.soak
 def test_a_node_killed_again_and_again_under_load_loses_no_acknowledged_write(shared_grid: Grid) -> None:
     node = shared_grid.grpc.spawn("agent-1")
     ledger = Ledger()

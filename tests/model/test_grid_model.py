@@ -13,7 +13,7 @@ import pytest
 
 from model.machine import play
 
-HISTORIES = 120  # in the short run of every suite
+HISTORIES = 60  # in the short run of every suite
 SOAK_HISTORIES = 5_000
 
 

@@ -87,6 +87,7 @@ def test_a_master_without_a_free_descriptor_answers_and_recovers(tmp_path: Path)
         assert grid.master.pid == pid
 
 
+@pytest.mark.soak
 def test_an_admin_without_a_free_descriptor_waits_and_recovers(tmp_path: Path) -> None:
     # With one worker, an admin that answers has started it: a worker that can't load its modules is another fault.
     one_worker = ["env", "SUTRA_GRID_ADMIN__WORKERS=1"]

@@ -18,6 +18,7 @@ from sutra_grid.wire import grid_pb2 as pb
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.soak
 def test_a_low_disk_is_told_and_shown_and_takes_no_new_node(tmp_path: Path) -> None:
     more_than_any_disk = {"storage": {"disk_reserve_mb": 1 << 40}}
     with Grid(tmp_path, GridSpec(with_admin=False, extra=more_than_any_disk)) as grid:

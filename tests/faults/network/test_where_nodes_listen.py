@@ -44,7 +44,7 @@ def engines() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["IPv4", "IPv6"])
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.soak)], ids=["IPv4", "IPv6"])
 def hosts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoHosts]:
     with ExitStack() as stack:
         yield two_hosts(stack, tmp_path_factory.mktemp("grid"), engines=engines(), ipv6=request.param)

@@ -83,6 +83,7 @@ def test_a_node_over_its_limit_is_restarted_and_a_greedy_one_given_up(tmp_path: 
         assert ("node.restarted", "memory_limit") in told
 
 
+@pytest.mark.soak
 def test_where_limits_are_off_a_node_over_its_limit_is_left_alone(tmp_path: Path) -> None:
     with a_grid(tmp_path / "grid", "off") as grid:
         node = spawn(grid)
