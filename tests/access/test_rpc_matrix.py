@@ -221,6 +221,13 @@ def token_channel(grid: Grid) -> grpc.Channel:
     )
 
 
+@pytest.mark.usefixtures("tokens")
+def test_events_say_who_has_made_and_revoked_tokens(grid: Grid) -> None:
+    made = [event for event in grid.events() if event.kind in ("token.created", "token.revoked")]
+    assert len(made) == 6
+    assert {(event.actor_name, event.actor_address) for event in made} == {("certificate test", "127.0.0.1")}
+
+
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.OPERATOR, Role.VIEWER])
 def test_a_token_may_call_what_its_role_may(
     grid: Grid, servers: list[Server], tokens: dict[str, str], role: Role

@@ -9,6 +9,7 @@ from sutra_grid.core.access.revocations import Revocation, RevocationList, Revok
 from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, Reason
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.registry import Registry, Revocations
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -97,7 +98,7 @@ class RevocationBook:
     def _event(self, kind: EventKind, revoked: Revoked, message: str) -> Event:
         agent_id = revoked.name if revoked.role == "agent" else ""
         reason = Reason.CERTIFICATE_REVOKED if kind is EventKind.CERTIFICATE_REVOKED else Reason.COMMANDED
-        return Event(kind, wall_ms(self._clock), Actor.OPERATOR, agent_id, reason=reason, message=message)
+        return by_caller(Event(kind, wall_ms(self._clock), Actor.OPERATOR, agent_id, reason=reason, message=message))
 
 
 def _subject(revoked: Revoked) -> str:

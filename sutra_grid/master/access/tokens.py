@@ -29,6 +29,7 @@ from sutra_grid.core.errors import AlreadyExists, FailedPrecondition, GridError,
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, Reason
 from sutra_grid.master.access.attempt_guard import AttemptGuard
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -187,7 +188,7 @@ class Tokens:
                 self._accepted.popitem(last=False)
 
     def _event(self, kind: EventKind, message: str, reason: Reason = Reason.COMMANDED) -> Event:
-        return Event(kind, wall_ms(self._clock), Actor.OPERATOR, reason=reason, message=message)
+        return by_caller(Event(kind, wall_ms(self._clock), Actor.OPERATOR, reason=reason, message=message))
 
 
 def refusal_of(verdict: Verdict, kind: TokenKind) -> Unauthenticated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sutra_grid.core.access.users import User, check_password, check_user
 from sutra_grid.core.event_kinds import EventKind
 from sutra_grid.core.types import Actor, Event, Reason
+from sutra_grid.master.commands.actor import by_caller
 from sutra_grid.registry import Registry
 from sutra_grid.runtime.clock import Clock, wall_ms
 from sutra_grid.runtime.logging import get_logger
@@ -50,4 +51,4 @@ class Users:
         return self._registry.users()
 
     def _event(self, kind: EventKind, message: str) -> Event:
-        return Event(kind, wall_ms(self._clock), Actor.OPERATOR, reason=Reason.COMMANDED, message=message)
+        return by_caller(Event(kind, wall_ms(self._clock), Actor.OPERATOR, reason=Reason.COMMANDED, message=message))
