@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.harness.agent_harness import AgentHarness, is_alive, kill_now, kill_process
+from support.harness.processes import kill_and_wait, processes_below
 from support.waiting import eventually
 
 from sutra_grid.agent.agent import MEMORY_SECONDS
@@ -43,6 +44,7 @@ def agent(tmp_path: Path) -> Iterator[AgentHarness]:
     yield harness
     if harness.daemon.is_running:
         harness.kill()
+    kill_and_wait(processes_below(tmp_path / "home"))
 
 
 def ask(port: int, *words: str) -> str:
