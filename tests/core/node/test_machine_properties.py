@@ -269,5 +269,5 @@ class OneNode(RuleBasedStateMachine):
         )
 
 
-OneNode.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+OneNode.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
 TestOneNode = OneNode.TestCase
