@@ -23,6 +23,6 @@ def test_whatever_happens_nothing_is_lost(model_seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(3_600)
 def test_whatever_happens_nothing_is_lost_in_thousands_of_histories(model_seed: int) -> None:
     play(int(os.environ.get("SUTRA_GRID_TEST_HISTORIES", SOAK_HISTORIES)), model_seed)
