@@ -10,6 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -227,7 +228,17 @@ def agreed(node: Node) -> tuple[int, Desired]:
     return node.generation, node.desired
 
 
-Histories.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class HistoriesAtLength(Histories):
+    """The same in the slow tests, for longer."""
+
+
+def of(histories: int) -> settings:
+    return settings(
+        max_examples=histories, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+Histories.TestCase.settings = of(15)
+HistoriesAtLength.TestCase.settings = of(100)
 TestHistories = Histories.TestCase
+TestHistoriesAtLength = pytest.mark.soak(HistoriesAtLength.TestCase)

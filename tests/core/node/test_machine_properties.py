@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -269,5 +270,11 @@ class OneNode(RuleBasedStateMachine):
         )
 
 
-OneNode.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+class OneNodeAtLength(OneNode):
+    """The same in the slow tests, for longer."""
+
+
+OneNode.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+OneNodeAtLength.TestCase.settings = settings(max_examples=1_000, stateful_step_count=40, deadline=None)
 TestOneNode = OneNode.TestCase
+TestOneNodeAtLength = pytest.mark.soak(OneNodeAtLength.TestCase)
