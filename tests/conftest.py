@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import grpc_forks  # noqa: F401  # before all that imports grpc
 from support.harness.agent_harness import AgentHarness
 from support.harness.grid import LIVE, Grid, GridSpec
 from support.harness.processes import kill_and_wait, processes_below

@@ -68,7 +68,7 @@ class PostgresServer:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:
-        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 20})
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
@@ -116,7 +116,7 @@ class OwnServer:
 
     def add_user(self, name: str, password: str) -> str:
         """A superuser who has to give a password, or a new one for it; the URL, without the password."""
-        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 20})
         with engine.connect() as connection:
             known = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}).scalar()
             verb = "ALTER" if known else "CREATE"
