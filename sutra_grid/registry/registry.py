@@ -185,13 +185,13 @@ class Registry(AccessMethods, PeopleMethods):
         with self._database.reading() as connection:
             return node_rows.select_one(connection, node_id)
 
-    def node_page(self, query: NodeQuery, *, counted: bool = False) -> Page[ListedNode]:
-        """A page of nodes with their status; ``counted``: with the total.
+    def node_page(self, query: NodeQuery, at_ms: int = 0, *, counted: bool = False) -> Page[ListedNode]:
+        """A page of nodes with their status; ``counted``: with the total. Times are as of ``at_ms``; 0: now.
 
         ``InvalidArgument`` for a cursor of another filter or sort.
         """
         with self._database.reading() as connection, decoding("nodes"):
-            return node_lists.select_page(connection, query, wall_ms(self._clock), counted=counted)
+            return node_lists.select_page(connection, query, at_ms or wall_ms(self._clock), counted=counted)
 
     def was_removed(self, node_id: str) -> bool:
         """Whether a node of this id was removed, as far as tombstones are kept."""

@@ -7,9 +7,9 @@ from flask import Response
 from sutra_grid.admin.api.message_response import message_response
 from sutra_grid.admin.http.operations import MASTER_PROBLEMS, NOT_MODIFIED, Operations, ResponseSpec
 from sutra_grid.admin.http.responses import LINK_HEADER, conditional_response, page_response
-from sutra_grid.admin.reads.grid_status import as_of_ms
+from sutra_grid.admin.reads.grid_status import as_of_ms, seen_at_ms
 from sutra_grid.admin.reads.lookup import find_node
-from sutra_grid.admin.reads.records import as_of_now, listed_node
+from sutra_grid.admin.reads.records import as_seen, listed_node
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.schemas.responses import NodeListSchema, NodeSampleList, NodeStatus
 from sutra_grid.admin.services import master, registry
@@ -25,7 +25,7 @@ blueprint = Operations("nodes", __name__, url_prefix="/nodes", description="Stor
 )
 def list_nodes(query: NodeQuery) -> Response:
     """List nodes in pages."""
-    page = registry().node_page(query, counted=True)
+    page = registry().node_page(query, seen_at_ms(), counted=True)
     nodes = [to_json(listed_node(each)) for each in page.items]
     return page_response("nodes", nodes, page.next_cursor, page.total, as_of_ms())
 
@@ -34,7 +34,7 @@ def list_nodes(query: NodeQuery) -> Response:
 def show_node(node_id: str) -> Response:
     """Show a node."""
     rows = registry()
-    node = as_of_now(find_node(rows, node_id))
+    node = as_seen(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
     return conditional_response(to_json(node_status(node, shown_node(node, agent))))
 

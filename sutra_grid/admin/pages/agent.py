@@ -14,6 +14,7 @@ from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.models.host_gauges import gauges
 from sutra_grid.admin.pages.models.node_rows import node_rows
 from sutra_grid.admin.pages.renderer import now_ms, render_page
+from sutra_grid.admin.reads.grid_status import seen_at_ms
 from sutra_grid.admin.reads.lookup import find_agent
 from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.services import registry
@@ -30,7 +31,8 @@ def show_agent(agent_id: str) -> Response:
     """Show the page."""
     rows = registry()
     agent = find_agent(rows, agent_id)
-    nodes = rows.node_page(NodeQuery(agent_id=agent_id, sort=NodeSort.STATUS, limit=SHOWN_NODES), counted=True)
+    query = NodeQuery(agent_id=agent_id, sort=NodeSort.STATUS, limit=SHOWN_NODES)
+    nodes = rows.node_page(query, seen_at_ms(), counted=True)
     everything = rows.nodes(agent_id)
     by_drain = sum(node.stopped_by_drain for node in everything)
     limits_mb = [node.spec.memory_limit_mb for node in everything if node.desired is Desired.RUNNING]
@@ -43,7 +45,7 @@ def show_agent(agent_id: str) -> Response:
         is_offline=agent.status is AgentStatus.OFFLINE,
         gauges=gauges(agent.host) if agent.host else [],
         memory_limits=limits_text(limits_mb, agent.host.memory_total_bytes if agent.host else 0),
-        rows=node_rows(map(listed_node, nodes.items), now_ms()),
+        rows=node_rows(map(listed_node, nodes.items), seen_at_ms()),
         node_count=nodes.total,
         stopped_by_drain=nodes_text(by_drain) if by_drain else "",
         events=event_rows(rows.event_page(EventQuery(agent_id=agent_id, limit=SHOWN_EVENTS)), now_ms()),

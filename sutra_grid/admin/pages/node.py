@@ -14,8 +14,9 @@ from sutra_grid.admin.pages.models.explanation import explain
 from sutra_grid.admin.pages.models.history import Period, history, unseen_periods
 from sutra_grid.admin.pages.node_log import LOG_LINES, read_log_end
 from sutra_grid.admin.pages.renderer import is_from_htmx, now_ms, render_page
+from sutra_grid.admin.reads.grid_status import as_of_ms
 from sutra_grid.admin.reads.lookup import find_node
-from sutra_grid.admin.reads.records import agent_with_nodes, as_of_now
+from sutra_grid.admin.reads.records import agent_with_nodes, as_seen
 from sutra_grid.admin.services import master, master_fault, registry
 from sutra_grid.client.descriptions import health_text, is_observed
 from sutra_grid.core.errors import GridError
@@ -36,7 +37,7 @@ MEMORY: Final = Measure("Memory", 1024.0, lambda count: size(int(count)), prefix
 def show_node(node_id: str) -> Response:
     """Show the page."""
     rows = registry()
-    node = as_of_now(find_node(rows, node_id))
+    node = as_seen(find_node(rows, node_id))
     agent = rows.agent(node.agent_id)
     status = node_status(node, shown_node(node, agent))
     record = agent_with_nodes(agent, []) if agent else None
@@ -63,10 +64,11 @@ def show_node(node_id: str) -> Response:
 
 
 def _unseen(rows: Registry, agent_id: str, agent: Agent | None) -> list[Period]:
-    """When nobody saw the nodes of the agent, as far as its events are kept."""
+    """When nobody saw the nodes of the agent, as far as its events are kept; also since the master is gone."""
     events = rows.event_page(EventQuery(agent_id=agent_id, kind="agent", limit=READ_AGENT_EVENTS))
     offline_since_ms = agent.status_since_ms if agent and agent.status is AgentStatus.OFFLINE else 0
-    return unseen_periods(events, offline_since_ms, now_ms())
+    without_master = [Period(at_ms, now_ms())] if (at_ms := as_of_ms()) else []
+    return [*unseen_periods(events, offline_since_ms, now_ms()), *without_master]
 
 
 def _charts(node_id: str) -> tuple[list[Chart], str]:

@@ -11,8 +11,9 @@ from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.list_links import headings, link
 from sutra_grid.admin.pages.models.list_size import PAGE_ROWS, page_sizes, size_text
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.renderer import now_ms, render_page
+from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.pages.url_parameters import is_filtered, list_query
+from sutra_grid.admin.reads.grid_status import seen_at_ms
 from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.schemas.list_queries import NodeFilter
 from sutra_grid.admin.services import registry
@@ -36,14 +37,14 @@ def show_nodes() -> Response:
     )
     filtered = is_filtered(chosen, NOT_FILTERS)
     rows = registry()
-    page = rows.node_page(query, counted=True)
+    page = rows.node_page(query, seen_at_ms(), counted=True)
     is_unknown = bool(query.agent_id) and not page.total and rows.agent(query.agent_id) is None
     return render_page(
         "nodes.html",
         section="nodes",
         chosen=chosen,
         statuses=list(ListedStatus),
-        rows=node_rows(map(listed_node, page.items), now_ms()),
+        rows=node_rows(map(listed_node, page.items), seen_at_ms()),
         headings=headings(PATH, chosen, NodeSort, NodeSort.STATUS),
         size=size_text(page.total, len(page.items), "node", filtered=filtered),
         filtered=filtered,

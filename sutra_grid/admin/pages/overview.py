@@ -12,7 +12,7 @@ from sutra_grid.admin.pages.models.attention import AttentionItem, agent_items, 
 from sutra_grid.admin.pages.models.badges import grid_badge
 from sutra_grid.admin.pages.models.event_rows import event_rows
 from sutra_grid.admin.pages.renderer import POLL_SECONDS, now_ms, page_state, render_page
-from sutra_grid.admin.reads.grid_status import as_of_ms, grid_summary
+from sutra_grid.admin.reads.grid_status import grid_summary, seen_at_ms
 from sutra_grid.admin.services import registry
 from sutra_grid.core.agent.host_changes import is_disk_low, low_other_disks
 from sutra_grid.core.types import Agent, AgentStatus
@@ -76,4 +76,5 @@ def _has_low_disk(agent: Agent) -> bool:
 
 def _node_items(rows: Registry) -> list[AttentionItem]:
     query = NodeQuery(attention=True, sort=NodeSort.STATUS, limit=READ_ITEMS)
-    return node_items(rows.node_page(query).items, as_of_ms() or now_ms())  # without a master no time goes on
+    at_ms = seen_at_ms()
+    return node_items(rows.node_page(query, at_ms).items, at_ms)

@@ -14,8 +14,9 @@ from sutra_grid.admin.pages.blueprint import blueprint
 from sutra_grid.admin.pages.models.agent_rows import agent_rows
 from sutra_grid.admin.pages.models.list_size import size_text
 from sutra_grid.admin.pages.models.node_rows import node_rows
-from sutra_grid.admin.pages.renderer import now_ms, render_page
+from sutra_grid.admin.pages.renderer import render_page
 from sutra_grid.admin.pages.url_parameters import list_query
+from sutra_grid.admin.reads.grid_status import seen_at_ms
 from sutra_grid.admin.reads.records import listed_node
 from sutra_grid.admin.schemas.requests import MAX_NAME_CHARACTERS
 from sutra_grid.admin.services import registry
@@ -43,7 +44,7 @@ def search() -> Response:
     if not text:
         return render_page("search.html", text="", poll_seconds=0)
     agents = rows.agent_page(AgentQuery(text=text, limit=SHOWN_AGENTS), counted=True)
-    nodes = rows.node_page(NodeQuery(text=text, limit=SHOWN_NODES), counted=True)
+    nodes = rows.node_page(NodeQuery(text=text, limit=SHOWN_NODES), seen_at_ms(), counted=True)
     return render_page(
         "search.html",
         poll_seconds=SEARCH_POLL_SECONDS,
@@ -52,7 +53,7 @@ def search() -> Response:
         agents=agent_rows(agents.items),
         agents_size=size_text(agents.total, len(agents.items), "agent", filtered=True),
         has_more_agents=agents.total > len(agents.items),
-        rows=node_rows(map(listed_node, nodes.items), now_ms()),
+        rows=node_rows(map(listed_node, nodes.items), seen_at_ms()),
         nodes_size=size_text(nodes.total, len(nodes.items), "node", filtered=True),
         has_more_nodes=nodes.total > len(nodes.items),
         was_removed=rows.was_removed(text),

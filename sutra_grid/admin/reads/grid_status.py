@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sutra_grid.admin.services import master_fault, registry
+from sutra_grid.admin.services import clock, master_fault, registry
 from sutra_grid.core.errors import GridError
 from sutra_grid.core.status import as_last_known
 from sutra_grid.core.types import ClusterSummary
+from sutra_grid.runtime.clock import wall_ms
 
 
 def grid_summary() -> ClusterSummary:
@@ -21,6 +22,11 @@ def grid_summary() -> ClusterSummary:
 def as_of_ms() -> int:
     """0 while the master answers. Else when it last wrote what is read now. Needs a request context."""
     return registry().master_last_seen_ms() if master_fault() is not None else 0
+
+
+def seen_at_ms() -> int:
+    """The moment that rows are of: now, or ``as_of_ms``, because without a master no time goes on. Wall clock."""
+    return as_of_ms() or wall_ms(clock())
 
 
 def last_known_ms() -> int:

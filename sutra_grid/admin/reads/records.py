@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sutra_grid.admin.reads.grid_status import seen_at_ms
 from sutra_grid.admin.schemas.responses import NOT_IN_LISTS
-from sutra_grid.admin.services import clock
 from sutra_grid.core.status import shown_node
 from sutra_grid.core.time_left import seen_at
 from sutra_grid.core.types import Agent, Event, Node
 from sutra_grid.registry import ListedAgent, ListedNode, Registry
-from sutra_grid.runtime.clock import wall_ms
 from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.convert import agent_record, event_to_message, node_status, to_json
 
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
     """An agent with all of its nodes. Needs a request context."""
-    return agent_record(agent, [(seen, shown_node(seen, agent)) for seen in map(as_of_now, nodes)])
+    return agent_record(agent, [(seen, shown_node(seen, agent)) for seen in map(as_seen, nodes)])
 
 
-def as_of_now(node: Node) -> Node:
-    """The node with the times that are left now. Needs a request context."""
-    return seen_at(node, wall_ms(clock()))
+def as_seen(node: Node) -> Node:
+    """The node with the times that were left when it was last seen. Needs a request context."""
+    return seen_at(node, seen_at_ms())
 
 
 def listed_node(listed: ListedNode) -> pb.NodeStatus:
-    """A node as lists show it. A list has the times that are left now."""
+    """A node as lists show it. ``node_page`` has set the times that are left."""
     return node_status(listed.node, listed.shown)
 
 
@@ -46,6 +45,6 @@ def event_list(events: Sequence[Event], last_event_id: int) -> pb.EventList:
 
 def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
     """Nodes as wire messages, in their order. Reads their agents. Needs a request context."""
-    kept = [as_of_now(node) for node in nodes]
+    kept = [as_seen(node) for node in nodes]
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
     return [node_status(node, shown_node(node, agents[node.agent_id])) for node in kept]

@@ -298,3 +298,31 @@ def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
     assert "<meter" not in client.get("/ui/agents/agent-1").text
     master.start()
     eventually(lambda: not is_told())
+
+
+def test_without_a_master_no_time_of_a_node_goes_on(
+    client: FlaskClient, registry: Registry, master: FakeMaster, clock: FakeClock
+) -> None:
+    seen_ms = int(clock.wall() * 1000)
+    runs = registry.node("node-00000001")
+    waits = a_node("node-0000000a")
+    registry.create_node(waits, record=None, events=[an_event("node.started", node_id=waits.node_id, at_ms=1_000)])
+    reports = [
+        a_report(runs, started_at_ms=seen_ms - 30_000),
+        a_report(waits, state=NodeState.STARTING, pid=0, backoff_ms=60_000, reported_at_ms=seen_ms),
+    ]
+    event = an_event("node.started", node_id="node-00000001", at_ms=seen_ms - 30_000)
+    registry.write_observations(Observations(reports=reports, events=[event], master_at_ms=seen_ms))
+    master.stop()
+    clock.advance(600)
+    for path in ("/ui/nodes", "/ui/agents/agent-1", "/ui/search?q=node-"):
+        page = open_page(client, path)
+        assert " 30s " in page.text("row-node-00000001"), path
+        assert "back-off 60s" in page.text("row-node-0000000a"), path
+    assert mentions(open_page(client, "/ui/").text("attention"), "back-off 60s")
+    assert "back-off 60s" in open_page(client, "/ui/nodes/node-0000000a").text("node-status")
+    assert client.get("/nodes/node-0000000a").json["backoff_ms"] == 60_000
+    [listed] = [each for each in client.get("/nodes").json["nodes"] if each["node_id"] == "node-0000000a"]
+    assert listed["backoff_ms"] == 60_000
+    history = open_page(client, "/ui/nodes/node-00000001").text("history")
+    assert mentions(history, "running 30s", "unknown 10m"), "nobody has seen it since"
