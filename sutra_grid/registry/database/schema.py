@@ -20,7 +20,7 @@ from sutra_grid.core.errors import FailedPrecondition, Unavailable
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.engine import Database
 from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, lock_fault, unavailable
-from sutra_grid.registry.database.files import beside
+from sutra_grid.registry.database.files import beside, close_to_others, make_private
 from sutra_grid.registry.database.integrity import (
     damaged,
     refuse_damaged_log,
@@ -53,6 +53,8 @@ def bring_up_to_date(database: Database, *, create: bool) -> None:
             revision = _whole_revision(database)
         except RegistryDamaged as error:
             raise damaged(database, error.why) from error
+        if database.file is not None:
+            close_to_others(database.file)
         database.keep_write_ahead_log()
         if revision != HEAD:
             with database.writing() as connection:
@@ -202,5 +204,5 @@ def _prepare_file(database: Database, file: Path, *, create: bool) -> None:
         return
     if not create:
         raise _not_set_up(database.name)
-    file.touch()
+    make_private(file)
     sync_directory(file.parent)

@@ -16,7 +16,7 @@ from sutra_grid.core.errors import FailedPrecondition
 from sutra_grid.core.types import Reason
 from sutra_grid.registry.database.engine import sqlite_file
 from sutra_grid.registry.database.faults import RegistryDamaged, file_fault, unavailable
-from sutra_grid.registry.database.files import BESIDE, beside
+from sutra_grid.registry.database.files import BESIDE, beside, close_to_others
 from sutra_grid.registry.registry import Registry
 from sutra_grid.runtime.files import sync_directory
 
@@ -73,6 +73,7 @@ def _move(file: Path, now_ms: int) -> Path:
     """Add a second name to each file, then remove the first: after a crash in between, both names exist."""
     present = [suffix for suffix in _SUFFIXES if beside(file, suffix).exists()]
     kept = _free_name(file, now_ms)
+    close_to_others(file)
     for suffix in present:
         os.link(beside(file, suffix), beside(kept, suffix))
     sync_directory(file.parent)

@@ -18,7 +18,7 @@ from sutra_grid.core.types import Event
 from sutra_grid.registry.database import schema
 from sutra_grid.registry.database.engine import Database, file_identity, open_file
 from sutra_grid.registry.database.faults import file_fault, unavailable, unfinished_fault
-from sutra_grid.registry.database.files import BESIDE, beside
+from sutra_grid.registry.database.files import BESIDE, beside, make_private
 from sutra_grid.registry.rows import agents as agent_rows
 from sutra_grid.registry.rows import events as event_rows
 from sutra_grid.registry.rows import nodes as node_rows
@@ -53,6 +53,7 @@ def _refill(
     try:
         base = _stamp(file)
         if base is not None:
+            make_private(filling)
             shutil.copy(file, filling)
         merged = _fill(filling, database, contents, events, last_event_id, at_ms)
         if _stamp(file) != base:
