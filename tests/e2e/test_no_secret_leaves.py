@@ -5,9 +5,6 @@ A new kind of secret gets a row in ``PLACES`` and is planted in ``planted``.
 
 from __future__ import annotations
 
-import os
-import stat
-import tarfile
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -17,8 +14,8 @@ from typing import Any, Final
 import pytest
 from support.harness.daemons import Outcome, run_program, write_config
 from support.harness.grid import Grid, GridSpec
+from support.harness.outputs import Outputs, make_bundle, readable_files, told_by_processes
 from support.harness.postgres import OwnServer, own_server
-from support.harness.processes import processes_below
 from support.waiting import eventually
 
 PLACES: Final = (
@@ -43,7 +40,6 @@ PLACES: Final = (
 ALLOWED: Final = {("argument of an engine", "arguments of processes")}
 
 MARKERS: Final = {place: f"planted-{uuid.uuid4().hex}" for place in PLACES}
-Outputs = dict[str, str]
 
 pytestmark = [pytest.mark.soak, pytest.mark.postgres]
 
@@ -102,7 +98,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         idle = grid.grpc.spawn("agent-1", engine="idle").node_id
         with suppress(Exception):  # this one ends at once, as often as it is started
             grid.grpc.spawn("agent-1", engine="broken")
-        told |= _processes(grid.root)
+        of_engine = f"ANYTHING={MARKERS['environment of an engine']}"
+        told |= told_by_processes(grid.root, except_variables=[of_engine])
         told |= _answers(grid, idle, "")
         told |= _commands(grid, idle, "")
         told |= _refused_starts(grid)
@@ -119,7 +116,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
         grid.master.wait_ready()
         grid.wait_agents("healthy")
         told |= {f"log of {daemon.name}": daemon.log_text() for daemon in grid.daemons}
-        told |= _readable_files(root)
+        told |= readable_files(root)
     told["logs at the end"] = "".join(path.read_text(errors="replace") for path in grid.root.rglob("*.log"))
     return told
 
@@ -190,41 +187,12 @@ def _refused_starts(grid: Grid) -> Outputs:
 
 
 def _bundle(grid: Grid, root: Path) -> Outputs:
-    file = root / "bundle.tar.gz"
-    parts = ["--state-path", str(grid.state_path("agent-1")), "--file", str(file)]
+    parts = ["--state-path", str(grid.state_path("agent-1"))]
     for daemon in grid.daemons:
         parts += ["--config", str(daemon.config), "--log", str(daemon.log)]
     environ = {"SUTRA_GRID_TOKEN": MARKERS["environment of the command line"]}
-    done = run_program("sutra-grid-cli", "--master", grid.master_address, "debug", "bundle", *parts, environ=environ)
-    assert done.exit_code == 0, done.stderr
-    with tarfile.open(file) as archive:
-        names = [member for member in archive.getmembers() if member.isfile()]
-        assert len(names) > 10
-        read = {f"bundle, {one.name}": archive.extractfile(one) for one in names}
-        return {name: stream.read().decode(errors="replace") for name, stream in read.items() if stream is not None}
-
-
-def _processes(root: Path) -> Outputs:
-    """The arguments of all processes, and the environments of the nodes."""
-    arguments, inherited = "", ""
-    for pid in processes_below(root):
-        with suppress(OSError):
-            proc = Path(f"/proc/{pid}")
-            arguments += (proc / "cmdline").read_text()
-            environment = (proc / "environ").read_text()
-            if "SUTRA_GRID_LAUNCH=" in environment:
-                inherited += environment.replace(f"ANYTHING={MARKERS['environment of an engine']}", "")
-    assert "SUTRA_GRID_LAUNCH=" in inherited
-    return {"arguments of processes": arguments, "environment of nodes": inherited}
-
-
-def _readable_files(root: Path) -> Outputs:
-    """What users of the host may read of what the grid has written."""
-    told = {}
-    for path in (Path(folder) / name for folder, _, names in os.walk(root) for name in names):
-        status = path.lstat()
-        if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
-            told[f"file {path.name}"] = path.read_bytes().decode(errors="replace")
+    told = make_bundle(root / "bundle.tar.gz", ("--master", grid.master_address), parts, environ)
+    assert len(told) > 10
     return told
 
 
