@@ -80,6 +80,7 @@ def inherited(node: NodeReport) -> dict[str, Any]:
     return noted
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("engine", ["quit", "hup"])
 def test_a_stop_signal_that_the_agent_inherited_as_ignored_ends_a_node(started_in: StartedIn, engine: str) -> None:
     agent = started_in(*in_env("--ignore-signal=HUP,INT,QUIT"))  # as nohup and a shell's background job do

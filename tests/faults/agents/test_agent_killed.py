@@ -54,7 +54,7 @@ IDLE = kill_points(Step.HEARTBEAT_ANSWERED)
 EVERY = (*SPAWN, *STOP, *RESTART, *REMOVE, *CRASH, *STOP_SEQUENCE, *CRASH_LOOP, *ADOPTION, *HEARD, *IDLE)
 
 
-@at(SPAWN, nth=4)
+@at(SPAWN, nth=7)
 def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     starts = killable.starts()
     killable.agent_orders.kill_at(point)
@@ -75,7 +75,7 @@ def test_a_spawn_is_whole_or_leaves_nothing(killable: KilledGrid, point: KillPoi
     killable.assert_nothing_leaked()
 
 
-@at(STOP, nth=5)
+@at(STOP, nth=9)
 def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     starts = killable.starts()
@@ -89,7 +89,7 @@ def test_a_stop_ends_stopped_and_nothing_runs(killable: KilledGrid, point: KillP
     assert killable.starts() == starts
 
 
-@at(RESTART, nth=6)
+@at(RESTART, nth=11)
 def test_a_restart_is_made_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -105,7 +105,7 @@ def test_a_restart_is_made_once(killable: KilledGrid, point: KillPoint) -> None:
     assert killable.grid.grpc.show(cell).restarts == 1
 
 
-@at(REMOVE, nth=5)
+@at(REMOVE, nth=9)
 def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     starts = killable.starts()
@@ -120,7 +120,7 @@ def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: 
     killable.assert_nothing_leaked()
 
 
-@at(CRASH, nth=6)
+@at(CRASH, nth=11)
 def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -134,7 +134,7 @@ def test_a_node_that_crashed_is_restarted_once(killable: KilledGrid, point: Kill
     assert killable.grid.grpc.show(cell).restarts == 1
 
 
-@at(STOP_SEQUENCE, nth=4)
+@at(STOP_SEQUENCE, nth=7)
 def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell("stubborn")
     killable.agent_orders.kill_at(point)
@@ -146,7 +146,7 @@ def test_a_stop_that_needs_sigkill_ends_stopped_too(killable: KilledGrid, point:
     killable.wait_agreement(set(), stopped=frozenset({cell}))
 
 
-@at(CRASH_LOOP, nth=6)
+@at(CRASH_LOOP, nth=11)
 def test_a_node_that_can_not_start_is_given_up_and_can_be_started_when_it_can(
     killable: KilledGrid, point: KillPoint
 ) -> None:
@@ -187,7 +187,7 @@ def test_what_a_heartbeat_brought_is_done_though_the_agent_died_of_it(
         assert killable.starts() == starts
 
 
-@at(ADOPTION, nth=4)
+@at(ADOPTION, nth=7)
 def test_an_agent_that_is_killed_again_while_it_adopts_starts_nothing_twice(
     killable: KilledGrid, point: KillPoint
 ) -> None:

@@ -119,6 +119,7 @@ def rename(log: Path) -> None:
     log.rename(log.with_name(f"{log.name}.1"))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("name", "harm"), [("titled", delete), ("titled", rename), ("reset", delete)])
 def test_a_node_whose_log_was_renamed_or_deleted_is_adopted_with_its_pid(
     agent: AgentHarness, name: str, harm: Callable[[Path], None]

@@ -109,6 +109,7 @@ def test_no_status_changes_and_nothing_happens_when_a_clock_jumps(
     assert [event.kind for event in grid.events(after_event_id=cursor)] == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seconds", [JUMP_SECONDS, -JUMP_SECONDS], ids=["on", "back"])
 def test_a_back_off_is_neither_cut_short_nor_drawn_out(turnable: Turnable, node: NodeView, seconds: int) -> None:
     grid = turnable.grid
@@ -185,6 +186,7 @@ def test_a_master_that_starts_before_its_own_past_has_the_same_view(turnable: Tu
     assert "superseded" not in grid.master.log_text()[cursor:]
 
 
+@pytest.mark.soak
 def test_a_registry_lost_after_a_jump_back_and_restored_from_before_it_ends_no_agent(
     turnable: Turnable, node: NodeView, tmp_path: Path
 ) -> None:

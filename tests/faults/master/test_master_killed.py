@@ -60,7 +60,7 @@ def die(killable: KilledGrid, call: grpc.Future) -> None:
     assert isinstance(call.exception(), grpc.RpcError)
 
 
-@at(SPAWN, nth=4)
+@at(SPAWN, nth=7)
 def test_a_spawn_is_taken_up_by_its_retry(killable: KilledGrid, point: KillPoint) -> None:
     starts, request = killable.starts(), new_request()
     killable.master_orders.kill_at(point)
@@ -81,7 +81,7 @@ def test_a_spawn_is_taken_up_by_its_retry(killable: KilledGrid, point: KillPoint
     killable.assert_nothing_leaked()
 
 
-@at(FAILED_SPAWN, nth=4)
+@at(FAILED_SPAWN, nth=7)
 def test_a_spawn_that_failed_leaves_nothing_after_its_retry(killable: KilledGrid, point: KillPoint) -> None:
     request = new_request()
     killable.master_orders.kill_at(point)
@@ -94,7 +94,7 @@ def test_a_spawn_that_failed_leaves_nothing_after_its_retry(killable: KilledGrid
     killable.assert_nothing_leaked()
 
 
-@at(STOP, nth=4)
+@at(STOP, nth=7)
 def test_a_stop_is_done_or_can_be_asked_for_again(killable: KilledGrid, point: KillPoint) -> None:
     cell, request = killable.make_cell(), new_request()
     pid, starts = killable.pid(cell), killable.starts()
@@ -113,7 +113,7 @@ def test_a_stop_is_done_or_can_be_asked_for_again(killable: KilledGrid, point: K
     assert killable.starts() == starts
 
 
-@at(RESTART, nth=5)
+@at(RESTART, nth=9)
 @pytest.mark.parametrize("at_once", [True, False], ids=["retried at once", "retried later"])
 def test_a_restart_is_made_once_whenever_it_is_retried(killable: KilledGrid, point: KillPoint, at_once: bool) -> None:
     cell, request = killable.make_cell(), new_request()
@@ -135,7 +135,7 @@ def test_a_restart_is_made_once_whenever_it_is_retried(killable: KilledGrid, poi
     assert killable.starts() == starts + 1
 
 
-@at(REMOVE, nth=4)
+@at(REMOVE, nth=7)
 def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: KillPoint) -> None:
     cell, request = killable.make_cell(), new_request()
     pid, starts = killable.pid(cell), killable.starts()
@@ -153,7 +153,7 @@ def test_a_removed_node_is_gone_and_leaves_nothing(killable: KilledGrid, point: 
     killable.assert_nothing_leaked()
 
 
-@at(REGISTRATION, nth=4)
+@at(REGISTRATION, nth=7)
 def test_a_registration_is_repeated(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()
@@ -181,7 +181,7 @@ def test_heartbeats_lose_nothing(killable: KilledGrid, point: KillPoint) -> None
     assert killable.grid.agent_statuses() == {AGENT: "healthy"}
 
 
-@at(TAKEOVER, nth=4)
+@at(TAKEOVER, nth=7)
 def test_a_takeover_of_running_nodes_goes_on_where_it_was(killable: KilledGrid, point: KillPoint) -> None:
     cell = killable.make_cell()
     pid, starts = killable.pid(cell), killable.starts()

@@ -32,6 +32,9 @@ def file(whole: Path, tmp_path: Path) -> Path:
     return copy_registry(whole, tmp_path / "registry.db")
 
 
+soak = pytest.mark.soak
+
+
 def start(file: Path, *arguments: str) -> Outcome:
     """Start a master that must be refused before it needs its port."""
     config = write_config(
@@ -40,7 +43,10 @@ def start(file: Path, *arguments: str) -> Outcome:
     return run_program(PROGRAM, "--config", str(config), *arguments)
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+FIRST, *OTHERS = (pytest.param(damage, id=name) for name, damage in DAMAGES.items())
+
+
+@pytest.mark.parametrize("damage", [FIRST, *(pytest.param(*other.values, id=other.id, marks=soak) for other in OTHERS)])
 def test_a_start_on_a_damaged_registry_is_refused_with_the_way_out(file: Path, damage: Damage) -> None:
     damage(file)
     ended = start(file)
@@ -87,6 +93,7 @@ def as_they_are(grid: Grid) -> dict[str, tuple[object, ...]]:
     return {n.node_id: (n.status, n.pid, n.desired, n.generation, n.spec.storage_path) for n in nodes}
 
 
+@pytest.mark.soak
 def test_a_rebuild_sets_the_damaged_registry_aside_and_takes_over_what_is(grid: Grid) -> None:
     stopped = grid.grpc.stop(grid.grpc.nodes()[0].node_id)
     before = as_they_are(grid)

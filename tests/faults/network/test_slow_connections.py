@@ -77,6 +77,7 @@ def node(proxied: Proxied) -> Iterator[NodeView]:
         proxied.grid.grpc.remove(left.node_id)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "fault",
     [

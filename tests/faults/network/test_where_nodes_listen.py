@@ -64,6 +64,7 @@ def told(hosts: TwoHosts) -> str:
     return host
 
 
+@pytest.mark.soak
 def test_a_storage_node_answers_at_its_endpoint_from_another_host(hosts: TwoHosts, told: str) -> None:
     node = hosts.grid.grpc.spawn("agent-1")
 
@@ -115,6 +116,7 @@ def test_a_program_that_does_not_listen_has_no_endpoint(hosts: TwoHosts, told: s
     assert shown.endpoint_problem == f"not reachable at {format_host_port(told, node.port)}: Connection refused"
 
 
+@pytest.mark.soak
 def test_a_running_node_keeps_its_endpoint_while_its_agent_restarts(hosts: TwoHosts) -> None:
     node = hosts.grid.grpc.spawn("agent-1")
     hosts.restart_agent()
@@ -141,6 +143,7 @@ def test_a_stranger_at_another_address_is_not_in_the_way_and_one_at_the_bind_add
     assert f"port {port} is in use by" in refused.error_message
 
 
+@pytest.mark.soak
 def test_nodes_on_all_addresses_are_told_at_the_advertised_one(tmp_path: Path) -> None:
     with ExitStack() as stack:
         hosts = two_hosts(stack, tmp_path, agent={"listen": f"[::]:{AGENT_PORT}", "advertise": "fd00:231::2"})
@@ -159,6 +162,7 @@ def test_an_advertised_address_that_does_not_lead_to_the_nodes_is_not_told(tmp_p
         assert f"It answers at 127.0.0.2:{node.port}. Correct advertise in [agent] or bind" in shown.endpoint_problem
 
 
+@pytest.mark.soak
 def test_nodes_of_an_older_bind_address_are_healthy_there_and_move_at_their_restart(tmp_path: Path) -> None:
     with ExitStack() as stack:
         hosts = two_hosts(

@@ -104,7 +104,7 @@ def delete(log: Path, elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("move", [rename, rename_and_create, move_away, delete])
-@pytest.mark.parametrize("restarted", [False, True], ids=["", "agent-restarted"])
+@pytest.mark.parametrize("restarted", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["", "agent-restarted"])
 def test_a_log_that_was_moved_is_told_read_and_bounded_until_a_restart_opens_it_again(
     scribe: AgentHarness, move: Move, restarted: bool, tmp_path: Path
 ) -> None:

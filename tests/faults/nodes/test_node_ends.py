@@ -130,6 +130,7 @@ def test_a_node_that_ignores_its_stop_signal_is_killed_after_the_grace_and_leave
     assert is_port_free(running.spec.port)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "restart",
     [

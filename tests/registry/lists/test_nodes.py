@@ -70,6 +70,7 @@ def nodes(registry: Registry) -> list[Node]:
     return made
 
 
+@pytest.mark.soak
 def test_lists_are_those_of_the_core_filtered_sorted_and_paged(registry: Registry, nodes: list[Node]) -> None:
     for sort, key in KEYS.items():
         for descending in (False, True):
