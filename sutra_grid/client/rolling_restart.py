@@ -113,7 +113,7 @@ class Roll:
             self._read_nodes()
 
     def stop_taking(self) -> None:
-        """Begin no further restart. The turns go on until those in flight have ended. For the main thread."""
+        """Begin no further restart. The turns go on until nodes in flight are up, no longer. For the main thread."""
         self._is_stopping = True
 
     def give_up(self) -> None:
@@ -229,7 +229,7 @@ class Roll:
         if self._spec.min_ready_seconds:
             self._on_wait(f"{node.node_id}: {node.status}, has to stay up for {up_seconds:g} s")
         ready_at = time.monotonic() + up_seconds
-        while (left_seconds := ready_at - time.monotonic()) > 0 and not self._given_up.is_set():
+        while (left_seconds := ready_at - time.monotonic()) > 0 and not self._is_ending():
             self._given_up.wait(min(POLL_SECONDS, left_seconds))
             now = self._read(node.node_id) or node
             if self._spec.min_ready_seconds and is_same_process(now, node) and not is_up(now):
@@ -240,6 +240,10 @@ class Roll:
                 raise _not_up_error(now, _NOT_STEADY, self._client.hints)
             node = now
         return node
+
+    def _is_ending(self) -> bool:
+        """Whether nobody waits for a further node, so that one that is up need not be watched."""
+        return self._is_stopping or self._given_up.is_set()
 
     def _read(self, name: str) -> pb.NodeStatus | None:
         """The node as it is now; None while the master does not answer, which is not a failure of the node."""

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -47,11 +48,17 @@ def second_worker(app: Flask, config: AdminConfig) -> Iterator[FlaskClient]:
     services_of(other).close()
 
 
-def start(client: FlaskClient, query: str = "", **changes: str) -> TestResponse:
+def form_to_start(client: FlaskClient, query: str = "", **changes: str) -> tuple[str, dict[str, Any]]:
+    """Where the form goes to, and what it sends."""
     [form] = [form for form in open_page(client, f"{PATH}/new{query}").forms if form.method == "post"]
     data = {name: value for name, value in form.values if name != "node_id"} | changes
     node_ids = [value for name, value in form.values if name == "node_id"]
-    return client.post(form.action, data={**data, "node_id": node_ids})
+    return form.action, {**data, "node_id": node_ids}
+
+
+def start(client: FlaskClient, query: str = "", **changes: str) -> TestResponse:
+    action, data = form_to_start(client, query, **changes)
+    return client.post(action, data=data)
 
 
 def started(client: FlaskClient, query: str = "", **changes: str) -> str:
@@ -105,11 +112,29 @@ def test_only_one_runs_at_a_time_in_all_workers(
     client: FlaskClient, second_worker: FlaskClient, grid: RestartingGrid
 ) -> None:
     grid.slow = {NODES[0]}
+    forms = [(worker, *form_to_start(worker)) for worker in (client, second_worker)]
     started(client)
-    for worker in (client, second_worker):
-        answer = start(worker)
+    for worker, action, data in forms:
+        answer = worker.post(action, data=data)
         assert answer.status_code in (409, 429)
         assert "already runs a rolling restart" in answer.text or "already running" in answer.text
+
+
+def test_while_one_runs_no_second_is_offered(client: FlaskClient, grid: RestartingGrid) -> None:
+    grid.slow = {NODES[0]}
+    started(client)
+    page = open_page(client, f"{PATH}/new")
+    assert "is running already" in page.text("main")
+    assert not [form for form in page.forms if form.method == "post"]
+
+
+def test_a_stop_does_not_wait_for_the_pause_of_a_node_that_is_up(client: FlaskClient, grid: RestartingGrid) -> None:
+    path = started(client, pause_seconds="3000")
+    eventually(lambda: grid.order == [NODES[0]], message="the first restart")
+    stop(client, path)
+    eventually(lambda: "stopped" in open_page(client, path).text("roll-state"), message="its end")
+    assert mentions(text_of(client, path), "1 of 2", "Somebody stopped it")
+    assert grid.order == [NODES[0]]
 
 
 def test_a_form_that_is_sent_twice_starts_one(client: FlaskClient, grid: RestartingGrid) -> None:
