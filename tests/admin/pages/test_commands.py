@@ -38,7 +38,7 @@ def asked(client: FlaskClient, path: str) -> str:
         ("/ui/act/stop?node_id=node-00000003", ["agent-2", "offline"]),
         (f"/ui/act/stop?node_id={NODE}&node_id=node-00000002", [NODE, 4711, "node-00000002", "no process"]),
         ("/ui/agents/agent-1/drain", ["2 nodes"]),
-        ("/ui/agents/agent-1/undrain", ["agent-1"]),
+        ("/ui/agents/agent-1/undrain", ["agent-1 is not drained", "Nothing changes"]),
         ("/ui/agents/agent-1/remove", ["2 nodes", "master"]),
         ("/ui/agents/agent-2/remove", ["1 node", "data stays"]),
     ],

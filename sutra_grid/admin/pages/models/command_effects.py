@@ -48,6 +48,8 @@ def drain_effects(agent: Agent, nodes: int) -> list[str]:
 
 def undrain_effects(agent: Agent, by_drain: int) -> list[str]:
     """The effects of undraining an agent whose drain has stopped ``by_drain`` nodes."""
+    if not agent.drained and not by_drain:
+        return [f"{agent.agent_id} is not drained. Nothing changes."]
     when = " when it is back: it is offline" if agent.status is AgentStatus.OFFLINE else ""
     effects = [f"{agent.agent_id} accepts new nodes again{when}. It has {agent.max_storage_nodes} slots."]
     if by_drain:
