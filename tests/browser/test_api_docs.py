@@ -24,3 +24,15 @@ def test_an_operation_says_what_it_takes_and_can_be_tried(page: Page) -> None:
     operation.get_by_role("button", name="Execute").click()
 
     expect(operation.locator(".live-responses-table")).to_contain_text('"total_agents": 2')
+
+
+def test_on_a_phone_the_api_is_short_and_dark_when_the_phone_is(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    page.goto("/docs")
+
+    expect(page.locator(".opblock-tag").first).to_be_visible()
+    expect(page.locator(".opblock")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3 * 844
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("html")).to_have_css("background-color", "rgb(28, 32, 34)")
