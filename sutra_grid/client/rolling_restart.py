@@ -30,6 +30,7 @@ log = get_logger(__name__)
 POLL_SECONDS: Final = 0.5
 JOIN_SECONDS: Final = 5.0
 _NOT_STEADY: Final = "was restarted and ran, but did not stay up"
+_NOT_SEEN: Final = "was restarted and ran, and can't be seen any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Roll:
         down = broken(nodes, self.progress.restarted)
         if down is not None:
             self.progress.restarted.pop(down.node_id)
-            self.progress.failure = _not_up_error(down, _NOT_STEADY, self._client.hints)
+            self.progress.failure = _not_steady_error(down, self._client.hints)
             return {}
         if not nodes and self.progress.unfinished():
             self.progress.left = []
@@ -237,7 +238,7 @@ class Roll:
                 now = await_settled(client, now, NodeStatus.RUNNING, self._on_wait, is_up)
                 ready_at = time.monotonic() + up_seconds
             if broken({node.node_id: now}, {node.node_id: node}) is not None:
-                raise _not_up_error(now, _NOT_STEADY, self._client.hints)
+                raise _not_steady_error(now, self._client.hints)
             node = now
         return node
 
@@ -260,6 +261,11 @@ def _unexpected(name: str, error: BaseException) -> Internal:
     )
     failure.__cause__ = error
     return failure
+
+
+def _not_steady_error(node: pb.NodeStatus, hints: Hints) -> FailedPrecondition:
+    """Of a node that is no longer up after its restart, or that nobody sees: it may still run."""
+    return _not_up_error(node, _NOT_SEEN if node.status == NodeStatus.UNKNOWN else _NOT_STEADY, hints)
 
 
 def _not_up_error(node: pb.NodeStatus, what: str, hints: Hints) -> FailedPrecondition:

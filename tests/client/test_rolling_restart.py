@@ -92,3 +92,19 @@ def test_a_node_of_an_offline_agent_is_not_said_to_be_down() -> None:
     assert progress.failure is not None
     assert mentions(progress.failure.message, "a", "can't be restarted now", "counts as down", "agent-3 is offline")
     assert "already down" not in progress.failure.message
+
+
+def test_a_restarted_node_that_nobody_sees_is_not_said_to_have_gone_down() -> None:
+    class Lost(SlowNode):
+        def get_node(self, _name: str) -> pb.NodeStatus:
+            return node("a", status="unknown", reason="agent_offline", pid=7)
+
+        def restart_node(self, _name: str) -> pb.NodeResult:
+            return pb.NodeResult(success=True, node=node("a", status="running", pid=7))
+
+    nodes = {"a": node("a")}
+    spec = RollSpec(pause_seconds=30)
+    client = cast(MasterClient, Lost())
+    progress = Roll(client, spec, ["a"], lambda: nodes, lambda _node: None, lambda _line: None).run()
+    assert progress.failure is not None
+    assert mentions(progress.failure.message, "a", "was restarted and ran", "can't be seen any more", "unknown")
