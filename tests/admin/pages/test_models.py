@@ -203,3 +203,12 @@ def test_what_could_not_be_found_is_tried_again_at_once() -> None:
 def test_what_a_command_does_beside_an_unproved_process_is_not_overstated(verb: NodeVerb) -> None:
     node = pb.NodeStatus(node_id="n", agent_id="a", status="failed", reason="unproved_process", pid=77)
     assert mentions(node_effect(verb, node), "Signals nothing", 77, "when that process has ended")
+
+
+@pytest.mark.parametrize("verb", list(NodeVerb))
+def test_what_a_command_does_to_a_node_that_nobody_sees_is_not_overstated(verb: NodeVerb) -> None:
+    node = pb.NodeStatus(node_id="n", agent_id="a", status="unknown", reason="agent_offline", pid=77)
+    text = node_effect(verb, node)
+    assert mentions(text, "nothing happens now", f"The {verb} is recorded", "when the agent is back", "last report", 77)
+    assert "Stops" not in text
+    assert "reports that" not in text

@@ -30,11 +30,15 @@ IN_PROGRESS: Final = {
 
 
 def node_effect(verb: NodeVerb, node: pb.NodeStatus) -> str:
-    """The effect of a command on a node."""
-    text = _NODE_EFFECTS[verb](node)
-    if node.status == NodeStatus.UNKNOWN:
-        text += f" Its agent {node.agent_id} is offline, so its current state is unknown."
-    return text
+    """The effect of a command on a node; of one that nobody sees now, when its agent is back."""
+    if node.status != NodeStatus.UNKNOWN:
+        return _NODE_EFFECTS[verb](node)
+    last = f" In its last report it ran as process {node.pid}." if node.pid else ""
+    data = f" Its data and log stay in {_data(node)} on {node.agent_id}." if verb is NodeVerb.REMOVE else ""
+    return (
+        f"Its agent {node.agent_id} is offline, so nothing happens now. The {verb} is recorded, and carried out when "
+        f"the agent is back.{last}{data}"
+    )
 
 
 def drain_effects(agent: Agent, nodes: int) -> list[str]:
