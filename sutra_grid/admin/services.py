@@ -86,6 +86,11 @@ def is_insecure() -> bool:
     return bool(current_app.config.get(INSECURE))
 
 
+def is_master_insecure() -> bool:
+    """Whether others reach the master, and it has no TLS; False while it can't be asked. Needs a request context."""
+    return services_of(current_app).master_check.is_insecure()
+
+
 def long_requests() -> LongRequests:
     """The limit on long requests. Needs a request context."""
     return services_of(current_app).long_requests

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sutra_grid.agent.engines import DEFAULT_ENGINE, INSECURE_VARIABLE
+from sutra_grid.core.agent.insecure import open_parts
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.core.types import RESTART_TO_LISTEN, Reason
 from sutra_grid.runtime.net import (
@@ -102,6 +104,13 @@ def agent_host(config: AgentConfig) -> str:
 def node_host(config: AgentConfig) -> str:
     """The host of the endpoints of this agent's nodes."""
     return config.advertise or _first_reachable([config.bind, config.listen[0]])
+
+
+def insecure_parts(config: AgentConfig) -> tuple[str, ...]:
+    """What listens without TLS where others reach it: the agent, or the nodes of its default engine."""
+    engine = config.engines[DEFAULT_ENGINE]
+    is_allowed = INSECURE_VARIABLE in engine.environment
+    return open_parts(agent=config.insecure, nodes=is_allowed and not engine.tls and not is_loopback(node_host(config)))
 
 
 def _first_reachable(hosts: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ from sutra_grid.agent.access.node_certificates import CHECK_SECONDS as CERTIFICA
 from sutra_grid.agent.access.node_certificates import NodeCertificateLink, NodeCertificates
 from sutra_grid.agent.access.renewal import CertificateRenewal, RenewalLink
 from sutra_grid.agent.access.revocations import FollowedRevocations
-from sutra_grid.agent.addresses import NodeAddresses, agent_host, find_addresses
+from sutra_grid.agent.addresses import NodeAddresses, agent_host, find_addresses, insecure_parts
 from sutra_grid.agent.config import AgentConfig, MemoryLimits
 from sutra_grid.agent.engines import LISTEN_VARIABLE
 from sutra_grid.agent.heartbeat import Heartbeat, HeartbeatSource
@@ -324,6 +324,7 @@ class GridAgent:
             labels=config.labels,
             data_path=str(config.data_path),
             state_path=str(config.state_path),
+            insecure=insecure_parts(config),
         )
 
     def _report_soon(self) -> None:

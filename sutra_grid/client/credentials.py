@@ -6,9 +6,11 @@ from sutra_grid.client.master_client import MasterClient
 from sutra_grid.wire import access_pb2 as pb
 
 
-def who_am_i(client: MasterClient) -> pb.Caller:
+def who_am_i(client: MasterClient, timeout_seconds: float | None = None) -> pb.Caller:
     """Who this caller is to the master."""
-    return client.call_access(lambda stub: stub.WhoAmI, pb.WhoAmIRequest(), pb.Caller, repeatable=True)
+    return client.call_access(
+        lambda stub: stub.WhoAmI, pb.WhoAmIRequest(), pb.Caller, timeout_seconds=timeout_seconds, repeatable=True
+    )
 
 
 def create_token(client: MasterClient, request: pb.CreateTokenRequest) -> pb.CreateTokenResponse:

@@ -344,6 +344,7 @@ class Agent:
     labels: Mapping[str, str] = field(default_factory=dict)
     data_path: str = ""
     state_path: str = ""
+    insecure: tuple[str, ...] = ()  # what others reach without TLS: ``core.agent.insecure``
     status: AgentStatus = AgentStatus.HEALTHY
     reason: Reason = Reason.NONE
     message: str = ""

@@ -264,6 +264,11 @@ class Registry(AccessMethods, PeopleMethods):
         with self._database.reading() as connection:
             return row_counts.count(connection, events_since_ms)
 
+    def insecure_agents(self) -> int:
+        """How many agents say that others reach them or their nodes without TLS."""
+        with self._database.reading() as connection:
+            return row_counts.insecure_agents(connection)
+
     # -- write-behind --
 
     def write_observations(self, observations: Observations) -> None:

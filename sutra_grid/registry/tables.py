@@ -72,6 +72,7 @@ class AgentRow(Base):
     reachability_reason: Mapped[str] = mapped_column(server_default="")
     reachability_message: Mapped[str] = mapped_column(server_default="")
     reachability_since_ms: Mapped[int] = mapped_column(server_default="0")
+    insecure: Mapped[str] = mapped_column(server_default="")  # words with a space between
 
 
 class NodeRow(Base):

@@ -11,7 +11,7 @@ class Empty(_message.Message):
     def __init__(self) -> None: ...
 
 class AgentInfo(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path", "session_id", "state_path")
+    __slots__ = ("agent_id", "hostname", "platform", "max_storage_nodes", "version", "agent_endpoint", "host_id", "instance_id", "heartbeat_interval_ms", "host", "nodes", "engines", "labels", "data_path", "session_id", "state_path", "insecure")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class AgentInfo(_message.Message):
     DATA_PATH_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_PATH_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -51,7 +52,8 @@ class AgentInfo(_message.Message):
     data_path: str
     session_id: str
     state_path: str
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., session_id: _Optional[str] = ..., state_path: _Optional[str] = ...) -> None: ...
+    insecure: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., host_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., nodes: _Optional[_Iterable[_Union[NodeReport, _Mapping]]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., session_id: _Optional[str] = ..., state_path: _Optional[str] = ..., insecure: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RegistrationResponse(_message.Message):
     __slots__ = ("success", "master_version", "error_message", "session_id", "assignments", "error")
@@ -142,7 +144,7 @@ class AgentCommand(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ..., request_id: _Optional[str] = ..., force: bool = ...) -> None: ...
 
 class AgentRecord(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms", "state_path", "reachability", "reachability_reason", "reachability_message", "reachability_since_ms")
+    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms", "state_path", "reachability", "reachability_reason", "reachability_message", "reachability_since_ms", "insecure")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +178,7 @@ class AgentRecord(_message.Message):
     REACHABILITY_REASON_FIELD_NUMBER: _ClassVar[int]
     REACHABILITY_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     REACHABILITY_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -202,7 +205,8 @@ class AgentRecord(_message.Message):
     reachability_reason: str
     reachability_message: str
     reachability_since_ms: int
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., state_path: _Optional[str] = ..., reachability: _Optional[str] = ..., reachability_reason: _Optional[str] = ..., reachability_message: _Optional[str] = ..., reachability_since_ms: _Optional[int] = ...) -> None: ...
+    insecure: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., state_path: _Optional[str] = ..., reachability: _Optional[str] = ..., reachability_reason: _Optional[str] = ..., reachability_message: _Optional[str] = ..., reachability_since_ms: _Optional[int] = ..., insecure: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AgentList(_message.Message):
     __slots__ = ("agents",)
@@ -543,7 +547,7 @@ class NodeResult(_message.Message):
     def __init__(self, success: bool = ..., error_message: _Optional[str] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., node: _Optional[_Union[NodeStatus, _Mapping]] = ...) -> None: ...
 
 class ClusterStatus(_message.Message):
-    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms", "unhealthy_storage_nodes", "unstable_storage_nodes", "insecure")
+    __slots__ = ("total_agents", "healthy_agents", "total_storage_nodes", "running_storage_nodes", "status", "degraded_agents", "offline_agents", "desired_storage_nodes", "failed_storage_nodes", "unknown_storage_nodes", "reasons", "master_version", "master_started_at_ms", "as_of_ms", "unhealthy_storage_nodes", "unstable_storage_nodes", "insecure", "insecure_agents", "insecure_master")
     TOTAL_AGENTS_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_AGENTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
@@ -561,6 +565,8 @@ class ClusterStatus(_message.Message):
     UNHEALTHY_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
     UNSTABLE_STORAGE_NODES_FIELD_NUMBER: _ClassVar[int]
     INSECURE_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_AGENTS_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_MASTER_FIELD_NUMBER: _ClassVar[int]
     total_agents: int
     healthy_agents: int
     total_storage_nodes: int
@@ -578,7 +584,9 @@ class ClusterStatus(_message.Message):
     unhealthy_storage_nodes: int
     unstable_storage_nodes: int
     insecure: bool
-    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ..., insecure: bool = ...) -> None: ...
+    insecure_agents: int
+    insecure_master: bool
+    def __init__(self, total_agents: _Optional[int] = ..., healthy_agents: _Optional[int] = ..., total_storage_nodes: _Optional[int] = ..., running_storage_nodes: _Optional[int] = ..., status: _Optional[str] = ..., degraded_agents: _Optional[int] = ..., offline_agents: _Optional[int] = ..., desired_storage_nodes: _Optional[int] = ..., failed_storage_nodes: _Optional[int] = ..., unknown_storage_nodes: _Optional[int] = ..., reasons: _Optional[_Iterable[str]] = ..., master_version: _Optional[str] = ..., master_started_at_ms: _Optional[int] = ..., as_of_ms: _Optional[int] = ..., unhealthy_storage_nodes: _Optional[int] = ..., unstable_storage_nodes: _Optional[int] = ..., insecure: bool = ..., insecure_agents: _Optional[int] = ..., insecure_master: bool = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("event_id", "at_ms", "kind", "agent_id", "node_id", "reason", "message", "actor", "actor_name", "actor_address")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from sutra_grid.agent.addresses import NodeAddresses, agent_host, find_addresses, node_host
+from sutra_grid.agent.addresses import NodeAddresses, agent_host, find_addresses, insecure_parts, node_host
 from sutra_grid.agent.config import AgentConfig
 from sutra_grid.agent.engines import Engine
 from sutra_grid.agent.name_check import NameCheck, names_of
@@ -164,3 +164,21 @@ def test_each_change_of_a_name_is_said_once(said: io.StringIO) -> None:
     assert "can't resolve it: Name or service not known" in lines[0]
     assert "127.0.1.1, where other hosts do not reach it" in lines[1]
     assert "resolved again" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("bind", "insecure", "tls", "told"),
+    [
+        ("", False, False, ()),
+        ("127.0.0.1", True, False, ("agent",)),
+        ("10.0.0.5", True, False, ("agent", "nodes")),
+        ("10.0.0.5", True, True, ("agent",)),
+    ],
+)
+def test_an_agent_says_what_others_reach_without_tls(
+    config: AgentConfig, bind: str, insecure: bool, tls: bool, told: tuple[str, ...]
+) -> None:
+    listen = "10.0.0.5" if insecure else "127.0.0.1"
+    engine = Engine.storage("/bin/storage", tls=tls, insecure=insecure)
+    changed = replace(with_hosts(config, listen, bind=bind), insecure=insecure, engines={"storage": engine})
+    assert insecure_parts(changed) == told

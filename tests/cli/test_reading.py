@@ -486,3 +486,17 @@ def test_explain_advises_for_a_node_that_runs_and_lost_a_process_to_the_kernel(m
     master.answers["ReadNodeLog"] = pb.LogChunk()
     told = cli("nodes", "explain", hurt.node_id).out
     assert mentions(told, "the kernel killed", "For a higher limit")
+
+
+def test_status_and_agents_say_what_is_open(master: FakeMaster, cli: Cli) -> None:
+    master.answers["GetClusterStatus"] = cluster(insecure=True, insecure_agents=2)
+    opened = [line for line in cli("status").out.splitlines() if line.startswith("Open")]
+    assert len(opened) == 2
+    assert "2 agents" in opened[1]
+    assert "agents list -o wide" in opened[1]
+    master.answers["GetClusterStatus"] = cluster()
+    assert "Open" not in cli("status").out
+    master.answers["GetAgent"] = agent(insecure=["agent", "nodes"])
+    assert has_line(cli("agents", "show", "agent-1").out, "Open", "stop and remove", "read and change")
+    master.answers["ListAgents"] = pb.AgentList(agents=[agent(insecure=["agent"])])
+    assert has_line(cli("agents", "list", "-o", "wide").out, "INSECURE")

@@ -187,7 +187,7 @@ def closed_grid(root: Path) -> Grid:
     def serves() -> bool:
         context = ssl.create_default_context(cadata=tls.authority.pem.decode())
         with suppress(OSError):
-            return bool(urllib.request.urlopen(f"https://{grid.admin_address}/livez", timeout=2, context=context))
+            return bool(urllib.request.urlopen(f"https://{grid.admin_address}/livez", timeout=15, context=context))
         return False
 
     config = write_config(root / "admin.toml", sections)

@@ -13,9 +13,12 @@ from sutra_grid import __version__
 from sutra_grid.admin.access.guard import current_principal, is_allowed_to_change
 from sutra_grid.admin.pages.cached_value import CachedValue
 from sutra_grid.admin.pages.models.timestamps import Timestamp, timestamp
+from sutra_grid.admin.reads.exposure import Exposure, exposure
 from sutra_grid.admin.reads.grid_status import last_known_ms
-from sutra_grid.admin.services import access, is_insecure, master_fault
+from sutra_grid.admin.services import access, is_insecure, master_fault, registry
 from sutra_grid.core.access.principal import PrincipalKind
+from sutra_grid.core.agent.insecure import insecure_agents_text, insecure_text
+from sutra_grid.core.errors import GridError
 from sutra_grid.core.redaction import is_secret_name
 from sutra_grid.core.types import Agent
 from sutra_grid.runtime.clock import Clock
@@ -23,6 +26,7 @@ from sutra_grid.runtime.clock import Clock
 _KEY: Final = "sutra_grid.pages"
 POLL_SECONDS: Final = 3
 LOW_DISKS_MAX_AGE_SECONDS: Final = 15.0
+INSECURE_AGENTS_MAX_AGE_SECONDS: Final = 3.0
 DIALOG: Final = "dialog"
 
 
@@ -31,6 +35,7 @@ class PageState:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.insecure_agents: CachedValue[int] = CachedValue(clock, INSECURE_AGENTS_MAX_AGE_SECONDS)
         self.low_disks: CachedValue[list[Agent]] = CachedValue(clock, LOW_DISKS_MAX_AGE_SECONDS)
 
 
@@ -38,6 +43,8 @@ def install_page_state(app: Flask, state: PageState) -> None:
     """Attach the pages' state to ``app``, and add the filters of the templates."""
     app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
+    app.jinja_env.filters["insecure_agents"] = insecure_agents_text
+    app.jinja_env.filters["insecure"] = insecure_text
     app.jinja_env.globals["now_ms"] = now_ms
     app.jinja_env.globals["may_change"] = is_allowed_to_change
     # For macros too, which do not see the values of a page.
@@ -78,6 +85,7 @@ def render_page(
         last_known=ago(last_known_ms()) if fault else None,
         version=__version__,
         insecure=is_insecure(),
+        exposure=_exposure(),
         who=current_principal(),
         is_open_to_others=_is_open_to_others(),
         **values,
@@ -91,6 +99,16 @@ def _here() -> str:
     if len(kept) == len(list(request.args.items(multi=True))):
         return request.full_path.rstrip("?")
     return f"{request.path}?{urlencode(kept)}".rstrip("?")
+
+
+def _exposure() -> Exposure | None:
+    """What is open; None for whoever may not read the grid, and while that can't be read."""
+    if not current_principal().role:
+        return None
+    try:
+        return exposure(page_state().insecure_agents.get(lambda: registry().insecure_agents()))
+    except GridError:
+        return None
 
 
 def _is_open_to_others() -> bool:

@@ -30,6 +30,7 @@ from sutra_grid.client.descriptions import (
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
 from sutra_grid.core.agent.host_changes import DATA
+from sutra_grid.core.agent.insecure import insecure_text
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.size import size
 from sutra_grid.core.text import printable
@@ -220,6 +221,7 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         ("Host", f"{agent.hostname} ({agent.platform}), host id {agent.host_id or '-'}"),
         ("Endpoint", agent.agent_endpoint or "- (reached by its heartbeats only)"),
         *([("Reached", printable(reachability_text(agent, now)))] if agent.agent_endpoint else []),
+        *([("Open", insecure_text(agent.insecure))] if agent.insecure else []),
         ("Version", agent.version or "-"),
         ("Engines", ", ".join(agent.engines) or "-"),
         ("Data path", agent.data_path or "-"),

@@ -30,6 +30,7 @@ def agent_columns(now_ms: int) -> Sequence[Column[pb.AgentRecord]]:
         Column("PLATFORM", lambda a: a.platform, wide=True),
         Column("VERSION", lambda a: a.version, wide=True),
         Column("ENDPOINT", lambda a: a.agent_endpoint, wide=True),
+        Column("INSECURE", lambda a: ",".join(a.insecure), wide=True),
         Column("ENGINES", lambda a: ",".join(a.engines), wide=True),
         Column("DATA PATH", lambda a: a.data_path, wide=True),
         Column("LABELS", lambda a: ",".join(f"{k}={v}" for k, v in sorted(a.labels.items())), wide=True),

@@ -14,6 +14,7 @@ from sutra_grid.cli.output.printer import emit, now_ms, one_text
 from sutra_grid.cli.output.watch import Watch
 from sutra_grid.client.master_client import MasterClient
 from sutra_grid.core.age import age
+from sutra_grid.core.agent.insecure import insecure_agents_text
 from sutra_grid.core.text import printable
 from sutra_grid.wire import grid_pb2 as pb
 
@@ -59,6 +60,8 @@ def describe_cluster(client: MasterClient, cluster: pb.ClusterStatus, *, colored
     lines += [f"Why     {printable(reason)}" for reason in cluster.reasons]
     if cluster.insecure:
         lines.append(f"Open    {INSECURE_WORDS}")
+    if cluster.insecure_agents:
+        lines.append(f"Open    {insecure_agents_text(cluster.insecure_agents)}: sutra-grid-cli agents list -o wide")
     if not cluster.total_agents:
         lines.append("Next    start an agent: sutra-grid-agent --config FILE")
     elif not cluster.total_storage_nodes:

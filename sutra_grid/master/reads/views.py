@@ -69,12 +69,14 @@ class Views:
 
     def cluster(self) -> pb.ClusterStatus:
         """Counts of the cluster and its overall status."""
-        summary = cluster_summary(self._state.agents.all(), self._state.nodes.all(), wall_ms(self._clock))
+        agents = self._state.agents.all()
+        summary = cluster_summary(agents, self._state.nodes.all(), wall_ms(self._clock))
         return cluster_summary_to_message(
             summary,
             master_version=__version__,
             master_started_at_ms=self._started_at_ms,
             insecure=self._insecure,
+            insecure_agents=sum(bool(agent.insecure) for agent in agents),
         )
 
     def _shown(self, node: Node) -> ShownStatus:

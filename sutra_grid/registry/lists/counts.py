@@ -24,6 +24,8 @@ _NODES = (
     .group_by(*_KINDS)
 )
 
+_INSECURE = select(func.count()).select_from(AGENTS).where(AGENTS.c.insecure != "")
+
 _LAST_EVENT = select(func.max(EVENTS.c.event_id))
 _EVENTS = (
     select(EVENTS.c.kind, func.count().label("events"))
@@ -41,6 +43,11 @@ def count(connection: Connection, events_since_ms: int) -> GridCounts:
         master_last_seen_ms=presence.last_seen_ms(connection),
         events={row.kind: row.events for row in connection.execute(_EVENTS, {"since_ms": events_since_ms})},
     )
+
+
+def insecure_agents(connection: Connection) -> int:
+    """How many agents say that others reach them or their nodes without TLS."""
+    return connection.execute(_INSECURE).scalar() or 0
 
 
 def _node_count(row: Row[Any]) -> NodeCount:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from sutra_grid.core.agent.insecure import told_insecure
 from sutra_grid.core.samples import DiskSample, HostSample
 from sutra_grid.core.types import Agent, Desired, Node, NodeReport
 from sutra_grid.wire import grid_pb2
@@ -76,6 +77,7 @@ def agent_to_info(agent: Agent, reports: Iterable[NodeReport] = ()) -> grid_pb2.
         data_path=agent.data_path,
         session_id=agent.session_id,
         state_path=agent.state_path,
+        insecure=agent.insecure,
     )
 
 
@@ -100,6 +102,7 @@ def agent_from_info(message: grid_pb2.AgentInfo) -> Agent:
         host=host_sample_from_message(message.host) if message.HasField("host") else None,
         session_id=message.session_id,
         state_path=message.state_path,
+        insecure=told_insecure(message.insecure),
     )
 
 
@@ -132,4 +135,5 @@ def agent_record(agent: Agent, nodes_with_status: Sequence[tuple[Node, ShownStat
         reachability_reason=agent.reachability.reason,
         reachability_message=agent.reachability.message,
         reachability_since_ms=agent.reachability.since_ms,
+        insecure=agent.insecure,
     )

@@ -24,11 +24,18 @@ def event_to_message(event: Event) -> grid_pb2.Event:
 
 
 def cluster_summary_to_message(
-    summary: ClusterSummary, *, master_version: str = "", master_started_at_ms: int = 0, insecure: bool = False
+    summary: ClusterSummary,
+    *,
+    master_version: str = "",
+    master_started_at_ms: int = 0,
+    insecure: bool = False,
+    insecure_agents: int = 0,
+    insecure_master: bool = False,
 ) -> grid_pb2.ClusterStatus:
     """The summary as a message; a reader of the registry leaves the master's fields empty.
 
-    ``insecure``: others reach the server that answers, and it has no TLS.
+    ``insecure``: others reach the server that answers, and it has no TLS; ``insecure_agents`` counts agents of that
+    kind, and ``insecure_master`` is what an admin knows of the master.
     """
     return grid_pb2.ClusterStatus(
         status=summary.status,
@@ -48,4 +55,6 @@ def cluster_summary_to_message(
         master_started_at_ms=master_started_at_ms,
         as_of_ms=summary.as_of_ms,
         insecure=insecure,
+        insecure_agents=insecure_agents,
+        insecure_master=insecure_master,
     )

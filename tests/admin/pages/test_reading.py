@@ -15,6 +15,7 @@ from sutra_grid.client.next_steps import NEXT_STEPS
 from sutra_grid.core.types import AgentStatus, Health, NodeState, Reason
 from sutra_grid.registry import Contents, Observations, Registry
 from sutra_grid.wire import grid_pb2 as pb
+from sutra_grid.wire.access_pb2 import Caller
 
 pytestmark = pytest.mark.usefixtures("registry")
 
@@ -326,3 +327,20 @@ def test_without_a_master_no_time_of_a_node_goes_on(
     assert listed["backoff_ms"] == 60_000
     history = open_page(client, "/ui/nodes/node-00000001").text("history")
     assert mentions(history, "running 30s", "unknown 10m"), "nobody has seen it since"
+
+
+def test_every_page_says_which_daemons_are_open(
+    client: FlaskClient, registry: Registry, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "exposure-banner" not in open_page(client, "/ui/").ids
+    registry.save_agent(an_agent("agent-1", insecure=("agent",)))
+    monkeypatch.setattr("sutra_grid.admin.upstream.master_check.who_am_i", lambda *_: Caller(insecure=True))
+    clock.advance(16)
+    for path in ("/ui/", "/ui/agents", "/ui/nodes", "/ui/events"):
+        assert mentions(open_page(client, path).text("exposure-banner"), "The master has no TLS", "one agent")
+    assert "no TLS" in open_page(client, "/ui/agents").text("agent-agent-1")
+    assert "no TLS" not in open_page(client, "/ui/agents").text("agent-agent-2")
+    assert "whoever reaches the agent can stop and remove its nodes" in open_page(client, "/ui/agents/agent-1").text()
+    status = client.get("/status").json
+    assert (status["insecure"], status["insecure_agents"], status["insecure_master"]) == (False, 1, True)
+    assert client.get("/agents/agent-1").json["insecure"] == ["agent"]

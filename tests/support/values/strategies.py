@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from sutra_grid.core.agent.insecure import Insecure, told_insecure
 from sutra_grid.core.event_kinds import EventKind, event_kind
 from sutra_grid.core.samples import HostSample, NodeSample
 from sutra_grid.core.types import (
@@ -97,6 +98,7 @@ registering_agents = st.builds(
     labels=st.dictionaries(words, words, max_size=3),
     data_path=words,
     host=st.none() | host_samples,
+    insecure=st.sets(st.sampled_from(Insecure)).map(told_insecure),
 )
 events = st.builds(
     Event,

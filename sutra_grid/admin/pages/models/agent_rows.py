@@ -20,6 +20,7 @@ class AgentRow(NamedTuple):
     agent_id: str
     badge: Badge
     drained: bool
+    insecure: tuple[str, ...]
     slots: str
     hostname: str
     platform: str
@@ -55,6 +56,7 @@ def _row(agent: Agent, used: int) -> AgentRow:
         agent.agent_id,
         badge(agent.status),
         agent.drained,
+        agent.insecure,
         f"{used}/{agent.max_storage_nodes}",
         printable(agent.hostname),
         agent.platform,

@@ -1,4 +1,6 @@
-"""Adds who may do what: tokens, certificates, revocations, users and sessions; and who caused an event."""
+"""Adds who may do what: tokens, certificates, revocations, users and sessions; who caused an event; and
+which agents have no TLS.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ def upgrade() -> None:
 
     for name in _EVENTS:
         op.add_column("events", sa.Column(name, sa.Text(), nullable=False, server_default=""))
+    op.add_column("agents", sa.Column("insecure", sa.Text(), nullable=False, server_default=""))
 
     op.create_table(
         "tokens",
