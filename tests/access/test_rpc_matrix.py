@@ -17,9 +17,11 @@ from grpc_reflection.v1alpha import reflection_pb2
 from storage.server import StorageServer
 from support.harness.grid import Grid, GridSpec
 from support.values.certificates import DAY, TestAuthority, write_files
+from support.waiting import eventually
 
 from sutra_grid.core.access.identity import Role, agent_server_name
 from sutra_grid.core.access.rpc_rules import RPC_RULES
+from sutra_grid.core.types import Reason
 from sutra_grid.wire import access_pb2, grid_pb2, node_pb2, storage_pb2
 from sutra_grid.wire.access_pb2_grpc import GridAccessStub
 from sutra_grid.wire.errors import from_rpc_error, is_answer
@@ -47,8 +49,9 @@ STORAGE: Final = (
 
 @dataclass(frozen=True)
 class Server:
-    """Where a server is, what its certificate says, and its services."""
+    """What it is on the page, where it is, what its certificate says, and its services."""
 
+    kind: str
     address: str
     server_name: str
     services: tuple[ServiceDescriptor, ...]
@@ -57,19 +60,34 @@ class Server:
         return [method for service in (*self.services, _HEALTH, _REFLECTION) for method in service.methods]
 
 
+_REFUSALS: Final[dict[str, str]] = {
+    Reason.FORBIDDEN: "denied",
+    Reason.UNAUTHENTICATED: "unknown caller",
+    Reason.CERTIFICATE_REVOKED: "revoked",
+}
+
+
 def path_of(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
 def documented() -> dict[str, dict[str, str]]:
     """Cells of the page by path and column."""
-    text = PAGE.read_text().partition("\n## ")[0]
+    return {"/" + name.strip("`"): cells for name, cells in table_of(PAGE.read_text().partition("\n## ")[0]).items()}
+
+
+def of_strangers() -> dict[str, dict[str, str]]:
+    """What the page says of certificates that do not count, by what they are and server."""
+    return table_of(PAGE.read_text().partition("\n## Certificates that do not count\n")[2].partition("\n## ")[0])
+
+
+def table_of(text: str) -> dict[str, dict[str, str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     columns = [cell.strip() for cell in lines[0].strip("|").split("|")][1:]
     table = {}
     for line in lines[2:]:
         name, *cells = (cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|"))
-        table["/" + name.strip("`")] = dict(zip(columns, cells, strict=True))
+        table[name] = dict(zip(columns, cells, strict=True))
     return table
 
 
@@ -104,14 +122,14 @@ def servers(grid: Grid, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
     flags = ("--tls-cert", str(cert), "--tls-key", str(key), "--tls-client-ca", str(ca))
     with StorageServer(directory / "store", *flags) as storage:
         yield [
-            Server(grid.master_address, "master.grid.sutra-grid", MASTER),
-            Server(grid.agent_address("agent-1"), agent_server_name("grid", "agent-1"), AGENT),
-            Server(storage.address, "localhost", STORAGE),
+            Server("master", grid.master_address, "master.grid.sutra-grid", MASTER),
+            Server("agent", grid.agent_address("agent-1"), agent_server_name("grid", "agent-1"), AGENT),
+            Server("storage node", storage.address, "localhost", STORAGE),
         ]
 
 
 def outcome(channel: grpc.Channel, method: MethodDescriptor, token: str = "") -> str:
-    """``allowed``, ``denied``, ``unknown caller`` or ``closed``, whatever the method itself says of the request."""
+    """``allowed``, ``denied``, ``revoked``, ``unknown caller`` or ``closed``, whatever the method says of it."""
     request = GetMessageClass(method.input_type)()
     if "agent_id" in method.input_type.fields_by_name:
         request.agent_id = NAME
@@ -129,7 +147,7 @@ def outcome(channel: grpc.Channel, method: MethodDescriptor, token: str = "") ->
         if not is_answer(error):
             return "closed" if error.code() is grpc.StatusCode.UNAVAILABLE else "allowed"  # type: ignore[attr-defined]
         reason = from_rpc_error(error).reason
-        return {"forbidden": "denied", "unauthenticated": "unknown caller"}.get(reason, "allowed")
+        return _REFUSALS.get(reason, "allowed")
     return "allowed"
 
 
@@ -167,15 +185,15 @@ def test_the_certificate_of_a_node_may_call_what_nobody_may(grid: Grid, servers:
             assert outcomes(channel, server) == expected(server, NOBODY)
 
 
-@pytest.mark.parametrize("kind", ["none", "expired", "other authority", "plaintext"])
+@pytest.mark.parametrize("kind", ["no certificate", "expired", "other authority", "no TLS"])
 def test_a_stranger_reaches_no_handler(grid: Grid, servers: list[Server], kind: str) -> None:
     assert grid.tls is not None
     own = grid.tls.authority
     given = {
-        "none": replace(own.credentials(Role.ADMIN, NAME), certificate_pem=b"", key_pem=b""),
+        "no certificate": replace(own.credentials(Role.ADMIN, NAME), certificate_pem=b"", key_pem=b""),
         "expired": own.credentials(Role.ADMIN, NAME, ends=-DAY / 2),
         "other authority": replace(TestAuthority().credentials(Role.ADMIN, NAME), ca_pem=own.pem),
-        "plaintext": None,
+        "no TLS": None,
     }[kind]
     for server in servers:
         with ExitStack() as stack:
@@ -187,7 +205,39 @@ def test_a_stranger_reaches_no_handler(grid: Grid, servers: list[Server], kind: 
                 )
                 options = [("grpc.ssl_target_name_override", server.server_name)]
                 channel = stack.enter_context(grpc.secure_channel(server.address, credentials, options=options))
-            assert set(outcomes(channel, server).values()) == {"closed"}
+            assert set(outcomes(channel, server).values()) == {of_strangers()[kind][server.kind]}
+
+
+@pytest.fixture(scope="module")
+def revoked(grid: Grid) -> str:
+    """The name whose certificates are revoked, of every role; the agent follows the list."""
+    assert grid.tls is not None
+    agent, name = grid.agents["agent-1"], "revoked-1"
+    with grid.tls.channel(grid.master_address, Role.ADMIN, "test") as channel:
+        stub = GridAccessStub(channel)
+        for role in Role:
+            stub.RevokeCertificate(access_pb2.RevokeCertificateRequest(role=role, name=name), timeout=10)
+        version = stub.ListRevocations(access_pb2.ListRevocationsRequest(), timeout=10).version
+    line = f'"version": {version}'
+    eventually(lambda: f"version={version}" in agent.log_text() or line in agent.log_text(), 15, "the list followed")
+    return name
+
+
+@pytest.mark.parametrize("role", [*ROLES, Role.NODE])
+def test_a_revoked_certificate_opens_what_the_page_says(
+    grid: Grid, servers: list[Server], tokens: dict[str, str], revoked: str, role: Role
+) -> None:
+    assert grid.tls is not None
+    cells = of_strangers()["revoked, of any role"]
+    for server in servers:
+        paths = [path_of(method) for method in server.methods()]
+        wanted = dict.fromkeys(paths, cells[server.kind])
+        if cells[server.kind] == "not revoked":
+            wanted = expected(server, NOBODY if role is Role.NODE else role)
+        with grid.tls.channel(server.address, role, revoked, server.server_name) as channel:
+            assert outcomes(channel, server) == wanted
+            if server.kind == "master":
+                assert outcomes(channel, server, tokens["admin"]) == wanted
 
 
 @pytest.fixture(scope="module")
