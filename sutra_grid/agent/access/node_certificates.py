@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from cryptography import x509
 
-from sutra_grid.agent.access.node_files import NodeFiles, problem_of, wants_renewal
+from sutra_grid.agent.access.node_files import NodeFiles, has_other_authority, problem_of, wants_renewal
 from sutra_grid.agent.os_errors import from_os_error
 from sutra_grid.agent.processes.probe_tls import ProbeTls
 from sutra_grid.core.access.identity import Identity, Role
@@ -85,6 +85,7 @@ class NodeCertificates:
         # guarded by _lock:
         self._waiting: dict[str, list[OnDone]] = {}  # by the node of each request in flight
         self._retries: dict[str, _Retry] = {}
+        self._asked: dict[str, int] = {}  # version of the agent's credentials when the master last gave one
 
     def paths(self, node_id: str) -> TlsFiles:
         """The files that the node's program is told. They may not exist yet."""
@@ -115,20 +116,25 @@ class NodeCertificates:
                 self._waiting.pop(node_id, None)
 
     def check(self, node_ids: Iterable[str]) -> None:
-        """Get the certificates that are missing or due for renewal. A failure is logged, and tried again later."""
+        """Get the certificates that are missing, due for renewal, or not of the authority that the agent's own is of.
+
+        A failure is logged, and tried again later.
+        """
         now = datetime.fromtimestamp(self._clock.wall(), UTC)
         for node_id in node_ids:
             with self._lock:
                 retry = self._retries.get(node_id)
             if retry is not None and self._clock.monotonic() < retry.due:
                 continue
-            if self.problem(node_id) or wants_renewal(self._files(node_id), self._hosts, now):
+            files = self._files(node_id)
+            if self.problem(node_id) or wants_renewal(files, self._hosts, now) or self._follows(node_id, files):
                 self.obtain(node_id, lambda error: None)
 
     def forget(self, node_id: str) -> None:
         """Remove the node's key and certificate: the node is removed."""
         with self._lock:
             self._retries.pop(node_id, None)
+            self._asked.pop(node_id, None)
         self._files(node_id).remove()
 
     def forget_all_but(self, node_ids: Iterable[str]) -> None:
@@ -152,6 +158,17 @@ class NodeCertificates:
 
     def _identity(self, node_id: str) -> Identity:
         return Identity(self._member.current().grid, Role.NODE, node_id)
+
+    def _follows(self, node_id: str, files: NodeFiles) -> bool:
+        """Whether the grid changes to a new authority, and the node has a certificate of the one before.
+
+        The master is asked once for each version of the agent's files: it may still sign with the old one.
+        """
+        current = self._member.current()
+        with self._lock:
+            if self._asked.get(node_id) == current.version:
+                return False
+        return has_other_authority(files, current.certificate_pem, current.ca_pem)
 
     def _obtain(self, node_id: str) -> None:
         error: GridError | None = None
@@ -177,6 +194,7 @@ class NodeCertificates:
             on_done(error)
 
     def _replace(self, node_id: str) -> None:
+        version = self._member.current().version
         files = self._files(node_id)
         key = files.key_or_new()
         pem = self._issue(node_id, make_request(key), self._hosts)
@@ -190,6 +208,8 @@ class NodeCertificates:
                 reason=Reason.CERTIFICATE_INVALID,
                 hint="When the grid changes to a new authority, add that to ca_file of every member first",
             ) from error
+        with self._lock:
+            self._asked[node_id] = version
         leaf = x509.load_pem_x509_certificate(pem)
         log.info(
             "certificate of a node written",

@@ -16,7 +16,7 @@ from sutra_grid.core.access.identity import Identity
 from sutra_grid.core.access.renewal import renew_at
 from sutra_grid.core.errors import InvalidArgument
 from sutra_grid.runtime.certificates.authority import AuthorityKey, key_to_pem, new_key
-from sutra_grid.runtime.certificates.describe import describe, fits, identity_of, is_signed_by
+from sutra_grid.runtime.certificates.describe import describe, fits, identity_of, is_signed_by, signing_authority
 from sutra_grid.runtime.certificates.files import read_certificate, read_key, read_pair, time_warning
 from sutra_grid.runtime.certificates.new_files import KEY_MODE, NewFile, write_new
 from sutra_grid.runtime.files import write_atomically
@@ -100,3 +100,12 @@ def wants_renewal(files: NodeFiles, hosts: Sequence[str], now: datetime) -> bool
     chance = leaf.serial_number % _SPREAD / _SPREAD  # the same at each look
     due = renew_at(facts.not_before.timestamp(), facts.not_after.timestamp(), chance)
     return now.timestamp() >= due
+
+
+def has_other_authority(files: NodeFiles, certificate_pem: bytes, ca_pem: bytes) -> bool:
+    """Whether a certificate that can be used is of another authority in ``ca_pem`` than ``certificate_pem`` is."""
+    trusted = x509.load_pem_x509_certificates(ca_pem)
+    if len(trusted) < 2:
+        return False
+    own = signing_authority(x509.load_pem_x509_certificates(certificate_pem), trusted)
+    return own is not None and signing_authority(read_certificate(files.cert), trusted) != own

@@ -148,20 +148,28 @@ def fits(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey | rsa.RS
 
 
 def is_signed_by(chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> bool:
-    """Whether the first certificate of ``chain`` leads, through the others, to one of ``authorities``.
+    """Whether the first certificate of ``chain`` leads, through the others, to one of ``authorities``."""
+    return signing_authority(chain, authorities) is not None
+
+
+def signing_authority(
+    chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]
+) -> x509.Certificate | None:
+    """The one of ``authorities`` to which the first certificate of ``chain`` leads, through the others.
 
     Checks signatures and issuers, not times, names or purposes.
     """
     current, others = chain[0], list(chain[1:MAX_CHAIN])
     for _ in range(MAX_CHAIN):
-        if any(current == one or _issued(one, current) for one in authorities):
-            return True
+        reached = next((one for one in authorities if current == one or _issued(one, current)), None)
+        if reached is not None:
+            return reached
         found = next((one for one in others if is_authority(one) and _issued(one, current)), None)
         if found is None:
-            return False
+            return None
         others.remove(found)
         current = found
-    return False
+    return None
 
 
 def with_authority(certificate_pem: bytes, ca_pem: bytes) -> bytes:

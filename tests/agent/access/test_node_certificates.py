@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sutra_grid.core.errors import FailedPrecondition, GridError
 from sutra_grid.core.types import Reason
 from sutra_grid.runtime.certificates.authority import Authority
 from sutra_grid.runtime.certificates.files import read_pair
+from sutra_grid.runtime.tls.credentials import Credentials
 from sutra_grid.runtime.tls.section import TlsFiles
 
 NODE = "node-1"
@@ -150,6 +152,28 @@ def test_an_expired_certificate_or_one_of_another_authority_is_a_problem(world: 
     other = TestAuthority().credentials(Role.AGENT, "agent-1")
     world.member = files_of(other)
     assert "not signed" in world.make().problem(NODE)
+
+
+def test_a_node_follows_its_agent_to_a_new_authority(world: World) -> None:
+    """The master may still sign with the old one; it is asked once for each change of the agent's files."""
+    assert world.obtain() is None
+    new, credentials = TestAuthority(), world.member.current()
+    both = credentials.ca_pem + new.pem
+
+    def change(version: int, of: Credentials) -> None:
+        world.member._current = replace(of, ca_pem=both, version=version)
+
+    change(2, credentials)
+    assert world.check() == 0
+    change(3, new.credentials(Role.AGENT, "agent-1"))
+    assert [world.check() for _ in range(2)] == [1, 0]
+    world.master.authority = Authority.load(new.pem, new.key_pem)
+    before = world.serial()
+    change(4, new.credentials(Role.AGENT, "agent-1"))
+    assert [world.check() for _ in range(2)] == [1, 0]
+    assert world.serial() != before
+    change(5, new.credentials(Role.AGENT, "agent-1"))
+    assert world.check() == 0
 
 
 def test_removed_nodes_keep_nothing(world: World) -> None:
