@@ -105,46 +105,6 @@ def test_a_viewer_may_read_and_is_told_what_it_lacks(grid: Grid) -> None:
 
 
 @pytest.mark.soak
-def test_certificates_are_replaced_under_a_live_grid_without_a_missed_heartbeat(tmp_path: Path) -> None:
-    """Also the authority is: first everybody trusts both, then everybody has a certificate of the new one."""
-    from support.values.certificates import TestAuthority
-
-    with Grid(tmp_path, GridSpec(agents=1, with_tls=True, heartbeat_seconds=0.3)) as grid:
-        tls = grid.tls
-        assert tls is not None
-        node = grid.cli.spawn()
-        grid.wait_node(node.node_id, "running")
-        members = [(Role.MASTER, "master"), (Role.AGENT, "agent-1"), (Role.ADMIN, "admin"), (Role.ADMIN, "test")]
-        old, new = tls.authority, TestAuthority()
-
-        def trust(pem: bytes) -> None:
-            for role, name in members:
-                (tls.directory / f"{role}-{name}" / "ca.pem").write_bytes(pem)
-
-        def taken_up(times: int) -> bool:
-            """Whether master and agent have read their files again so often. A new connection makes the master look."""
-            healthy = grid.cli.cluster() == "healthy"
-            logs = (grid.master.log_text(), grid.agents["agent-1"].log_text())
-            return healthy and all(log.count("certificate files read again") >= times for log in logs)
-
-        trust(old.pem + new.pem)
-        eventually(lambda: taken_up(1), 20, "both authorities in use")
-        tls.authority = new
-        for role, name in members:
-            tls.issue(role, name)
-            (tls.directory / f"{role}-{name}" / "ca.pem").write_bytes(old.pem + new.pem)
-        eventually(lambda: taken_up(2), 20, "the new certificates in use")
-        trust(new.pem)
-        pid = grid.pids()[node.node_id]
-        grid.wait_agents("healthy")
-        grid.cli.stop(node.node_id)
-        grid.cli.start(node.node_id)
-        assert grid.pids()[node.node_id] != pid
-        statuses = [event.kind for event in grid.events(agent_id="agent-1")]
-        assert not {"agent.degraded", "agent.offline"} & set(statuses)
-
-
-@pytest.mark.soak
 def test_an_agent_whose_certificate_expires_is_refused_and_comes_back_with_new_files(tmp_path: Path) -> None:
     with Grid(tmp_path, GridSpec(agents=1, with_tls=True, heartbeat_seconds=0.3, with_admin=False)) as grid:
         assert grid.tls is not None

@@ -6,7 +6,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -23,7 +23,8 @@ class Load:
     """Context manager around the only thread that calls the nodes.
 
     ``endpoints`` are by node id. A node that fails a call is only read until it answers again, so that
-    an outage leaves one write in doubt, not hundreds.
+    an outage leaves one write in doubt, not hundreds. ``connect`` makes the client of an endpoint; its second argument
+    is the deadline of a call in seconds.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class Load:
         ledger: Ledger,
         operations_per_second: float,
         rng: random.Random | None = None,
+        connect: Callable[[str, float], KvClient] = KvClient,
     ) -> None:
-        self._clients = {node_id: KvClient(endpoint, CALL_SECONDS) for node_id, endpoint in endpoints.items()}
+        self._clients = {node_id: connect(endpoint, CALL_SECONDS) for node_id, endpoint in endpoints.items()}
         self._ledger = ledger
         self._interval_seconds = 1 / operations_per_second
         self._rng = rng or random.Random(0)
         self._down: set[str] = set()
         self._reads = 0
+        self._failures: list[str] = []
         self._stop = threading.Event()
         self._requests: queue.SimpleQueue[tuple[float, Future[list[str]]]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="soak-load", daemon=True)
@@ -47,6 +50,11 @@ class Load:
     def reads(self) -> int:
         """The number of reads that were answered and checked."""
         return self._reads
+
+    @property
+    def failures(self) -> list[str]:
+        """What the calls said that were not answered."""
+        return list(self._failures)
 
     def __enter__(self) -> Load:
         self._thread.start()
@@ -87,7 +95,8 @@ class Load:
         write = self._ledger.next_write(node_id, self._rng)
         try:
             self._clients[node_id].put_all(write.values())
-        except grpc.RpcError:
+        except grpc.RpcError as error:
+            self._failures.append(f"{node_id}: {error.code()} {error.details()}")  # type: ignore[attr-defined]
             self._down.add(node_id)
             self._ledger.doubt(write)
         else:
@@ -96,7 +105,8 @@ class Load:
     def _read(self, node_id: str) -> bool:
         try:
             found = self._clients[node_id].get_prefix(PREFIX)
-        except grpc.RpcError:
+        except grpc.RpcError as error:
+            self._failures.append(f"{node_id}: {error.code()} {error.details()}")  # type: ignore[attr-defined]
             self._down.add(node_id)
             return False
         self._down.discard(node_id)

@@ -21,8 +21,9 @@ CHANNEL_OPTIONS = [
 class KvClient:
     """Reads and writes one node. Methods raise ``grpc.RpcError``; after one of a write its outcome is unknown."""
 
-    def __init__(self, endpoint: str, timeout_seconds: float = 5.0) -> None:
-        self._channel = grpc.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
+    def __init__(self, endpoint: str, timeout_seconds: float = 5.0, channel: grpc.Channel | None = None) -> None:
+        """``channel`` is one that leads to the node, for a node with TLS."""
+        self._channel = channel or grpc.insecure_channel(endpoint, options=CHANNEL_OPTIONS)
         self._kv = rpc.KVStub(self._channel)
         self._timeout_seconds = timeout_seconds
 
