@@ -9,8 +9,10 @@ from sutra_grid.wire import grid_pb2 as pb
 from sutra_grid.wire.grid_pb2_grpc import GridMasterStub
 
 
-def register_with_retry(stub: GridMasterStub, info: pb.AgentInfo, timeout_seconds: float) -> pb.RegistrationResponse:
-    """Register until the master answers; its answer, whatever it is."""
+def register_with_retry(
+    stub: GridMasterStub, info: pb.AgentInfo, timeout_seconds: float, within_seconds: float = 0.0
+) -> pb.RegistrationResponse:
+    """Register until the master answers, ``within_seconds`` or one timeout; its answer, whatever it is."""
 
     def answer() -> pb.RegistrationResponse | None:
         try:
@@ -21,6 +23,6 @@ def register_with_retry(stub: GridMasterStub, info: pb.AgentInfo, timeout_second
             raise
         return response
 
-    response = eventually(answer, timeout_seconds, f"{info.agent_id} admitted")
+    response = eventually(answer, within_seconds or timeout_seconds, f"{info.agent_id} admitted")
     assert response is not None
     return response
