@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.faults.fault_proxy import FaultProxy
@@ -37,13 +38,14 @@ class Split:
         self.cable.lose(self.cable.right)
 
 
-@pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
+@contextmanager
+def split_grid(root: Path, *, with_tls: bool = False) -> Iterator[Split]:
     with ExitStack() as stack:
         cable = stack.enter_context(cable_or_skip())
         left, right = cable.left, cable.right
         spec = GridSpec(
             with_admin=False,
+            with_tls=with_tls,
             run_in={"master": left.namespace.run_in, "agent-1": right.namespace.run_in},
             master_extra={
                 "master": {"listen": f"0.0.0.0:{MASTER_PORT}", "command_timeout_secs": COMMAND_SECONDS},
@@ -53,10 +55,11 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
                     "listen": f"0.0.0.0:{AGENT_PORT}",
                     "advertise": right.address,
                     "master_host": f"{left.address}:{MASTER_PORT}",
-                }
+                },
+                "storage": {"tls": with_tls},
             },
         )
-        grid = Grid(tmp_path_factory.mktemp("grid"), spec)
+        grid = Grid(root, spec)
         # This process is in neither namespace; what it asks master and agent goes by loopback, whatever the cable does.
         for end, address, port in (
             (left, grid.master_address, MASTER_PORT),
@@ -67,6 +70,12 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
             stack.enter_context(proxy)
         stack.enter_context(grid)
         yield Split(grid, cable)
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
+    with split_grid(tmp_path_factory.mktemp("grid")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -95,6 +104,20 @@ CUTS = pytest.mark.parametrize(
 def test_a_partition_hides_the_nodes_and_one_heartbeat_heals_it(
     split: Split, node: NodeView, cut: Callable[[Split], None]
 ) -> None:
+    cut_and_heal(split, node, cut)
+
+
+@pytest.mark.soak
+def test_with_mutual_tls_a_partition_is_healed_by_one_heartbeat_too(tmp_path: Path) -> None:
+    with split_grid(tmp_path, with_tls=True) as closed:
+        assert closed.grid.tls is not None
+        node = closed.grid.grpc.spawn("agent-1")
+        for cut in (lambda split: split.cable.cut(), Split.lose_what_the_agent_sends, Split.lose_what_the_master_sends):
+            cut_and_heal(closed, node, cut)
+        assert closed.grid.grpc.stop(node.node_id).status == "stopped"
+
+
+def cut_and_heal(split: Split, node: NodeView, cut: Callable[[Split], None]) -> None:
     grid, interval = split.grid, split.grid.spec.heartbeat_seconds
     pids, cursor = grid.pids(), grid.events()[-1].event_id
 

@@ -354,6 +354,8 @@ class Grid:
 
 def _open_where_others_reach(config: dict[str, dict[str, Any]], *addresses: str) -> None:
     """Allow what a test without TLS does on addresses of its namespaces."""
+    if "tls" in config:
+        return
     hosts = [
         parse_host_port(address, 1)[0] if address.count(":") < 2 or "[" in address else address
         for address in addresses
