@@ -128,12 +128,12 @@ def servers(grid: Grid, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
         ]
 
 
-def outcome(channel: grpc.Channel, method: MethodDescriptor, token: str = "") -> str:
+def outcome(channel: grpc.Channel, method: MethodDescriptor, token: str = "", noise: bytes = b"") -> str:
     """``allowed``, ``denied``, ``revoked``, ``unknown caller`` or ``closed``, whatever the method says of it."""
     request = GetMessageClass(method.input_type)()
     if "agent_id" in method.input_type.fields_by_name:
         request.agent_id = NAME
-    data = request.SerializeToString()
+    data = noise or request.SerializeToString()
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     try:
         if method.server_streaming or method.client_streaming:
@@ -151,8 +151,8 @@ def outcome(channel: grpc.Channel, method: MethodDescriptor, token: str = "") ->
     return "allowed"
 
 
-def outcomes(channel: grpc.Channel, server: Server, token: str = "") -> dict[str, str]:
-    return {path_of(method): outcome(channel, method, token) for method in server.methods()}
+def outcomes(channel: grpc.Channel, server: Server, token: str = "", noise: bytes = b"") -> dict[str, str]:
+    return {path_of(method): outcome(channel, method, token, noise) for method in server.methods()}
 
 
 def expected(server: Server, column: str) -> dict[str, str]:
@@ -183,6 +183,8 @@ def test_the_certificate_of_a_node_may_call_what_nobody_may(grid: Grid, servers:
     for server in servers:
         with grid.tls.channel(server.address, Role.NODE, NAME, server.server_name) as channel:
             assert outcomes(channel, server) == expected(server, NOBODY)
+            # What is no message is refused in the same way: it is not decoded for who may not make the call.
+            assert outcomes(channel, server, noise=b"\xff\xff\xff") == expected(server, NOBODY)
 
 
 @pytest.mark.parametrize("kind", ["no certificate", "expired", "other authority", "no TLS"])

@@ -118,10 +118,10 @@ class Refusal:
     hint: str
 
 
-def refusal(principal: Principal, path: str, agent_id: str | None = None) -> Refusal | None:
-    """Why ``principal`` may not call ``path`` (``/grid.GridMaster/Heartbeat``); None when it may.
+def refusal(principal: Principal, path: str) -> Refusal | None:
+    """Why ``principal`` may not call ``path`` (``/grid.GridMaster/Heartbeat``), whatever the request says.
 
-    ``agent_id`` is that of the request, for the calls that agents make.
+    None when it may. Where the rule is ``of_agent``, ``refusal_of_agent`` looks at the request too.
     """
     rule = RPC_RULES.get(path)
     method = path.rpartition("/")[2]
@@ -133,13 +133,18 @@ def refusal(principal: Principal, path: str, agent_id: str | None = None) -> Ref
         return None if rule.without_identity else _unknown_caller(method)
     if principal.role not in rule.roles:
         return _missing_role(principal, rule, method)
-    if rule.of_agent and agent_id != principal.name:
-        return Refusal(
-            False,
-            f"the certificate of agent {principal.name} can't be used for agent {agent_id!r}",
-            "Each agent needs a certificate of its own. Make agent_id and the certificate agree",
-        )
     return None
+
+
+def refusal_of_agent(principal: Principal, agent_id: str | None) -> Refusal | None:
+    """Why the caller may not speak for the agent that the request names; None when it may."""
+    if principal.kind is PrincipalKind.LOCAL or agent_id == principal.name:
+        return None
+    return Refusal(
+        False,
+        f"the certificate of agent {principal.name} can't be used for agent {agent_id!r}",
+        "Each agent needs a certificate of its own. Make agent_id and the certificate agree",
+    )
 
 
 def _unknown_caller(method: str) -> Refusal:

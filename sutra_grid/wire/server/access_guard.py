@@ -2,18 +2,21 @@
 
 Certificates are checked by gRPC when a connection begins. What they allow, and whether they still count, is checked
 here for every call: so a certificate that was revoked is refused on connections that exist.
+
+Two steps: ``AccessGuard`` knows caller and method, and comes before a request is decoded, so that nobody makes a server
+decode a request that it refuses. ``OwnAgentGuard`` comes after, because the request says for which agent it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import grpc
 
 from sutra_grid.core.access.principal import Principal
-from sutra_grid.core.access.rpc_rules import RPC_RULES, refusal
+from sutra_grid.core.access.rpc_rules import RPC_RULES, Refusal, refusal, refusal_of_agent
 from sutra_grid.core.errors import GridError, PermissionDenied, Unauthenticated
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import caller
@@ -51,7 +54,7 @@ _MAKERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
 
 
 class AccessGuard(MethodInterceptor):
-    """Guards every method of a server, whose grid is ``grid``."""
+    """Guards every method of a server, whose grid is ``grid``. Needs no request, so it goes before the decoder."""
 
     def __init__(self, access: Access, grid: GridName = no_grid) -> None:
         super().__init__()
@@ -60,46 +63,74 @@ class AccessGuard(MethodInterceptor):
 
     def wrap(self, handler: Any, path: str) -> Handler:
         """The same method, for callers that the table allows."""
-        behaviour: Behaviour = (
-            handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-        )
-        rule = RPC_RULES.get(path)
-        of_agent = rule is not None and rule.of_agent
+        behaviour = _behaviour_of(handler)
 
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
-            principal = self._admit(path, request.agent_id if of_agent else None, context)
-            with caller.bound(principal):
+            with caller.bound(self._admit(path, context)):
                 return behaviour(request, context)
 
         def guarded_stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            principal = self._admit(path, None, context)
-            with caller.bound(principal):
+            with caller.bound(self._admit(path, context)):
                 responses = behaviour(request, context)
             yield from responses
 
-        return _MAKERS[handler.request_streaming, handler.response_streaming](
-            guarded_stream if handler.response_streaming else guarded,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        return _like(handler, guarded_stream if handler.response_streaming else guarded)
 
-    def _admit(self, path: str, agent_id: str | None, context: grpc.ServicerContext) -> Principal:
+    def _admit(self, path: str, context: grpc.ServicerContext) -> Principal:
         """The caller, when it may make the call; else ends the call."""
         try:
             principal = self._callers.of(context)
         except GridError as error:
-            self._refuse(path, error, context)
-            raise
-        denied = refusal(principal, path, agent_id)
+            _refuse(self._access, path, error, context)
+        denied = refusal(principal, path)
         if denied is not None:
-            kind, reason = (
-                (Unauthenticated, Reason.UNAUTHENTICATED)
-                if denied.unauthenticated
-                else (PermissionDenied, Reason.FORBIDDEN)
-            )
-            self._refuse(path, kind(denied.message, reason=reason, hint=denied.hint), context)
+            _refuse(self._access, path, _error_of(denied), context)
         return principal
 
-    def _refuse(self, path: str, error: GridError, context: grpc.ServicerContext) -> None:
-        self._access.on_refusal(path, error, context.peer())
-        abort(context, error)
+
+class OwnAgentGuard(MethodInterceptor):
+    """Lets an agent speak for itself alone. Goes after ``AccessGuard``, which binds the caller, and the decoder."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__()
+        self._access = access
+
+    def wrap(self, handler: Any, path: str) -> Handler:
+        """The same method, for the agent that the request names; unchanged where any agent is meant."""
+        rule = RPC_RULES.get(path)
+        if rule is None or not rule.of_agent:
+            return handler  # type: ignore[no-any-return]
+        behaviour = _behaviour_of(handler)
+
+        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
+            denied = refusal_of_agent(caller.current(), getattr(request, "agent_id", None))
+            if denied is not None:
+                _refuse(self._access, path, _error_of(denied), context)
+            return behaviour(request, context)
+
+        return _like(handler, guarded)
+
+
+def _behaviour_of(handler: Any) -> Behaviour:
+    found: Behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    return found
+
+
+def _like(handler: Any, behaviour: Behaviour) -> Handler:
+    """The method of ``handler`` with another behaviour."""
+    return _MAKERS[handler.request_streaming, handler.response_streaming](
+        behaviour,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def _error_of(denied: Refusal) -> GridError:
+    if denied.unauthenticated:
+        return Unauthenticated(denied.message, reason=Reason.UNAUTHENTICATED, hint=denied.hint)
+    return PermissionDenied(denied.message, reason=Reason.FORBIDDEN, hint=denied.hint)
+
+
+def _refuse(access: Access, path: str, error: GridError, context: grpc.ServicerContext) -> NoReturn:
+    access.on_refusal(path, error, context.peer())
+    abort(context, error)

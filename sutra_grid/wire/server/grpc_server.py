@@ -18,7 +18,7 @@ from sutra_grid.runtime.logging import get_logger
 from sutra_grid.runtime.net import format_host_port
 from sutra_grid.wire.channels import MAX_MESSAGE_BYTES
 from sutra_grid.wire.keepalive import PING_FLOOR_SECONDS, PING_FLOOR_TOLERANCE_SECONDS
-from sutra_grid.wire.server.access_guard import Access, AccessGuard
+from sutra_grid.wire.server.access_guard import Access, AccessGuard, OwnAgentGuard
 from sutra_grid.wire.server.call_observer import CallObserver, CallReporter
 from sutra_grid.wire.server.callers import no_grid
 from sutra_grid.wire.server.correlation_binder import CorrelationBinder
@@ -231,7 +231,10 @@ def _add_port(server: grpc.Server, host: str, port: int, tls: ServerTls | None) 
 
 
 def _interceptors(observe_call: CallObserver | None, security: Security) -> list[grpc.ServerInterceptor]:
-    """The outermost first: the observer also sees calls that the others refuse. The guard sees decoded requests."""
+    """The outermost first: the observer also sees calls that the others refuse.
+
+    What the caller may not call is refused before its request is decoded; for whom it calls is known only after that.
+    """
     observing = [CallReporter(observe_call)] if observe_call else []
     guard = AccessGuard(security.access, security.tls.grid if security.tls else no_grid)
-    return [*observing, CorrelationBinder(), RequestDecoder(), guard]
+    return [*observing, CorrelationBinder(), guard, RequestDecoder(), OwnAgentGuard(security.access)]

@@ -153,6 +153,34 @@ def test_an_agent_cannot_beat_for_another_nor_read_nor_change() -> None:
     assert service.callers == []
 
 
+NOISE = b"\xff\xff\xff"
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "code"),
+    [
+        (Role.VIEWER, "DrainAgent", grpc.StatusCode.PERMISSION_DENIED),
+        (Role.AGENT, "GetClusterStatus", grpc.StatusCode.PERMISSION_DENIED),
+        (Role.OPERATOR, "Heartbeat", grpc.StatusCode.PERMISSION_DENIED),
+        (None, "DrainAgent", grpc.StatusCode.UNAUTHENTICATED),
+        (Role.OPERATOR, "DrainAgent", grpc.StatusCode.INVALID_ARGUMENT),  # who may call it hears what is wrong
+        (Role.AGENT, "Heartbeat", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+def test_a_request_is_decoded_only_for_who_may_make_it(role: Role | None, method: str, code: grpc.StatusCode) -> None:
+    """16 MiB cost a server much time and memory to decode, so a caller that it refuses can't make it do so."""
+    refusals: list[str] = []
+    access = Access(on_refusal=lambda path, error, peer: refusals.append(path))
+    with serving(_Master(), access=access, with_token_port=True) as server:
+        [token_port] = server.more_ports
+        shown = Credentials(CA.pem, grid="grid") if role is None else CA.credentials(role, "agent-1")
+        address = f"127.0.0.1:{server.port if role else token_port}"
+        with TlsOpener(files_of(shown))(address) as channel, pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary(f"/grid.GridMaster/{method}")(NOISE, timeout=5)
+    assert raised.value.code() is code
+    assert refusals == ([] if code is grpc.StatusCode.INVALID_ARGUMENT else [f"/grid.GridMaster/{method}"])
+
+
 def test_a_viewer_reads_and_cannot_change() -> None:
     with serving(_Master()) as server, connected(server, CA.credentials(Role.VIEWER, "vi")) as connection:
         assert status(connection).status == "healthy"
