@@ -47,6 +47,7 @@ def install_page_state(app: Flask, state: PageState) -> None:
     app.jinja_env.filters["insecure"] = insecure_text
     app.jinja_env.globals["now_ms"] = now_ms
     app.jinja_env.globals["may_change"] = is_allowed_to_change
+    app.jinja_env.globals["is_master_gone"] = lambda: master_fault() is not None
     # For macros too, which do not see the values of a page.
     app.jinja_env.globals["root"] = LocalProxy(lambda: request.script_root)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

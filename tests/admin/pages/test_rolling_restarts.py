@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from support.browser.pages import open_page
+from support.fakes.clock import FakeClock
 from support.fakes.fake_master import FakeMaster
 from support.fakes.restarting_nodes import RestartingGrid
 from support.texts import mentions
@@ -135,6 +136,17 @@ def test_a_stop_does_not_wait_for_the_pause_of_a_node_that_is_up(client: FlaskCl
     eventually(lambda: "stopped" in open_page(client, path).text("roll-state"), message="its end")
     assert mentions(text_of(client, path), "1 of 2", "Somebody stopped it")
     assert grid.order == [NODES[0]]
+
+
+def test_one_under_way_says_that_the_master_is_gone(
+    client: FlaskClient, grid: RestartingGrid, master: FakeMaster, clock: FakeClock
+) -> None:
+    path = started(client, pause_seconds="3000")
+    eventually(lambda: grid.order == [NODES[0]], message="the first restart")
+    assert "roll-waits" not in open_page(client, path).ids
+    master.stop()
+    clock.advance(10)
+    assert mentions(open_page(client, path).text("roll-waits"), "master can't be asked", "no further node")
 
 
 def test_a_form_that_is_sent_twice_starts_one(client: FlaskClient, grid: RestartingGrid) -> None:

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support.browser.html import Page
 from support.browser.pages import open_page, send_form
+from support.fakes.clock import FakeClock
 from support.fakes.fake_master import FakeMaster
 from support.texts import mentions
 from support.values.grid_values import a_report, an_agent, an_event
@@ -212,9 +213,14 @@ def test_a_fault_of_the_program_shows_nothing_of_it(
 
 @pytest.mark.usefixtures("registry")
 def test_a_command_while_the_master_is_down_is_answered_with_the_reason(
-    client: FlaskClient, master: FakeMaster
+    client: FlaskClient, master: FakeMaster, clock: FakeClock
 ) -> None:
+    assert "the command would fail" not in client.get("/ui/agents/agent-1/drain").text
     master.stop()
+    clock.advance(10)
+    for path in ("/ui/agents/agent-1/drain", "/ui/act/stop?node_id=node-00000001", "/ui/spawn"):
+        for headers in ({}, {"HX-Request": "true", "HX-Target": "dialog"}):
+            assert "the command would fail" in client.get(path, headers=headers).text, "before it is sent"
     answer = send_form(client, "/ui/agents/agent-1/drain")
     assert answer.status_code == 503
     assert master.address in Page(answer.text).text("failure")
