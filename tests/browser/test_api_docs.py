@@ -34,5 +34,7 @@ def test_on_a_phone_the_api_is_short_and_dark_when_the_phone_is(page: Page) -> N
     expect(page.locator(".opblock-tag").first).to_be_visible()
     expect(page.locator(".opblock")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollHeight") <= 3 * 844
+    tags = page.locator(".opblock-tag small").all()
+    assert min(box["width"] for tag in tags if (box := tag.bounding_box())) > 200, "words are not squeezed"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     expect(page.locator("html")).to_have_css("background-color", "rgb(28, 32, 34)")
