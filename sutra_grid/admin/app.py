@@ -61,7 +61,7 @@ def create_app(config: AdminConfig, clock: Clock | None = None, secret_key: str 
     app.after_request(correlation_ids.add_correlation_id)
     security_headers.install(app, config.hsts_secs)
     app.config[INSECURE] = config.insecure
-    api = make_api(app)
+    api = make_api(app, guard.needs_login)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

@@ -55,6 +55,13 @@ class AccessGuard:
         app.before_request(self._admit)
         app.after_request(_add_challenge)
 
+    def needs_login(self) -> bool:
+        """Whether requests need a login or a token now. Also while nobody knows, as the registry is away."""
+        try:
+            return self._requirement.is_required()
+        except Unavailable:
+            return True
+
     def _admit(self) -> Response | None:
         route = route_of(request.method, request.url_rule.rule if request.url_rule else None)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
         "`Origin`, which browsers send",
     },
 }
-"""An admin on loopback without users needs neither, see the key `[admin] login`."""
+"""An admin on loopback without users needs neither, see the key ``[admin] login``; its document then asks for none."""
 
 
 class ShapePlugin(BasePlugin):
@@ -55,12 +56,19 @@ class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def __init__(self, app: Flask, needs_login: Callable[[], bool], **given: Any) -> None:
+        super().__init__(app, **given)
+        self._needs_login = needs_login
+
     def _openapi_json(self) -> Response:
-        """Show the document, with the address of this API as the client reaches it."""
+        """Show the document, with the address of this API as the client reaches it and the logins that it needs now."""
         response: Response = super()._openapi_json()
-        root = request.script_root
-        if root:
-            response.set_data(json.dumps({**self.spec.to_dict(), "servers": [{"url": root}]}, indent=2))
+        changes: dict[str, Any] = {"servers": [{"url": request.script_root}]} if request.script_root else {}
+        document = self.spec.to_dict()
+        if not self._needs_login():
+            changes["paths"] = {path: _without_logins(item) for path, item in document["paths"].items()}
+        if changes:
+            response.set_data(json.dumps(document | changes, indent=2))
         return response
 
     def _register_responses(self) -> None:
@@ -72,8 +80,8 @@ class GridApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
         """Register no error handler."""
 
 
-def make_api(app: Flask) -> GridApi:
-    """Make the API of ``app``. Blueprints are registered through it."""
+def make_api(app: Flask, needs_login: Callable[[], bool]) -> GridApi:
+    """Make the API of ``app``. Blueprints are registered through it. ``needs_login`` is asked for each document."""
     app.config.update(
         API_TITLE="Sutra Grid",
         API_VERSION=__version__,
@@ -81,10 +89,17 @@ def make_api(app: Flask) -> GridApi:
         OPENAPI_URL_PREFIX="/",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION, "license": {"name": "Apache-2.0"}}},
     )
-    api = GridApi(app, spec_kwargs={"extra_plugins": [ShapePlugin()]})
+    api = GridApi(app, needs_login, spec_kwargs={"extra_plugins": [ShapePlugin()]})
     for name, scheme in SECURITY_SCHEMES.items():
         api.spec.components.security_scheme(name, scheme)
     return api
+
+
+def _without_logins(path_item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: {**value, "security": []} if isinstance(value, dict) and "security" in value else value
+        for key, value in path_item.items()
+    }
 
 
 def _problem_response(status: HTTPStatus) -> dict[str, Any]:

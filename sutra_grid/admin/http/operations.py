@@ -70,7 +70,7 @@ class Operations(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
     ) -> Callable[[View], View]:
         """Register a view. It is called with those of ``query``, ``body`` and ``key`` that it declares, by name.
 
-        ``needs_login``: what the document says; ``core.access.route_rules`` decides.
+        ``needs_login``: what the document says of an admin that requires logins; ``core.access.route_rules`` decides.
         """
 
         def register(view: View) -> View:

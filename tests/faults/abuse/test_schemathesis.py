@@ -13,6 +13,7 @@ from support.fakes.fake_agent import FakeAgent
 from support.harness.daemons import clean_environ, script
 from support.harness.grid import Grid, GridSpec
 
+from sutra_grid.core.access.login import LoginMode
 from sutra_grid.core.errors import NotFound
 from sutra_grid.core.types import Reason
 from sutra_grid.wire import grid_pb2 as pb
@@ -41,26 +42,39 @@ class ShortLogs(FakeAgent):
         return pb.LogChunk(data=b"one line\n", cursor="end")
 
 
+@pytest.fixture(params=[LoginMode.OFF, LoginMode.REQUIRED], ids=["open", "closed"])
+def login(request: pytest.FixtureRequest) -> LoginMode:
+    return LoginMode(request.param)
+
+
 @pytest.fixture
-def grid(tmp_path: Path) -> Iterator[Grid]:
-    with Grid(tmp_path, GridSpec(agents=0)) as grid, ShortLogs("agent-1", slots=SLOTS) as agent:
+def grid(tmp_path: Path, login: LoginMode) -> Iterator[Grid]:
+    spec = GridSpec(agents=0, admin_extra={"admin": {"login": login.value}})
+    with Grid(tmp_path, spec) as grid, ShortLogs("agent-1", slots=SLOTS) as agent:
         agent.interval_ms = HOUR_MS
         assert agent.register(grid.stub).success
         grid.grpc.spawn("agent-1")
         yield grid
 
 
+def headers(grid: Grid, login: LoginMode) -> list[str]:
+    """What a run sends with each request, but those with which it tries to do without."""
+    if login is not LoginMode.REQUIRED:
+        return []
+    made = grid.cli.run("token", "create", "--kind=api", "--role=admin", "--name=st", "--ttl=1h", "-o", "name")
+    return [f"--header=Authorization: Bearer {made.stdout.strip()}"]
+
+
 @pytest.mark.timeout(RUN_SECONDS + 60)
 @EXAMPLES
-def test_the_live_api_is_what_its_document_says(grid: Grid, tmp_path: Path, examples: int) -> None:
+def test_the_live_api_is_what_its_document_says(grid: Grid, tmp_path: Path, login: LoginMode, examples: int) -> None:
     command = [
         script("schemathesis"),
         f"--config-file={HERE / 'schemathesis.toml'}",
         "run",
         f"http://{grid.admin_address}/openapi.json",
         "--checks=all",
-        # The admin of this test is open: on loopback without users, it asks nobody for a login.
-        "--exclude-checks=ignored_auth",
+        *headers(grid, login),
         "--phases=coverage,fuzzing,stateful",
         f"--max-examples={examples}",
         "--generation-deterministic",

@@ -50,10 +50,11 @@ PATIENT: Mapping[str, Mapping[str, Any]] = {"liveness": {"degraded_after_missed"
 class GridSpec:
     """What a grid is made of.
 
-    ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's. ``run_in`` are the
-    words before a daemon's command, by its name. ``registry_url`` is the master's and the admin's; empty means a file
-    in the grid's directory. ``with_links``: master and agents reach each other through links that can be cut.
-    ``with_tls``: every connection of the grid has mutual TLS; nodes and the admin's own port have none.
+    ``extra`` sections are laid over each agent's configuration, ``master_extra`` over the master's, ``admin_extra``
+    over the admin's. ``run_in`` are the words before a daemon's command, by its name. ``registry_url`` is the master's
+    and the admin's; empty means a file in the grid's directory. ``with_links``: master and agents reach each other
+    through links that can be cut. ``with_tls``: every connection of the grid has mutual TLS; nodes and the admin's own
+    port have none.
     ``agents_explain``: they give a reason for all that they report, as ours do and random messages do not.
     """
 
@@ -69,6 +70,7 @@ class GridSpec:
     agents_explain: bool = True
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     master_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    admin_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -147,6 +149,8 @@ class Grid:
         }
         if self.tls is not None:
             config["master_tls"] = self.tls.section(Role.ADMIN, "admin")
+        for section, values in self.spec.admin_extra.items():
+            config.setdefault(section, {}).update(values)
         path = write_config(self.root / "admin.toml", config)
         return Daemon(
             "admin",
