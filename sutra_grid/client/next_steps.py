@@ -122,7 +122,9 @@ NEXT_STEPS: Final[dict[str, Step]] = {
     Reason.ENDING: Step("{agent} is stopping. It continues when the agent is back.", _AGENT),
     Reason.STALE_GENERATION: Step("Its agent was ahead of the registry, which has been updated. Check again.", _SHOW),
     Reason.CONCURRENT_CHANGE: Step("Another command came at the same time. Check again.", _SHOW),
-    Reason.AGENT_OFFLINE: Step("Start {agent} again: check its service and its log on its host.", _AGENT),
+    Reason.AGENT_OFFLINE: Step(
+        "Start {agent} again. If it runs, its log says why it does not reach the master.", _AGENT
+    ),
     Reason.AGENT_UNREACHABLE: Step("The master can't reach {agent}. Check its endpoint and the firewall.", _AGENT),
 }
 

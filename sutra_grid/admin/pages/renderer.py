@@ -44,6 +44,7 @@ def install_page_state(app: Flask, state: PageState) -> None:
     app.extensions[_KEY] = state
     app.jinja_env.filters["ago"] = ago
     app.jinja_env.filters["insecure_agents"] = insecure_agents_text
+    app.jinja_env.filters["first_upper"] = _first_upper
     app.jinja_env.filters["insecure"] = insecure_text
     app.jinja_env.globals["now_ms"] = now_ms
     app.jinja_env.globals["may_change"] = is_allowed_to_change
@@ -100,6 +101,11 @@ def _here() -> str:
     if len(kept) == len(list(request.args.items(multi=True))):
         return request.full_path.rstrip("?")
     return f"{request.path}?{urlencode(kept)}".rstrip("?")
+
+
+def _first_upper(text: str) -> str:
+    """A sentence that begins with a capital letter; the rest stays, as the word TLS does."""
+    return text[:1].upper() + text[1:]
 
 
 def _exposure() -> Exposure | None:

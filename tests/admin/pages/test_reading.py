@@ -338,7 +338,9 @@ def test_every_page_says_which_daemons_are_open(
     monkeypatch.setattr("sutra_grid.admin.upstream.master_check.who_am_i", lambda *_: Caller(insecure=True))
     clock.advance(16)
     for path in ("/ui/", "/ui/agents", "/ui/nodes", "/ui/events"):
-        assert mentions(open_page(client, path).text("exposure-banner"), "The master has no TLS", "one agent")
+        assert mentions(
+            open_page(client, path).text("exposure-banner"), "change everything. One agent or its nodes have"
+        )
     assert "no TLS" in open_page(client, "/ui/agents").text("agent-agent-1")
     assert "no TLS" not in open_page(client, "/ui/agents").text("agent-agent-2")
     assert "whoever reaches the agent can stop and remove its nodes" in open_page(client, "/ui/agents/agent-1").text()
