@@ -165,6 +165,13 @@ _ENGINE_GONE: Final = Step(
 
 _DEFAULT_ENGINE: Final = "storage"  # its program gets the limit in a way that can't be configured
 
+#: The master refuses its agent, which a start does not change.
+_RESTORE_AGENT: Final = Step(
+    "The master refuses {agent}: its certificates are revoked. If it may come back, restore it; it joins again with a "
+    "token if its certificate has expired meanwhile:",
+    "sutra-grid-cli tls restore agent/{agent}",
+)
+
 #: The drain of its agent has stopped it.
 _UNDRAIN: Final = Step(
     "The drain of {agent} has stopped it. This starts it again, with all others that the drain has stopped:",
@@ -195,7 +202,8 @@ _THEN: Final = {
 def next_step(node: pb.NodeStatus, agent: pb.AgentRecord | None) -> Step:
     """What a person should do now."""
     if agent is not None and agent.status == AgentStatus.OFFLINE:
-        step = NEXT_STEPS[Reason.AGENT_OFFLINE]
+        is_revoked = agent.refused == Reason.CERTIFICATE_REVOKED
+        step = _RESTORE_AGENT if is_revoked else NEXT_STEPS[Reason.AGENT_OFFLINE]
     elif is_as_desired(node) and node.stopped_by_drain:
         step = _UNDRAIN
     elif node.pid and node.reason in RESTART_OBSTACLES:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from sutra_grid.core.access.identity import Role, agent_server_name
+from sutra_grid.core.access.identity import agent_server_name
 from sutra_grid.master.access.master_access import MasterAccess
 from sutra_grid.master.access.service import SERVICE_NAME as ACCESS_SERVICE_NAME
 from sutra_grid.master.access.service import AccessParts, AccessService
@@ -126,7 +126,9 @@ class MasterCore:
 
     def _service(self, calls: AgentCaller) -> MasterService:
         config = self.config
-        views = Views(self.state, self.clock, insecure=config.insecure)
+        views = Views(
+            self.state, self.clock, insecure=config.insecure, is_revoked=self.access.revocations.is_revoked_agent
+        )
         commands = CommandHandler(
             Operations(self.spawner, self.node_commands, self.agent_commands),
             IdempotentCalls(self.registry, self.clock),
@@ -202,7 +204,7 @@ class Master:
         return self
 
     def _is_revoked(self, agent_id: str) -> bool:
-        return self.core.access.revocations.current.has_identity(Role.AGENT, agent_id)
+        return self.core.access.revocations.is_revoked_agent(agent_id)
 
     def _security(self) -> Security:
         """With TLS, a port for certificates of the grid, and one for tokens and for agents that join."""

@@ -144,7 +144,7 @@ class AgentCommand(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ..., request_id: _Optional[str] = ..., force: bool = ...) -> None: ...
 
 class AgentRecord(_message.Message):
-    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms", "state_path", "reachability", "reachability_reason", "reachability_message", "reachability_since_ms", "insecure")
+    __slots__ = ("agent_id", "hostname", "platform", "status", "max_storage_nodes", "current_storage_nodes", "last_heartbeat", "storage_nodes", "version", "agent_endpoint", "drained", "reason", "message", "status_since_ms", "registered_at_ms", "host_id", "host", "engines", "labels", "data_path", "heartbeat_interval_ms", "state_path", "reachability", "reachability_reason", "reachability_message", "reachability_since_ms", "insecure", "refused")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +179,7 @@ class AgentRecord(_message.Message):
     REACHABILITY_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     REACHABILITY_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     INSECURE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     platform: str
@@ -206,7 +207,8 @@ class AgentRecord(_message.Message):
     reachability_message: str
     reachability_since_ms: int
     insecure: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., state_path: _Optional[str] = ..., reachability: _Optional[str] = ..., reachability_reason: _Optional[str] = ..., reachability_message: _Optional[str] = ..., reachability_since_ms: _Optional[int] = ..., insecure: _Optional[_Iterable[str]] = ...) -> None: ...
+    refused: str
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., platform: _Optional[str] = ..., status: _Optional[str] = ..., max_storage_nodes: _Optional[int] = ..., current_storage_nodes: _Optional[int] = ..., last_heartbeat: _Optional[int] = ..., storage_nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., version: _Optional[str] = ..., agent_endpoint: _Optional[str] = ..., drained: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., status_since_ms: _Optional[int] = ..., registered_at_ms: _Optional[int] = ..., host_id: _Optional[str] = ..., host: _Optional[_Union[HostSample, _Mapping]] = ..., engines: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ..., data_path: _Optional[str] = ..., heartbeat_interval_ms: _Optional[int] = ..., state_path: _Optional[str] = ..., reachability: _Optional[str] = ..., reachability_reason: _Optional[str] = ..., reachability_message: _Optional[str] = ..., reachability_since_ms: _Optional[int] = ..., insecure: _Optional[_Iterable[str]] = ..., refused: _Optional[str] = ...) -> None: ...
 
 class AgentList(_message.Message):
     __slots__ = ("agents",)

@@ -31,6 +31,7 @@ COMMENTS: dict[tuple[str, str], str] = {
     ('AgentRecord', 'reachability'): 'What the master found when it last called the agent back at agent_endpoint. "" (not called yet) | reachable | unreachable',
     ('AgentRecord', 'reachability_reason'): 'connection_refused | timed_out | unresolvable_name | wrong_agent ...',
     ('AgentRecord', 'insecure'): 'as in AgentInfo',
+    ('AgentRecord', 'refused'): 'Why the master refuses its calls: "" | certificate_revoked. Over HTTP always "": the registry does not have it.',
     ('HostSample', 'cpu_percent'): 'of all CPUs together, 0-100',
     ('HostSample', 'disk_total_bytes'): 'of the file system with data_path',
     ('HostSample', 'disk_reserve_bytes'): 'with less free space the agent accepts no new node',

@@ -14,6 +14,16 @@ def test_a_node_that_is_as_desired_needs_nothing() -> None:
     assert grid_does_next(node(), agent())
 
 
+def test_a_node_whose_agent_is_revoked_is_not_told_to_start_it() -> None:
+    away = pb.AgentRecord(agent_id="agent-1", status="offline", reason="missed_heartbeats")
+    node = pb.NodeStatus(node_id="node-1", agent_id="agent-1", status="unknown")
+    assert next_step(node, away).text.startswith("Start agent-1 again")
+    away.refused = "certificate_revoked"
+    step = next_step(node, away)
+    assert "revoked" in step.text
+    assert step.command == "sutra-grid-cli tls restore agent/agent-1"
+
+
 def test_a_crash_loop_needs_its_cause_fixed_and_a_start() -> None:
     failed = node(status="failed", pid=0, reason="crash_loop")
     assert next_step(failed, agent()).command == "sutra-grid-cli nodes start node-00000001"

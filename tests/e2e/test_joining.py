@@ -94,6 +94,8 @@ def test_a_host_joins_renews_its_certificate_and_is_revoked_while_its_nodes_run_
     assert grid.cli.run("tls", "revoke", "agent/agent-2", "--yes", "--reason=sold").exit_code == 0
     eventually(lambda: "is revoked" in agent.log_text(), 10, "the agent is refused")
     eventually(lambda: status_of(grid, "agent-2") == "offline", 30, "a revoked agent is offline")
+    explained = grid.cli.run("nodes", "explain", node.node_id).stdout
+    assert json.loads(explained)["next_step"]["command"] == "sutra-grid-cli tls restore agent/agent-2"
     eventually(lambda: "list of revoked certificates received" in grid.agents["agent-1"].log_text(), 10, "followed")
     assert grid.pids()[node.node_id] == pid  # its nodes run on
     own = "--agent-id=agent-2"

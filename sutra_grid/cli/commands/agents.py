@@ -221,6 +221,11 @@ def describe_agent(options: Options, agent: pb.AgentRecord, *, colored: bool) ->
         ("Host", f"{agent.hostname} ({agent.platform}), host id {agent.host_id or '-'}"),
         ("Endpoint", agent.agent_endpoint or "- (reached by its heartbeats only)"),
         *([("Reached", printable(reachability_text(agent, now)))] if agent.agent_endpoint else []),
+        *(
+            [("Refused", f"by the master ({agent.refused}); see: sutra-grid-cli tls revocations")]
+            if agent.refused
+            else []
+        ),
         *([("Open", insecure_text(agent.insecure))] if agent.insecure else []),
         ("Version", agent.version or "-"),
         ("Engines", ", ".join(agent.engines) or "-"),

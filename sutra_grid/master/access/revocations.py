@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from sutra_grid.core.access.identity import Role
 from sutra_grid.core.access.principal import Principal
 from sutra_grid.core.access.revocations import Revocation, RevocationList, Revoked
 from sutra_grid.core.errors import FailedPrecondition, GridError, NotFound
@@ -36,6 +37,10 @@ class RevocationBook:
     def refusal(self, principal: Principal) -> GridError | None:
         """The error for a caller whose certificate is revoked, else None."""
         return self._current.refusal(principal)
+
+    def is_revoked_agent(self, agent_id: str) -> bool:
+        """Whether every certificate of an agent is revoked."""
+        return self._current.has_identity(Role.AGENT, agent_id)
 
     def newer_than(self, version: int) -> RevocationList | None:
         """The list, when it is another than that of ``version``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from sutra_grid import __version__
 from sutra_grid.core.listed_status import ListedStatus, is_listed_as
 from sutra_grid.core.status import ShownStatus, cluster_summary, shown_node
 from sutra_grid.core.time_left import seen_at
-from sutra_grid.core.types import Agent, Node
+from sutra_grid.core.types import Agent, Node, Reason
 from sutra_grid.master.lookups import known_agent, known_node
 from sutra_grid.master.state.cluster_state import ClusterState
 from sutra_grid.runtime.clock import Clock, wall_ms
@@ -18,10 +19,21 @@ from sutra_grid.wire.enums import member
 
 
 class Views:
-    """Thread-safe; never blocks. ``insecure``: others reach this master, and it has no TLS."""
+    """Thread-safe; never blocks. ``insecure``: others reach this master, and it has no TLS.
 
-    def __init__(self, state: ClusterState, clock: Clock, *, insecure: bool = False) -> None:
+    ``is_revoked``: whether every certificate of an agent is revoked, so that its calls are refused.
+    """
+
+    def __init__(
+        self,
+        state: ClusterState,
+        clock: Clock,
+        *,
+        insecure: bool = False,
+        is_revoked: Callable[[str], bool] = lambda _agent_id: False,
+    ) -> None:
         self._insecure = insecure
+        self._is_revoked = is_revoked
         self._state = state
         self._clock = clock
         self._started_at_ms = wall_ms(clock)
@@ -86,6 +98,8 @@ class Views:
         now_ms = wall_ms(self._clock)
         seen = [seen_at(node, now_ms) for node in nodes]
         record = agent_record(agent, [(node, shown_node(node, agent)) for node in seen])
+        if self._is_revoked(agent.agent_id):
+            record.refused = Reason.CERTIFICATE_REVOKED
         if not agent.host_id:  # clients of the first protocol send a number instead of an inventory
             record.current_storage_nodes = self._state.agents.claimed_nodes(agent.agent_id)
         return record
