@@ -96,7 +96,7 @@ def show(ctx: click.Context, targets: tuple[str, ...], cert: Path | None, key: P
     type=path_type,
     default=None,
     metavar="FILE",
-    help=f"The authorities that a client trusts. [default: --tls-ca, or {DEFAULT_CA} here]",
+    help=f"The authorities that a client trusts. [default: --tls-ca, {DEFAULT_CA} here, or those of a dev grid here]",
 )
 @client_cert_option
 @client_key_option
@@ -120,6 +120,8 @@ def verify(
     options = options_of(ctx)
     wanted["role"] = None if wanted["role"] is None else Role(wanted["role"])
     _check_wanted(**wanted)
+    if ca is None and not options.tls_paths()[0] and not DEFAULT_CA.exists():
+        ca, cert, key = _dev_files(options, cert, key)
     ca = _authorities(options, ca)
     host, port = parse_host_port(target, free_port=False)
     bundle, client = read_bundle(ca), _client_files(options, cert, key)
@@ -180,6 +182,14 @@ def _raise_first(seen: Look, findings: list[Finding]) -> None:
                 reason=Reason.CERTIFICATE_INVALID,
                 hint=finding.hint,
             )
+
+
+def _dev_files(options: Options, cert: Path | None, key: Path | None) -> tuple[Path | None, Path | None, Path | None]:
+    """The authority of the dev grid here, if any, with its certificate and key unless others are named."""
+    dev_ca, dev_cert, dev_key = options.dev_tls_paths()
+    if dev_ca and cert is None and key is None and not options.tls_paths()[1]:
+        cert, key = Path(dev_cert), Path(dev_key)
+    return Path(dev_ca) if dev_ca else None, cert, key
 
 
 def _authorities(options: Options, ca: Path | None) -> Path:

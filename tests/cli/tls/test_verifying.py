@@ -54,6 +54,21 @@ def test_a_right_server_passes_each_check(cli: Cli, grid: Authority) -> None:
             assert cli("verify", f"127.0.0.1:{port}", *more).code == 0
 
 
+def test_without_options_the_files_of_a_dev_grid_here_are_used(cli: Cli, grid: Authority) -> None:
+    dev = Path("sutra-grid-dev")
+    dev.mkdir()
+    Path("ca.pem").rename(dev / "ca.pem")
+    own = issued(grid, Role.OPERATOR)
+    write_pair(dev / "operator.pem", dev / "operator-key.pem", own.certificate_pem, own.key_pem)
+    with grpc_server(issued(grid, Role.MASTER, "127.0.0.1")) as port:
+        (dev / "master.address").write_text(f"127.0.0.1:{port}")
+        files = [str((dev / name).resolve()) for name in ("ca.pem", "operator.pem", "operator-key.pem")]
+        (dev / "master.tls").write_text("\n".join(files))
+        ran = cli("verify", f"127.0.0.1:{port}")
+        assert ran.code == 0, ran
+        assert mentions(ran.out, "with the certificate of operator")
+
+
 @pytest.mark.parametrize(
     ("more", "fault"),
     [
