@@ -149,4 +149,5 @@ def config_warnings(config: Config) -> list[Fault]:
 def _listening(config: Config) -> Listening:
     host = config.section(SECTION)["listen"]
     danger = "whoever reaches it can read, change and delete all data of the node"
-    return Listening(f"{SECTION}.listen", host, danger, cert_command("agent", host))
+    by_agent = "If an agent of a grid with TLS has started it, set [storage] tls = true in the agent's configuration"
+    return Listening(f"{SECTION}.listen", host, danger, cert_command("agent", host), by_agent)

@@ -56,6 +56,7 @@ def test_an_address_that_others_reach_is_refused_with_the_commands_that_close_it
     [fault] = refused.value.faults
     assert fault.key == DAEMONS[daemon][2]
     assert mentions(fault.problem, host, "tls ca create", "tls cert create", "insecure = true")
+    assert ("[storage] tls = true" in fault.problem) == (daemon == "storage")
     # The key of a master would be worth more than the node: it gives orders to every agent.
     assert f"--role {'agent' if daemon == 'storage' else daemon} " in fault.problem
     assert ("--host HOST" in fault.problem) == (host in ("0.0.0.0", "::"))

@@ -10,12 +10,16 @@ from sutra_grid.runtime.tls.section import CERT_FILE, INSECURE, SECTION_NAME
 
 
 class Listening(NamedTuple):
-    """An address of a daemon: the key that sets it, its host, what a stranger could do there, and how to close it."""
+    """An address of a daemon: the key that sets it, its host, what a stranger could do there, and how to close it.
+
+    ``shortcut`` is a sentence about a shorter way to close it, if there is one.
+    """
 
     key: str
     host: str
     danger: str
     commands: str
+    shortcut: str = ""
 
 
 def check_exposure(config: Config, listening: Listening) -> bool:
@@ -29,9 +33,10 @@ def check_exposure(config: Config, listening: Listening) -> bool:
         return False
     if values[INSECURE]:
         return True
+    make = f"{listening.shortcut}. Otherwise make" if listening.shortcut else "Make"
     problem = (
         f"found {listening.host}, which other hosts reach, and TLS is not set up: {listening.danger}. "
-        f"Make certificates with `sutra-grid-cli tls ca create` and {listening.commands}, and set [tls] cert_file, "
+        f"{make} certificates with `sutra-grid-cli tls ca create` and {listening.commands}, and set [tls] cert_file, "
         "key_file and ca_file. Or set [tls] insecure = true, if you trust every host that reaches this address"
     )
     raise ConfigError([Fault(config.source(listening.key), listening.key, problem)])
