@@ -61,7 +61,9 @@ def test_without_the_master_reads_go_on_and_commands_say_so(grid: Grid) -> None:
         assert (refused.status, refused.json["code"]) == (503, "unavailable")
         assert "master" in refused.json["detail"]
         assert refused.json["hint"]
-        assert grid.http.get("/readyz").json["master"]["ok"] is False
+        eventually(
+            lambda: grid.http.get("/readyz").json["master"]["ok"] is False, message="what was asked a second ago"
+        )
     finally:
         grid.master.start()
         grid.master.wait_ready()

@@ -77,7 +77,7 @@ def test_the_page_for_people_is_made_of_files_of_the_package_alone(client: Flask
     assert "default-src 'none'; script-src 'self';" in policy
     assert "http" not in policy
     files = [path for path in re.findall(r'(?:src|href)="([^"]+)"', page.text) if path != "data:,"]  # it has no icon
-    assert len(files) == 4
+    assert len(files) == 5
     for path in files:
         assert path.startswith("/"), path
         assert client.get(path).status_code == 200, path
