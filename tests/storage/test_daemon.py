@@ -118,7 +118,7 @@ class TestStop:
             eventually(lambda: len(acknowledged) > 500)
             assert server.stop() == 0
             for writer in writers:
-                assert writer.result(10) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+                assert writer.result(40) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
         server.start()
         with grpc.insecure_channel(server.address) as channel:
             answer = rpc.KVStub(channel).Range(pb.RangeRequest(key=b"\0", range_end=b"\0", keys_only=True))
@@ -207,7 +207,7 @@ def write_until_refused(kv: rpc.KVStub, writer: int, acknowledged: list[bytes]) 
     while True:
         key = b"%d-%d" % (writer, number)
         try:
-            kv.Put(pb.PutRequest(key=key), timeout=10)
+            kv.Put(pb.PutRequest(key=key), timeout=30)  # longer than the grace of a stop
         except grpc.RpcError as error:
             return error.code()
         acknowledged.append(key)
