@@ -51,13 +51,17 @@ def test_an_outgoing_connection_is_told_with_its_process_and_its_other_end(serve
 
 
 def test_a_closed_connection_that_the_kernel_keeps_is_told(server: socket.socket) -> None:
-    host = server.getsockname()[0]
-    client = socket.create_connection(server.getsockname()[:2])
-    own = client.getsockname()[1]
-    accepted, _ = server.accept()
-    client.close()
-    accepted.close()
-    peer_port = server.getsockname()[1]
+    host, peer_port = server.getsockname()[:2]
+
+    def closed_connection() -> int:
+        """The local port of one, if no other connection of the host has that port."""
+        with socket.create_connection((host, peer_port)) as client:
+            own: int = client.getsockname()[1]
+            accepted, _ = server.accept()
+        accepted.close()
+        return own if len(port_uses(own)) == 1 else 0
+
+    own = eventually(closed_connection)
     eventually(lambda: [use.state for use in uses_to(peer_port, own)] == ["TIME_WAIT"], message="closed on both sides")
     assert not is_port_free(own, host)
     assert mentions(port_user(own, host), "TIME_WAIT", server.getsockname()[1])

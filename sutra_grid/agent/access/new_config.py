@@ -45,6 +45,7 @@ listen = {_text(format_host_port(own_address, AGENT_PORT))}
 [storage]
 binary_path = "sutra-storage-server"
 data_path = {_text(DATA_PATH)}
+tls = true                          # each node has a certificate of its own, and its clients need one too
 
 {tls_text(places)}"""
 
