@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from soak.run import SABOTAGES, Soak, SoakSpec
+from sutra_grid.runtime.shutdown import Shutdown
 
 
 @click.command()
@@ -38,9 +37,8 @@ def main(
     spec = SoakSpec(minutes, chosen, agents, nodes_per_agent, rate, sabotage=sabotage or "")
     click.echo(f"soak of {minutes:g} minutes, seed {chosen}")
     root = Path(tempfile.mkdtemp(prefix="sutra-grid-soak-"))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _break_off)
-    report = Soak(spec, root, click.echo).run()
+    with Shutdown() as interrupt:
+        report = Soak(spec, root, click.echo, interrupt).run()
     directory.mkdir(parents=True, exist_ok=True)
     name = f"soak-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     path = directory / f"{name}.md"
@@ -52,17 +50,6 @@ def main(
         click.echo(f"logs of the daemons beside it; everything else stays in {root}")
         sys.exit(1)
     shutil.rmtree(root)
-
-
-class BrokenOff(Exception):
-    """The soak was interrupted."""
-
-
-def _break_off(number: int, _frame: FrameType | None) -> None:
-    """Raise once, so that a second signal does not interrupt the cleanup and the report."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
-    raise BrokenOff(f"by {signal.Signals(number).name}")
 
 
 if __name__ == "__main__":

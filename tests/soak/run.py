@@ -26,6 +26,7 @@ from soak.report import FaultRecord, Report
 from soak.scene import POLL_SECONDS, SLACK_SECONDS, Scene, Surroundings
 from soak.surroundings import registry_of, surroundings
 from soak.watcher import Watcher
+from sutra_grid.runtime.shutdown import Shutdown
 
 RECOVERY_SECONDS = 30.0
 # The master writes to the registry, which the admin reads, at most a second late.
@@ -46,13 +47,22 @@ class SoakSpec:
     sabotage: str = ""
 
 
-class Soak:
-    """One run on one grid. ``say`` is called with a line for each step."""
+class BrokenOff(Exception):
+    """The soak was interrupted."""
 
-    def __init__(self, spec: SoakSpec, root: Path, say: Callable[[str], None]) -> None:
+
+class Soak:
+    """One run on one grid. ``say`` is called with a line for each step.
+
+    The run ends before its next step once ``interrupt`` is requested. A signal handler that raised would not do: in a
+    callback of the garbage collector, Python prints the exception and goes on.
+    """
+
+    def __init__(self, spec: SoakSpec, root: Path, say: Callable[[str], None], interrupt: Shutdown) -> None:
         self.spec = spec
         self._root = root
         self._say = say
+        self._interrupt = interrupt
         self._rng = random.Random(spec.seed)
         self._ledger = Ledger()
         self._faults: list[FaultRecord] = []
@@ -90,6 +100,10 @@ class Soak:
             left_out=self._around.left_out,
         )
 
+    def _go_on(self) -> None:
+        if self._interrupt.requested:
+            raise BrokenOff(f"by {self._interrupt.reason}")
+
     def _run_on(self, grid: Grid) -> None:
         endpoints = self._spawn(grid)
         self._nodes = len(endpoints)
@@ -117,7 +131,9 @@ class Soak:
         if self.spec.sabotage:
             SABOTAGES[self.spec.sabotage](self, scene)
         while time.monotonic() - begin < self.spec.minutes * 60:
+            self._go_on()
             scene.stay_right(self._rng.uniform(*PAUSE_SECONDS), "while nothing was harmed")
+            self._go_on()
             kind = deck.draw()
             at_seconds = time.monotonic() - begin
             detail = FAULTS[kind](scene)
