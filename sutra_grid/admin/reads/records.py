@@ -17,7 +17,9 @@ from sutra_grid.wire.convert import agent_record, event_to_message, node_status,
 
 def agent_with_nodes(agent: Agent, nodes: Iterable[Node]) -> pb.AgentRecord:
     """An agent with all of its nodes. Needs a request context."""
-    return agent_record(agent, [(seen, shown_node(seen, agent)) for seen in map(as_seen, nodes)])
+    at_ms = seen_at_ms()
+    seen = [seen_at(node, at_ms) for node in nodes]
+    return agent_record(agent, [(node, shown_node(node, agent)) for node in seen])
 
 
 def as_seen(node: Node) -> Node:
@@ -45,6 +47,7 @@ def event_list(events: Sequence[Event], last_event_id: int) -> pb.EventList:
 
 def node_statuses(rows: Registry, nodes: Iterable[Node]) -> list[pb.NodeStatus]:
     """Nodes as wire messages, in their order. Reads their agents. Needs a request context."""
-    kept = [as_seen(node) for node in nodes]
+    at_ms = seen_at_ms()
+    kept = [seen_at(node, at_ms) for node in nodes]
     agents = {agent_id: rows.agent(agent_id) for agent_id in {node.agent_id for node in kept}}
     return [node_status(node, shown_node(node, agents[node.agent_id])) for node in kept]

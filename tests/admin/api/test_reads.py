@@ -152,6 +152,17 @@ def test_without_a_master_the_status_is_unknown_and_tells_as_of_when(
     assert others == before["reasons"]
 
 
+def test_without_a_master_its_last_time_is_read_once_for_all_nodes_of_an_agent(
+    client: FlaskClient, master: FakeMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    read = Registry.master_last_seen_ms
+    monkeypatch.setattr(Registry, "master_last_seen_ms", lambda opened: reads.append(1) or read(opened))
+    master.stop()
+    assert len(get(client, "/agents/agent-1")["storage_nodes"]) == 2
+    assert len(reads) == 1
+
+
 def test_a_master_that_never_wrote_leaves_no_age(client: FlaskClient, registry: Registry, master: FakeMaster) -> None:
     master.stop()
     status = get(client, "/status")
