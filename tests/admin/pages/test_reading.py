@@ -295,7 +295,7 @@ def test_without_a_master_all_is_read_and_each_page_says_that_it_is_down(
     node = open_page(client, "/ui/nodes/node-00000001")
     assert mentions(node.text("resources"), "Last memory", "not known; healthy in the last report")
     assert mentions(node.text("explain"), "last reported running", "process 4711 in the last report")
-    assert mentions(node.text("explain"), "You next", "Start the master again")
+    assert mentions(node.text("explain"), "You next", "Check that the master runs", "this admin reaches it")
     assert mentions(open_page(client, "/ui/agents/agent-1").text("host-age"), "Last measured", "unknown")
     assert "<meter" not in client.get("/ui/agents/agent-1").text
     master.start()
