@@ -25,7 +25,7 @@ CALL_SECONDS = 10.0
 Sessions = dict[str, str]
 
 
-def register_all(fleet: Fleet) -> tuple[Sessions, float]:
+def register_all(fleet: Fleet, each_within_seconds: float) -> tuple[Sessions, float]:
     sessions: Sessions = {}
 
     def register(stub: rpc.GridMasterStub, name: str) -> None:
@@ -40,7 +40,7 @@ def register_all(fleet: Fleet) -> tuple[Sessions, float]:
             instance_id=f"process of {name}",
             heartbeat_interval_ms=INTERVAL_MS,
         )
-        answer = register_with_retry(stub, info, CALL_SECONDS, GRACE_SECONDS)
+        answer = register_with_retry(stub, info, CALL_SECONDS, each_within_seconds)
         assert answer.success, answer.error_message
         sessions[name] = answer.session_id
 
@@ -61,17 +61,18 @@ def beat_all(fleet: Fleet, sessions: Sessions) -> float:
 def test_all_are_admitted_within_one_grace_period_after_a_restart_and_nobody_goes_offline(
     tmp_path: Path, with_tls: bool
 ) -> None:
+    each_within_seconds = GRACE_SECONDS if with_tls else CALL_SECONDS
     with ExitStack() as stack:
         grid = stack.enter_context(Grid(tmp_path, GridSpec(agents=0, with_admin=False, with_tls=with_tls)))
         fleet: Fleet = stack.enter_context(TlsFleet(grid, NAMES) if with_tls else PlainFleet(grid, NAMES))
-        before, _ = register_all(fleet)
+        before, _ = register_all(fleet, each_within_seconds)
         cursor = grid.events()[-1].event_id
         grid.master.kill()
         began = time.monotonic()
         grid.master.start()
         grid.master.wait_ready()
         assert beat_all(fleet, before) < GRACE_SECONDS  # those that kept their sessions
-        after, _ = register_all(fleet)  # and those whose processes started again
+        after, _ = register_all(fleet, each_within_seconds)  # and those whose processes started again
         admitted_after = time.monotonic() - began
         beat_all(fleet, after)
 
